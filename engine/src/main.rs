@@ -1,0 +1,2 @@
+//! The `warptick` command.
+fn main() {}

@@ -1,0 +1,179 @@
+//! The order-side vocabulary: intents of strategies, orders to a venue, executions from it.
+//!
+//! All of it is `Copy` plain data without heap parts, since it travels through rings and the journal.
+
+use feeds::event::Side;
+
+/// ClOrdID(11) as a number: the session date and a counter, `YYYYMMDD * 10^8 + counter`, always 16 digits.
+/// Zero means "none".
+pub type ClOrdId = u64;
+
+/// Orders that one session date can number: the counter's range in a [`ClOrdId`].
+pub const CL_ORD_ID_COUNTER_MAX: u64 = 99_999_999;
+
+/// What an order message asks the venue to do.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrderAction {
+    /// NewOrderSingle (35=D).
+    New = 1,
+    /// OrderCancelReplaceRequest (35=G).
+    Replace = 2,
+    /// OrderCancelRequest (35=F).
+    Cancel = 3,
+}
+
+/// TimeInForce(59).
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimeInForce {
+    /// Good for the day (59=0): rests.
+    Day = 0,
+    /// Immediate or cancel (59=3): never rests.
+    ImmediateOrCancel = 3,
+}
+
+/// A limit order message on its way to a venue, 64 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Sequence number of the input that decided it.
+    pub decision: u64,
+    /// Core time of the decision, UTC ns; becomes TransactTime(60).
+    pub time_ns: u64,
+    /// ClOrdID(11) of this message.
+    pub cl_ord_id: ClOrdId,
+    /// OrigClOrdID(41): the order that a replace or cancel is about; 0 for a new order.
+    pub orig_cl_ord_id: ClOrdId,
+    /// Price(44), 1e-9.
+    pub price: i64,
+    /// OrderQty(38), smallest increments, the order's total including what has filled.
+    pub quantity: u64,
+    /// Dense instrument number.
+    pub instrument: u32,
+    /// Dense venue number.
+    pub venue: u8,
+    /// What is asked for.
+    pub action: OrderAction,
+    /// Side(54).
+    pub side: Side,
+    /// TimeInForce(59).
+    pub time_in_force: TimeInForce,
+    /// Number of the strategy that asked.
+    pub strategy: u16,
+    /// Zero; keeps the record free of padding.
+    pub reserved: [u8; 6],
+}
+
+const _: () = assert!(size_of::<Order>() == 64);
+
+/// What an execution says of an order; ExecType(150) and the reject messages folded into one.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExecutionKind {
+    /// 150=0: the order rests or is being worked.
+    New = 1,
+    /// 150=F, leaves above zero.
+    PartialFill = 2,
+    /// 150=F, leaves zero.
+    Fill = 3,
+    /// 150=4: cancelled, asked for or not (an IOC remainder too).
+    Canceled = 4,
+    /// 150=5: replaced; `cl_ord_id` is the new one.
+    Replaced = 5,
+    /// 150=8: the new order was rejected.
+    Rejected = 6,
+    /// 35=9: a cancel or replace was rejected; the order lives on unless the venue does not know it.
+    CancelRejected = 7,
+    /// 150=C: expired.
+    Expired = 8,
+    /// Our own order entry could not send it: nothing is at the venue.
+    NotSent = 9,
+}
+
+/// Why a venue or our order entry refused; OrdRejReason(103) and CxlRejReason(102) folded.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RejectReason {
+    /// Not a reject.
+    None = 0,
+    /// 102=0: too late to cancel, the order is already done.
+    TooLate = 1,
+    /// 102=1: unknown order.
+    UnknownOrder = 2,
+    /// 103=6 or 102=6: duplicate ClOrdID.
+    DuplicateClOrdId = 3,
+    /// 103=1: unknown symbol.
+    UnknownSymbol = 4,
+    /// 103=2: exchange closed, halted.
+    Closed = 5,
+    /// 103=13 or 3: quantity out of range.
+    Quantity = 6,
+    /// 103=99, 58 says price: price out of range or off the tick.
+    Price = 7,
+    /// 102=3: a cancel or replace of that order is pending already.
+    Pending = 8,
+    /// Not sent: session down, kill word set, or the socket refused.
+    NotConnected = 9,
+    /// Anything else; Text(58) is in the journal.
+    Other = 255,
+}
+
+/// One answer of a venue (or of order entry itself), an input of the decision core. 88 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// Core time at which it is an input, UTC ns (virtual in lockstep).
+    pub time_ns: u64,
+    /// ClOrdID(11) of the message that it answers, or of the order that traded.
+    pub cl_ord_id: ClOrdId,
+    /// OrigClOrdID(41), 0 when absent.
+    pub orig_cl_ord_id: ClOrdId,
+    /// ExecID(17) as a number, unique per venue and day; 0 for cancel rejects and NOT_SENT.
+    pub exec_id: u64,
+    /// OrderID(37) as a number; 0 when the venue gave none.
+    pub venue_order_id: u64,
+    /// LastPx(31), 1e-9; [`feeds::units::PRICE_NONE`] when nothing traded.
+    pub last_price: i64,
+    /// LastQty(32).
+    pub last_quantity: u64,
+    /// LeavesQty(151).
+    pub leaves_quantity: u64,
+    /// CumQty(14).
+    pub cumulative_quantity: u64,
+    /// Dense instrument number; [`feeds::event::INSTRUMENT_NONE`] when the message names none.
+    pub instrument: u32,
+    /// Dense venue number.
+    pub venue: u8,
+    /// What happened.
+    pub kind: ExecutionKind,
+    /// Side(54), `None` when the message carries none.
+    pub side: Side,
+    /// Why it was refused.
+    pub reason: RejectReason,
+    /// Zero; keeps the record free of padding.
+    pub reserved: [u8; 8],
+}
+
+const _: () = assert!(size_of::<Execution>() == 88);
+
+/// What a strategy wants done. Only [`crate::pipeline::risk`] turns it into an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// New, replace or cancel.
+    pub action: OrderAction,
+    /// For replace and cancel: the ClOrdID of the live order; 0 for new.
+    pub target: ClOrdId,
+    /// Limit price, 1e-9 (new and replace).
+    pub price: i64,
+    /// Total order quantity, smallest increments (new and replace).
+    pub quantity: u64,
+    /// Dense instrument number.
+    pub instrument: u32,
+    /// Dense venue number.
+    pub venue: u8,
+    /// Side (for replace and cancel: that of the order).
+    pub side: Side,
+    /// Time in force.
+    pub time_in_force: TimeInForce,
+}

@@ -1,0 +1,3 @@
+//! Hot stages.
+/// Risk.
+pub mod risk;

@@ -1,0 +1,1 @@
+//! The CPU twins of the core's computations.
