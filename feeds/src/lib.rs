@@ -2,7 +2,12 @@
 //!
 //! Decoders are sans-I/O and borrow the input; they allocate nothing per message and never panic on bad input.
 //! Live, replay, bench and fuzz call the same decoder.
-#![deny(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap, clippy::cast_lossless)]
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::cast_lossless
+)]
 
 pub mod event;
 pub mod units;
