@@ -1,0 +1,181 @@
+//! The decide stage: sequences inputs into the decision core, journals what it consumed and decided, and hands
+//! approved orders on.
+//!
+//! The same code in every topology; only the [`OrderSink`] differs: a ring to another core, or order entry called
+//! directly. The order of things for one input is: free slots are read, the core decides (exposure is reserved there),
+//! input and actions are journalled, the digest gets its record, and only then is anything handed on.
+
+use crate::control::digest::DigestWriter;
+use crate::control::journal::{AppendError, DecideJournal};
+use crate::order::{Execution, Order};
+use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, Probe};
+use crate::pipeline::risk::RiskApproved;
+use crate::pipeline::stamps::{PathStamps, Stage};
+use feeds::event::MarketEvent;
+use kernels::cpu::book::BookError;
+
+/// Where approved orders go.
+pub trait OrderSink {
+    /// How many orders can be taken now.
+    fn free_slots(&self) -> usize;
+
+    /// Of how many in all.
+    fn capacity(&self) -> usize;
+
+    /// Takes an approved order, with the stamps of its path so far. Called at most [`Self::free_slots`] times an input.
+    fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps);
+}
+
+/// Why the decide stage cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecideError {
+    /// A market event does not fit its book; the event's venue and sequence number.
+    Book {
+        /// What is wrong.
+        error: BookError,
+        /// Dense venue number.
+        venue: u8,
+        /// Message number in the venue's stream.
+        sequence: u64,
+    },
+    /// The journal cannot take the record: nothing leaves unjournalled.
+    Journal(AppendError),
+}
+
+impl From<AppendError> for DecideError {
+    fn from(error: AppendError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl Probe for PathStamps {
+    #[inline(always)]
+    fn mark(&mut self, stage: Stage) {
+        Self::mark(self, stage);
+    }
+}
+
+/// See the module's text.
+pub struct Decide {
+    core: DecisionCore,
+    actions: Actions,
+    journal: Option<DecideJournal>,
+    digest: DigestWriter,
+}
+
+impl Decide {
+    /// A stage around a core; without a journal nothing is recorded.
+    #[must_use]
+    pub fn new(core: DecisionCore, journal: Option<DecideJournal>, digest: DigestWriter) -> Self {
+        let actions = Actions::new(core.actions_max());
+        Self { core, actions, journal, digest }
+    }
+
+    /// The core, for reports.
+    #[must_use]
+    pub const fn core(&self) -> &DecisionCore {
+        &self.core
+    }
+
+    /// A market event of the merged stream.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    #[inline]
+    pub fn market(
+        &mut self,
+        event: &MarketEvent,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Market(event), stamps, sink)
+    }
+
+    /// An execution.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn execution(
+        &mut self,
+        execution: &Execution,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Execution(execution), stamps, sink)
+    }
+
+    /// The timer.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn timer(
+        &mut self,
+        due_ns: u64,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Timer { due_ns }, stamps, sink)
+    }
+
+    /// An operator's command.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn command(
+        &mut self,
+        time_ns: u64,
+        command: Command,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Command { time_ns, command }, stamps, sink)
+    }
+
+    #[inline]
+    fn input(
+        &mut self,
+        input: Input<'_>,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        let (free, capacity) = (sink.free_slots(), sink.capacity());
+        let for_new = free.saturating_sub(capacity / 4);
+        self.actions.set_slots(free, for_new);
+        let dropped_before = self.core.counters().intents_dropped;
+        let outcome = self.core.on_input(input, stamps, &mut self.actions);
+        if let Some(journal) = &mut self.journal {
+            if self.core.counters().intents_dropped != dropped_before {
+                journal.slots(self.core.time_ns(), free, for_new)?;
+            }
+            journal.input(&input)?;
+        }
+        if let (Err(error), Input::Market(event)) = (outcome, input) {
+            return Err(DecideError::Book { error, venue: event.venue, sequence: event.sequence });
+        }
+        if self.actions.as_slice().is_empty() {
+            return Ok(());
+        }
+        for order in self.actions.drain() {
+            if let Some(journal) = &mut self.journal {
+                journal.action(&order)?;
+            }
+            self.digest.push(&order);
+            stamps.mark(Stage::Journal);
+            sink.send(order, *stamps);
+            *stamps = stamps.fork();
+        }
+        Ok(())
+    }
+
+    /// Ends the stage: the journal gets its last run record. Returns the core for the report.
+    ///
+    /// # Errors
+    /// When the journal is full.
+    pub fn finish(self) -> Result<(DecisionCore, Option<DecideJournal>), AppendError> {
+        let mut journal = self.journal;
+        if let Some(journal) = &mut journal {
+            journal.flush()?;
+        }
+        Ok((self.core, journal))
+    }
+}
