@@ -10,4 +10,6 @@
 )]
 
 pub mod event;
+pub mod itch;
+pub mod symbol;
 pub mod units;
