@@ -9,7 +9,9 @@
     clippy::cast_lossless
 )]
 
+pub mod directory;
 pub mod event;
 pub mod itch;
+pub mod moldudp64;
 pub mod symbol;
 pub mod units;
