@@ -14,7 +14,7 @@ use crate::pipeline::stamps::Stage;
 use crate::strategy::{Intents, Strategy, View, Wanted};
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
 use kernels::cpu::book::{BookError, VenueBooks};
-use kernels::cpu::nbbo::NbboTable;
+use kernels::cpu::nbbo::Nbbo;
 
 /// Orders that a kill sweep looks at per input.
 const SWEEP_SLOTS: u32 = 64;
@@ -160,7 +160,7 @@ pub struct DecisionCore {
     decision: u64,
     time_ns: u64,
     books: Vec<VenueBooks>,
-    nbbo: NbboTable,
+    nbbo: Nbbo,
     orders: OrderTable,
     risk: Risk,
     strategies: Vec<Box<dyn Strategy>>,
@@ -178,12 +178,17 @@ impl DecisionCore {
     /// # Panics
     /// When there are more than 65,535 strategies: a start-up error.
     #[must_use]
-    pub fn new(sizes: CoreSizes, books: Vec<VenueBooks>, risk: Risk, strategies: Vec<Box<dyn Strategy>>) -> Self {
+    pub fn new(
+        sizes: CoreSizes,
+        books: Vec<VenueBooks>,
+        risk: Risk,
+        strategies: Vec<Box<dyn Strategy>>,
+    ) -> Self {
         let (subscriptions, subscribers) = subscribe(&strategies, sizes.instruments_max);
         Self {
             decision: 0,
             time_ns: 0,
-            nbbo: NbboTable::new(sizes.instruments_max),
+            nbbo: Nbbo::new(sizes.instruments_max, books.len()),
             orders: OrderTable::new(sizes.date, sizes.orders_max, sizes.messages_max, strategies.len()),
             books,
             risk,
@@ -248,7 +253,7 @@ impl DecisionCore {
     #[inline]
     pub fn prefetch(&self, event: &MarketEvent) {
         if let Some(books) = self.books.get(usize::from(event.venue)) {
-            books.prefetch_order(event.order_id, event.instrument);
+            books.prefetch_order(event);
         }
     }
 
@@ -335,7 +340,7 @@ impl DecisionCore {
 
     fn refresh_nbbo(&mut self, venue: u8, instrument: u32) {
         let books = &self.books[usize::from(venue)];
-        self.nbbo.update(instrument, venue, books.bbo(instrument), books.is_continuous(instrument));
+        self.nbbo.update(instrument, venue, &books.bbo(instrument), books.is_continuous(instrument));
     }
 
     fn on_execution(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
@@ -464,7 +469,7 @@ impl DecisionCore {
     /// The collar's reference is the NBBO, or the order's own venue when the NBBO is crossed.
     fn reference(&self, intent: &Intent) -> Reference {
         let (venue, instrument) = (usize::from(intent.venue), intent.instrument);
-        let national = self.nbbo.get(instrument);
+        let national = self.nbbo.quote(instrument);
         let Some(books) = self.books.get(venue) else {
             return Reference {
                 bid_px: feeds::units::PRICE_NONE,

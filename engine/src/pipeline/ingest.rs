@@ -43,9 +43,14 @@ struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn new(capture: &'a Capture, feed: ItchFeed) -> Self {
-        let no_packet: Messages<'a> =
-            feeds::source::file::Packet { blocks: &[], offset: 0, first_sequence: 0, receive_ns: 0, message_count: 0 }
-                .messages();
+        let no_packet: Messages<'a> = feeds::source::file::Packet {
+            blocks: &[],
+            offset: 0,
+            first_sequence: 0,
+            receive_ns: 0,
+            message_count: 0,
+        }
+        .messages();
         Self {
             cursor: capture.packets(),
             capture,
@@ -65,7 +70,8 @@ impl<'a> Source<'a> {
         self.head = None;
         loop {
             if let Some((body, offset)) = self.messages.next() {
-                let time_ns = if self.receive_ns == TIME_NONE { self.stamp_of(body) } else { self.receive_ns };
+                let time_ns =
+                    if self.receive_ns == TIME_NONE { self.stamp_of(body) } else { self.receive_ns };
                 self.head = Some(Head {
                     body,
                     offset,
@@ -166,7 +172,8 @@ impl<'a> Ingest<'a> {
             return Ok(Some(Some(self.gap(at, missing))));
         }
         let head = *head;
-        let decoded = source.feed.decode_event(&mut self.directory, head.body, head.sequence, head.receive_ns);
+        let decoded =
+            source.feed.decode_event(&mut self.directory, head.body, head.sequence, head.receive_ns);
         let decoded = decoded.map_err(|error| CaptureError {
             file: source.capture.name().to_owned(),
             offset: head.offset,

@@ -381,7 +381,10 @@ impl OrderTable {
         }
         let adds_up =
             order.cumulative.checked_add(execution.last_quantity) == Some(execution.cumulative_quantity);
-        if !adds_up || execution.cumulative_quantity > order.quantity || execution.last_quantity > order.reserved {
+        if !adds_up
+            || execution.cumulative_quantity > order.quantity
+            || execution.last_quantity > order.reserved
+        {
             return Err(OrderTableError::Overfill(id));
         }
         let entry = &mut self.slots[slot as usize];

@@ -363,12 +363,8 @@ impl Risk {
     fn check_position(&self, intent: &Intent, added: u64) -> RiskReasons {
         let exposure = self.exposure(intent.instrument);
         let worst = match intent.side {
-            Side::Buy => {
-                i128::from(exposure.position) + i128::from(exposure.open_buy) + i128::from(added)
-            }
-            Side::Sell => {
-                i128::from(exposure.open_sell) - i128::from(exposure.position) + i128::from(added)
-            }
+            Side::Buy => i128::from(exposure.position) + i128::from(exposure.open_buy) + i128::from(added),
+            Side::Sell => i128::from(exposure.open_sell) - i128::from(exposure.position) + i128::from(added),
             Side::None => i128::MAX,
         };
         RiskReasons::POSITION.when(worst > i128::from(self.limits(intent.instrument).position_max))

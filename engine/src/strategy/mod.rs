@@ -9,8 +9,8 @@ use crate::order::{ClOrdId, Execution, Intent, OrderAction, TimeInForce};
 use crate::pipeline::order_table::{LiveOrder, OrderTable};
 use crate::pipeline::risk::{Exposure, Risk, RiskReasons};
 use feeds::event::{MarketEvent, Side};
-use kernels::cpu::book::{Bbo, Level, VenueBooks};
-use kernels::cpu::nbbo::{NationalBbo, NbboTable};
+use kernels::cpu::book::{Bbo, DepthLevel, VenueBooks};
+use kernels::cpu::nbbo::{Nbbo, NbboQuote};
 
 /// Most intents that one call of one strategy may make; more are dropped and counted.
 pub const INTENTS_MAX: usize = 16;
@@ -56,7 +56,7 @@ pub struct View<'a> {
     /// Books, one a venue.
     pub books: &'a [VenueBooks],
     /// National best bid and offer.
-    pub nbbo: &'a NbboTable,
+    pub nbbo: &'a Nbbo,
     /// All open orders.
     pub orders: &'a OrderTable,
     /// Positions and limits.
@@ -72,12 +72,12 @@ impl<'a> View<'a> {
 
     /// Best bid and offer over the venues that are trading.
     #[must_use]
-    pub fn nbbo(&self, instrument: u32) -> NationalBbo {
-        self.nbbo.get(instrument)
+    pub fn nbbo(&self, instrument: u32) -> NbboQuote {
+        self.nbbo.quote(instrument)
     }
 
     /// The best levels of one venue's side, best first; returns how many were written.
-    pub fn depth(&self, venue: u8, instrument: u32, side: Side, levels: &mut [Level]) -> usize {
+    pub fn depth(&self, venue: u8, instrument: u32, side: Side, levels: &mut [DepthLevel]) -> usize {
         self.books.get(usize::from(venue)).map_or(0, |books| books.depth(instrument, side, levels))
     }
 
