@@ -5,8 +5,8 @@
 //! directly. The order of things for one input is: free slots are read, the core decides (exposure is reserved there),
 //! input and actions are journalled, the digest gets its record, and only then is anything handed on.
 
-use crate::control::digest::DigestWriter;
-use crate::control::journal::{AppendError, DecideJournal};
+use crate::control::digest::{DigestAbandoned, DigestSender};
+use crate::control::journal::{AppendError, Command as CommandRecord, RunRecorder, Timer};
 use crate::order::{Execution, Order};
 use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, Probe};
 use crate::pipeline::risk::RiskApproved;
@@ -40,7 +40,19 @@ pub enum DecideError {
     },
     /// The journal cannot take the record: nothing leaves unjournalled.
     Journal(AppendError),
+    /// The digest's reader is gone: the run could not be compared.
+    Digest,
 }
+
+impl From<DigestAbandoned> for DecideError {
+    fn from(_: DigestAbandoned) -> Self {
+        Self::Digest
+    }
+}
+
+/// Command code in the journal: the input after it found this many free slots (in the record's `instrument` field) for
+/// new orders and replaces, and dropped intents for it. A replay must drop the same.
+pub const COMMAND_SLOTS: u32 = 2;
 
 impl From<AppendError> for DecideError {
     fn from(error: AppendError) -> Self {
@@ -59,14 +71,14 @@ impl Probe for PathStamps {
 pub struct Decide {
     core: DecisionCore,
     actions: Actions,
-    journal: Option<DecideJournal>,
-    digest: DigestWriter,
+    journal: Option<RunRecorder>,
+    digest: DigestSender,
 }
 
 impl Decide {
     /// A stage around a core; without a journal nothing is recorded.
     #[must_use]
-    pub fn new(core: DecisionCore, journal: Option<DecideJournal>, digest: DigestWriter) -> Self {
+    pub fn new(core: DecisionCore, journal: Option<RunRecorder>, digest: DigestSender) -> Self {
         let actions = Actions::new(core.actions_max());
         Self { core, actions, journal, digest }
     }
@@ -145,9 +157,9 @@ impl Decide {
         let outcome = self.core.on_input(input, stamps, &mut self.actions);
         if let Some(journal) = &mut self.journal {
             if self.core.counters().intents_dropped != dropped_before {
-                journal.slots(self.core.time_ns(), free, for_new)?;
+                journal_slots(journal, self.core.time_ns(), for_new)?;
             }
-            journal.input(&input)?;
+            journal_input(journal, &input, &self.core)?;
         }
         if let (Err(error), Input::Market(event)) = (outcome, input) {
             return Err(DecideError::Book { error, venue: event.venue, sequence: event.sequence });
@@ -159,7 +171,7 @@ impl Decide {
             if let Some(journal) = &mut self.journal {
                 journal.action(&order)?;
             }
-            self.digest.push(&order);
+            self.digest.push(&order)?;
             stamps.mark(Stage::Journal);
             sink.send(order, *stamps);
             *stamps = stamps.fork();
@@ -167,15 +179,35 @@ impl Decide {
         Ok(())
     }
 
-    /// Ends the stage: the journal gets its last run record. Returns the core for the report.
-    ///
-    /// # Errors
-    /// When the journal is full.
-    pub fn finish(self) -> Result<(DecisionCore, Option<DecideJournal>), AppendError> {
-        let mut journal = self.journal;
-        if let Some(journal) = &mut journal {
-            journal.flush()?;
-        }
-        Ok((self.core, journal))
+    /// Ends the stage: gives the core and the journal back.
+    #[must_use]
+    pub fn finish(self) -> (DecisionCore, Option<RunRecorder>) {
+        (self.core, self.journal)
     }
+}
+
+#[cold]
+fn journal_slots(journal: &mut RunRecorder, time_ns: u64, for_new: usize) -> Result<(), AppendError> {
+    let slots = u32::try_from(for_new).unwrap_or(u32::MAX);
+    journal.command(time_ns, &CommandRecord { code: COMMAND_SLOTS, instrument: slots })?;
+    Ok(())
+}
+
+/// A market event is recorded by its number in the merged stream, which ingest makes the same in every run.
+#[inline]
+fn journal_input(journal: &mut RunRecorder, input: &Input<'_>, core: &DecisionCore) -> Result<(), AppendError> {
+    match input {
+        Input::Market(event) => journal.market(0, core.counters().events, event.receive_ns)?,
+        Input::Execution(execution) => {
+            journal.execution(execution)?;
+        }
+        Input::Timer { due_ns } => {
+            journal.timer(*due_ns, &Timer { id: 0, due_ns: *due_ns })?;
+        }
+        Input::Command { time_ns, command } => {
+            let record = CommandRecord { code: *command as u32, instrument: feeds::event::INSTRUMENT_ALL };
+            journal.command(*time_ns, &record)?;
+        }
+    }
+    Ok(())
 }

@@ -246,7 +246,7 @@ impl DecisionCore {
     /// One hash over all books of all venues.
     #[must_use]
     pub fn book_hash(&self) -> u64 {
-        self.books.iter().fold(0, |hash: u64, books| hash.rotate_left(17) ^ books.book_hash())
+        book_hash(&self.books)
     }
 
     /// Touches what a market event will need, before it is applied.
@@ -541,6 +541,12 @@ impl DecisionCore {
             }
         }
     }
+}
+
+/// One hash over the books of all venues, in venue order.
+#[must_use]
+pub fn book_hash(books: &[VenueBooks]) -> u64 {
+    books.iter().fold(0, |hash: u64, books| hash.rotate_left(17) ^ books.book_hash())
 }
 
 type Subscriptions = (Box<[(u32, u32)]>, Box<[u16]>);

@@ -18,8 +18,8 @@ use feeds::error::CaptureError;
 use feeds::event::MarketEvent;
 use rtrb::{Consumer, Producer};
 
-use crate::control::counters::Progress;
-use crate::control::shutdown;
+use crate::control::counters::Counter;
+use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order};
 use crate::pipeline::decide::{Decide, DecideError, OrderSink};
 use crate::pipeline::idle::Idle;
@@ -130,7 +130,8 @@ pub fn run_inline(
     mut timer: IntervalTimer,
     sampler: &mut Sampler,
     stamp_writer: &mut StampWriter,
-    progress: &Progress,
+    progress: &Counter,
+    stop: &Stop,
 ) -> Result<(), ReplayError> {
     loop {
         let market = ingest.next_time_ns().unwrap_or(NEVER);
@@ -149,7 +150,7 @@ pub fn run_inline(
             stamps.mark(Stage::Decode);
             if ingest.messages() % LOOK_EVERY == 0 {
                 progress.set(ingest.messages());
-                if shutdown::requested() {
+                if stop.requested() {
                     return Err(ReplayError::Stopped);
                 }
             }
@@ -180,7 +181,6 @@ pub fn run_inline(
 pub struct Horizon {
     worked_off: AtomicU64,
     market_ns: AtomicU64,
-    failed: AtomicU64,
 }
 
 impl Horizon {
@@ -198,23 +198,6 @@ impl Horizon {
         // Acquire: pairs with the stores in `publish`.
         let worked_off = self.worked_off.load(Ordering::Acquire);
         (worked_off, self.market_ns.load(Ordering::Acquire))
-    }
-}
-
-/// The flag by which a stage that failed stops the others.
-#[derive(Debug, Default)]
-pub struct Abort(AtomicU64);
-
-impl Abort {
-    /// Stops all stages.
-    pub fn set(&self) {
-        self.0.store(1, Ordering::Relaxed);
-    }
-
-    /// Whether to stop.
-    #[must_use]
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0 || shutdown::requested()
     }
 }
 
@@ -262,14 +245,14 @@ pub fn run_split_ingest(
     to_decide: &mut Producer<MarketItem>,
     to_exchange: &mut Producer<MarketItem>,
     sampler: &mut Sampler,
-    abort: &Abort,
-    progress: &Progress,
+    stop: &Stop,
+    progress: &Counter,
     idle: Idle,
 ) -> Result<(), ReplayError> {
     let mut push = |ring: &mut Producer<MarketItem>, item: MarketItem| {
         // A replay waits when a ring is full: nothing may be lost.
         while ring.is_full() {
-            if abort.is_set() {
+            if stop.requested() {
                 return Err(ReplayError::Stopped);
             }
             idle.wait();
@@ -320,7 +303,7 @@ struct RingSink<'a> {
     ring: &'a mut Producer<OrderItem>,
     in_flight: &'a mut InFlight,
     order_latency_ns: u64,
-    abort: &'a Abort,
+    stop: &'a Stop,
     idle: Idle,
 }
 
@@ -336,7 +319,7 @@ impl OrderSink for RingSink<'_> {
 
     fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps) {
         self.in_flight.push(order.time_ns + self.order_latency_ns);
-        while self.ring.is_full() && !self.abort.is_set() {
+        while self.ring.is_full() && !self.stop.requested() {
             self.idle.wait();
         }
         let _ = self.ring.push(OrderItem { order, stamps });
@@ -364,14 +347,14 @@ pub fn run_split_decide(
     latencies: Latencies,
     mut timer: IntervalTimer,
     sampler: &mut Sampler,
-    abort: &Abort,
+    stop: &Stop,
     idle: Idle,
 ) -> Result<(), ReplayError> {
     let mut in_flight = InFlight::new(orders.buffer().capacity() * 4);
     let mut worked_off = 0;
     let mut last_market = 0;
     loop {
-        if abort.is_set() {
+        if stop.requested() {
             return Err(ReplayError::Stopped);
         }
         // The horizon is read before the ring: what was pushed before it was published is then visible.
@@ -394,7 +377,7 @@ pub fn run_split_decide(
             return Ok(());
         }
         let mut sink =
-            RingSink { ring: orders, in_flight: &mut in_flight, order_latency_ns: latencies.order_ns, abort, idle };
+            RingSink { ring: orders, in_flight: &mut in_flight, order_latency_ns: latencies.order_ns, stop, idle };
         if head <= execution && head <= due && head != NEVER {
             if !known && head > bound {
                 idle.wait();
@@ -431,14 +414,14 @@ pub fn run_split_order_entry(
     theirs: &Horizon,
     latencies: Latencies,
     stamp_writer: &mut StampWriter,
-    abort: &Abort,
+    stop: &Stop,
     idle: Idle,
 ) -> Result<(), ReplayError> {
     let mut in_flight = InFlight::new(executions.buffer().capacity() * 4);
     let mut worked_off = 0;
     let mut last_market = 0;
     loop {
-        if abort.is_set() {
+        if stop.requested() {
             return Err(ReplayError::Stopped);
         }
         let (executions_worked_off, their_market) = theirs.read();
@@ -449,8 +432,6 @@ pub fn run_split_order_entry(
             let action = order.action;
             if exchange.submit(&order) {
                 stamp_writer.push(stamps.order_ready(action));
-            } else {
-                worked_off += 1;
             }
         }
         let arrival = exchange.next_arrival_ns().unwrap_or(NEVER);
@@ -477,7 +458,7 @@ pub fn run_split_order_entry(
         while let Some(execution) = exchange.take_execution() {
             in_flight.push(execution.time_ns);
             while executions.is_full() {
-                if abort.is_set() {
+                if stop.requested() {
                     return Err(ReplayError::Stopped);
                 }
                 idle.wait();
