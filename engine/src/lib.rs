@@ -2,6 +2,8 @@
 //! everything that runs before, after or beside them (`control`).
 
 pub mod control;
+pub mod fix;
 pub mod order;
 pub mod pipeline;
 pub mod strategy;
+pub mod venue;
