@@ -1,6 +1,7 @@
 //! The trading process: pinned hot stages joined by rings (`pipeline`), the order-entry side (`fix`, `venue`), and
 //! everything that runs before, after or beside them (`control`).
 
+pub mod fix;
 pub mod order;
 pub mod pipeline;
 pub mod venue;
