@@ -1,0 +1,105 @@
+//! Who talks to whom: BeginString(8), SenderCompID(49), TargetCompID(56) of one session.
+
+use std::fmt;
+
+/// Longest CompID that is accepted, in bytes: it keeps every template inside its fixed buffer.
+pub const COMP_ID_BYTES_MAX: usize = 32;
+
+/// The identity of a session, checked once; from this side's view (we are the sender).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionIds {
+    begin_string: Box<str>,
+    sender_comp_id: Box<str>,
+    target_comp_id: Box<str>,
+}
+
+/// Why an identity is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityError {
+    /// BeginString is not `FIX.4.4`, the only version whose messages are written here.
+    BeginString,
+    /// SenderCompID is empty, longer than [`COMP_ID_BYTES_MAX`], or has bytes that are not printable ASCII.
+    SenderCompId,
+    /// The same of TargetCompID.
+    TargetCompId,
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BeginString => formatter.write_str("BeginString(8) must be FIX.4.4"),
+            Self::SenderCompId => write!(formatter, "SenderCompID(49): 1 to {COMP_ID_BYTES_MAX} printable ASCII bytes"),
+            Self::TargetCompId => write!(formatter, "TargetCompID(56): 1 to {COMP_ID_BYTES_MAX} printable ASCII bytes"),
+        }
+    }
+}
+
+impl std::error::Error for IdentityError {}
+
+impl SessionIds {
+    /// Checks and keeps the three.
+    ///
+    /// # Errors
+    /// The first that is refused.
+    pub fn new(begin_string: &str, sender_comp_id: &str, target_comp_id: &str) -> Result<Self, IdentityError> {
+        let printable = |text: &str| {
+            (1..=COMP_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        };
+        if begin_string != "FIX.4.4" {
+            return Err(IdentityError::BeginString);
+        }
+        if !printable(sender_comp_id) {
+            return Err(IdentityError::SenderCompId);
+        }
+        if !printable(target_comp_id) {
+            return Err(IdentityError::TargetCompId);
+        }
+        Ok(Self {
+            begin_string: begin_string.into(),
+            sender_comp_id: sender_comp_id.into(),
+            target_comp_id: target_comp_id.into(),
+        })
+    }
+
+    /// The same session seen from the other side.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        Self {
+            begin_string: self.begin_string.clone(),
+            sender_comp_id: self.target_comp_id.clone(),
+            target_comp_id: self.sender_comp_id.clone(),
+        }
+    }
+
+    /// BeginString(8).
+    #[must_use]
+    pub fn begin_string(&self) -> &str {
+        &self.begin_string
+    }
+
+    /// SenderCompID(49) of what we send.
+    #[must_use]
+    pub fn sender_comp_id(&self) -> &str {
+        &self.sender_comp_id
+    }
+
+    /// TargetCompID(56) of what we send.
+    #[must_use]
+    pub fn target_comp_id(&self) -> &str {
+        &self.target_comp_id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_are_checked() {
+        assert!(SessionIds::new("FIX.4.4", "WARPTICK", "VENUE").is_ok());
+        assert_eq!(SessionIds::new("FIX.4.2", "A", "B"), Err(IdentityError::BeginString));
+        assert_eq!(SessionIds::new("FIX.4.4", "", "B"), Err(IdentityError::SenderCompId));
+        assert_eq!(SessionIds::new("FIX.4.4", "A\u{1}9=1", "B"), Err(IdentityError::SenderCompId));
+        assert_eq!(SessionIds::new("FIX.4.4", "A", &"B".repeat(33)), Err(IdentityError::TargetCompId));
+    }
+}
