@@ -3,3 +3,4 @@
 
 pub mod order;
 pub mod pipeline;
+pub mod strategy;
