@@ -208,6 +208,8 @@ pub enum NoQuote {
     PositionLimit = 3,
     /// The price would not be positive or not fit.
     PriceOutOfRange = 4,
+    /// The caller holds the side back: no continuous trading, or a refused message makes it wait.
+    Paused = 5,
 }
 
 /// Both sides' wanted quotes.
