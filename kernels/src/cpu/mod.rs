@@ -8,3 +8,8 @@ pub mod nbbo;
 mod orders;
 mod query;
 mod slots;
+pub mod arbitrage;
+pub mod fixed_point;
+pub mod quote_action;
+pub mod quoting;
+pub mod volatility;
