@@ -89,6 +89,13 @@ impl IntervalTimer {
         self.due_ns += self.interval_ns;
     }
 
+    /// It has fired, perhaps late: the next time is the first multiple after `time_ns`.
+    pub fn skip_to(&mut self, time_ns: u64) {
+        if self.interval_ns > 0 {
+            self.due_ns = (time_ns / self.interval_ns + 1) * self.interval_ns;
+        }
+    }
+
     /// No market event will follow.
     pub fn stop(&mut self) {
         self.due_ns = NEVER;
