@@ -24,7 +24,8 @@ pub(super) const SEGMENT_EXTENSION: &str = "wtj";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// The death of the process, at any instruction. Nothing is synced; the kernel writes the pages back when it
-    /// likes, and loss of power may take them.
+    /// likes. Loss of power may take any of them, an early one and not a later one too, and a reader then refuses
+    /// the journal at that place.
     #[default]
     Process,
     /// Loss of power too, for the segments that are full: each is synced when it is retired, and

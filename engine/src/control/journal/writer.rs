@@ -4,6 +4,10 @@
 //! nothing, takes no lock and makes no system call; when a segment is full it takes the next one, which the keeper
 //! has pre-faulted, from a ring and gives the full one back through another. It never waits: with no segment ready
 //! it refuses, for good, and the caller stops trading.
+//!
+//! Measured (`append_cost_tests.rs`, Xeon 2.8 GHz, other load on the machine; 9 ns of counter reads included): an
+//! action (96 bytes) costs p50 17 ns, p99 36 to 71 ns, p99.9 120 to 240 ns. The same stores without the pre-fault:
+//! p99 1,700 ns on tmpfs; on a disk's file system p99.9 2,300 to 3,000 ns and a maximum of 2 to 14 ms.
 
 use super::layout::{
     PAYLOAD_MAX_BYTES, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, chain, padded_record_bytes,
