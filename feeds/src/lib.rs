@@ -11,5 +11,6 @@
 
 pub mod event;
 pub mod itch;
+pub mod source;
 pub mod symbol;
 pub mod units;

@@ -1,0 +1,3 @@
+//! Where wire bytes come from.
+
+pub mod synthetic;
