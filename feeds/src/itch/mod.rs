@@ -5,4 +5,5 @@
 
 pub mod decode;
 pub mod encode;
+pub mod feed;
 pub mod messages;
