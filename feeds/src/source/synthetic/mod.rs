@@ -47,7 +47,7 @@ use crate::itch::encode::append_framed;
 const CHUNK_BYTES: usize = 1 << 18;
 
 /// Writes both venues' streams in BinaryFILE form (big-endian `u16` length, message): NASDAQ to the first sink, BX to
-/// the second. Sinks need no buffering of their own; they are flushed at the end.
+/// the second, without the optional zero length at the end. Sinks need no buffering; they are flushed at the end.
 ///
 /// # Errors
 /// `InvalidInput` for a configuration that no session can be made of, with the [`SyntheticConfigError`] inside; else
