@@ -1,3 +1,5 @@
 //! Hot stages.
 /// Risk.
 pub mod risk;
+pub mod stamps;
+pub mod tsc;
