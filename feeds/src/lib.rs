@@ -9,5 +9,11 @@
     clippy::cast_lossless
 )]
 
+pub mod directory;
+pub mod error;
 pub mod event;
+pub mod itch;
+pub mod moldudp64;
+pub mod source;
+pub mod symbol;
 pub mod units;

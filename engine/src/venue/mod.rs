@@ -1,7 +1,355 @@
-//! The simulated exchange, sans-I/O.
+//! The simulated exchange, sans-I/O: market events and order requests in, execution reports out.
+//!
+//! [`VenueCore`] keeps its own copy of the replayed book, applies every market event to it exactly as the feed says,
+//! and decides what the clients' orders would have got. The replayed book is never altered: there is no market
+//! impact. In lockstep the engine calls it directly; behind the FIX acceptor the same core answers over TCP.
+//!
+//! All memory is taken by [`VenueCore::new`]; nothing is allocated after it. One thread owns a core (the decision
+//! thread in lockstep, the acceptor's own thread else). It reads no clock and holds no randomness: equal calls give
+//! equal reports. It simulates order-by-order feeds and refuses L2 ones (a level set is counted as a book error); it
+//! knows limit orders only, runs no auction, and publishes nothing.
+//!
+//! # The rules
+//!
+//! *Better* means nearer to the market: higher for a buy order, lower for a sell order. *Displayed* orders are those
+//! of the feed. Times of reports are the venue's: [`MarketEvent::exchange_ns`], or the time given with a request.
+//!
+//! **Resting.**
+//! - An order that comes to rest at price `p` goes behind every displayed order of its side and price; the sum of
+//!   their quantities is its *queue ahead*. It falls by what is executed, reduced, deleted or replaced away of displayed
+//!   orders that were there before. A displayed order that is replaced is a new order, and behind.
+//! - When a displayed order is executed, every client order that was before it (a better price, or the same price and
+//!   in place before it) fills first, up to the executed quantity. An execution ahead only shortens the queue.
+//! - When a displayed order enters (added, or the new one of a replace) at a price that locks or crosses client
+//!   orders of the other side, those fill up to its quantity, and that much of it is *used*, as if they had taken it.
+//! - A print without a displayed order (a hidden one) fills client orders that it trades *through*: buys above its
+//!   price and sells below it. The printed side is not looked at; buys come first, should both be eligible. Cross
+//!   (auction) prints, and executions that are part of a cross, fill nobody; the latter do shorten queues.
+//! - The quantity of one market event is shared once over all client orders: best price first, at one price the
+//!   one longest in place first. Each fills at its own limit price.
+//! - Nothing fills unless the instrument is in continuous trading (its own status and the venue's both
+//!   [`feeds::event::TradingStatus::Trading`], or never told). What was locked or crossed meanwhile is not made up for.
+//!
+//! **Taking.** An order whose limit locks or crosses the displayed book takes what is displayed, level by level from
+//! the best and oldest first in a level, with one fill a level, at the level's price.
+//! - What clients used of a displayed order stays used, for all clients, until that order goes; it is capped at what
+//!   the order still displays. A replaced order takes its used part along, capped at the new quantity: its owner
+//!   would not have the rest if we had really traded.
+//! - What an immediate-or-cancel order cannot take is cancelled. A day order rests with what is left, even at a price
+//!   that still crosses displayed, used quantity.
+//! - Two bounds keep the work of one request bounded: an order that has gone through [`TAKE_LEVELS_MAX`] displayed
+//!   levels, or that needs displayed quantity when no further displayed order's use can be remembered
+//!   ([`VenueConfig::used_orders_max`]), takes no more and its remainder is cancelled, day order or not. With that memory full,
+//!   entering displayed orders fill nobody either.
+//!
+//! Client orders never match each other, of one session or of two: they do not see each other at all. A buy and a
+//! sell that cross both rest.
+//!
+//! **Replace.** OrderQty is the new total. A total at or below CumQty cancels the remainder (the report says Canceled).
+//! A lower total at the same price keeps the place, and so does one that changes nothing; a new price or a higher
+//! total loses it: the order is entered again as if new, and may take. The time in force stays that of the order. The
+//! new ClOrdID becomes the order's name; under the old one it can no longer be reached.
+//!
+//! **Refused.** Every refused new order is a Rejected report, every refused replace or cancel a CancelRejected one. In
+//! this order:
+//! 1. [`RejectReason::Other`]: no ClOrdID. [`RejectReason::DuplicateClOrdId`]: the session used the id before today,
+//!    in any request, refused ones too. `Other`: a new order or replace when [`VenueConfig::cl_ord_ids_max`] ids are stored.
+//! 2. New: [`RejectReason::UnknownSymbol`] for an instrument number out of range, `Other` without a side. Replace and
+//!    cancel: [`RejectReason::UnknownOrder`] when OrigClOrdID never named an accepted order of the session,
+//!    [`RejectReason::TooLate`] when that order is done or goes by another name now, `Other` when instrument or side are
+//!    not the order's.
+//! 3. New and replace: [`RejectReason::Closed`] outside continuous trading; [`RejectReason::Quantity`] for zero or more
+//!    than [`VenueConfig::quantity_max`]; [`RejectReason::Price`] for a price not above zero or off the tick.
+//! 4. New: `Other` when [`VenueConfig::orders_max`] orders live.
+//!
+//! A cancel is served in a halt and after the close, and also when no further id can be stored: no order can be named
+//! any more by then, so that the names of orders stay unique.
+//!
+//! **Order of reports.** A new order answers New, then its fills, then Canceled if a remainder goes. A replace answers
+//! Replaced, then the same. Whoever disconnects has all live orders cancelled, oldest first. When the venue closes, all
+//! orders are cancelled, oldest first; when one instrument does, its orders.
+//!
+//! **When the feed loses its thread.** After a clear, client orders stay, with nothing ahead of them. After a gap they
+//! stay, and all that is displayed at their price counts as ahead. A displayed order that comes with a snapshot goes
+//! ahead of client orders at its price and fills nobody, since nobody knows when it entered. An event that does not
+//! fit the book (an unknown order, say) is counted, see [`VenueCore::book_errors`], and has no other effect.
 
+mod entry;
+mod matching;
+mod names;
+mod orders;
 pub mod report;
 pub mod request;
+mod used;
 
+use std::fmt;
+
+use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, TradingStatus};
+use feeds::units::PRICE_NONE;
+use kernels::cpu::book::{BookConfig, BookConfigError, VenueBooks};
+
+use crate::order::{ExecutionKind, RejectReason};
+use names::NameTable;
+use orders::{NO_SLOT, Orders};
 pub use report::{OrderStatus, Reports, VenueReport};
 pub use request::{ClOrdIdText, OrderRequest};
+use used::UsedTable;
+
+/// Displayed levels that one order goes through at most.
+pub const TAKE_LEVELS_MAX: usize = 64;
+
+/// What a venue is made of. Every capacity is memory taken at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VenueConfig {
+    /// Dense number of the venue: events of other venues are not for it.
+    pub venue: u8,
+    /// Capacities of its copy of the replayed book; `instruments_max` is also how many instruments clients can name.
+    pub books: BookConfig,
+    /// Client orders that live at once; 160 bytes each.
+    pub orders_max: usize,
+    /// ClOrdIDs that a day can see, over all sessions; 64 to 120 bytes each.
+    pub cl_ord_ids_max: usize,
+    /// Displayed orders whose use by clients is remembered at once; 64 to 128 bytes each.
+    pub used_orders_max: usize,
+    /// Price increment for client orders, 1e-9, for every instrument that [`VenueCore::set_price_tick`] does not set.
+    pub price_tick: i64,
+    /// Largest OrderQty(38).
+    pub quantity_max: u64,
+}
+
+impl Default for VenueConfig {
+    /// Venue 0 with a full market's books, 4,096 live orders, 1,000,000 ids a day, a tick of one cent and at most
+    /// 1,000,000 shares an order.
+    fn default() -> Self {
+        Self {
+            venue: 0,
+            books: BookConfig::default(),
+            orders_max: 4_096,
+            cl_ord_ids_max: 1_000_000,
+            used_orders_max: 16_384,
+            price_tick: 10_000_000,
+            quantity_max: 1_000_000,
+        }
+    }
+}
+
+/// A [`VenueConfig`] that no venue can be made from: which field, and its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VenueConfigError {
+    /// The books refuse theirs.
+    Books(BookConfigError),
+    /// The named capacity is zero or above [`CAPACITY_LIMIT`].
+    Capacity(&'static str, usize),
+    /// `price_tick` is not positive.
+    PriceTick(i64),
+    /// `quantity_max` is zero.
+    QuantityMax,
+}
+
+/// Bound of every capacity of a [`VenueConfig`], so that positions fit 32 bits.
+pub const CAPACITY_LIMIT: usize = 1 << 28;
+
+impl fmt::Display for VenueConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Books(error) => write!(formatter, "venue books: {error}"),
+            Self::Capacity(field, value) => {
+                write!(formatter, "venue {field} = {value}: must be 1 to {CAPACITY_LIMIT}")
+            }
+            Self::PriceTick(tick) => {
+                write!(formatter, "venue price_tick = {tick}: must be above zero (in 1e-9)")
+            }
+            Self::QuantityMax => write!(formatter, "venue quantity_max = 0: must be above zero"),
+        }
+    }
+}
+
+impl std::error::Error for VenueConfigError {}
+
+/// The simulated exchange; the module's page has its rules.
+pub struct VenueCore {
+    config: VenueConfig,
+    books: VenueBooks,
+    orders: Orders,
+    names: NameTable,
+    used: UsedTable,
+    /// Price increment of each instrument, 1e-9.
+    price_ticks: Vec<i64>,
+    exec_ids: u64,
+    book_errors: u64,
+}
+
+impl VenueCore {
+    /// Takes all memory for `config`.
+    ///
+    /// # Errors
+    /// A capacity out of bounds, a tick that is not positive, a largest quantity of zero.
+    pub fn new(config: VenueConfig) -> Result<Self, VenueConfigError> {
+        for (field, value) in [
+            ("orders_max", config.orders_max),
+            ("cl_ord_ids_max", config.cl_ord_ids_max),
+            ("used_orders_max", config.used_orders_max),
+        ] {
+            if !(1..=CAPACITY_LIMIT).contains(&value) {
+                return Err(VenueConfigError::Capacity(field, value));
+            }
+        }
+        if config.price_tick <= 0 {
+            return Err(VenueConfigError::PriceTick(config.price_tick));
+        }
+        if config.quantity_max == 0 {
+            return Err(VenueConfigError::QuantityMax);
+        }
+        let instruments = config.books.instruments_max;
+        Ok(Self {
+            books: VenueBooks::new(config.books).map_err(VenueConfigError::Books)?,
+            orders: Orders::new(config.orders_max, config.cl_ord_ids_max, instruments),
+            names: NameTable::new(config.cl_ord_ids_max),
+            used: UsedTable::new(config.used_orders_max),
+            price_ticks: vec![config.price_tick; instruments],
+            exec_ids: 0,
+            book_errors: 0,
+            config,
+        })
+    }
+
+    /// Sets one instrument's price increment, 1e-9, for requests from now on. Says whether it could: the instrument
+    /// is in range and the tick positive.
+    pub fn set_price_tick(&mut self, instrument: u32, tick: i64) -> bool {
+        match self.price_ticks.get_mut(instrument as usize) {
+            Some(place) if tick > 0 => {
+                *place = tick;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Reports that one call can write at most: what a [`Reports`] that is cleared between calls must hold.
+    #[must_use]
+    pub fn reports_max(&self) -> usize {
+        // A market event or a disconnect reports on each live order once; a request is answered, then fills once a
+        // level, then may lose its remainder.
+        self.config.orders_max.max(TAKE_LEVELS_MAX + 2)
+    }
+
+    /// One event of the replayed feed. Events of other venues are ignored.
+    #[inline]
+    pub fn on_market(&mut self, event: &MarketEvent, out: &mut Reports) {
+        if event.venue != self.config.venue {
+            return;
+        }
+        let Ok(applied) = self.books.apply(event) else {
+            self.book_errors += 1;
+            return;
+        };
+        match event.kind {
+            EventKind::OrderAdd => self.on_displayed(event, event.order_id, event.side, out),
+            EventKind::OrderReplace => {
+                self.used.rename(event.order_id, event.second_id, event.instrument, event.quantity);
+                self.shorten_queues(event.instrument, &applied);
+                self.on_displayed(event, event.second_id, applied.side, out);
+            }
+            EventKind::OrderReduce | EventKind::OrderDelete => {
+                self.used.reduce(event.order_id, applied.quantity);
+                self.shorten_queues(event.instrument, &applied);
+            }
+            EventKind::OrderExecute => {
+                self.used.reduce(event.order_id, applied.quantity);
+                self.on_execute(event, &applied, out);
+            }
+            EventKind::Trade => self.on_print(event, out),
+            EventKind::TradingStatus => self.on_status(event, out),
+            EventKind::Gap => self.on_gap(event),
+            EventKind::Clear => self.on_clear(event),
+            EventKind::LevelSet => {}
+        }
+    }
+
+    /// The session is gone: all its live orders are cancelled. Its ClOrdIDs stay used.
+    pub fn on_disconnect(&mut self, session: u16, time_ns: u64, out: &mut Reports) {
+        self.cancel_where(time_ns, out, |order| order.session == session);
+    }
+
+    /// Displayed quantity ahead of a resting client order, by OrderID(37); `None` when it is done or never was.
+    #[must_use]
+    pub fn queue_ahead(&self, order_id: u64) -> Option<u64> {
+        self.orders.slot_of(order_id).map(|slot| self.orders[slot].queue_ahead)
+    }
+
+    /// Client orders that live now.
+    #[must_use]
+    pub fn live_orders(&self) -> usize {
+        self.orders.live()
+    }
+
+    /// Market events that did not fit the book and had no effect.
+    #[must_use]
+    pub fn book_errors(&self) -> u64 {
+        self.book_errors
+    }
+
+    /// The replayed book as the venue sees it.
+    #[must_use]
+    pub fn books(&self) -> &VenueBooks {
+        &self.books
+    }
+
+    /// At the close of the venue or of one instrument its orders are cancelled.
+    fn on_status(&mut self, event: &MarketEvent, out: &mut Reports) {
+        if event.quantity == TradingStatus::Closed as u64 {
+            self.cancel_where(event.exchange_ns, out, |order| {
+                event.instrument == INSTRUMENT_ALL || order.instrument == event.instrument
+            });
+        }
+    }
+
+    /// Cancels, oldest first, the live orders that are picked.
+    fn cancel_where(&mut self, time_ns: u64, out: &mut Reports, picked: impl Fn(&orders::Order) -> bool) {
+        let mut slot = self.orders.oldest();
+        while slot != NO_SLOT {
+            let younger = self.orders[slot].younger;
+            if picked(&self.orders[slot]) {
+                self.cancel(slot, time_ns, out);
+            }
+            slot = younger;
+        }
+    }
+
+    /// Cancels a live order that nobody asked to cancel.
+    fn cancel(&mut self, slot: u32, time_ns: u64, out: &mut Reports) {
+        let mut report = self.report_on(slot, ExecutionKind::Canceled, time_ns);
+        report.leaves_qty = 0;
+        report.status = OrderStatus::Canceled;
+        out.push(report);
+        self.orders.finish(slot, OrderStatus::Canceled);
+    }
+
+    /// An execution report on a live order as it is now, with the next ExecID.
+    fn report_on(&mut self, slot: u32, kind: ExecutionKind, time_ns: u64) -> VenueReport {
+        self.exec_ids += 1;
+        let order = &self.orders[slot];
+        VenueReport {
+            time_ns,
+            order_id: u64::from(order.number),
+            exec_id: self.exec_ids,
+            price: order.price,
+            order_qty: order.order_qty,
+            last_px: PRICE_NONE,
+            last_qty: 0,
+            leaves_qty: order.leaves_qty(),
+            cum_qty: order.cum_qty,
+            cum_value: order.cum_value,
+            instrument: order.instrument,
+            session: order.session,
+            cl_ord_id: order.cl_ord_id,
+            orig_cl_ord_id: ClOrdIdText::NONE,
+            kind,
+            status: order.status(),
+            reason: RejectReason::None,
+            response_to: None,
+            side: order.side,
+            time_in_force: order.time_in_force,
+        }
+    }
+}

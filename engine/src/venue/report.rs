@@ -36,9 +36,10 @@ pub struct VenueReport {
     pub order_id: u64,
     /// ExecID(17); from 1, unique per venue and day. 0 for a cancel reject, which has none.
     pub exec_id: u64,
-    /// Price(44), 1e-9: the order's limit, or what a rejected request asked for.
+    /// Price(44), 1e-9: the order's limit, or what a rejected new order asked for; [`feeds::units::PRICE_NONE`] in a
+    /// cancel reject, which has none of the prices and quantities.
     pub price: i64,
-    /// OrderQty(38): the order's total, or what a rejected request asked for.
+    /// OrderQty(38): the order's total, or what a rejected new order asked for.
     pub order_qty: u64,
     /// LastPx(31), 1e-9; [`feeds::units::PRICE_NONE`] unless the kind is a fill.
     pub last_px: i64,
@@ -56,7 +57,8 @@ pub struct VenueReport {
     pub session: u16,
     /// ClOrdID(11): of the request that it answers, else the order's current one.
     pub cl_ord_id: ClOrdIdText,
-    /// OrigClOrdID(41): in the answer to a replace or cancel, the id that the request named.
+    /// OrigClOrdID(41): in the answer to a replace or cancel, the id that the request named; else
+    /// [`ClOrdIdText::NONE`], or whatever a refused new order carried.
     pub orig_cl_ord_id: ClOrdIdText,
     /// What happened. The venue never says [`ExecutionKind::Expired`] or [`ExecutionKind::NotSent`].
     pub kind: ExecutionKind,

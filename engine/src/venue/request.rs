@@ -65,9 +65,16 @@ impl ClOrdIdText {
         self.len == 0
     }
 
-    /// The whole array, zero after the id's end, for hashing.
-    pub(crate) const fn padded(&self) -> &[u8; CL_ORD_ID_BYTES_MAX] {
-        &self.bytes
+    /// All bytes and the length as three words, for hashing.
+    pub(super) fn words(&self) -> [u64; 3] {
+        let mut words = [0_u64; 3];
+        for (word, bytes) in words.iter_mut().zip(self.bytes.chunks(8)) {
+            for &byte in bytes.iter().rev() {
+                *word = *word << 8 | u64::from(byte);
+            }
+        }
+        words[2] |= u64::from(self.len) << 32;
+        words
     }
 }
 

@@ -1,0 +1,311 @@
+//! Capture files: opening, telling the formats apart by content, and walking their packets.
+//!
+//! Formats: BinaryFILE (each ITCH message behind its big-endian `u16` length, a zero length ends the session;
+//! source: NASDAQ «BinaryFILE» specification), pcap and pcapng of MoldUDP64 ([`super::pcap`]); each plain or
+//! gzipped. The file is read (and decompressed) as a whole into [`Memory`] when it is opened; walking it allocates
+//! nothing and makes no system call. A [`Capture`] is immutable: threads may share it, each with its own cursor.
+//!
+//! It frames messages but does not decode them: types and lengths are checked by [`crate::itch::decode::decode`],
+//! whose errors [`Capture::message_error`] puts in their place. It does not look at sequence numbers.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::memory::Memory;
+use super::pcap::{self, PcapForm, Section};
+use crate::error::{CaptureError, CaptureErrorKind};
+use crate::itch::decode::DecodeError;
+use crate::units::TIME_NONE;
+
+/// Compressed market data rarely shrinks more than this; bounds how far a gzip trailer is believed in advance.
+const COMPRESSION_RATIO_MAX: usize = 64;
+
+/// How the bytes are laid out.
+enum Format {
+    BinaryFile,
+    Pcap(PcapForm),
+    Pcapng(Vec<Section>),
+}
+
+/// A capture in memory.
+pub struct Capture {
+    name: String,
+    memory: Memory,
+    format: Format,
+    /// The decompressor's error; the bytes before it are in `memory`.
+    gzip_damage: Option<String>,
+}
+
+/// A packet of a capture: message blocks that arrived together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Message blocks: each a big-endian `u16` length and that many bytes of body.
+    pub blocks: &'a [u8],
+    /// Byte offset of `blocks` in the uncompressed file.
+    pub offset: u64,
+    /// BinaryFILE: the message's number in the file, from 1. MoldUDP64: the packet's sequence number.
+    pub first_sequence: u64,
+    /// The capture's time stamp, UTC ns; [`TIME_NONE`] for BinaryFILE and for frames without one.
+    pub receive_ns: u64,
+    /// Messages in `blocks`; 0 for a MoldUDP64 heartbeat or end of session.
+    pub message_count: u16,
+}
+
+impl<'a> Packet<'a> {
+    /// The message bodies in order, each with the byte offset of its length prefix in the uncompressed file.
+    #[inline(always)]
+    #[must_use]
+    pub fn messages(&self) -> Messages<'a> {
+        Messages { rest: self.blocks, offset: self.offset }
+    }
+}
+
+/// Iterator over a packet's messages; see [`Packet::messages`].
+#[derive(Clone, Copy, Debug)]
+pub struct Messages<'a> {
+    rest: &'a [u8],
+    offset: u64,
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = (&'a [u8], u64);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(&'a [u8], u64)> {
+        let (length, behind) = self.rest.split_first_chunk::<2>()?;
+        let (body, rest) = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let offset = self.offset;
+        self.rest = rest;
+        self.offset += 2 + body.len() as u64;
+        Some((body, offset))
+    }
+}
+
+/// A place in a [`Capture`]. Use it only with the capture that gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketCursor {
+    pub(super) position: usize,
+    /// Current section of a pcapng file.
+    pub(super) section: usize,
+    pub(super) messages: u64,
+    pub(super) skipped_frames: u64,
+}
+
+impl PacketCursor {
+    /// Messages in the packets handed out so far.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Captured frames passed over because they hold neither UDP nor TCP (ARP, IGMP, spanning tree and so on).
+    #[must_use]
+    pub fn skipped_frames(&self) -> u64 {
+        self.skipped_frames
+    }
+
+    /// The next packet; `None` at the end of the capture or of its session. `capture` is the one that gave this
+    /// cursor. After an error the cursor stays where it is.
+    ///
+    /// # Errors
+    /// [`CaptureError`] at the first part that cannot be read; all packets before it have been handed out.
+    #[inline(always)]
+    pub fn next<'a>(&mut self, capture: &'a Capture) -> Result<Option<Packet<'a>>, CaptureError> {
+        match &capture.format {
+            Format::BinaryFile => {
+                let offset = self.position;
+                let rest = capture.bytes().get(offset..).unwrap_or_default();
+                if let Some(prefix) = rest.first_chunk::<2>() {
+                    let length = usize::from(u16::from_be_bytes(*prefix));
+                    if length != 0 {
+                        if let Some(blocks) = rest.get(..2 + length) {
+                            self.position = offset + blocks.len();
+                            self.messages += 1;
+                            return Ok(Some(Packet {
+                                blocks,
+                                offset: offset as u64,
+                                first_sequence: self.messages,
+                                receive_ns: TIME_NONE,
+                                message_count: 1,
+                            }));
+                        }
+                    }
+                }
+                self.end_of_binary_file(capture, rest).map(|()| None)
+            }
+            Format::Pcap(form) => pcap::next_packet(self, capture, |cursor| form.next_frame(cursor, capture)),
+            Format::Pcapng(sections) => {
+                pcap::next_packet(self, capture, |cursor| pcap::next_pcapng_frame(cursor, capture, sections))
+            }
+        }
+    }
+
+    /// No whole message is left in `rest`: says whether that is as it should be.
+    #[cold]
+    fn end_of_binary_file(&self, capture: &Capture, rest: &[u8]) -> Result<(), CaptureError> {
+        match rest.split_first_chunk::<2>() {
+            Some(([0, 0], behind)) if behind.iter().all(|&byte| byte == 0) => Ok(()),
+            Some(([0, 0], behind)) => {
+                let kind = CaptureErrorKind::AfterEnd { bytes: behind.len() as u64 };
+                Err(capture.error(self.position + 2, self.messages, kind))
+            }
+            Some((prefix, _)) => {
+                let needed = 2 + usize::from(u16::from_be_bytes(*prefix));
+                Err(capture.short(self, "message", needed))
+            }
+            None => capture.end(self, "length prefix", 2),
+        }
+    }
+}
+
+impl Capture {
+    /// Reads a capture file into memory; gzip is recognised by its content and decompressed. A damaged gzip stream
+    /// is no error yet: what came before the damage is kept, and the walk reports the damage when it gets there.
+    ///
+    /// # Errors
+    /// [`CaptureError`] when the file cannot be read or is empty.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        match read_file(path) {
+            Ok(memory) => Self::from_memory(name, memory),
+            Err(error) => Err(io_error(name, &error)),
+        }
+    }
+
+    /// A capture of bytes that are in memory already (a generated session, a test), gzipped or not.
+    ///
+    /// # Errors
+    /// [`CaptureError`] when there are no bytes, or no memory for their copy.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, CaptureError> {
+        let name = name.into();
+        match Memory::copy_of(&bytes) {
+            Ok(memory) => Self::from_memory(name, memory),
+            Err(error) => Err(io_error(name, &error)),
+        }
+    }
+
+    fn from_memory(name: String, file: Memory) -> Result<Self, CaptureError> {
+        let mut memory = file;
+        let mut gzip_damage = None;
+        if memory.bytes().starts_with(&[0x1f, 0x8b]) {
+            match decompress(memory.bytes()) {
+                Ok((decompressed, damage)) => {
+                    memory = decompressed;
+                    gzip_damage = damage.map(|error| error.to_string());
+                }
+                Err(error) => return Err(io_error(name, &error)),
+            }
+        }
+        if memory.bytes().is_empty() && gzip_damage.is_none() {
+            return Err(CaptureError {
+                file: name,
+                offset: 0,
+                decoded_before: 0,
+                kind: CaptureErrorKind::Empty,
+            });
+        }
+        let format = if let Some(form) = PcapForm::detect(memory.bytes()) {
+            Format::Pcap(form)
+        } else if memory.bytes().starts_with(&pcap::SECTION_HEADER_BLOCK) {
+            Format::Pcapng(pcap::index_sections(memory.bytes()))
+        } else {
+            Format::BinaryFile
+        };
+        Ok(Self { name, memory, format, gzip_damage })
+    }
+
+    /// The file as the caller named it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The uncompressed bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.memory.bytes()
+    }
+
+    /// A cursor in front of the first packet.
+    #[must_use]
+    pub fn packets(&self) -> PacketCursor {
+        PacketCursor { position: 0, section: 0, messages: 0, skipped_frames: 0 }
+    }
+
+    /// A decoder's error in its place: `offset` as [`Packet::messages`] gave it, `decoded_before` the messages that
+    /// decoded before this one.
+    #[cold]
+    #[must_use]
+    pub fn message_error(&self, error: DecodeError, offset: u64, decoded_before: u64) -> CaptureError {
+        CaptureError {
+            file: self.name.clone(),
+            offset,
+            decoded_before,
+            kind: CaptureErrorKind::Message(error),
+        }
+    }
+
+    #[cold]
+    pub(super) fn error(&self, offset: usize, decoded_before: u64, kind: CaptureErrorKind) -> CaptureError {
+        CaptureError { file: self.name.clone(), offset: offset as u64, decoded_before, kind }
+    }
+
+    /// The bytes end inside `part`, which starts at the cursor and needs `needed` bytes: the file is truncated, or
+    /// its gzip stream is.
+    #[cold]
+    pub(super) fn short(&self, cursor: &PacketCursor, part: &'static str, needed: usize) -> CaptureError {
+        let length = self.bytes().len();
+        match &self.gzip_damage {
+            Some(damage) => self.error(length, cursor.messages, CaptureErrorKind::Gzip(damage.clone())),
+            None => {
+                let found = length.saturating_sub(cursor.position) as u64;
+                let kind = CaptureErrorKind::Truncated { part, needed: needed as u64, found };
+                self.error(cursor.position, cursor.messages, kind)
+            }
+        }
+    }
+
+    /// The cursor has less than the smallest `part` before it: fine at the very end of an undamaged file.
+    #[cold]
+    pub(super) fn end(
+        &self,
+        cursor: &PacketCursor,
+        part: &'static str,
+        needed: usize,
+    ) -> Result<(), CaptureError> {
+        if cursor.position >= self.bytes().len() && self.gzip_damage.is_none() {
+            Ok(())
+        } else {
+            Err(self.short(cursor, part, needed))
+        }
+    }
+}
+
+fn io_error(file: String, error: &io::Error) -> CaptureError {
+    CaptureError { file, offset: 0, decoded_before: 0, kind: CaptureErrorKind::Io(error.to_string()) }
+}
+
+fn read_file(path: &Path) -> io::Result<Memory> {
+    let mut file = File::open(path)?;
+    // One byte more than the file has, so that its end is seen without growing.
+    let length = usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut memory = Memory::with_capacity(length.saturating_add(1))?;
+    memory.append_from(&mut file)?;
+    Ok(memory)
+}
+
+/// The decompressed bytes, and the decompressor's error behind them; `Err` when there is no memory to start with.
+fn decompress(file: &[u8]) -> io::Result<(Memory, Option<io::Error>)> {
+    // The trailer holds the length of the last member, modulo 2^32: a hint, not a promise.
+    let hint = file.last_chunk::<4>().map_or(0, |trailer| u32::from_le_bytes(*trailer));
+    let most = file.len().saturating_mul(COMPRESSION_RATIO_MAX);
+    let capacity = usize::try_from(hint).unwrap_or(usize::MAX).min(most);
+    let mut memory = Memory::with_capacity(capacity.saturating_add(1))?;
+    let damage = memory.append_from(&mut MultiGzDecoder::new(file)).err();
+    Ok((memory, damage))
+}

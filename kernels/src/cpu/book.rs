@@ -1,0 +1,663 @@
+//! All market-by-order (L3) books of one venue: every displayed order in its FIFO queue, every price level, the top
+//! of every book.
+//!
+//! Three tables, all taken at construction in pre-faulted huge pages: orders by id (`orders.rs`), levels by
+//! (instrument, side, price) (`levels.rs`), and each side's prices in order (`ladder.rs`). An event on an existing
+//! level touches one order line, one level line and the lines of its neighbours in the queue; the ladder is touched
+//! only when a level appears or disappears. Everything that an event will touch can be asked for beforehand:
+//! [`VenueBooks::prefetch_order`] from the event alone, some messages later [`VenueBooks::prefetch_level`] from the
+//! order's record.
+//!
+//! One thread owns it (in the engine: `decide`). Nothing is allocated after construction, work per event is bounded
+//! but for [`EventKind::Clear`], and a full table or an impossible event is a typed error that changes nothing. It
+//! does not match orders, keeps no L2 feed ([`EventKind::LevelSet`] is refused), and does not decide what a crossed
+//! book means: it counts it.
+
+use super::huge::{HugeArray, prefetch};
+use super::ladder::{Ladders, key_of_tick};
+use super::levels::{LevelKey, LevelRecord, LevelTable};
+use super::orders::{LEVEL_SLOTS_MAX, OrderRecord, OrderTable};
+use super::slots::{Refused, SLOT_NONE};
+use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
+use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
+
+pub use super::orders::PRIORITY_MAX;
+pub use super::query::{Bbo, DepthLevel, QueuedOrders, RestingOrder};
+
+/// Capacities of one venue's books, all of them memory taken at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookConfig {
+    /// Instruments, numbered below this. At most 2^30.
+    pub instruments_max: usize,
+    /// Live orders; 64 to 128 bytes each are reserved.
+    pub orders_max: usize,
+    /// Live price levels; about 80 to 144 bytes each are reserved. At most 2^22.
+    pub levels_max: usize,
+    /// Price units (1e-9) of one book tick. Every price must be a multiple of it, and the quotient fit an `i32`.
+    pub price_tick: i64,
+}
+
+impl Default for BookConfig {
+    /// A full US equity venue: 16,384 instruments, 4,000,000 orders and 1,000,000 levels at ITCH's price unit, about
+    /// 350 MB.
+    fn default() -> Self {
+        Self {
+            instruments_max: 16_384,
+            orders_max: 4_000_000,
+            levels_max: 1_000_000,
+            price_tick: ITCH_PRICE4_UNIT,
+        }
+    }
+}
+
+/// A [`BookConfig`] that no book can be made from: which field, and its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BookConfigError {
+    /// `instruments_max` is zero or above 2^30.
+    Instruments(usize),
+    /// `orders_max` is zero or above 2^30.
+    Orders(usize),
+    /// `levels_max` is zero or above 2^22.
+    Levels(usize),
+    /// `price_tick` is not positive.
+    PriceTick(i64),
+}
+
+impl std::fmt::Display for BookConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Instruments(n) => write!(f, "instruments_max = {n}: must be 1 to {INSTRUMENTS_LIMIT}"),
+            Self::Orders(n) => write!(f, "orders_max = {n}: must be 1 to {ORDERS_LIMIT}"),
+            Self::Levels(n) => write!(f, "levels_max = {n}: must be 1 to {LEVELS_LIMIT}"),
+            Self::PriceTick(tick) => write!(f, "price_tick = {tick}: must be above zero (in 1e-9)"),
+        }
+    }
+}
+
+impl std::error::Error for BookConfigError {}
+
+const INSTRUMENTS_LIMIT: usize = 1 << 24;
+const ORDERS_LIMIT: usize = 1 << 30;
+const LEVELS_LIMIT: usize = 1 << 22;
+const _: () = assert!(LEVELS_LIMIT * 2 < LEVEL_SLOTS_MAX);
+
+/// What an event did to the book. For a replace it speaks of the old order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Price of the affected resting order before the change, 1e-9; [`PRICE_NONE`] when no order was affected.
+    pub price: i64,
+    /// Quantity added, or taken away.
+    pub quantity: u64,
+    /// Time priority of the affected order: smaller entered its level earlier. Unique within the venue.
+    pub priority: u64,
+    /// Side of the affected order; `None` when no order was affected.
+    pub side: Side,
+    /// The best price or the quantity at it changed, on either side of the instrument (of any, for a clear of all).
+    pub bbo_changed: bool,
+}
+
+impl Applied {
+    /// Nothing in the books was affected.
+    pub const NOTHING: Self =
+        Self { price: PRICE_NONE, quantity: 0, priority: 0, side: Side::None, bbo_changed: false };
+}
+
+/// Which table is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// `orders_max` orders rest, or the order's slots are crowded out.
+    Orders,
+    /// `levels_max` levels exist, or the level's slots are crowded out.
+    Levels,
+    /// The arena of sorted prices is used up.
+    Ladders,
+    /// [`PRIORITY_MAX`] orders were taken in since the start.
+    Priorities,
+}
+
+/// Why an event was not applied. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BookError {
+    /// No live order has this id: a lost message, or a feed joined late. Recover by a snapshot, or go on without it.
+    UnknownOrder(u64),
+    /// A live order has this id already: a repeated message.
+    DuplicateOrder(u64),
+    /// More is taken than the order has left, given here.
+    Overfill(u64),
+    /// The price is missing, off the tick, or beyond what the book can hold.
+    PriceOutOfRange(i64),
+    /// A new order of no quantity, or a level's sum that would overflow.
+    QuantityOutOfRange(u64),
+    /// A new order without a side.
+    SideMissing,
+    /// The table named is full: raise its capacity in the configuration.
+    Full(Table),
+    /// The instrument is not below `instruments_max`.
+    InstrumentOutOfRange(u32),
+    /// The order belongs to this instrument, not to the event's.
+    WrongInstrument(u32),
+    /// No such trading status code.
+    UnknownStatus(u64),
+    /// The event kind cannot be applied to an order-by-order book (L2 level sets).
+    Unsupported,
+}
+
+/// All books of one venue; see the module's page.
+pub struct VenueBooks {
+    pub(super) orders: OrderTable,
+    pub(super) levels: LevelTable,
+    pub(super) ladders: Ladders,
+    /// [`TradingStatus`] codes; zero = never told.
+    status: HugeArray<u32>,
+    venue_status: Option<TradingStatus>,
+    next_priority: u64,
+    crossed_events: u64,
+    tick: Tick,
+    config: BookConfig,
+}
+
+/// Exact division by the tick without a divide instruction.
+#[derive(Clone, Copy)]
+pub(super) struct Tick {
+    size: i64,
+    /// Inverse of the tick's odd part modulo 2^64.
+    inverse: u64,
+    shift: u32,
+}
+
+impl Tick {
+    fn new(size: i64) -> Self {
+        let shift = size.trailing_zeros();
+        let odd = (size >> shift) as u64;
+        // Newton's iteration doubles the correct bits: 3, 6, 12, 24, 48, 96.
+        let inverse = (0..5)
+            .fold(odd, |inverse: u64, _| inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse))));
+        Self { size, inverse, shift }
+    }
+
+    /// Price in ticks, if it is a whole number of them that fits.
+    #[inline(always)]
+    pub(super) fn ticks(self, price: i64) -> Option<i32> {
+        let ticks = ((price >> self.shift) as u64).wrapping_mul(self.inverse) as i64;
+        let narrow = ticks as i32;
+        (i64::from(narrow) == ticks && ticks.checked_mul(self.size) == Some(price)).then_some(narrow)
+    }
+
+    #[inline(always)]
+    pub(super) fn price(self, ticks: i32) -> i64 {
+        // Every tick in a book came from a price that fits.
+        i64::from(ticks).wrapping_mul(self.size)
+    }
+}
+
+impl VenueBooks {
+    /// Takes all memory for `config` and touches every page of it (about a second per 2 GB).
+    ///
+    /// # Errors
+    /// A capacity of zero or beyond its limit, or a tick that is not positive.
+    pub fn new(config: BookConfig) -> Result<Self, BookConfigError> {
+        if !(1..=INSTRUMENTS_LIMIT).contains(&config.instruments_max) {
+            return Err(BookConfigError::Instruments(config.instruments_max));
+        }
+        if !(1..=ORDERS_LIMIT).contains(&config.orders_max) {
+            return Err(BookConfigError::Orders(config.orders_max));
+        }
+        if !(1..=LEVELS_LIMIT).contains(&config.levels_max) {
+            return Err(BookConfigError::Levels(config.levels_max));
+        }
+        if config.price_tick <= 0 {
+            return Err(BookConfigError::PriceTick(config.price_tick));
+        }
+        Ok(Self {
+            orders: OrderTable::new(config.orders_max),
+            levels: LevelTable::new(config.levels_max),
+            ladders: Ladders::new(config.instruments_max * 2, config.levels_max),
+            status: HugeArray::zeroed(config.instruments_max),
+            venue_status: None,
+            next_priority: 1,
+            crossed_events: 0,
+            tick: Tick::new(config.price_tick),
+            config,
+        })
+    }
+
+    /// Applies one event.
+    ///
+    /// # Errors
+    /// See [`BookError`]; nothing has changed then.
+    #[inline]
+    pub fn apply(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        let applied = match event.kind {
+            EventKind::OrderAdd => self.add(event),
+            EventKind::OrderDelete => self.delete(event),
+            EventKind::OrderReduce | EventKind::OrderExecute => self.reduce(event),
+            EventKind::OrderReplace => self.replace(event),
+            EventKind::Trade | EventKind::Gap => return Ok(Applied::NOTHING),
+            EventKind::TradingStatus => return self.set_status(event),
+            EventKind::Clear => return self.clear(event),
+            EventKind::LevelSet => return Err(BookError::Unsupported),
+        }?;
+        if applied.bbo_changed && event.flags & flags::LAST_OF_EVENT != 0 && self.crossed(event.instrument) {
+            self.crossed_events += u64::from(self.is_continuous(event.instrument));
+        }
+        Ok(applied)
+    }
+
+    #[inline(always)]
+    fn add(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        if event.instrument as usize >= self.config.instruments_max {
+            return Err(BookError::InstrumentOutOfRange(event.instrument));
+        }
+        let sell = match event.side {
+            Side::Buy => false,
+            Side::Sell => true,
+            Side::None => return Err(BookError::SideMissing),
+        };
+        if self.orders.live() == self.config.orders_max {
+            return Err(BookError::Full(Table::Orders));
+        }
+        let priority = self.next_priority;
+        let bbo_changed = self.enter(
+            event.order_id,
+            event.instrument,
+            sell,
+            event.price,
+            event.quantity,
+            self.config.levels_max,
+        )?;
+        Ok(Applied { price: event.price, quantity: event.quantity, priority, side: event.side, bbo_changed })
+    }
+
+    /// Puts a new order at the end of its queue; says whether the top of its side changed. Everything that can fail
+    /// is looked at before the first change.
+    #[inline(always)]
+    fn enter(
+        &mut self,
+        id: u64,
+        instrument: u32,
+        sell: bool,
+        price: i64,
+        quantity: u64,
+        levels_max: usize,
+    ) -> Result<bool, BookError> {
+        let tick = self.tick.ticks(price).ok_or(BookError::PriceOutOfRange(price))?;
+        if quantity == 0 {
+            return Err(BookError::QuantityOutOfRange(0));
+        }
+        if self.next_priority > PRIORITY_MAX {
+            return Err(BookError::Full(Table::Priorities));
+        }
+        let vacancy = self.orders.vacancy(id).map_err(|refused| match refused {
+            Refused::Taken(_) => BookError::DuplicateOrder(id),
+            Refused::Full => BookError::Full(Table::Orders),
+        })?;
+        let key = LevelKey { book_side: instrument * 2 + u32::from(sell), tick };
+        let touches = self.touches(instrument, sell, tick);
+        let (level, prev) = self.join_level(key, vacancy.slot, quantity, levels_max)?;
+        let record = OrderRecord::new(id, quantity, level, sell, self.next_priority, prev, SLOT_NONE);
+        self.orders.occupy(vacancy, record);
+        if prev != SLOT_NONE {
+            self.orders.records[prev as usize].next = vacancy.slot;
+        }
+        self.next_priority += 1;
+        self.debug_check_level(level);
+        Ok(touches)
+    }
+
+    /// Makes the order in `slot` the last of a level's queue, and the level if there is none: the level and the order
+    /// that was last before. Writes no order record. On an error nothing has changed.
+    #[inline(always)]
+    fn join_level(
+        &mut self,
+        key: LevelKey,
+        slot: u32,
+        quantity: u64,
+        levels_max: usize,
+    ) -> Result<(u32, u32), BookError> {
+        match self.levels.vacancy(key) {
+            Err(Refused::Taken(level_slot)) => {
+                let level = &mut self.levels.records[level_slot as usize];
+                level.quantity =
+                    level.quantity.checked_add(quantity).ok_or(BookError::QuantityOutOfRange(quantity))?;
+                level.orders += 1;
+                Ok((level_slot, std::mem::replace(&mut level.tail, slot)))
+            }
+            Ok(vacancy) if self.levels.live() < levels_max => {
+                let ladder_key = key_of_tick(key.tick, key.book_side & 1 == 1);
+                if !self.ladders.insert(key.book_side as usize, ladder_key) {
+                    return Err(BookError::Full(Table::Ladders));
+                }
+                self.levels.occupy(vacancy, LevelRecord::with_first(key, quantity, slot));
+                Ok((vacancy.slot, SLOT_NONE))
+            }
+            Ok(_) | Err(Refused::Full) => Err(BookError::Full(Table::Levels)),
+        }
+    }
+
+    /// The live order of an event that refers to one, with the checks that all such events share.
+    #[inline(always)]
+    fn resting(&self, event: &MarketEvent) -> Result<(u32, OrderRecord), BookError> {
+        let slot = self.orders.find(event.order_id).ok_or(BookError::UnknownOrder(event.order_id))?;
+        let order = self.orders.records[slot as usize];
+        let instrument = self.levels.records[order.level() as usize].instrument();
+        if instrument != event.instrument {
+            return Err(BookError::WrongInstrument(instrument));
+        }
+        Ok((slot, order))
+    }
+
+    #[inline(always)]
+    fn delete(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        let (slot, order) = self.resting(event)?;
+        Ok(self.leave(slot, order))
+    }
+
+    #[inline(always)]
+    fn reduce(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        let (slot, order) = self.resting(event)?;
+        if event.quantity >= order.quantity {
+            if event.quantity > order.quantity {
+                return Err(BookError::Overfill(order.quantity));
+            }
+            return Ok(self.leave(slot, order));
+        }
+        self.orders.records[slot as usize].quantity -= event.quantity;
+        let level = &mut self.levels.records[order.level() as usize];
+        level.quantity -= event.quantity;
+        let (tick, instrument) = (level.tick, level.instrument());
+        self.debug_check_level(order.level());
+        Ok(Applied {
+            price: self.tick.price(tick),
+            quantity: event.quantity,
+            priority: order.priority(),
+            side: order.side(),
+            bbo_changed: event.quantity != 0 && self.touches(instrument, order.is_sell(), tick),
+        })
+    }
+
+    #[inline(always)]
+    fn replace(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        let (slot, order) = self.resting(event)?;
+        if event.second_id == event.order_id {
+            return self.replace_same_id(event, slot, order);
+        }
+        // The new order goes in first: it is what can fail. When the old one leaves a level empty, the two levels
+        // exist together for a moment.
+        let leaves_empty = self.levels.records[order.level() as usize].orders == 1;
+        let levels_max = self.config.levels_max + usize::from(leaves_empty);
+        let entered = self.enter(
+            event.second_id,
+            event.instrument,
+            order.is_sell(),
+            event.price,
+            event.quantity,
+            levels_max,
+        )?;
+        // `enter` may have written the old order's link or its slot's count: read it again.
+        let order = self.orders.records[slot as usize];
+        let mut applied = self.leave(slot, order);
+        applied.bbo_changed = (applied.bbo_changed | entered) && !same_shown(event, &applied);
+        Ok(applied)
+    }
+
+    /// A feed that keeps the id: the order stays in its slot and moves to the end of its new queue.
+    #[cold]
+    #[inline(never)]
+    fn replace_same_id(
+        &mut self,
+        event: &MarketEvent,
+        slot: u32,
+        order: OrderRecord,
+    ) -> Result<Applied, BookError> {
+        let tick = self.tick.ticks(event.price).ok_or(BookError::PriceOutOfRange(event.price))?;
+        if event.quantity == 0 {
+            return Err(BookError::QuantityOutOfRange(0));
+        }
+        if self.next_priority > PRIORITY_MAX {
+            return Err(BookError::Full(Table::Priorities));
+        }
+        let sell = order.is_sell();
+        let key = LevelKey { book_side: event.instrument * 2 + u32::from(sell), tick };
+        let level = &self.levels.records[order.level() as usize];
+        let same_level = level.tick == tick;
+        if same_level && (level.quantity - order.quantity).checked_add(event.quantity).is_none() {
+            return Err(BookError::QuantityOutOfRange(event.quantity));
+        }
+        let levels_max = self.config.levels_max + usize::from(level.orders == 1);
+        let mut applied = Applied::NOTHING;
+        if same_level {
+            applied = self.leave_level(order);
+        }
+        let touches = self.touches(event.instrument, sell, tick);
+        let (level, prev) = self.join_level(key, slot, event.quantity, levels_max)?;
+        if !same_level {
+            applied = self.leave_level(order);
+        }
+        if prev != SLOT_NONE {
+            self.orders.records[prev as usize].next = slot;
+        }
+        self.orders.records[slot as usize].move_to(level, event.quantity, self.next_priority, prev);
+        self.next_priority += 1;
+        self.debug_check_level(level);
+        applied.bbo_changed = (applied.bbo_changed | touches) && !same_shown(event, &applied);
+        Ok(applied)
+    }
+
+    /// Takes a live order out of the books.
+    #[inline(always)]
+    fn leave(&mut self, slot: u32, order: OrderRecord) -> Applied {
+        let applied = self.leave_level(order);
+        self.orders.vacate(slot);
+        self.debug_check_level(order.level());
+        applied
+    }
+
+    /// Takes a live order out of its queue, and its level out of the book when it was the last. Its own record stays.
+    #[inline(always)]
+    fn leave_level(&mut self, order: OrderRecord) -> Applied {
+        let level_slot = order.level();
+        let sell = order.is_sell();
+        let level = &mut self.levels.records[level_slot as usize];
+        let (tick, instrument) = (level.tick, level.instrument());
+        let last = level.orders == 1;
+        if !last {
+            level.orders -= 1;
+            level.quantity -= order.quantity;
+            // The neighbours are only written to, so their cache misses hold nothing up.
+            if order.prev == SLOT_NONE {
+                level.head = order.next;
+            } else {
+                self.orders.records[order.prev as usize].next = order.next;
+            }
+            if order.next == SLOT_NONE {
+                level.tail = order.prev;
+            } else {
+                self.orders.records[order.next as usize].prev = order.prev;
+            }
+        }
+        let bbo_changed = self.touches(instrument, sell, tick);
+        if last {
+            self.levels.vacate(level_slot);
+            self.ladders.remove((instrument * 2 + u32::from(sell)) as usize, key_of_tick(tick, sell));
+        }
+        Applied {
+            price: self.tick.price(tick),
+            quantity: order.quantity,
+            priority: order.priority(),
+            side: order.side(),
+            bbo_changed,
+        }
+    }
+
+    #[inline(always)]
+    fn touches(&self, instrument: u32, sell: bool, tick: i32) -> bool {
+        self.ladders.sides[(instrument * 2 + u32::from(sell)) as usize].touches(key_of_tick(tick, sell))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_status(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        let status =
+            TradingStatus::from_code(event.quantity).ok_or(BookError::UnknownStatus(event.quantity))?;
+        if event.instrument == INSTRUMENT_ALL {
+            self.venue_status = Some(status);
+        } else {
+            *self
+                .status
+                .get_mut(event.instrument as usize)
+                .ok_or(BookError::InstrumentOutOfRange(event.instrument))? = status as u32;
+        }
+        Ok(Applied::NOTHING)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn clear(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        let instruments = if event.instrument == INSTRUMENT_ALL {
+            0..self.config.instruments_max as u32
+        } else if (event.instrument as usize) < self.config.instruments_max {
+            event.instrument..event.instrument + 1
+        } else {
+            return Err(BookError::InstrumentOutOfRange(event.instrument));
+        };
+        let orders_before = self.orders.live();
+        for book_side in instruments.start * 2..instruments.end * 2 {
+            while let Some(key) = self.ladders.sides[book_side as usize].best() {
+                let tick = key_of_tick(key, book_side & 1 == 1);
+                let level =
+                    self.levels.find(LevelKey { book_side, tick }).expect("the ladder names live levels");
+                let head = self.levels.records[level as usize].head;
+                self.leave(head, self.orders.records[head as usize]);
+            }
+        }
+        Ok(Applied { bbo_changed: self.orders.live() != orders_before, ..Applied::NOTHING })
+    }
+
+    /// First stage of the look-ahead, from the event alone: asks for the lines of the order or orders that it names,
+    /// of its level when it names one, and of the instrument's book. Best about twice [`LOOK_AHEAD`] events before
+    /// [`Self::apply`], or for every message of a packet first.
+    #[inline(always)]
+    pub fn prefetch_order(&self, event: &MarketEvent) {
+        match event.kind {
+            EventKind::OrderAdd => {
+                self.orders.prefetch_home(event.order_id);
+                if let Some(tick) = self.tick.ticks(event.price) {
+                    let sell = u32::from(event.side == Side::Sell);
+                    self.levels
+                        .prefetch_home(LevelKey { book_side: event.instrument.wrapping_mul(2) | sell, tick });
+                }
+            }
+            EventKind::OrderReplace => {
+                self.orders.prefetch_home(event.order_id);
+                self.orders.prefetch_home(event.second_id);
+            }
+            EventKind::OrderReduce | EventKind::OrderDelete | EventKind::OrderExecute => {
+                self.orders.prefetch_home(event.order_id);
+            }
+            _ => return,
+        }
+        prefetch(&self.ladders.sides, event.instrument as usize * 2);
+    }
+
+    /// Second stage, about [`LOOK_AHEAD`] events before [`Self::apply`], when the lines of the first have come: asks
+    /// for the level of the order, its neighbours in the queue, and the top of the ladder. It reads the books and
+    /// changes nothing; an order that is not there yet is left alone.
+    #[inline(always)]
+    pub fn prefetch_level(&self, event: &MarketEvent) {
+        match event.kind {
+            EventKind::OrderAdd => {
+                let sell = u32::from(event.side == Side::Sell);
+                self.prefetch_queue_end(event, sell);
+            }
+            EventKind::OrderReplace
+            | EventKind::OrderReduce
+            | EventKind::OrderDelete
+            | EventKind::OrderExecute => {
+                let Some(order) = self.orders.peek(event.order_id) else { return };
+                prefetch(&self.levels.records, order.level() as usize);
+                prefetch(&self.orders.records, order.prev as usize);
+                prefetch(&self.orders.records, order.next as usize);
+                if event.kind == EventKind::OrderReplace
+                    && let Some(tick) = self.tick.ticks(event.price)
+                {
+                    let book_side = event.instrument.wrapping_mul(2) | u32::from(order.is_sell());
+                    self.levels.prefetch_home(LevelKey { book_side, tick });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// For an add: the order that is now last in its queue, or the ladder's top if there is no such level.
+    #[inline(always)]
+    fn prefetch_queue_end(&self, event: &MarketEvent, sell: u32) {
+        let Some(tick) = self.tick.ticks(event.price) else { return };
+        let book_side = event.instrument.wrapping_mul(2) | sell;
+        if let Some(level) = self.levels.peek(LevelKey { book_side, tick }) {
+            prefetch(&self.orders.records, level.tail as usize);
+        } else if (book_side as usize) < self.ladders.sides.len() {
+            self.ladders.prefetch_top(book_side as usize);
+        }
+    }
+
+    /// Trading status of an instrument: what the venue last said, [`TradingStatus::Trading`] before that.
+    #[must_use]
+    pub fn status(&self, instrument: u32) -> TradingStatus {
+        let code = self.status.get(instrument as usize).copied().unwrap_or(0);
+        TradingStatus::from_code(u64::from(code)).unwrap_or(TradingStatus::Trading)
+    }
+
+    /// Phase of the whole venue: what its last system event said, `None` before the first.
+    #[must_use]
+    pub fn venue_status(&self) -> Option<TradingStatus> {
+        self.venue_status
+    }
+
+    /// Whether the instrument trades continuously: its own status and the venue's phase both say so, or were never
+    /// told.
+    #[must_use]
+    #[inline]
+    pub fn is_continuous(&self, instrument: u32) -> bool {
+        self.venue_status.is_none_or(|status| status == TradingStatus::Trading)
+            && self.status(instrument) == TradingStatus::Trading
+    }
+
+    /// Events (last of their market message) in continuous trading that left their instrument locked or crossed and
+    /// changed its top. A sane feed gives none.
+    #[must_use]
+    pub fn crossed_events(&self) -> u64 {
+        self.crossed_events
+    }
+
+    /// Time priority that the next order will get: an order of ours that arrives now is behind all smaller ones.
+    #[must_use]
+    pub fn next_priority(&self) -> u64 {
+        self.next_priority
+    }
+
+    /// The capacities that it was made with.
+    #[must_use]
+    pub fn config(&self) -> &BookConfig {
+        &self.config
+    }
+
+    #[inline(always)]
+    pub(super) fn tick_price(&self, tick: i32) -> i64 {
+        self.tick.price(tick)
+    }
+
+    #[inline(always)]
+    pub(super) fn price_tick(&self, price: i64) -> Option<i32> {
+        self.tick.ticks(price)
+    }
+}
+
+/// A replace that keeps price and quantity changes the queue, not what is displayed.
+#[inline(always)]
+fn same_shown(event: &MarketEvent, old: &Applied) -> bool {
+    event.price == old.price && event.quantity == old.quantity
+}
+
+/// Distance of the look-ahead that was best over many symbols, in events: `prefetch_order` at twice this distance,
+/// `prefetch_level` at it.
+pub const LOOK_AHEAD: usize = 8;

@@ -1,0 +1,239 @@
+//! An open-addressed table whose records never move: the storage of orders and of price levels.
+//!
+//! A record sits in its home slot, or, when that is taken, further along its probe sequence; the home slot counts how
+//! many of its records were *displaced* so. A lookup that finds its key at home, or finds a home that displaced
+//! nothing, touches one cache line. Nothing moves on removal and there are no tombstones, so other tables may refer
+//! to a record by its slot number.
+//!
+//! All memory is taken at construction. Work is bounded by [`PROBES_MAX`]: a key that finds no slot within it is
+//! refused as full.
+
+use super::huge::{HugeArray, Zeroable, prefetch};
+
+/// "No slot": the end of a queue.
+pub(crate) const SLOT_NONE: u32 = u32::MAX;
+
+/// Slots tried before a key is refused. At the load that a table is sized for (one half at most) sequences of more
+/// than a few dozen do not occur with hashed keys.
+const PROBES_MAX: usize = 4096;
+
+/// Consecutive homes are dealt in blocks of this many slots, and a probe sequence steps from block to block: dense
+/// keys share cache lines and cannot crowd out a neighbouring block.
+const BLOCK: usize = 16;
+
+/// The smallest table: small enough for tests, large enough that no class of slots fills by chance.
+const SLOTS_MIN: usize = 1024;
+
+/// A record of a [`SlotTable`]. An all-zero record is free and has displaced nothing.
+pub(crate) trait SlotRecord: Zeroable {
+    /// What a record is found by.
+    type Key: Copy + Eq;
+    /// Largest value that `displaced` can hold.
+    const DISPLACED_MAX: u32;
+    /// A number whose low 4 bits choose the place in a block and whose other bits choose the block.
+    fn spread(key: Self::Key) -> u64;
+    /// The key, meaningful only while the record is live.
+    fn key(&self) -> Self::Key;
+    /// Whether the slot is in use.
+    fn is_live(&self) -> bool;
+    /// Records whose home this slot is and that sit elsewhere.
+    fn displaced(&self) -> u32;
+    /// Sets the count of displaced records, and nothing else.
+    fn set_displaced(&mut self, displaced: u32);
+    /// Frees the slot; the count of displaced records stays.
+    fn free(&mut self);
+}
+
+/// Why a key cannot be put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// A live record has that key.
+    Taken(u32),
+    /// No free slot within the bound.
+    Full,
+}
+
+/// A free slot found for a key; valid until the table changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vacancy {
+    pub(crate) slot: u32,
+    home: u32,
+}
+
+/// See the module's page.
+pub(crate) struct SlotTable<R: SlotRecord> {
+    pub(crate) records: HugeArray<R>,
+    mask: usize,
+    live: usize,
+}
+
+impl<R: SlotRecord> SlotTable<R> {
+    /// Slots that a table for `live_max` records takes: a power of two, at most half full.
+    pub(crate) fn slots_for(live_max: usize) -> usize {
+        live_max.saturating_mul(2).max(SLOTS_MIN).checked_next_power_of_two().unwrap_or(usize::MAX)
+    }
+
+    /// A table for `live_max` records, pre-faulted.
+    pub(crate) fn new(live_max: usize) -> Self {
+        let slots = Self::slots_for(live_max);
+        assert!(slots <= SLOT_NONE as usize, "slot numbers are 32 bits");
+        Self { records: HugeArray::zeroed(slots), mask: slots - 1, live: 0 }
+    }
+
+    /// Live records.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    #[inline(always)]
+    fn home(&self, key: R::Key) -> usize {
+        R::spread(key) as usize & self.mask
+    }
+
+    /// The slot of a probe sequence: home, its neighbour in the same line, then the same pair of later blocks.
+    #[inline(always)]
+    fn probe(&self, home: usize, step: usize) -> usize {
+        (home.wrapping_add((step >> 1) * BLOCK) & self.mask) ^ (step & 1)
+    }
+
+    #[inline(always)]
+    fn probes(&self) -> usize {
+        PROBES_MAX.min(self.records.len() / (BLOCK / 2))
+    }
+
+    /// The slot of the live record with `key`.
+    #[inline(always)]
+    pub(crate) fn find(&self, key: R::Key) -> Option<u32> {
+        let home = self.home(key);
+        let record = &self.records[home];
+        if record.is_live() && record.key() == key {
+            return Some(home as u32);
+        }
+        if record.displaced() == 0 { None } else { self.find_displaced(key, home) }
+    }
+
+    #[inline(never)]
+    fn find_displaced(&self, key: R::Key, home: usize) -> Option<u32> {
+        let mut unseen = self.records[home].displaced();
+        for step in 1..self.probes() {
+            let slot = self.probe(home, step);
+            let record = &self.records[slot];
+            if record.is_live() {
+                if record.key() == key {
+                    return Some(slot as u32);
+                }
+                if self.home(record.key()) == home {
+                    unseen -= 1;
+                    if unseen == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// A free slot for `key`, or the live record that has it.
+    #[inline(always)]
+    pub(crate) fn vacancy(&self, key: R::Key) -> Result<Vacancy, Refused> {
+        let home = self.home(key);
+        let record = &self.records[home];
+        if !record.is_live() && record.displaced() == 0 {
+            return Ok(Vacancy { slot: home as u32, home: home as u32 });
+        }
+        if record.is_live() && record.key() == key {
+            return Err(Refused::Taken(home as u32));
+        }
+        self.vacancy_displaced(key, home)
+    }
+
+    #[inline(never)]
+    fn vacancy_displaced(&self, key: R::Key, home: usize) -> Result<Vacancy, Refused> {
+        let displaced = self.records[home].displaced();
+        if displaced > 0
+            && let Some(slot) = self.find_displaced(key, home)
+        {
+            return Err(Refused::Taken(slot));
+        }
+        if !self.records[home].is_live() {
+            return Ok(Vacancy { slot: home as u32, home: home as u32 });
+        }
+        if displaced == R::DISPLACED_MAX {
+            return Err(Refused::Full);
+        }
+        (1..self.probes())
+            .map(|step| self.probe(home, step))
+            .find(|&slot| !self.records[slot].is_live())
+            .map(|slot| Vacancy { slot: slot as u32, home: home as u32 })
+            .ok_or(Refused::Full)
+    }
+
+    /// Puts a live `record` into the vacancy that was found for its key; the slot keeps its count of displaced
+    /// records.
+    #[inline(always)]
+    pub(crate) fn occupy(&mut self, vacancy: Vacancy, mut record: R) {
+        let slot = vacancy.slot as usize;
+        record.set_displaced(self.records[slot].displaced());
+        self.records[slot] = record;
+        if vacancy.slot != vacancy.home {
+            let home = &mut self.records[vacancy.home as usize];
+            home.set_displaced(home.displaced() + 1);
+        }
+        self.live += 1;
+    }
+
+    /// Frees a live slot.
+    #[inline(always)]
+    pub(crate) fn vacate(&mut self, slot: u32) {
+        let home = self.home(self.records[slot as usize].key());
+        self.records[slot as usize].free();
+        if home != slot as usize {
+            let home = &mut self.records[home];
+            home.set_displaced(home.displaced() - 1);
+        }
+        self.live -= 1;
+    }
+
+    /// Asks for the home line of `key`.
+    #[inline(always)]
+    pub(crate) fn prefetch_home(&self, key: R::Key) {
+        prefetch(&self.records, self.home(key));
+    }
+
+    /// The record of `key` if it sits in its home line; looks no further, for look-ahead only.
+    #[inline(always)]
+    pub(crate) fn peek(&self, key: R::Key) -> Option<&R> {
+        let home = self.home(key);
+        let record = &self.records[home];
+        if record.is_live() && record.key() == key {
+            return Some(record);
+        }
+        let neighbour = &self.records[home ^ 1];
+        (neighbour.is_live() && neighbour.key() == key).then_some(neighbour)
+    }
+
+    /// Checks the counts of displaced records and of live ones against the records themselves.
+    pub(crate) fn check(&self) {
+        let mut displaced = vec![0_u32; self.records.len()];
+        let mut live = 0;
+        for (slot, record) in self.records.iter().enumerate().filter(|(_, record)| record.is_live()) {
+            live += 1;
+            let home = self.home(record.key());
+            if home != slot {
+                displaced[home] += 1;
+            }
+            assert_eq!(self.find(record.key()), Some(slot as u32), "a live record is found at its own slot");
+        }
+        assert_eq!(live, self.live, "count of live records");
+        for (slot, record) in self.records.iter().enumerate() {
+            assert_eq!(record.displaced(), displaced[slot], "displaced records of slot {slot}");
+        }
+    }
+}
+
+/// Multiplies and folds: every bit of the input reaches the low bits of the result.
+#[inline(always)]
+pub(crate) fn fold(value: u64) -> u64 {
+    let product = u128::from(value) * 0x9E37_79B9_7F4A_7C15_u128;
+    (product >> 64) as u64 ^ product as u64
+}
