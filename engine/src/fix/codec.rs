@@ -33,7 +33,9 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoom => write!(formatter, "no room for the message, or it is longer than {FRAME_MAX} bytes"),
+            Self::NoRoom => {
+                write!(formatter, "no room for the message, or it is longer than {FRAME_MAX} bytes")
+            }
             Self::Value { tag } => write!(formatter, "the value for tag {tag} cannot be written as FIX text"),
         }
     }
@@ -109,7 +111,12 @@ impl<'a> Encoder<'a> {
     }
 
     /// Appends a time with a given number of digits.
-    pub fn set_time(&mut self, field: Field<UtcTimestamp>, time_ns: u64, precision: TimePrecision) -> &mut Self {
+    pub fn set_time(
+        &mut self,
+        field: Field<UtcTimestamp>,
+        time_ns: u64,
+        precision: TimePrecision,
+    ) -> &mut Self {
         self.field(field.tag(), |out| {
             if time_ns > TIME_MAX_NS {
                 return Err(WriteFault::Value);
@@ -139,7 +146,9 @@ impl<'a> Encoder<'a> {
         self.out.copy_within(body..self.at, self.length_at + digits + 1);
         self.at -= LENGTH_DIGITS_MAX - digits;
         let sum = checksum(self.out.get(..self.at).unwrap_or(&[]));
-        self.field(10, |out| super::number::write_bytes(&checksum_digits(sum), out).ok_or(WriteFault::NoRoom));
+        self.field(10, |out| {
+            super::number::write_bytes(&checksum_digits(sum), out).ok_or(WriteFault::NoRoom)
+        });
         match self.error {
             Some(error) => Err(error),
             None if self.at > FRAME_MAX => Err(BuildError::NoRoom),
@@ -341,7 +350,10 @@ mod tests {
         assert_eq!(message.get(fix44::BEGIN_STRING), Ok(Some(&b"FIX.4.4"[..])));
         assert_eq!(message.get(fix44::BODY_LENGTH), Ok(Some(87)));
         assert_eq!(message.require(fix44::ACCOUNT), Err(MessageError::new(1, Fault::Missing)));
-        assert_eq!(message.get(Field::<field::Int>::new(11, "ClOrdID")), Err(MessageError::new(11, Fault::Format)));
+        assert_eq!(
+            message.get(Field::<field::Int>::new(11, "ClOrdID")),
+            Err(MessageError::new(11, Fault::Format))
+        );
         assert_eq!(message.display(fix44::CL_ORD_ID).as_deref(), Some("A-1"));
         assert_eq!(message.fields().count(), 9);
         for room in 0..length {
@@ -363,7 +375,9 @@ mod tests {
                     assert_eq!(message.get(fix44::BODY_LENGTH), Ok(Some(filler as u32 + 9)));
                     assert!(message.raw(9).is_some_and(|digits| digits[0] != b'0'));
                 }
-                Err(error) => assert!(error == BuildError::NoRoom && filler > FRAME_MAX - 40, "filler {filler}"),
+                Err(error) => {
+                    assert!(error == BuildError::NoRoom && filler > FRAME_MAX - 40, "filler {filler}")
+                }
             }
         }
     }

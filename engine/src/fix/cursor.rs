@@ -135,7 +135,8 @@ impl<'a> FieldCursor<'a> {
             Some(0) | None => return Err(MessageError::new(tag, Fault::Empty)),
             Some(length) => length,
         };
-        let bytes = after.get(..length).and_then(parse_unsigned).and_then(|bytes| usize::try_from(bytes).ok());
+        let bytes =
+            after.get(..length).and_then(parse_unsigned).and_then(|bytes| usize::try_from(bytes).ok());
         match bytes {
             None => Err(MessageError::new(tag, Fault::Format)),
             Some(0) => Err(MessageError::new(tag, Fault::DataLength)),

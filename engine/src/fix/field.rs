@@ -8,7 +8,8 @@ use std::marker::PhantomData;
 
 use super::frame::SOH;
 use super::number::{
-    parse_price, parse_quantity, parse_signed, parse_unsigned, write_bytes, write_price, write_signed, write_unsigned,
+    parse_price, parse_quantity, parse_signed, parse_unsigned, write_bytes, write_price, write_signed,
+    write_unsigned,
 };
 use super::timestamp::{TIME_MAX_NS, TimePrecision, parse_timestamp, write_timestamp};
 

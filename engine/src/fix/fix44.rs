@@ -108,10 +108,8 @@ mod tests {
 
     #[test]
     fn constants_are_those_of_the_standard() {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../shared/data/quickfix_acceptance/spec/FIX44.xml"
-        );
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/quickfix_acceptance/spec/FIX44.xml");
         let Ok(xml) = std::fs::read_to_string(path) else {
             println!("SKIPPED: ../shared/data is absent");
             return;

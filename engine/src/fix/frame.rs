@@ -90,7 +90,8 @@ enum Likeness {
 }
 
 fn likeness(bytes: &[u8], pattern: &[u8]) -> Likeness {
-    let alike = |(&byte, &wanted): (&u8, &u8)| if wanted == b'#' { byte.is_ascii_digit() } else { byte == wanted };
+    let alike =
+        |(&byte, &wanted): (&u8, &u8)| if wanted == b'#' { byte.is_ascii_digit() } else { byte == wanted };
     if !bytes.iter().zip(pattern).all(|pair| alike(pair)) {
         Likeness::No
     } else if bytes.len() >= pattern.len() {
@@ -220,7 +221,11 @@ impl<'a> Frame<'a> {
     #[inline]
     #[must_use]
     pub fn message_type_byte(&self) -> u8 {
-        if self.message_type_end == self.body + 4 { self.bytes.get(self.body + 3).copied().unwrap_or(0) } else { 0 }
+        if self.message_type_end == self.body + 4 {
+            self.bytes.get(self.body + 3).copied().unwrap_or(0)
+        } else {
+            0
+        }
     }
 
     /// CheckSum(10), three digits.

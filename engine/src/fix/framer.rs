@@ -48,7 +48,11 @@ impl Framer {
 
     /// Takes bytes and hands each frame that they complete to `sink`, in order. When `sink` breaks, the rest of the
     /// bytes is dropped, since the connection is over.
-    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(Frame<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+    pub fn feed(
+        &mut self,
+        mut bytes: &[u8],
+        sink: &mut impl FnMut(Frame<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         while self.filled > 0 {
             let old = self.filled;
             let take = bytes.len().min(FRAME_MAX - old);
@@ -65,7 +69,10 @@ impl Framer {
                 bytes = &bytes[used - old..];
                 break;
             }
-            debug_assert!(used > 0 || take == bytes.len(), "a full buffer always holds a frame or a garbled start");
+            debug_assert!(
+                used > 0 || take == bytes.len(),
+                "a full buffer always holds a frame or a garbled start"
+            );
             self.pending.copy_within(used..total, 0);
             self.filled = total - used;
             bytes = &bytes[take..];

@@ -28,8 +28,12 @@ impl fmt::Display for IdentityError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BeginString => formatter.write_str("BeginString(8) must be FIX.4.4"),
-            Self::SenderCompId => write!(formatter, "SenderCompID(49): 1 to {COMP_ID_BYTES_MAX} printable ASCII bytes"),
-            Self::TargetCompId => write!(formatter, "TargetCompID(56): 1 to {COMP_ID_BYTES_MAX} printable ASCII bytes"),
+            Self::SenderCompId => {
+                write!(formatter, "SenderCompID(49): 1 to {COMP_ID_BYTES_MAX} printable ASCII bytes")
+            }
+            Self::TargetCompId => {
+                write!(formatter, "TargetCompID(56): 1 to {COMP_ID_BYTES_MAX} printable ASCII bytes")
+            }
         }
     }
 }
@@ -41,9 +45,14 @@ impl SessionIds {
     ///
     /// # Errors
     /// The first that is refused.
-    pub fn new(begin_string: &str, sender_comp_id: &str, target_comp_id: &str) -> Result<Self, IdentityError> {
+    pub fn new(
+        begin_string: &str,
+        sender_comp_id: &str,
+        target_comp_id: &str,
+    ) -> Result<Self, IdentityError> {
         let printable = |text: &str| {
-            (1..=COMP_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+            (1..=COMP_ID_BYTES_MAX).contains(&text.len())
+                && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         };
         if begin_string != "FIX.4.4" {
             return Err(IdentityError::BeginString);

@@ -2,7 +2,7 @@
 //! patching prepared bytes.
 //!
 //! One template a message type serves all instruments of a session, so that the hot footprint is three templates of
-//! about 300 bytes and 16 bytes an instrument. Every varying field has a fixed width and a fixed place; only Symbol(55)
+//! under 500 bytes and 16 bytes an instrument. Every varying field has a fixed width and a fixed place; only Symbol(55)
 //! varies in length, and it is the last field of the body, so that all other places stay. BodyLength(9) always has
 //! three digits, one prepared triple for each symbol length. CheckSum(10) is the sum of the static bytes plus the sums
 //! of what is patched, which fall out of writing the digits: no pass over the message.
@@ -16,14 +16,16 @@
 //! allocates nothing and makes no system call. The order-entry thread owns it. It refuses what does not fit its fields
 //! exactly, and never rounds. It does not know risk: the caller passes only approved orders.
 
+mod prepared;
+
 use std::fmt;
 
 use feeds::event::Side;
 use feeds::units::PRICE_SCALE;
 
-use super::codec::{Encoder, Header};
-use super::fix44;
-use super::frame::{Frame, checksum, checksum_digits};
+use prepared::Template;
+
+use super::frame::{checksum, checksum_digits};
 use super::identity::SessionIds;
 use super::number::digits8;
 use super::timestamp::{SECONDS_TEXT_BYTES, SecondText, TIME_MAX_NS, TimePrecision};
@@ -40,9 +42,6 @@ const EIGHT_DIGITS: u64 = 100_000_000;
 
 /// Numbers of sixteen digits are below this: ClOrdID.
 const SIXTEEN_DIGITS: u64 = EIGHT_DIGITS * EIGHT_DIGITS;
-
-/// Sum of eight `'0'`.
-const EIGHT_ZEROS: u32 = 8 * b'0' as u32;
 
 /// Why an order cannot be written. The order is unchanged and nothing of the output counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,9 +100,14 @@ impl fmt::Display for TemplateError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Symbol(symbol) => {
-                write!(formatter, "symbol {symbol:?}: Symbol(55) needs 1 to {SYMBOL_BYTES_MAX} printable ASCII bytes")
+                write!(
+                    formatter,
+                    "symbol {symbol:?}: Symbol(55) needs 1 to {SYMBOL_BYTES_MAX} printable ASCII bytes"
+                )
             }
-            Self::PriceDecimals(decimals) => write!(formatter, "{decimals} price decimals: 0 to 9 are possible"),
+            Self::PriceDecimals(decimals) => {
+                write!(formatter, "{decimals} price decimals: 0 to 9 are possible")
+            }
         }
     }
 }
@@ -147,29 +151,6 @@ impl SymbolRecord {
         text.get_mut(..symbol.len()).ok_or_else(refused)?.copy_from_slice(symbol.as_bytes());
         Ok(Self { text, length: symbol.len() as u8, sum: checksum(symbol.as_bytes()) })
     }
-}
-
-/// The prepared bytes of one message type and where they are patched. Places are offsets from the start; 0 where the
-/// message has no such field.
-#[derive(Clone, Debug)]
-struct Template {
-    bytes: [u8; TEMPLATE_BYTES],
-    /// Sum of all bytes before the symbol with every patched digit at `'0'`, and of the SOH after the symbol;
-    /// without BodyLength's digits.
-    static_sum: u32,
-    body_length_at: usize,
-    /// BodyLength's three digits and, last, their sum modulo 256, by symbol length.
-    body_lengths: [[u8; 4]; SYMBOL_BYTES_MAX + 1],
-    sequence_at: usize,
-    sending_time_at: usize,
-    cl_ord_id_at: usize,
-    quantity_at: usize,
-    price_at: usize,
-    orig_cl_ord_id_at: usize,
-    side_at: usize,
-    time_in_force_at: usize,
-    transact_time_at: usize,
-    symbol_at: usize,
 }
 
 /// A fixed number of digits after a point, of a number of nine: how many, and which bytes of eight that is.
@@ -277,12 +258,12 @@ impl OrderTemplates {
         let mut sum = template.static_sum;
 
         sum += put_eight(out, template.sequence_at, sequence);
-        sum += put_time(out, template.sending_time_at, self.sending_second.at(sending_time_ns), self.time_decimals);
+        let second = self.sending_second.at(sending_time_ns);
+        sum += put_time(out, template, template.sending_time_at, second, self.time_decimals);
         sum += put_sixteen(out, template.cl_ord_id_at, order.cl_ord_id);
         sum += put_eight(out, template.quantity_at, order.quantity as u32);
-        sum += put_time(out, template.transact_time_at, self.transact_second.at(order.time_ns), self.time_decimals);
-        out[template.side_at] = side;
-        sum += u32::from(side - b'0');
+        let second = self.transact_second.at(order.time_ns);
+        sum += put_time(out, template, template.transact_time_at, second, self.time_decimals);
         if order.action != OrderAction::New {
             if order.orig_cl_ord_id == 0 || order.orig_cl_ord_id >= SIXTEEN_DIGITS {
                 return Err(EncodeError::ClOrdId);
@@ -290,11 +271,13 @@ impl OrderTemplates {
             sum += put_sixteen(out, template.orig_cl_ord_id_at, order.orig_cl_ord_id);
         }
         if order.action != OrderAction::Cancel {
-            sum += put_price(out, template.price_at, order.price, self.price_decimals)?;
+            sum += put_price(out, template, order.price, self.price_decimals)?;
             let time_in_force = time_in_force_char(order.time_in_force);
             out[template.time_in_force_at] = time_in_force;
             sum += u32::from(time_in_force - b'0');
         }
+        out[template.side_at] = side;
+        sum += u32::from(side - b'0');
 
         let body_length = &template.body_lengths[usize::from(symbol.length)];
         out[template.body_length_at..template.body_length_at + 3].copy_from_slice(&body_length[..3]);
@@ -339,17 +322,23 @@ fn put_sixteen(out: &mut [u8; TEMPLATE_BYTES], at: usize, value: u64) -> u32 {
     put_eight(out, at, (value / EIGHT_DIGITS) as u32) + put_eight(out, at + 8, (value % EIGHT_DIGITS) as u32)
 }
 
-/// Writes the first of nine digits over the zeros at `at`; the bytes behind them stay.
+/// Writes the first of nine digits over the zeros at `at`. Up to eight bytes behind them get their prepared content
+/// again, so that what is patched there must be patched later. (Merged from the template, not from `out`: a load that
+/// spans stores still in flight would wait for them.)
 #[inline]
-fn put_decimals(out: &mut [u8; TEMPLATE_BYTES], at: usize, first_eight: u64, ninth: u8, decimals: Decimals) -> u32 {
+fn put_decimals(
+    out: &mut [u8; TEMPLATE_BYTES],
+    template: &Template,
+    at: usize,
+    (first_eight, ninth): (u64, u8),
+    decimals: Decimals,
+) -> u32 {
     let written = first_eight & decimals.mask;
-    let place = &mut out[at..at + 9];
-    let (eight, last) = place.split_at_mut(8);
-    // What is there is '0' where a digit goes, so that adding the digits writes them and keeps what follows.
-    let there = eight.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    eight.copy_from_slice(&(there + written).to_le_bytes());
+    let prepared = template.bytes[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    // A digit's place holds '0': adding the digits writes them and keeps what follows.
+    out[at..at + 8].copy_from_slice(&(prepared + written).to_le_bytes());
     if decimals.ninth {
-        last[0] = b'0' + ninth;
+        out[at + 8] = b'0' + ninth;
         return digit_sum(written) + u32::from(ninth);
     }
     digit_sum(written)
@@ -358,17 +347,23 @@ fn put_decimals(out: &mut [u8; TEMPLATE_BYTES], at: usize, first_eight: u64, nin
 #[inline]
 fn put_time(
     out: &mut [u8; TEMPLATE_BYTES],
+    template: &Template,
     at: usize,
     (text, sum, since_ns): (&[u8; SECONDS_TEXT_BYTES], u32, u32),
     decimals: Decimals,
 ) -> u32 {
     out[at..at + SECONDS_TEXT_BYTES].copy_from_slice(text);
-    let first_eight = digits8(since_ns / 10);
-    sum + put_decimals(out, at + SECONDS_TEXT_BYTES + 1, first_eight, (since_ns % 10) as u8, decimals)
+    let digits = (digits8(since_ns / 10), (since_ns % 10) as u8);
+    sum + put_decimals(out, template, at + SECONDS_TEXT_BYTES + 1, digits, decimals)
 }
 
 #[inline]
-fn put_price(out: &mut [u8; TEMPLATE_BYTES], at: usize, price: i64, decimals: Decimals) -> Result<u32, EncodeError> {
+fn put_price(
+    out: &mut [u8; TEMPLATE_BYTES],
+    template: &Template,
+    price: i64,
+    decimals: Decimals,
+) -> Result<u32, EncodeError> {
     if price < 0 {
         return Err(EncodeError::PriceNegative);
     }
@@ -382,105 +377,10 @@ fn put_price(out: &mut [u8; TEMPLATE_BYTES], at: usize, price: i64, decimals: De
     }
     // Without decimals there is no point either, and nothing of the fraction is written.
     let point = usize::from(decimals.mask != 0);
-    Ok(put_eight(out, at, whole as u32) + put_decimals(out, at + 8 + point, first_eight, ninth, decimals))
+    let at = template.price_at;
+    Ok(put_eight(out, at, whole as u32)
+        + put_decimals(out, template, at + 8 + point, (first_eight, ninth), decimals))
 }
 
-impl Template {
-    /// Builds the bytes with the general codec and a one-byte symbol, finds the places, and takes the sums.
-    fn new(ids: &SessionIds, format: TemplateFormat, action: OrderAction) -> Self {
-        let mut bytes = [0; TEMPLATE_BYTES];
-        let length = Self::prototype(ids, format, action, &mut bytes);
-        let body = place(&bytes[..length], "35") - 3;
-        let body_length = length - 7 - body - 1; // without the symbol
-        let mut template = Self {
-            static_sum: 0,
-            body_length_at: place(&bytes[..length], "9"),
-            body_lengths: [[0; 4]; SYMBOL_BYTES_MAX + 1],
-            sequence_at: place(&bytes[..length], "34"),
-            sending_time_at: place(&bytes[..length], "52"),
-            cl_ord_id_at: place(&bytes[..length], "11"),
-            quantity_at: place(&bytes[..length], "38"),
-            price_at: place(&bytes[..length], "44"),
-            orig_cl_ord_id_at: place(&bytes[..length], "41"),
-            side_at: place(&bytes[..length], "54"),
-            time_in_force_at: place(&bytes[..length], "59"),
-            transact_time_at: place(&bytes[..length], "60"),
-            symbol_at: place(&bytes[..length], "55"),
-            bytes,
-        };
-        for (symbol_bytes, entry) in template.body_lengths.iter_mut().enumerate() {
-            let digits = checksum_digits_of_length(body_length + symbol_bytes);
-            *entry = [digits[0], digits[1], digits[2], checksum(&digits)];
-        }
-        // Sums start from zeros in every patched place.
-        for at in [template.sending_time_at, template.transact_time_at] {
-            template.bytes[at..at + SECONDS_TEXT_BYTES].fill(0);
-        }
-        let at = template.body_length_at;
-        template.bytes[at..at + 3].fill(0);
-        for at in [template.side_at, template.time_in_force_at] {
-            if at != 0 {
-                template.bytes[at] = b'0';
-            }
-        }
-        let before_symbol = &template.bytes[..template.symbol_at];
-        template.static_sum = before_symbol.iter().map(|&byte| u32::from(byte)).sum::<u32>() + 1;
-        template
-    }
-
-    /// A message of this kind with all digits zero, the symbol last.
-    fn prototype(ids: &SessionIds, format: TemplateFormat, action: OrderAction, out: &mut [u8]) -> usize {
-        let header = Header { ids, sequence: 0, sending_time_ns: 0, time_precision: format.time_precision };
-        let message_type = match action {
-            OrderAction::New => b"D",
-            OrderAction::Replace => b"G",
-            OrderAction::Cancel => b"F",
-        };
-        // Numbers as text, since only text is padded.
-        let padded = |tag, name| super::field::Field::<super::field::Text>::new(tag, name);
-        let price = match format.price_decimals as usize {
-            0 => "0".repeat(8),
-            decimals => format!("{}.{}", "0".repeat(8), "0".repeat(decimals)),
-        };
-        let ids_text = "0".repeat(16);
-        let mut encoder = Encoder::start(out, header.ids.begin_string(), message_type);
-        encoder
-            .set(padded(34, "MsgSeqNum"), b"00000000")
-            .set(fix44::SENDER_COMP_ID, ids.sender_comp_id().as_bytes())
-            .set_time(fix44::SENDING_TIME, 0, format.time_precision)
-            .set(fix44::TARGET_COMP_ID, ids.target_comp_id().as_bytes())
-            .set(fix44::CL_ORD_ID, ids_text.as_bytes())
-            .set(padded(38, "OrderQty"), b"00000000");
-        if action != OrderAction::Cancel {
-            encoder.set(fix44::ORD_TYPE, b'2');
-        }
-        if action != OrderAction::New {
-            encoder.set(fix44::ORIG_CL_ORD_ID, ids_text.as_bytes());
-        }
-        if action != OrderAction::Cancel {
-            encoder.set(padded(44, "Price"), price.as_bytes());
-        }
-        encoder.set(fix44::SIDE, b'0');
-        if action != OrderAction::Cancel {
-            encoder.set(fix44::TIME_IN_FORCE, b'0');
-        }
-        encoder.set_time(fix44::TRANSACT_TIME, 0, format.time_precision).set(fix44::SYMBOL, b"X");
-        let Ok(length) = encoder.done() else {
-            unreachable!("the longest identity and symbol fit {TEMPLATE_BYTES} bytes; a test checks it")
-        };
-        assert!(length + SYMBOL_BYTES_MAX <= TEMPLATE_BYTES, "the longest symbol must fit");
-        length
-    }
-}
-
-/// Three digits of a body length; a body here always has from 100 to 287 bytes.
-fn checksum_digits_of_length(length: usize) -> [u8; 3] {
-    assert!((100..TEMPLATE_BYTES).contains(&length), "a template's body has three digits of length");
-    [b'0' + (length / 100) as u8, b'0' + (length / 10 % 10) as u8, b'0' + (length % 10) as u8]
-}
-
-/// Where the value of a field starts; 0 where there is none.
-fn place(message: &[u8], tag: &str) -> usize {
-    let wanted = format!("\x01{tag}=");
-    message.windows(wanted.len()).position(|window| window == wanted.as_bytes()).map_or(0, |at| at + wanted.len())
-}
+#[cfg(test)]
+mod tests;

@@ -230,7 +230,9 @@ mod tests {
     #[test]
     fn a_kept_second_follows_time_both_ways() {
         let mut kept = SecondText::new();
-        for time_ns in [0, 999_999_999, 1_000_000_000, 86_400_000_000_000, 5, TIME_MAX_NS, 1_340_285_400_000_000_001] {
+        for time_ns in
+            [0, 999_999_999, 1_000_000_000, 86_400_000_000_000, 5, TIME_MAX_NS, 1_340_285_400_000_000_001]
+        {
             let (text, sum, since) = kept.at(time_ns);
             assert_eq!(*text, seconds_text(time_ns / NS_PER_S));
             assert_eq!(u64::from(since), time_ns % NS_PER_S);
