@@ -136,22 +136,24 @@ impl Inputs {
         Ok(Ingest::new(sources.collect(), self.directory()?)?)
     }
 
-    /// Book tables for one venue, sized by what its capture adds.
+    /// Sizes of one venue's book tables: what its capture adds, at most a full market.
+    #[must_use]
+    pub fn book_config(&self, venue: u8) -> BookConfig {
+        let full = BookConfig::default();
+        let adds: u64 = self.venues.get(usize::from(venue)).map_or(0, |input| {
+            input.scan.listings.iter().map(|listing| listing.order_adds).sum()
+        });
+        let orders_max = usize::try_from(adds).unwrap_or(usize::MAX).clamp(1 << 10, full.orders_max);
+        BookConfig { orders_max, levels_max: orders_max.min(full.levels_max), ..full }
+    }
+
+    /// Book tables for one venue.
     ///
     /// # Errors
     /// Tables that do not fit in memory or in their numbers.
     pub fn books(&self, venue: u8, instruments_max: usize) -> Result<VenueBooks, Failure> {
-        let adds: u64 = self.venues.get(usize::from(venue)).map_or(0, |input| {
-            input.scan.listings.iter().map(|listing| listing.order_adds).sum()
-        });
-        let orders_max = usize::try_from(adds.clamp(1 << 10, 4_000_000)).unwrap_or(4_000_000);
-        let config = BookConfig {
-            instruments_max,
-            orders_max,
-            levels_max: orders_max.min(1_000_000),
-            ..BookConfig::default()
-        };
-        VenueBooks::new(config).map_err(|error| Failure::Input(format!("book tables: {error}")))
+        VenueBooks::new(BookConfig { instruments_max, ..self.book_config(venue) })
+            .map_err(|error| Failure::Input(format!("book tables: {error}")))
     }
 
     /// Words for a market event that does not fit its book, with its file and byte offset.

@@ -1,22 +1,26 @@
-//! What runs before, after or beside the hot stages, on the housekeeping core: the journal's keeper and readers,
-//! the order digest, and what starts, watches, reports and stops a run.
+//! What runs before, after or beside the hot stages, on the housekeeping core: inputs and configuration, what starts a
+//! run and watches it, the journal's keeper and readers, the order digest, reports and shutdown.
 //!
-//! The two parts of it that a pinned thread calls, `journal::SegmentWriter` and `digest::DigestSender`, allocate
-//! nothing and make no system call after construction; everything else here may do both and never runs on a
-//! pinned thread.
-
-pub mod digest;
-pub mod journal;
-//! What runs before, after or beside the hot stages: placement, counters, reports, shutdown. Nothing here runs on
-//! a pinned core after start, so it may allocate, format, lock and sleep.
+//! The parts of it that a pinned thread calls, `journal::SegmentWriter`, `digest::DigestSender`, `counters` and
+//! `kill_switch::is_set`, allocate nothing and make no system call after construction; everything else here may do
+//! both and never runs on a pinned thread.
 
 pub mod atomic_file;
+pub mod book_report;
+pub mod config;
 pub mod counters;
 pub mod cpus;
+pub mod digest;
+pub mod failure;
 pub mod histograms;
+pub mod inputs;
+pub mod journal;
+pub mod kill_switch;
 pub mod machine;
 pub mod placement;
 pub mod progress;
 pub mod report;
+pub mod session_date;
 pub mod shutdown;
+pub mod startup;
 pub mod summary;

@@ -3,10 +3,15 @@
 //! and `paced` are the two ways of running them. After start nothing here allocates, locks, logs or makes a system
 //! call but on the socket that it owns.
 
+pub mod decide;
 pub mod decision_core;
 pub mod idle;
 pub mod ingest;
+pub mod lockstep;
+pub mod order_entry;
 pub mod order_table;
+pub mod paced;
 pub mod risk;
+pub mod socket;
 pub mod stamps;
 pub mod tsc;

@@ -79,6 +79,8 @@ mod matching;
 mod names;
 mod orders;
 pub mod report;
+pub mod gateway;
+pub mod in_memory;
 pub mod request;
 mod used;
 
