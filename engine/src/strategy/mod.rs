@@ -5,6 +5,11 @@
 //! A user's own strategy implements [`Strategy`] and is handed to the engine beside the built-in ones; see
 //! `engine/examples/join_best.rs`.
 
+pub mod arbitrage_taker;
+pub mod market_maker;
+#[cfg(test)]
+mod test_desk;
+
 use crate::order::{ClOrdId, Execution, Intent, OrderAction, TimeInForce};
 use crate::pipeline::order_table::{LiveOrder, OrderTable};
 use crate::pipeline::risk::{Exposure, Risk, RiskReasons};

@@ -6,32 +6,22 @@
 //! configured minimum or a limit binds. Both legs take, so the taker fee counts on both.
 //!
 //! Integers only (`i128` sums), fixed order, bounded by the number of levels; nothing allocates; any thread may call
-//! it. It refuses crossed venues nothing: a venue is never its own counterpart, and what is stale, halted or ours the
-//! caller leaves out of the depth.
+//! it. A venue is never its own counterpart. What is stale, halted or ours the caller leaves out of the depth.
 
-/// Venues in one scan.
-pub const VENUES_MAX: usize = 8;
+use super::book::DepthLevel;
+pub use super::nbbo::VENUES_MAX;
+use std::slice::from_ref;
 
 /// Largest quantity of a signal; the configured maximum is cut to it so that no sum can overflow.
 pub const QUANTITY_MAX: u64 = 1 << 40;
-
-/// One price level of a book side.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Level {
-    /// 1e-9.
-    pub price: i64,
-    /// Displayed, smallest increments.
-    pub quantity: u64,
-}
 
 /// What one venue offers, best level first; an empty slice where the venue has nothing to take.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VenueDepth<'a> {
     /// Bids, falling prices.
-    pub bids: &'a [Level],
+    pub bids: &'a [DepthLevel],
     /// Offers, rising prices.
-    pub asks: &'a [Level],
+    pub asks: &'a [DepthLevel],
     /// Fee for taking, 1e-9 per share; negative when taking earns a rebate.
     pub taker_fee: i64,
     /// Price increment, 1e-9, above zero. A level off the increment counts at the next price that can be sent: up for
@@ -76,16 +66,17 @@ pub struct ArbitrageSignal {
 #[must_use]
 pub fn scan(venues: &[VenueDepth<'_>], p: &ArbitrageParameters) -> Option<ArbitrageSignal> {
     let venues = &venues[..venues.len().min(VENUES_MAX)];
-    if best_edge(venues)? < edge_min(p) {
+    let edge_min = i128::from(p.edge_min.max(1));
+    if best_edge(venues, venues)? < edge_min {
         return None;
     }
     let mut best: Option<ArbitrageSignal> = None;
     for (b, buy) in venues.iter().enumerate() {
         for (s, sell) in venues.iter().enumerate() {
-            if b == s {
+            if b == s || best_edge(from_ref(buy), from_ref(sell)).is_none_or(|edge| edge < edge_min) {
                 continue;
             }
-            let Some(walk) = best_walk(buy, sell, p) else { continue };
+            let Some(walk) = best_walk(buy, sell, p, edge_min) else { continue };
             if best.is_none_or(|signal| walk.net_profit > signal.net_profit_1e9) {
                 best = Some(ArbitrageSignal {
                     net_profit_1e9: walk.net_profit,
@@ -101,16 +92,13 @@ pub fn scan(venues: &[VenueDepth<'_>], p: &ArbitrageParameters) -> Option<Arbitr
     best
 }
 
-fn edge_min(p: &ArbitrageParameters) -> i128 {
-    i128::from(p.edge_min.max(1))
-}
-
-/// Upper bound of every pair's edge from the best levels alone: nearly every call ends here.
-fn best_edge(venues: &[VenueDepth<'_>]) -> Option<i128> {
+/// Upper bound of the edge of buying at one of `buys` and selling at one of `sells`, from the best levels alone: nearly
+/// every call ends here.
+fn best_edge(buys: &[VenueDepth<'_>], sells: &[VenueDepth<'_>]) -> Option<i128> {
     let cost = |v: &VenueDepth<'_>| v.asks.first().map(|l| i128::from(l.price) + i128::from(v.taker_fee));
     let proceeds = |v: &VenueDepth<'_>| v.bids.first().map(|l| i128::from(l.price) - i128::from(v.taker_fee));
-    let lowest_cost = venues.iter().filter_map(cost).min()?;
-    let highest_proceeds = venues.iter().filter_map(proceeds).max()?;
+    let lowest_cost = buys.iter().filter_map(cost).min()?;
+    let highest_proceeds = sells.iter().filter_map(proceeds).max()?;
     Some(highest_proceeds - lowest_cost)
 }
 
@@ -125,13 +113,18 @@ struct Walk {
 
 /// The most profitable walk of one pair. The feasible quantities are those up to a largest one, for the edge falls and
 /// the notional grows along the walk, and every share earns something: so it is the largest whole increment.
-fn best_walk(buy: &VenueDepth<'_>, sell: &VenueDepth<'_>, p: &ArbitrageParameters) -> Option<Walk> {
-    let reach = walk(buy, sell, p, p.quantity_max.min(QUANTITY_MAX))?;
+fn best_walk(
+    buy: &VenueDepth<'_>,
+    sell: &VenueDepth<'_>,
+    p: &ArbitrageParameters,
+    edge_min: i128,
+) -> Option<Walk> {
+    let reach = walk(buy, sell, p, edge_min, p.quantity_max.min(QUANTITY_MAX))?;
     let whole = reach.quantity - reach.quantity % p.quantity_increment.max(1);
     match whole {
         0 => None,
         _ if whole == reach.quantity => Some(reach),
-        _ => walk(buy, sell, p, whole),
+        _ => walk(buy, sell, p, edge_min, whole),
     }
 }
 
@@ -140,12 +133,13 @@ fn walk(
     buy: &VenueDepth<'_>,
     sell: &VenueDepth<'_>,
     p: &ArbitrageParameters,
+    edge_min: i128,
     quantity_max: u64,
 ) -> Option<Walk> {
     let fees = i128::from(buy.taker_fee) + i128::from(sell.taker_fee);
     let mut asks = buy.asks.iter();
     let mut bids = sell.bids.iter();
-    let (mut ask, mut bid) = (Level::default(), Level::default());
+    let (mut ask, mut bid) = (DepthLevel::default(), DepthLevel::default());
     let mut highest_bid: Option<i64> = None;
     let mut done: Option<Walk> = None;
     let mut taken = 0;
@@ -160,7 +154,7 @@ fn walk(
             highest_bid = highest_bid.or(Some(bid.price));
         }
         let edge = i128::from(bid.price) - i128::from(ask.price) - fees;
-        if edge < edge_min(p) {
+        if edge < edge_min {
             break;
         }
         let cap = quantity_of_notional(p.notional_max, ask.price.max(highest_bid.unwrap_or(bid.price)));
@@ -180,11 +174,11 @@ fn walk(
 
 /// The next level that shows something, at the price that can be sent.
 fn next_level<'a>(
-    levels: &mut impl Iterator<Item = &'a Level>,
+    levels: &mut impl Iterator<Item = &'a DepthLevel>,
     to_tick: impl Fn(i64) -> Option<i64>,
-) -> Option<Level> {
+) -> Option<DepthLevel> {
     let level = levels.find(|level| level.quantity > 0)?;
-    Some(Level { price: to_tick(level.price)?, quantity: level.quantity })
+    Some(DepthLevel { price: to_tick(level.price)?, ..*level })
 }
 
 /// Shares that a notional buys at a price; no bound at prices that are not positive.
@@ -211,8 +205,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn levels(pairs: &[(i64, u64)]) -> Vec<Level> {
-        pairs.iter().map(|&(price, quantity)| Level { price, quantity }).collect()
+    fn levels(pairs: &[(i64, u64)]) -> Vec<DepthLevel> {
+        pairs.iter().map(|&(price, quantity)| DepthLevel { price, quantity, orders: 1 }).collect()
     }
 
     const P: ArbitrageParameters = ArbitrageParameters {
@@ -287,7 +281,7 @@ mod tests {
 
     /// Tries every pair and every quantity, share by share.
     fn brute_force(venues: &[VenueDepth<'_>], p: &ArbitrageParameters) -> Option<ArbitrageSignal> {
-        let shares = |levels: &[Level], price: &dyn Fn(i64) -> i64| -> Vec<i64> {
+        let shares = |levels: &[DepthLevel], price: &dyn Fn(i64) -> i64| -> Vec<i64> {
             levels.iter().flat_map(|l| vec![price(l.price); l.quantity as usize]).collect()
         };
         let mut best: Option<ArbitrageSignal> = None;
@@ -322,12 +316,12 @@ mod tests {
     }
 
     /// Prices around 100 with steps, so that venues cross often; quantities small, zero included.
-    fn any_side(rising: bool) -> impl Strategy<Value = Vec<Level>> {
+    fn any_side(rising: bool) -> impl Strategy<Value = Vec<DepthLevel>> {
         (80i64..120, prop::collection::vec((1i64..8, 0u64..12), 0..6)).prop_map(move |(start, steps)| {
             let mut price = start;
             let mut side = Vec::new();
             for (step, quantity) in steps {
-                side.push(Level { price, quantity });
+                side.push(DepthLevel { price, quantity, orders: 1 });
                 price += if rising { step } else { -step };
             }
             side
