@@ -6,21 +6,28 @@
 //! both and never runs on a pinned thread.
 
 pub mod atomic_file;
+pub mod book_bench;
 pub mod book_report;
 pub mod config;
 pub mod counters;
 pub mod cpus;
+pub mod demo;
 pub mod digest;
 pub mod failure;
+pub mod generate;
 pub mod histograms;
 pub mod inputs;
 pub mod journal;
+pub mod journal_replay;
 pub mod kill_switch;
 pub mod machine;
 pub mod placement;
 pub mod progress;
+pub mod replay;
 pub mod report;
+pub mod run_header;
 pub mod session_date;
 pub mod shutdown;
 pub mod startup;
 pub mod summary;
+pub mod venue_run;

@@ -125,7 +125,8 @@ pub fn replay(
     let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {
-        digest: digest_receiver,
+        digest: Some(digest_receiver),
+        order_stream: [0; 32],
         collector: Collector::new(stamp_reader, calibration, options.stamps),
         keeper: journal.as_mut().and_then(RunJournal::take_keeper),
         progress: Progress::start(options.label, Some(inputs.messages())),
@@ -170,7 +171,8 @@ fn placement(config: &Config, topology: Topology, paced: bool) -> Result<Plan, F
 
 /// What housekeeping does while the hot threads run.
 struct Housekeeping {
-    digest: DigestReceiver,
+    digest: Option<DigestReceiver>,
+    order_stream: [u8; 32],
     collector: Collector,
     keeper: Option<JournalKeeper>,
     progress: Progress,
@@ -179,7 +181,9 @@ struct Housekeeping {
 
 impl Housekeeping {
     fn turn(&mut self, messages: u64) {
-        self.digest.poll();
+        if let Some(digest) = &mut self.digest {
+            digest.poll();
+        }
         self.collector.drain();
         if let Some(keeper) = &mut self.keeper
             && let Err(error) = keeper.poll()
@@ -477,11 +481,13 @@ impl Housekeeping {
     /// Ends the decide stage; its journal is closed with what the run came to.
     fn close(&mut self, decide: Decide) -> DecisionCore {
         let (core, journal) = decide.finish();
-        self.digest.poll();
         self.collector.drain();
+        // Ending the stage has dropped the sender, so nothing can follow what is in the ring.
+        if let Some(Ok(digest)) = self.digest.take().map(DigestReceiver::finish) {
+            self.order_stream = digest.finish();
+        }
         if let Some(journal) = journal {
-            let digest = self.digest.so_far();
-            if let Err(error) = journal.finish(core.time_ns(), digest, core.book_hash()) {
+            if let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash()) {
                 self.journal_error.get_or_insert_with(|| format!("decide: {error:?}"));
             }
         }
@@ -514,7 +520,7 @@ fn conclude(
             keeper.journal_error.get_or_insert(error);
         }
     }
-    let digest = keeper.digest.so_far();
+    let digest = keeper.order_stream;
     let core_counters = *core.counters();
     notes.extend(counter_notes(&core_counters, counters));
     if let Some(dir) = &options.report {
@@ -597,4 +603,38 @@ fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
 /// The file cannot be written.
 pub fn write_summary(outcome: &Outcome, path: &Path) -> Result<(), Failure> {
     outcome.summary.write(path).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counters = &self.counters;
+        writeln!(f, "{}", self.table)?;
+        writeln!(f, "messages      {} ({} market events)", self.messages, counters.events)?;
+        writeln!(
+            f,
+            "orders        {} new, {} replaces, {} cancels; {} open at the end",
+            counters.new_orders, counters.replaces, counters.cancels, self.open_orders
+        )?;
+        writeln!(
+            f,
+            "fills         {} ({} passive, {} taking; {} shares)",
+            counters.fills,
+            counters.fills - counters.aggressive_fills,
+            counters.aggressive_fills,
+            counters.filled_quantity
+        )?;
+        writeln!(
+            f,
+            "pairs         {} two-leg arbitrages approved, {} with both legs filled",
+            counters.pairs, counters.pairs_filled
+        )?;
+        writeln!(f, "rejects       {} by risk, {} by the venue", counters.risk_rejects, counters.venue_rejects)?;
+        writeln!(f, "gaps          {} messages missing", counters.gaps)?;
+        for note in &self.notes {
+            writeln!(f, "note          {note}")?;
+        }
+        writeln!(f, "machine       {}", self.summary.machine)?;
+        writeln!(f, "book hash     {:016x}", self.book_hash)?;
+        writeln!(f, "order digest  {}", hex(&self.digest))
+    }
 }

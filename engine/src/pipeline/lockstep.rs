@@ -152,7 +152,7 @@ pub fn run_inline(
             return Ok(());
         }
         if next == market {
-            let mut stamps = PathStamps::begin(sampler.next());
+            let mut stamps = PathStamps::begin(sampler.sample());
             let message = ingest.next_message()?;
             stamps.mark(Stage::Decode);
             if ingest.messages() % LOOK_EVERY == 0 {
@@ -168,7 +168,7 @@ pub fn run_inline(
         } else if next == arrival {
             exchange.deliver_next();
         } else {
-            let mut stamps = PathStamps::begin(sampler.next());
+            let mut stamps = PathStamps::begin(sampler.sample());
             let answer = if next == execution { exchange.take_execution() } else { None };
             let sink = &mut Direct { exchange, stamps: stamp_writer };
             match answer {
@@ -268,7 +268,7 @@ pub fn run_split_ingest(
         Ok(())
     };
     let outcome = loop {
-        let mut stamps = PathStamps::begin(sampler.next());
+        let mut stamps = PathStamps::begin(sampler.sample());
         let event = match ingest.next_message() {
             Ok(None) => break Ok(()),
             Ok(Some(event)) => event,
@@ -397,11 +397,11 @@ pub fn run_split_decide(
             decide.market(&event, &mut stamps, &mut sink)?;
         } else if known && execution <= due {
             let Ok(execution) = executions.pop() else { continue };
-            let mut stamps = PathStamps::begin(sampler.next());
+            let mut stamps = PathStamps::begin(sampler.sample());
             decide.execution(&execution, &mut stamps, &mut sink)?;
             worked_off += 1;
         } else if due != NEVER && (known || due < bound) {
-            let mut stamps = PathStamps::begin(sampler.next());
+            let mut stamps = PathStamps::begin(sampler.sample());
             decide.timer(due, &mut stamps, &mut sink)?;
             timer.fired();
         } else {

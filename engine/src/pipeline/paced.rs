@@ -76,10 +76,10 @@ impl Pacer {
     #[inline]
     fn begin(&self, time_ns: u64, sampler: &mut Sampler) -> Option<PathStamps> {
         match self.due_ticks(time_ns) {
-            None => Some(PathStamps::begin(sampler.next())),
+            None => Some(PathStamps::begin(sampler.sample())),
             Some(due) => {
                 let now = tsc::now();
-                (now >= due).then(|| PathStamps::begin_due(due, now, sampler.next()))
+                (now >= due).then(|| PathStamps::begin_due(due, now, sampler.sample()))
             }
         }
     }
@@ -294,7 +294,7 @@ pub fn run_inline(
             }
             while let Some(execution) = entry.executions.pop_front() {
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-                decide.execution(&execution, &mut PathStamps::begin(sampler.next()), entry)?;
+                decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), entry)?;
             }
         }
         let Some(mut stamps) = begun else {
@@ -405,7 +405,7 @@ pub fn run_split_decide(
         let mut worked = false;
         while let Ok(execution) = executions.pop() {
             let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-            decide.execution(&execution, &mut PathStamps::begin(sampler.next()), &mut OrderRing(orders))?;
+            decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), &mut OrderRing(orders))?;
             worked = true;
         }
         match market.pop() {

@@ -82,6 +82,7 @@ pub mod report;
 pub mod gateway;
 pub mod in_memory;
 pub mod request;
+pub mod server;
 mod used;
 
 use std::fmt;
