@@ -80,6 +80,8 @@ mod names;
 mod orders;
 pub mod report;
 pub mod request;
+#[cfg(test)]
+mod scenarios;
 mod used;
 
 use std::fmt;
