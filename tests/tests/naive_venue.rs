@@ -50,7 +50,7 @@ struct Pair {
     naive_reports: Vec<VenueReport>,
     /// Live orders as their reports tell them: OrderID to the last report.
     live: BTreeMap<u64, VenueReport>,
-    /// The last reports on the orders that were done last.
+    /// The last reports on orders that were done last, and under names that were given up last.
     done: VecDeque<VenueReport>,
     counts: BTreeMap<String, u64>,
     steps: u64,
@@ -114,14 +114,15 @@ impl Pair {
                 ExecutionKind::Rejected | ExecutionKind::CancelRejected => {}
                 ExecutionKind::Fill | ExecutionKind::Canceled => {
                     self.done.extend(self.live.remove(&report.order_id));
-                    if self.done.len() > 20 {
-                        self.done.pop_front();
-                    }
                 }
                 _ => {
-                    self.live.insert(report.order_id, *report);
+                    let before = self.live.insert(report.order_id, *report);
+                    self.done.extend(before.filter(|before| before.cl_ord_id != report.cl_ord_id));
                 }
             }
+        }
+        while self.done.len() > 20 {
+            self.done.pop_front();
         }
         // Walking both lists at every step would take most of the run; every quantity is looked at often enough so.
         if self.steps % 8 == 0 {
