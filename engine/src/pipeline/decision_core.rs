@@ -7,8 +7,9 @@
 //! Work is bounded: one input makes at most [`Actions::capacity`] actions, and a kill sweeps a fixed number of orders
 //! an input until none is left.
 
-use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction};
+use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
 use crate::pipeline::order_table::{OrderState, OrderTable, OrderTableError};
+use crate::pipeline::pairs::Pairs;
 use crate::pipeline::risk::{Approval, Reference, Risk, RiskApproved, RiskReasons, Stamp, Target};
 use crate::pipeline::stamps::Stage;
 use crate::strategy::{Intents, Strategy, View, Wanted};
@@ -134,6 +135,8 @@ pub struct CoreCounters {
     pub venue_rejects: u64,
     /// Pairs of orders (arbitrage legs) approved together.
     pub pairs: u64,
+    /// Of these, pairs of which both legs have traded.
+    pub pairs_filled: u64,
     /// Intents dropped because the order ring had no slot or the strategy asked for too much at once.
     pub intents_dropped: u64,
     /// Executions that the order table refused.
@@ -169,6 +172,7 @@ pub struct DecisionCore {
     subscribers: Box<[u16]>,
     intents: Intents,
     sweep: u32,
+    pairs: Pairs,
     counters: CoreCounters,
 }
 
@@ -197,6 +201,7 @@ impl DecisionCore {
             subscribers,
             intents: Intents::new(),
             sweep: 0,
+            pairs: Pairs::new(),
             counters: CoreCounters::default(),
         }
     }
@@ -354,8 +359,10 @@ impl DecisionCore {
             self.risk.fill(order.instrument, order.side, transition.filled);
             self.counters.fills += 1;
             self.counters.filled_quantity += transition.filled;
-            self.counters.aggressive_fills +=
-                u64::from(order.time_in_force == crate::order::TimeInForce::ImmediateOrCancel);
+            if order.time_in_force == TimeInForce::ImmediateOrCancel {
+                self.counters.aggressive_fills += 1;
+                self.counters.pairs_filled += u64::from(self.pairs.fill(order.cl_ord_id));
+            }
         }
         self.risk.release(order.instrument, order.side, transition.released);
         let rejected = matches!(execution.kind, ExecutionKind::Rejected | ExecutionKind::CancelRejected);
@@ -434,6 +441,7 @@ impl DecisionCore {
         match self.approve(strategy, second, 1) {
             Ok(partner) => {
                 self.counters.pairs += 1;
+                self.pairs.add(approval.order.cl_ord_id, partner.order.cl_ord_id);
                 self.commit(approval, actions);
                 self.commit(partner, actions);
             }

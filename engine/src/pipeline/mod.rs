@@ -11,6 +11,7 @@ pub mod lockstep;
 pub mod order_entry;
 pub mod order_table;
 pub mod paced;
+pub mod pairs;
 pub mod risk;
 pub mod socket;
 pub mod stamps;
