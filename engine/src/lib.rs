@@ -1,5 +1,6 @@
 //! The trading process: pinned hot stages joined by rings (`pipeline`), the order-entry side (`fix`, `venue`), and
 //! everything that runs before, after or beside them (`control`).
 
+pub mod control;
 pub mod order;
 pub mod pipeline;
