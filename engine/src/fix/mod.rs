@@ -40,7 +40,7 @@
 
 pub mod codec;
 pub mod cursor;
-//pub mod executions;
+pub mod executions;
 pub mod fault;
 pub mod field;
 pub mod fix44;
@@ -48,14 +48,12 @@ pub mod frame;
 pub mod framer;
 pub mod identity;
 pub mod number;
-//pub mod reports;
-//pub mod requests;
+pub mod reports;
+pub mod requests;
 pub mod send_buffer;
 //pub mod session;
 pub mod templates;
 pub mod timestamp;
 
-//#[cfg(test)]
-//mod damage;
-//#[cfg(test)]
-//mod model;
+#[cfg(test)]
+mod model;
