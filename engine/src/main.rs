@@ -10,7 +10,7 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
-    book_bench, book_report, demo, generate, journal_replay, kill_switch, replay, shutdown, startup, venue_run,
+    book_report, demo, generate, journal_replay, kill_switch, replay, shutdown, startup, venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
@@ -231,7 +231,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     if let Some(topology) = arguments.topology {
         config.pipeline.topology = topology;
     }
-    let Backend::Auto | Backend::Cpu = arguments.backend;
+    let (Backend::Auto | Backend::Cpu) = arguments.backend;
     let options = ReplayOptions {
         pace: match arguments.pace {
             PaceArgument::Lockstep => None,
@@ -256,7 +256,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
 fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
     let inputs = Inputs::open(&arguments.captures, None)?;
     if arguments.bench {
-        return print(&book_bench::run(&inputs)?);
+        return print(&book_report::bench(&inputs)?);
     }
     let report = book_report::build(&inputs, arguments.bbo.as_deref())?;
     let mut text = Vec::new();

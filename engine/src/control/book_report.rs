@@ -6,8 +6,10 @@ use std::path::Path;
 
 use feeds::event::MarketEvent;
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
-use kernels::cpu::book::{Bbo, VenueBooks};
+use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
 
+use crate::control::atomic_file;
+use crate::control::book_bench;
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::progress::Progress;
@@ -106,7 +108,48 @@ fn most_active(changes: &[Vec<u64>]) -> Vec<(u8, u32, u64)> {
     active
 }
 
+/// `--bench`: times decoding, and decoding with books, over captures that are in memory; several passes, medians.
+///
+/// # Errors
+/// A capture that cannot be read to its end.
+pub fn bench(inputs: &Inputs) -> Result<String, Failure> {
+    let captures: Vec<_> = (0u8..)
+        .zip(&inputs.venues)
+        .map(|(venue, input)| book_bench::VenueCapture { capture: &input.capture, venue })
+        .collect();
+    let bench = book_bench::bench(&captures, BookConfig::default());
+    let bench = bench.map_err(|error| Failure::Input(error.to_string()))?;
+    Ok(format!(
+        "messages      {}\ndecode: {:.1} ns\ndecode + book: {:.1} ns\nbbo_checksum  {}\nlive orders   {}\nlive levels   \
+         {}\nbook errors   {}\n",
+        bench.messages,
+        bench.decode_ns_per_message,
+        bench.decode_and_book_ns_per_message,
+        bench.bbo_checksum,
+        bench.live_orders,
+        bench.live_levels,
+        bench.book_errors
+    ))
+}
+
 impl BookReport {
+    /// Writes messages, events, gaps, live orders and the book hash as JSON.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_summary(&self, path: &Path) -> Result<(), Failure> {
+        let live: usize = self.books.iter().map(VenueBooks::live_orders).sum();
+        let summary = serde_json::json!({
+            "messages": self.messages,
+            "events": self.events,
+            "gaps": self.gaps,
+            "live_orders": live,
+            "book_hash": format!("{:016x}", self.book_hash()),
+        });
+        atomic_file::write(path, format!("{summary:#}\n").as_bytes())
+            .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+    }
+
     /// One hash over all books.
     #[must_use]
     pub fn book_hash(&self) -> u64 {

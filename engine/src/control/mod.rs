@@ -31,5 +31,4 @@ pub mod shutdown;
 pub mod startup;
 pub mod summary;
 pub mod venue_run;
-//! What runs before, after or beside the hot stages, never in them.
 

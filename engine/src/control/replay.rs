@@ -515,7 +515,7 @@ fn conclude(
     }
     let entry_journal = entry.finish();
     if let Some(journal) = journal {
-        let closed = journal.close(inputs, entry_journal, keeper.keeper.take(), core.time_ns());
+        let closed = journal.close(entry_journal, keeper.keeper.take(), core.time_ns());
         if let Err(error) = closed {
             keeper.journal_error.get_or_insert(error);
         }

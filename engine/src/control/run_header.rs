@@ -13,7 +13,7 @@ use crate::control::digest::hex;
 use crate::control::failure::Failure;
 use crate::control::inputs::{CaptureArgument, Inputs};
 use crate::control::journal::{
-    self, CaptureOpened, JournalKeeper, JournalOptions, JournalThread, PacketRange, RUN_HEADER_FILE, RecordKind,
+    self, CaptureOpened, JournalKeeper, JournalOptions, JournalThread, RUN_HEADER_FILE, RecordKind,
     RunRecorder, SegmentWriter,
 };
 
@@ -122,7 +122,7 @@ impl RunJournal {
             for (number, input) in (0u16..).zip(&inputs.venues) {
                 let opened = CaptureOpened {
                     source: number,
-                    sha256: Sha256::digest(input.capture.bytes()).into(),
+                    file_sha256: Sha256::digest(input.capture.bytes()).into(),
                     bytes: input.capture.bytes().len() as u64,
                 };
                 ingest
@@ -154,19 +154,12 @@ impl RunJournal {
     /// What could not be written.
     pub fn close(
         mut self,
-        inputs: &Inputs,
         order_entry: Option<SegmentWriter>,
         keeper: Option<JournalKeeper>,
         time_ns: u64,
     ) -> Result<(), String> {
         let mut first_error = None;
-        if let Some(mut ingest) = self.ingest.take() {
-            for input in &inputs.venues {
-                let range = PacketRange { offset: 0, bytes: input.capture.bytes().len() as u64 };
-                if let Err(error) = ingest.append(RecordKind::PacketRange, time_ns, &range.encode()) {
-                    first_error.get_or_insert(format!("ingest: {error:?}"));
-                }
-            }
+        if let Some(ingest) = self.ingest.take() {
             if let Err(error) = ingest.close(time_ns) {
                 first_error.get_or_insert(format!("ingest: {error:?}"));
             }

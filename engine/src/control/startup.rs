@@ -8,7 +8,8 @@ use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::journal::SegmentWriter;
 use crate::fix::identity::SessionIds;
-use crate::fix::session::{Role, SessionConfig};
+use crate::fix::session::SessionConfig;
+use crate::fix::templates::TemplateFormat;
 use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
 use crate::pipeline::lockstep::Latencies;
 use crate::pipeline::order_entry::OrderEntry;
@@ -27,7 +28,7 @@ const DEFAULT_QUOTED: usize = 8;
 const DEFAULT_ARBITRAGED: usize = 64;
 
 /// Decimals of Price(44) on every session.
-const PRICE_DECIMALS: u8 = 4;
+const PRICE_DECIMALS: u32 = 4;
 
 /// Completes a configuration for what the captures hold: one venue entry a capture, in capture order, the session
 /// date, and, where it names no instrument, a sensible choice: the market maker on the most active instruments of the
@@ -189,9 +190,11 @@ pub fn order_entry(
     let mut sessions = Vec::new();
     for venue in &config.venues {
         let ids = session_ids(venue)?;
-        sessions.push((SessionConfig::new(Role::Initiator, ids.clone(), venue.heartbeat_s), ids));
+        sessions.push((SessionConfig::initiator(ids.clone(), venue.heartbeat_s), ids));
     }
-    Ok(OrderEntry::new(sessions, &symbols(inputs)?, PRICE_DECIMALS, journal))
+    let format = TemplateFormat { price_decimals: PRICE_DECIMALS, ..TemplateFormat::default() };
+    OrderEntry::new(sessions, &symbols(inputs)?, format, journal)
+        .map_err(|error| Failure::Input(error.to_string()))
 }
 
 /// A simulated venue with its FIX acceptor for every capture.
@@ -214,7 +217,7 @@ pub fn gateways(inputs: &Inputs, config: &Config) -> Result<Vec<Gateway>, Failur
         });
         let core = core.map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))?;
         let ids = session_ids(venue)?.reversed();
-        let session = SessionConfig::new(Role::Acceptor, ids.clone(), venue.heartbeat_s);
+        let session = SessionConfig::acceptor(ids.clone());
         gateways.push(Gateway::new(core, session, &ids, &symbols));
     }
     Ok(gateways)

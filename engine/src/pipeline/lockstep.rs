@@ -256,7 +256,7 @@ pub fn run_split_ingest(
     progress: &Counter,
     idle: Idle,
 ) -> Result<(), ReplayError> {
-    let mut push = |ring: &mut Producer<MarketItem>, item: MarketItem| {
+    let push = |ring: &mut Producer<MarketItem>, item: MarketItem| {
         // A replay waits when a ring is full: nothing may be lost.
         while ring.is_full() {
             if stop.requested() {

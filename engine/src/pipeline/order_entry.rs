@@ -2,26 +2,24 @@
 //!
 //! One [`Link`] a venue. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
 //! the venue (a socket, or the in-memory exchange of lockstep) takes it from there. A killed engine sends no new order
-//! and no replace: the kill word is read before each. Allocates at construction only.
+//! and no replace: the kill word is read before each. What a session says about closing is read from its state
+//! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
 
 use feeds::symbol::Symbol;
 use feeds::units::PRICE_NONE;
 
 use crate::control::journal::{RecordKind, SegmentWriter};
 use crate::control::kill_switch;
-use crate::fix::executions::{self, Decoded};
+use crate::fix::executions;
 use crate::fix::identity::SessionIds;
 use crate::fix::send_buffer::SendBuffer;
-use crate::fix::session::{Session, SessionConfig};
-use crate::fix::templates::OrderTemplates;
+use crate::fix::session::{Session, SessionConfig, State};
+use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
 use crate::pipeline::risk::RiskApproved;
 
 /// Bytes that may wait to be sent to one venue.
 const SEND_BUFFER_BYTES: usize = 1 << 18;
-
-/// Room that one more order message needs at most.
-const MESSAGE_BYTES_MAX: usize = 512;
 
 /// The session to one venue.
 struct Link {
@@ -44,28 +42,49 @@ pub struct OrderEntry {
 
 impl OrderEntry {
     /// One link for each session, in the order of venue numbers. `symbols` are those of the directory, by instrument.
-    #[must_use]
+    ///
+    /// # Errors
+    /// A symbol that FIX cannot carry.
     pub fn new(
         sessions: Vec<(SessionConfig, SessionIds)>,
         symbols: &[Symbol],
-        price_decimals: u8,
+        format: TemplateFormat,
         journal: Option<SegmentWriter>,
-    ) -> Self {
-        let links = sessions.into_iter().map(|(config, ids)| Link {
-            session: Session::new(config),
-            out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
-            templates: OrderTemplates::new(&ids, symbols, price_decimals),
-            journalled: 0,
-        });
-        Self { links: links.collect(), journal, malformed: 0, sent: 0, not_sent: 0, journal_full: false }
+    ) -> Result<Self, TemplateError> {
+        let symbols: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
+        let mut links = Vec::new();
+        for (config, ids) in sessions {
+            links.push(Link {
+                session: Session::new(config),
+                out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
+                templates: OrderTemplates::new(&ids, format, symbols.iter().map(String::as_str))?,
+                journalled: 0,
+            });
+        }
+        Ok(Self { links, journal, malformed: 0, sent: 0, not_sent: 0, journal_full: false })
     }
 
     /// The way to the venue is open: queues the logon.
     pub fn connected(&mut self, venue: u8, now_ns: u64) {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
-            link.session.on_connect(now_ns, &mut link.out);
+            let _ = link.session.on_connect(now_ns, &mut link.out);
         }
         self.journal_sent(venue, now_ns);
+    }
+
+    /// The way to the venue is gone.
+    pub fn disconnected(&mut self, venue: u8) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.session.on_disconnect();
+            link.out.clear();
+            link.journalled = 0;
+        }
+    }
+
+    /// Whether the session wants its connection closed, once nothing is pending.
+    #[must_use]
+    pub fn wants_close(&self, venue: u8) -> bool {
+        self.links.get(usize::from(venue)).is_some_and(|link| matches!(link.session.state(), State::Closed(_)))
     }
 
     /// Whether the venue has accepted our logon.
@@ -98,10 +117,10 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         let space = link.out.space();
-        if space.len() < MESSAGE_BYTES_MAX {
+        if space.len() < TEMPLATE_BYTES {
             return Err(RejectReason::NotConnected);
         }
-        let sequence = link.session.next_outgoing();
+        let sequence = link.session.reserve_sequence();
         let length =
             link.templates.encode(order, sequence, now_ns, space).map_err(|_| RejectReason::Price)?;
         link.session.sent(now_ns);
@@ -128,18 +147,25 @@ impl OrderEntry {
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
         if let Some(journal) = &mut self.journal {
             self.journal_full |=
-                journal.append_session(RecordKind::Received, now_ns, u16::from(venue), bytes).is_err();
+                journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
         }
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         let malformed = &mut self.malformed;
-        link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |frame| {
-            match executions::decode(frame) {
-                Ok(Decoded::Execution(execution)) => {
-                    sink(Execution { time_ns: now_ns, venue, ..execution });
-                }
-                Ok(Decoded::NoChange) => {}
-                Err(_) => *malformed += 1,
+        let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
+            if message_type == b'3' {
+                // A session Reject of ours: the order stays reserved until the venue says what became of it.
+                *malformed += 1;
+                return Ok(());
             }
+            match executions::decode(frame, venue, now_ns) {
+                Ok(Some(execution)) => sink(execution),
+                Ok(None) => {}
+                Err(error) => {
+                    *malformed += 1;
+                    return Err(error);
+                }
+            }
+            Ok(())
         });
         self.journal_sent(venue, now_ns);
     }
@@ -149,7 +175,7 @@ impl OrderEntry {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
             if link.session.next_timer_ns() <= now_ns {
-                link.session.on_timer(now_ns, &mut link.out);
+                let _ = link.session.on_timer(now_ns, &mut link.out);
                 self.journal_sent(venue as u8, now_ns);
             }
         }
@@ -165,7 +191,7 @@ impl OrderEntry {
     pub fn logout(&mut self, now_ns: u64) {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
-            link.session.logout(now_ns, &mut link.out);
+            let _ = link.session.logout(now_ns, &mut link.out);
             self.journal_sent(venue as u8, now_ns);
         }
     }
@@ -178,7 +204,7 @@ impl OrderEntry {
         let pending = link.out.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
-            self.journal_full |= journal.append_session(RecordKind::Sent, now_ns, u16::from(venue), new).is_err();
+            self.journal_full |= journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
         }
     }

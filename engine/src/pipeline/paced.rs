@@ -172,6 +172,9 @@ impl SocketEntry {
                 }
                 Err(_) => self.lose(venue),
             }
+            if self.entry.wants_close(venue as u8) && self.entry.pending(venue as u8).is_empty() {
+                self.lose(venue);
+            }
         }
     }
 
@@ -179,6 +182,7 @@ impl SocketEntry {
     fn lose(&mut self, venue: usize) {
         if self.sockets[venue].take().is_some() {
             self.lost_connections += 1;
+            self.entry.disconnected(venue as u8);
         }
     }
 

@@ -1,16 +1,19 @@
 //! The FIX 4.4 acceptor of a simulated venue: sessions and codec around [`VenueCore`], sans-I/O.
 //!
 //! Bytes of a client and market events in, bytes for the client out. One client session at a time; when it goes, the
-//! venue cancels its orders (cancel-on-disconnect). Allocates at construction only.
+//! venue cancels its orders (cancel-on-disconnect). What the session says about closing is read from its state
+//! ([`Gateway::wants_close`]), not from each call. Allocates at construction only.
 
 use feeds::event::{INSTRUMENT_NONE, MarketEvent};
 use feeds::symbol::Symbol;
 
+use crate::fix::codec::Header;
 use crate::fix::identity::SessionIds;
 use crate::fix::send_buffer::SendBuffer;
-use crate::fix::session::{Session, SessionConfig};
+use crate::fix::session::{Session, SessionConfig, State};
+use crate::fix::timestamp::TimePrecision;
 use crate::fix::{reports, requests};
-use crate::venue::{Reports, VenueCore};
+use crate::venue::{OrderRequest, Reports, VenueCore};
 
 /// Bytes that may wait for the client.
 const SEND_BUFFER_BYTES: usize = 1 << 20;
@@ -23,7 +26,7 @@ pub struct Gateway {
     core: VenueCore,
     session: Session,
     config: SessionConfig,
-    encoder: reports::ReportEncoder,
+    ids: SessionIds,
     out: SendBuffer,
     reports: Reports,
     /// Sorted by symbol.
@@ -44,7 +47,7 @@ impl Gateway {
             core,
             session: Session::new(config.clone()),
             config,
-            encoder: reports::ReportEncoder::new(ids),
+            ids: ids.clone(),
             out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
             instruments,
             symbols: symbols.to_vec(),
@@ -63,7 +66,7 @@ impl Gateway {
     pub fn connected(&mut self, now_ns: u64) {
         self.session = Session::new(self.config.clone());
         self.out.clear();
-        self.session.on_connect(now_ns, &mut self.out);
+        let _ = self.session.on_connect(now_ns, &mut self.out);
     }
 
     /// The client is gone: its orders are cancelled, nobody is told.
@@ -71,6 +74,7 @@ impl Gateway {
         self.reports.clear();
         self.core.on_disconnect(SESSION, now_ns, &mut self.reports);
         self.reports.clear();
+        self.session.on_disconnect();
         self.out.clear();
     }
 
@@ -87,11 +91,23 @@ impl Gateway {
     pub fn on_bytes(&mut self, now_ns: u64, bytes: &[u8]) {
         let Self { core, session, out, reports, instruments, malformed, .. } = self;
         reports.clear();
-        session.on_bytes(now_ns, bytes, out, &mut |frame| {
-            match requests::decode(frame, SESSION, |symbol| instrument_of(instruments, symbol)) {
-                Ok(request) => core.on_request(now_ns, &request, reports),
-                Err(_) => *malformed += 1,
+        let _ = session.on_bytes(now_ns, bytes, out, &mut |now_ns, message_type, frame| {
+            if message_type == b'3' {
+                *malformed += 1;
+                return Ok(());
             }
+            match requests::decode(frame, SESSION) {
+                Ok(decoded) => {
+                    let instrument = instrument_of(instruments, decoded.symbol);
+                    let request = OrderRequest { instrument, ..decoded.request };
+                    core.on_request(now_ns, &request, reports);
+                }
+                Err(error) => {
+                    *malformed += 1;
+                    return Err(error);
+                }
+            }
+            Ok(())
         });
         if !self.reports.is_empty() {
             self.send_reports(now_ns);
@@ -100,13 +116,19 @@ impl Gateway {
 
     fn send_reports(&mut self, now_ns: u64) {
         for report in self.reports.iter() {
-            let symbol = self.symbols.get(report.instrument as usize);
+            // A report about a symbol that nobody lists can only be a reject; FIX wants some symbol there.
+            let symbol = self.symbols.get(report.instrument as usize).map_or(&b"?"[..], Symbol::trimmed);
             if !self.session.is_logged_on() {
                 self.lost_reports += 1;
                 continue;
             }
-            let sequence = self.session.next_outgoing();
-            match self.encoder.encode(report, symbol, sequence, now_ns, self.out.space()) {
+            let header = Header {
+                ids: &self.ids,
+                sequence: self.session.reserve_sequence(),
+                sending_time_ns: now_ns,
+                time_precision: TimePrecision::Microseconds,
+            };
+            match reports::encode(report, symbol, &header, self.out.space()) {
                 Ok(length) => {
                     self.session.sent(now_ns);
                     self.out.commit(length);
@@ -119,7 +141,7 @@ impl Gateway {
     /// Heartbeats and test requests that are due.
     pub fn on_timer(&mut self, now_ns: u64) {
         if self.session.next_timer_ns() <= now_ns {
-            self.session.on_timer(now_ns, &mut self.out);
+            let _ = self.session.on_timer(now_ns, &mut self.out);
         }
     }
 
@@ -132,7 +154,7 @@ impl Gateway {
     /// Whether the session has ended and the connection is to be closed once nothing is pending.
     #[must_use]
     pub fn wants_close(&self) -> bool {
-        self.session.wants_close()
+        matches!(self.session.state(), State::Closed(_))
     }
 
     /// Bytes that wait for the client.

@@ -142,6 +142,28 @@ pub enum BookError {
     Unsupported,
 }
 
+impl std::fmt::Display for BookError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownOrder(id) => write!(f, "reference to unknown order {id}"),
+            Self::DuplicateOrder(id) => write!(f, "order {id} is live already"),
+            Self::Overfill(left) => write!(f, "more is taken off an order than the {left} that it has left"),
+            Self::PriceOutOfRange(price) => write!(f, "price {price} (1e-9) is missing, off the tick or too large"),
+            Self::QuantityOutOfRange(quantity) => write!(f, "quantity {quantity} is zero or too large"),
+            Self::SideMissing => f.write_str("a new order without a side"),
+            Self::Full(table) => write!(f, "the table of {table:?} is full"),
+            Self::InstrumentOutOfRange(instrument) => {
+                write!(f, "instrument {instrument} is not listed (unknown stock locate)")
+            }
+            Self::WrongInstrument(instrument) => write!(f, "the order belongs to instrument {instrument}"),
+            Self::UnknownStatus(code) => write!(f, "unknown trading status {code}"),
+            Self::Unsupported => f.write_str("an event that an order-by-order book cannot take"),
+        }
+    }
+}
+
+impl std::error::Error for BookError {}
+
 /// All books of one venue; see the module's page.
 pub struct VenueBooks {
     pub(super) orders: OrderTable,
