@@ -122,9 +122,11 @@ impl SocketEntry {
     /// # Errors
     /// The venue that did not answer.
     pub fn log_on(&mut self, stop: &Stop) -> Result<(), String> {
+        let now_ns = self.now_ns();
         for venue in 0..self.sockets.len() {
-            let now_ns = self.now_ns();
             self.entry.connected(venue as u8, now_ns);
+        }
+        for venue in 0..self.sockets.len() {
             while !self.entry.is_logged_on(venue as u8) {
                 self.poll();
                 let waited_ns = self.now_ns().saturating_sub(now_ns);
