@@ -51,9 +51,11 @@ pub mod number;
 pub mod reports;
 pub mod requests;
 pub mod send_buffer;
-//pub mod session;
+pub mod session;
 pub mod templates;
 pub mod timestamp;
 
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod model;

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::order::{Execution, ExecutionKind, RejectReason};
+use crate::order::{Execution, ExecutionKind, OrderAction, RejectReason, TimeInForce};
+use crate::venue::{ClOrdIdText, OrderRequest};
 use feeds::event::{INSTRUMENT_NONE, Side};
 use feeds::units::PRICE_NONE;
 
@@ -21,8 +22,11 @@ pub(super) fn framed_bytes(body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The fields after MsgType and before CheckSum with the MsgType, or `None` where the bytes are no message.
-pub(super) fn message(bytes: &[u8]) -> Option<(Vec<u8>, Vec<(u32, Vec<u8>)>)> {
+/// Tag and bytes of each field.
+pub(super) type FieldList = Vec<(u32, Vec<u8>)>;
+
+/// The MsgType and the fields between it and CheckSum, or `None` where the bytes are no message.
+pub(super) fn message(bytes: &[u8]) -> Option<(Vec<u8>, FieldList)> {
     if bytes.len() > 4096 {
         return None;
     }
@@ -288,4 +292,95 @@ pub(super) fn execution(message_type: &[u8], fields: &[(u32, Vec<u8>)]) -> Optio
         _ => {}
     }
     Some(Some(execution))
+}
+
+/// What the request decoder should say: `None` refused.
+pub(super) fn request(
+    message_type: &[u8],
+    fields: &[(u32, Vec<u8>)],
+) -> Option<(OrderRequest, Vec<u8>, u64)> {
+    let kind = match message_type {
+        b"D" => OrderAction::New,
+        b"G" => OrderAction::Replace,
+        b"F" => OrderAction::Cancel,
+        _ => return None,
+    };
+    let mut map = HashMap::new();
+    for (tag, value) in fields {
+        if [11, 38, 40, 41, 44, 54, 55, 59, 60].contains(tag) && map.insert(*tag, value.as_slice()).is_some()
+        {
+            return None;
+        }
+    }
+    let cl_ord_id = ClOrdIdText::new(map.get(&11)?)?;
+    let orig = map.get(&41).map_or(Some(ClOrdIdText::NONE), |value| ClOrdIdText::new(value))?;
+    let quantity = map.get(&38).map_or(Some(None), |value| quantity(value).map(Some))?;
+    let price = map.get(&44).map_or(Some(None), |value| price(value).map(Some))?;
+    if map.get(&40).is_some_and(|value| *value != b"2") {
+        return None;
+    }
+    let side = match *map.get(&54)? {
+        b"1" => Side::Buy,
+        b"2" => Side::Sell,
+        _ => return None,
+    };
+    let time_in_force = match map.get(&59) {
+        None | Some(&b"0") => TimeInForce::Day,
+        Some(&b"3") => TimeInForce::ImmediateOrCancel,
+        Some(_) => return None,
+    };
+    let symbol = map.get(&55)?.to_vec();
+    let time_ns = time(map.get(&60)?)?;
+    let (price, quantity) = match kind {
+        OrderAction::Cancel => (PRICE_NONE, 0),
+        OrderAction::New | OrderAction::Replace => {
+            map.get(&40)?;
+            (price?, quantity?)
+        }
+    };
+    if kind != OrderAction::New && orig.is_none() {
+        return None;
+    }
+    let orig_cl_ord_id = if kind == OrderAction::New { ClOrdIdText::NONE } else { orig };
+    let instrument = INSTRUMENT_NONE;
+    let request = OrderRequest {
+        kind,
+        session: 5,
+        cl_ord_id,
+        orig_cl_ord_id,
+        instrument,
+        side,
+        price,
+        quantity,
+        time_in_force,
+    };
+    Some((request, symbol, time_ns))
+}
+
+/// A UTCTimestamp, its days counted one by one.
+fn time(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let fraction = match shape.strip_prefix("00000000-00:00:00")? {
+        "" => 0,
+        ".000" | ".000000" | ".000000000" => format!("{:0<9}", &text[18..]).parse().ok()?,
+        _ => return None,
+    };
+    let number = |range: std::ops::Range<usize>| text[range].parse::<u64>().unwrap();
+    let (year, month, day) = (number(0..4), number(4..6), number(6..8));
+    let (hour, minute, second) = (number(9..11), number(12..14), number(15..17));
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_in = |year, month| {
+        [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month as usize - 1]
+    };
+    if !(1970..2554).contains(&year) || !(1..=12).contains(&month) || day == 0 || day > days_in(year, month) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 59 && (hour, minute, second) != (23, 59, 60) {
+        return None;
+    }
+    let years: u64 = (1970..year).map(|year| 365 + u64::from(leap(year))).sum();
+    let months: u64 = (1..month).map(|month| days_in(year, month)).sum();
+    let days = years + months + day - 1;
+    Some((days * 86_400 + hour * 3_600 + minute * 60 + second) * 1_000_000_000 + fraction)
 }
