@@ -1,2 +1,303 @@
-//! The `warptick` command.
-fn main() {}
+//! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::control::config::{Config, Topology};
+use engine::control::failure::Failure;
+use engine::control::inputs::{CaptureArgument, Inputs};
+use engine::control::journal;
+use engine::control::replay::ReplayOptions;
+use engine::control::{
+    book_report, demo, generate, journal_replay, kill_switch, replay, shutdown, startup, venue_run,
+};
+use engine::pipeline::paced::Pace;
+use engine::pipeline::stamps::StampMode;
+
+/// A tick-to-trade engine for small market-making and arbitrage desks.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// A generated two-venue session through the whole engine, in both topologies; the default.
+    Demo,
+    /// A capture through the engine.
+    Replay(ReplayArguments),
+    /// Build books only.
+    Book(BookArguments),
+    /// The simulated exchange alone: FIX acceptors over the session of captures.
+    Venue(VenueArguments),
+    /// Make a synthetic capture of two venues: OUT.nasdaq.itch and OUT.bx.itch.
+    Generate(GenerateArguments),
+    /// Read a journal.
+    #[command(subcommand)]
+    Journal(JournalTask),
+}
+
+#[derive(Args)]
+struct ReplayArguments {
+    /// Captures, one a venue.
+    #[arg(required = true, value_name = "FILE[@VENUE]")]
+    captures: Vec<CaptureArgument>,
+    /// lockstep, max, or N times the capture's speed.
+    #[arg(long, default_value = "lockstep", value_name = "lockstep|max|Nx", value_parser = parse_pace)]
+    pace: PaceArgument,
+    /// How stages are laid out on cores.
+    #[arg(long)]
+    topology: Option<Topology>,
+    /// Who computes wide work; only the CPU exists so far.
+    #[arg(long, default_value = "auto")]
+    backend: Backend,
+    /// Configuration; without one a sensible default for what the captures hold.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Session date, YYYY-MM-DD; else that of the configuration or in the first file's name.
+    #[arg(long)]
+    date: Option<String>,
+    /// Write the run's journal into this new directory.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Write .hlog files into this directory.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Write the summary as JSON.
+    #[arg(long, value_name = "F.json")]
+    summary: Option<PathBuf>,
+    /// Which order paths are stamped at every stage.
+    #[arg(long, default_value = "sampled")]
+    stamps: StampArgument,
+}
+
+#[derive(Args)]
+struct BookArguments {
+    /// Captures, one a venue.
+    #[arg(required = true, value_name = "FILE[@VENUE]")]
+    captures: Vec<CaptureArgument>,
+    /// Write a row after each message that changed its instrument's best bid or offer.
+    #[arg(long, value_name = "F.csv")]
+    bbo: Option<PathBuf>,
+    /// Time decoding and decoding with books over the capture in memory.
+    #[arg(long)]
+    bench: bool,
+    /// Write messages, events, gaps and book hash as JSON.
+    #[arg(long, value_name = "F.json")]
+    summary: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct VenueArguments {
+    /// Captures, one a venue.
+    #[arg(required = true, value_name = "FILE[@VENUE]")]
+    captures: Vec<CaptureArgument>,
+    /// Configuration with the venues' addresses and CompIDs.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Session date, YYYY-MM-DD.
+    #[arg(long)]
+    date: Option<String>,
+    /// Times the capture's own speed.
+    #[arg(long, default_value_t = 1.0)]
+    speed: f64,
+}
+
+#[derive(Args)]
+struct GenerateArguments {
+    /// Start of the two file names.
+    out: PathBuf,
+    /// Messages of both venues together.
+    #[arg(long, default_value_t = 1_000_000)]
+    messages: u64,
+    /// Listed symbols.
+    #[arg(long, default_value_t = 8000)]
+    symbols: usize,
+    /// Seed; the same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Session date, YYYY-MM-DD.
+    #[arg(long, default_value = "2026-01-05")]
+    date: String,
+}
+
+#[derive(Subcommand)]
+enum JournalTask {
+    /// Check every record.
+    Verify {
+        /// The journal's directory.
+        dir: PathBuf,
+    },
+    /// Print one line a record.
+    Show {
+        /// The journal's directory.
+        dir: PathBuf,
+    },
+    /// Feed the journal's inputs to a fresh core and compare the order stream.
+    Replay {
+        /// The journal's directory.
+        dir: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum StampArgument {
+    Sampled,
+    All,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Backend {
+    Auto,
+    Cpu,
+}
+
+#[derive(Clone, Copy)]
+enum PaceArgument {
+    Lockstep,
+    Paced(Pace),
+}
+
+fn parse_pace(text: &str) -> Result<PaceArgument, String> {
+    match text {
+        "lockstep" => return Ok(PaceArgument::Lockstep),
+        "max" => return Ok(PaceArgument::Paced(Pace::Max)),
+        _ => {}
+    }
+    let times = text.strip_suffix('x').and_then(|number| number.parse::<f64>().ok());
+    match times.filter(|times| times.is_finite() && *times > 0.0 && *times <= 1e6) {
+        Some(times) => Ok(PaceArgument::Paced(Pace::Times(times))),
+        None => Err("lockstep, max, or a speed such as 1x or 20x".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    for installed in [shutdown::install(), kill_switch::install()] {
+        if let Err(error) = installed {
+            eprintln!("warptick: signal handlers: {error}");
+            return ExitCode::from(2);
+        }
+    }
+    match run(cli.command.unwrap_or(Task::Demo)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("warptick: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(task: Task) -> Result<(), Failure> {
+    match task {
+        Task::Demo => demo::run(&mut std::io::stdout()),
+        Task::Replay(arguments) => run_replay(&arguments),
+        Task::Book(arguments) => run_book(&arguments),
+        Task::Venue(arguments) => {
+            let inputs = Inputs::open(&arguments.captures, arguments.date.as_deref())?;
+            let config = startup::complete(&inputs, read_config(arguments.config.as_ref())?)?;
+            venue_run::run(&inputs, &config, arguments.speed, &mut std::io::stdout())
+        }
+        Task::Generate(arguments) => {
+            let date = arguments.date.parse().map_err(Failure::Input)?;
+            generate::run(
+                &arguments.out,
+                arguments.messages,
+                arguments.symbols,
+                arguments.seed,
+                date,
+                &mut std::io::stdout(),
+            )
+        }
+        Task::Journal(task) => run_journal(&task),
+    }
+}
+
+fn read_config(path: Option<&PathBuf>) -> Result<Config, Failure> {
+    let Some(path) = path else { return Ok(Config::default()) };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+    Config::parse(&name, &text).map_err(Failure::Input)
+}
+
+fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
+    let config = read_config(arguments.config.as_ref())?;
+    let date = arguments.date.as_deref().or(config.date.as_deref());
+    let inputs = Inputs::open(&arguments.captures, date)?;
+    let mut config = startup::complete(&inputs, config)?;
+    if let Some(topology) = arguments.topology {
+        config.pipeline.topology = topology;
+    }
+    let (Backend::Auto | Backend::Cpu) = arguments.backend;
+    let options = ReplayOptions {
+        pace: match arguments.pace {
+            PaceArgument::Lockstep => None,
+            PaceArgument::Paced(pace) => Some(pace),
+        },
+        stamps: match arguments.stamps {
+            StampArgument::Sampled => StampMode::Sampled,
+            StampArgument::All => StampMode::All,
+        },
+        journal: arguments.journal.clone(),
+        report: arguments.report.clone(),
+        label: "messages",
+    };
+    let outcome = replay::replay(&inputs, &config, &options, Vec::new())?;
+    print(&outcome.to_string())?;
+    if let Some(path) = &arguments.summary {
+        replay::write_summary(&outcome, path)?;
+    }
+    outcome.failure.map_or(Ok(()), Err)
+}
+
+fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
+    let inputs = Inputs::open(&arguments.captures, None)?;
+    if arguments.bench {
+        return print(&book_report::bench(&inputs)?);
+    }
+    let report = book_report::build(&inputs, arguments.bbo.as_deref())?;
+    let mut text = Vec::new();
+    report.print(&inputs, &mut text).map_err(|error| Failure::Input(error.to_string()))?;
+    print(&String::from_utf8_lossy(&text))?;
+    if let Some(path) = &arguments.summary {
+        report.write_summary(path)?;
+    }
+    report.failure.map_or(Ok(()), Err)
+}
+
+fn run_journal(task: &JournalTask) -> Result<(), Failure> {
+    let broken = |error: journal::JournalError| Failure::Input(error.to_string());
+    match task {
+        JournalTask::Verify { dir } => print(&format!("{}\n", journal::verify(dir).map_err(broken)?)),
+        JournalTask::Show { dir } => {
+            let mut out = std::io::BufWriter::new(std::io::stdout());
+            match journal::show(dir, &journal::ShowFilter::default(), &mut out) {
+                // Whoever reads the output may have seen enough.
+                Err(journal::JournalError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                outcome => outcome.map(|_| ()).map_err(broken),
+            }
+        }
+        JournalTask::Replay { dir } => {
+            let outcome = journal_replay::replay(dir)?;
+            print(&outcome.to_string())?;
+            if outcome.is_reproduced() {
+                Ok(())
+            } else {
+                Err(Failure::Check("VERDICT: DIVERGED from what the journal closed with".to_owned()))
+            }
+        }
+    }
+}
+
+/// Writes results to stdout; a reader that went away is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Input(error.to_string())),
+        _ => Ok(()),
+    }
+}

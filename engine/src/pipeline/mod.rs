@@ -1,3 +1,18 @@
-//! Hot stages.
-/// Risk.
+//! The hot path, in the order in which data flows: `ingest` decodes, `decide` sequences and the `decision_core` decides
+//! under `risk` with the `order_table`, `order_entry` encodes and sends; `stamps` says where the time went. `lockstep`
+//! and `paced` are the two ways of running them. After start nothing here allocates, locks, logs or makes a system
+//! call but on the socket that it owns.
+
+pub mod decide;
+pub mod decision_core;
+pub mod idle;
+pub mod ingest;
+pub mod lockstep;
+pub mod order_entry;
+pub mod order_table;
+pub mod paced;
+pub mod pairs;
 pub mod risk;
+pub mod socket;
+pub mod stamps;
+pub mod tsc;

@@ -190,7 +190,12 @@ impl VenueCore {
         let order = self.orders[slot];
         let mut wanted = order.leaves_qty();
         let displayed = order.side.opposite();
+        // Most orders take nothing: the top alone says so, without a walk over all levels.
         let mut levels = [DepthLevel::default(); TAKE_LEVELS_MAX];
+        let top = self.books.depth(order.instrument, displayed, &mut levels[..1]);
+        if top == 0 || better(order.side, levels[0].price, order.price) {
+            return Taken::Some;
+        }
         let count = self.books.depth(order.instrument, displayed, &mut levels);
         for level in &levels[..count] {
             if better(order.side, level.price, order.price) {

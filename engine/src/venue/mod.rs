@@ -79,7 +79,12 @@ mod matching;
 mod names;
 mod orders;
 pub mod report;
+pub mod gateway;
+pub mod in_memory;
 pub mod request;
+pub mod server;
+#[cfg(test)]
+mod scenarios;
 mod used;
 
 use std::fmt;
@@ -105,7 +110,7 @@ pub struct VenueConfig {
     pub venue: u8,
     /// Capacities of its copy of the replayed book; `instruments_max` is also how many instruments clients can name.
     pub books: BookConfig,
-    /// Client orders that live at once; 160 bytes each.
+    /// Client orders that live at once; about 120 bytes each.
     pub orders_max: usize,
     /// ClOrdIDs that a day can see, over all sessions; 64 to 120 bytes each.
     pub cl_ord_ids_max: usize,

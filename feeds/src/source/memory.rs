@@ -1,4 +1,4 @@
-//! A capture's bytes: one anonymous mapping, advised for huge pages.
+//! A capture's bytes: one anonymous mapping, advised for huge pages; a small capture lies on the heap.
 //!
 //! A day of ITCH is gigabytes that are read front to back: on 4 KiB pages the TLB misses and the page faults would
 //! be part of every timing. Allocated while a capture is opened, never afterwards; immutable once built. Any thread
@@ -8,12 +8,27 @@ use std::io::{self, Read};
 
 use memmap2::{Advice, MmapMut};
 
-/// Mappings are a multiple of this, so that their tail can be a huge page too.
+/// From this capacity on, bytes lie in a mapping of a multiple of it, so that the tail can be a huge page too.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Bytes in an anonymous mapping; grows while it is being filled.
+/// Where the bytes lie; its length is the capacity.
+enum Storage {
+    Heap(Box<[u8]>),
+    Mapped(MmapMut),
+}
+
+impl Storage {
+    fn all(&mut self) -> &mut [u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(map) => map,
+        }
+    }
+}
+
+/// Bytes in memory of their own; grows while it is being filled.
 pub struct Memory {
-    map: MmapMut,
+    storage: Storage,
     length: usize,
 }
 
@@ -23,12 +38,14 @@ impl Memory {
     /// # Errors
     /// The system's, when it has no memory for it.
     pub fn with_capacity(capacity: usize) -> io::Result<Self> {
-        let capacity =
-            capacity.max(1).checked_next_multiple_of(HUGE_PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
+        if capacity < HUGE_PAGE {
+            return Ok(Self { storage: Storage::Heap(vec![0; capacity].into_boxed_slice()), length: 0 });
+        }
+        let capacity = capacity.checked_next_multiple_of(HUGE_PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
         let map = MmapMut::map_anon(capacity)?;
         // Advice: a kernel without transparent huge pages refuses it, and then 4 KiB pages serve.
         let _ = map.advise(Advice::HugePage);
-        Ok(Self { map, length: 0 })
+        Ok(Self { storage: Storage::Mapped(map), length: 0 })
     }
 
     /// A copy of `bytes`.
@@ -37,7 +54,7 @@ impl Memory {
     /// The system's, when it has no memory for it.
     pub fn copy_of(bytes: &[u8]) -> io::Result<Self> {
         let mut memory = Self::with_capacity(bytes.len())?;
-        memory.map[..bytes.len()].copy_from_slice(bytes);
+        memory.storage.all()[..bytes.len()].copy_from_slice(bytes);
         memory.length = bytes.len();
         Ok(memory)
     }
@@ -48,12 +65,12 @@ impl Memory {
     /// The reader's, or the system's when it has no memory.
     pub fn append_from(&mut self, reader: &mut impl Read) -> io::Result<()> {
         loop {
-            if self.length == self.map.len() {
-                let mut larger = Self::with_capacity(self.map.len().saturating_mul(2))?;
-                larger.map[..self.length].copy_from_slice(&self.map);
-                self.map = larger.map;
+            if self.length == self.storage.all().len() {
+                let mut larger = Self::with_capacity(self.length.saturating_mul(2).max(256))?;
+                larger.storage.all()[..self.length].copy_from_slice(self.bytes());
+                self.storage = larger.storage;
             }
-            match reader.read(&mut self.map[self.length..]) {
+            match reader.read(&mut self.storage.all()[self.length..]) {
                 Ok(0) => return Ok(()),
                 Ok(bytes) => self.length += bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -66,7 +83,10 @@ impl Memory {
     #[inline(always)]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.map[..self.length]
+        match &self.storage {
+            Storage::Heap(bytes) => &bytes[..self.length],
+            Storage::Mapped(map) => &map[..self.length],
+        }
     }
 }
 

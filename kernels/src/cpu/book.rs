@@ -17,7 +17,7 @@ use super::huge::{HugeArray, prefetch};
 use super::ladder::{Ladders, key_of_tick};
 use super::levels::{LevelKey, LevelRecord, LevelTable};
 use super::orders::{LEVEL_SLOTS_MAX, OrderRecord, OrderTable};
-use super::slots::{Refused, SLOT_NONE};
+use super::slots::{SLOT_NONE, SlotRecord};
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 
@@ -142,6 +142,28 @@ pub enum BookError {
     Unsupported,
 }
 
+impl std::fmt::Display for BookError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownOrder(id) => write!(f, "reference to unknown order {id}"),
+            Self::DuplicateOrder(id) => write!(f, "order {id} is live already"),
+            Self::Overfill(left) => write!(f, "more is taken off an order than the {left} that it has left"),
+            Self::PriceOutOfRange(price) => write!(f, "price {price} (1e-9) is missing, off the tick or too large"),
+            Self::QuantityOutOfRange(quantity) => write!(f, "quantity {quantity} is zero or too large"),
+            Self::SideMissing => f.write_str("a new order without a side"),
+            Self::Full(table) => write!(f, "the table of {table:?} is full"),
+            Self::InstrumentOutOfRange(instrument) => {
+                write!(f, "instrument {instrument} is not listed (unknown stock locate)")
+            }
+            Self::WrongInstrument(instrument) => write!(f, "the order belongs to instrument {instrument}"),
+            Self::UnknownStatus(code) => write!(f, "unknown trading status {code}"),
+            Self::Unsupported => f.write_str("an event that an order-by-order book cannot take"),
+        }
+    }
+}
+
+impl std::error::Error for BookError {}
+
 /// All books of one venue; see the module's page.
 pub struct VenueBooks {
     pub(super) orders: OrderTable,
@@ -227,85 +249,66 @@ impl VenueBooks {
     /// See [`BookError`]; nothing has changed then.
     #[inline]
     pub fn apply(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
-        let applied = match event.kind {
+        // Each arm writes its answer once, and why something was refused is found out of line: results that are
+        // merged and copied cost more here than the change of the book itself.
+        match event.kind {
             EventKind::OrderAdd => self.add(event),
             EventKind::OrderDelete => self.delete(event),
             EventKind::OrderReduce | EventKind::OrderExecute => self.reduce(event),
             EventKind::OrderReplace => self.replace(event),
-            EventKind::Trade | EventKind::Gap => return Ok(Applied::NOTHING),
-            EventKind::TradingStatus => return self.set_status(event),
-            EventKind::Clear => return self.clear(event),
-            EventKind::LevelSet => return Err(BookError::Unsupported),
-        }?;
-        if applied.bbo_changed && event.flags & flags::LAST_OF_EVENT != 0 && self.crossed(event.instrument) {
-            self.crossed_events += u64::from(self.is_continuous(event.instrument));
+            EventKind::Trade | EventKind::Gap => Ok(Applied::NOTHING),
+            EventKind::TradingStatus => self.set_status(event),
+            EventKind::Clear => self.clear(event),
+            EventKind::LevelSet => Err(BookError::Unsupported),
         }
-        Ok(applied)
     }
 
     #[inline(always)]
     fn add(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
-        if event.instrument as usize >= self.config.instruments_max {
-            return Err(BookError::InstrumentOutOfRange(event.instrument));
-        }
-        let sell = match event.side {
-            Side::Buy => false,
-            Side::Sell => true,
-            Side::None => return Err(BookError::SideMissing),
-        };
-        if self.orders.live() == self.config.orders_max {
-            return Err(BookError::Full(Table::Orders));
-        }
+        let sell = event.side == Side::Sell;
         let priority = self.next_priority;
-        let bbo_changed = self.enter(
-            event.order_id,
-            event.instrument,
-            sell,
-            event.price,
-            event.quantity,
-            self.config.levels_max,
-        )?;
+        let entered = if (event.instrument as usize) < self.config.instruments_max
+            && event.side != Side::None
+            && self.orders.live() < self.config.orders_max
+        {
+            self.enter(event.order_id, event, sell, self.config.levels_max)
+        } else {
+            None
+        };
+        let Some(bbo_changed) = entered else {
+            return Err(self.why_not_added(event));
+        };
+        self.note_crossed(event, bbo_changed);
         Ok(Applied { price: event.price, quantity: event.quantity, priority, side: event.side, bbo_changed })
     }
 
-    /// Puts a new order at the end of its queue; says whether the top of its side changed. Everything that can fail
-    /// is looked at before the first change.
+    /// Puts a new order with the event's instrument, price and quantity at the end of its queue; says whether the top
+    /// of its side changed. `None`: refused, nothing changed.
     #[inline(always)]
-    fn enter(
-        &mut self,
-        id: u64,
-        instrument: u32,
-        sell: bool,
-        price: i64,
-        quantity: u64,
-        levels_max: usize,
-    ) -> Result<bool, BookError> {
-        let tick = self.tick.ticks(price).ok_or(BookError::PriceOutOfRange(price))?;
-        if quantity == 0 {
-            return Err(BookError::QuantityOutOfRange(0));
+    fn enter(&mut self, id: u64, event: &MarketEvent, sell: bool, levels_max: usize) -> Option<bool> {
+        let tick = self.tick.ticks(event.price)?;
+        if event.quantity == 0 || self.next_priority > PRIORITY_MAX {
+            return None;
         }
-        if self.next_priority > PRIORITY_MAX {
-            return Err(BookError::Full(Table::Priorities));
+        let seat = self.orders.seat(id);
+        if !seat.is_vacant() {
+            return None;
         }
-        let vacancy = self.orders.vacancy(id).map_err(|refused| match refused {
-            Refused::Taken(_) => BookError::DuplicateOrder(id),
-            Refused::Full => BookError::Full(Table::Orders),
-        })?;
-        let key = LevelKey { book_side: instrument * 2 + u32::from(sell), tick };
-        let touches = self.touches(instrument, sell, tick);
-        let (level, prev) = self.join_level(key, vacancy.slot, quantity, levels_max)?;
-        let record = OrderRecord::new(id, quantity, level, sell, self.next_priority, prev, SLOT_NONE);
-        self.orders.occupy(vacancy, record);
+        let key = LevelKey { book_side: event.instrument * 2 + u32::from(sell), tick };
+        let touches = self.touches(key);
+        let (level, prev) = self.join_level(key, seat.slot, event.quantity, levels_max)?;
+        let record = OrderRecord::new(id, event.quantity, level, sell, self.next_priority, prev, SLOT_NONE);
+        self.orders.occupy(seat, record);
         if prev != SLOT_NONE {
-            self.orders.records[prev as usize].next = vacancy.slot;
+            self.orders.records[prev as usize].next = seat.slot;
         }
         self.next_priority += 1;
         self.debug_check_level(level);
-        Ok(touches)
+        Some(touches)
     }
 
     /// Makes the order in `slot` the last of a level's queue, and the level if there is none: the level and the order
-    /// that was last before. Writes no order record. On an error nothing has changed.
+    /// that was last before. Writes no order record. `None`: refused, nothing changed.
     #[inline(always)]
     fn join_level(
         &mut self,
@@ -313,102 +316,106 @@ impl VenueBooks {
         slot: u32,
         quantity: u64,
         levels_max: usize,
-    ) -> Result<(u32, u32), BookError> {
-        match self.levels.vacancy(key) {
-            Err(Refused::Taken(level_slot)) => {
-                let level = &mut self.levels.records[level_slot as usize];
-                level.quantity =
-                    level.quantity.checked_add(quantity).ok_or(BookError::QuantityOutOfRange(quantity))?;
-                level.orders += 1;
-                Ok((level_slot, std::mem::replace(&mut level.tail, slot)))
-            }
-            Ok(vacancy) if self.levels.live() < levels_max => {
-                let ladder_key = key_of_tick(key.tick, key.book_side & 1 == 1);
-                if !self.ladders.insert(key.book_side as usize, ladder_key) {
-                    return Err(BookError::Full(Table::Ladders));
-                }
-                self.levels.occupy(vacancy, LevelRecord::with_first(key, quantity, slot));
-                Ok((vacancy.slot, SLOT_NONE))
-            }
-            Ok(_) | Err(Refused::Full) => Err(BookError::Full(Table::Levels)),
+    ) -> Option<(u32, u32)> {
+        let seat = self.levels.seat(key);
+        if seat.is_taken() {
+            let level = &mut self.levels.records[seat.slot as usize];
+            level.quantity = level.quantity.checked_add(quantity)?;
+            level.orders += 1;
+            return Some((seat.slot, std::mem::replace(&mut level.tail, slot)));
         }
+        let ladder_key = key_of_tick(key.tick, key.is_sell());
+        if !seat.is_vacant()
+            || self.levels.live() >= levels_max
+            || !self.ladders.insert(key.book_side as usize, ladder_key)
+        {
+            return None;
+        }
+        self.levels.occupy(seat, LevelRecord::with_first(key, quantity, slot));
+        Some((seat.slot, SLOT_NONE))
     }
 
-    /// The live order of an event that refers to one, with the checks that all such events share.
+    /// Slot of the live order that an event refers to, if it belongs to the event's instrument.
     #[inline(always)]
-    fn resting(&self, event: &MarketEvent) -> Result<(u32, OrderRecord), BookError> {
-        let slot = self.orders.find(event.order_id).ok_or(BookError::UnknownOrder(event.order_id))?;
-        let order = self.orders.records[slot as usize];
-        let instrument = self.levels.records[order.level() as usize].instrument();
-        if instrument != event.instrument {
-            return Err(BookError::WrongInstrument(instrument));
-        }
-        Ok((slot, order))
+    fn resting(&self, event: &MarketEvent) -> Option<u32> {
+        let slot = self.orders.find(event.order_id)?;
+        let level = self.orders.records[slot as usize].level();
+        (self.levels.records[level as usize].instrument() == event.instrument).then_some(slot)
     }
 
     #[inline(always)]
     fn delete(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
-        let (slot, order) = self.resting(event)?;
-        Ok(self.leave(slot, order))
+        let Some(slot) = self.resting(event) else {
+            return Err(self.why_not_resting(event));
+        };
+        let applied = self.leave(slot);
+        self.note_crossed(event, applied.bbo_changed);
+        Ok(applied)
     }
 
     #[inline(always)]
     fn reduce(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
-        let (slot, order) = self.resting(event)?;
+        let Some(slot) = self.resting(event) else {
+            return Err(self.why_not_resting(event));
+        };
+        let order = &mut self.orders.records[slot as usize];
         if event.quantity >= order.quantity {
             if event.quantity > order.quantity {
                 return Err(BookError::Overfill(order.quantity));
             }
-            return Ok(self.leave(slot, order));
+            let applied = self.leave(slot);
+            self.note_crossed(event, applied.bbo_changed);
+            return Ok(applied);
         }
-        self.orders.records[slot as usize].quantity -= event.quantity;
-        let level = &mut self.levels.records[order.level() as usize];
+        order.quantity -= event.quantity;
+        let (level_slot, priority, side) = (order.level(), order.priority(), order.side());
+        let level = &mut self.levels.records[level_slot as usize];
         level.quantity -= event.quantity;
-        let (tick, instrument) = (level.tick, level.instrument());
-        self.debug_check_level(order.level());
+        let key = level.key();
+        self.debug_check_level(level_slot);
+        let bbo_changed = event.quantity != 0 && self.touches(key);
+        self.note_crossed(event, bbo_changed);
         Ok(Applied {
-            price: self.tick.price(tick),
+            price: self.tick.price(key.tick),
             quantity: event.quantity,
-            priority: order.priority(),
-            side: order.side(),
-            bbo_changed: event.quantity != 0 && self.touches(instrument, order.is_sell(), tick),
+            priority,
+            side,
+            bbo_changed,
         })
     }
 
     #[inline(always)]
     fn replace(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
-        let (slot, order) = self.resting(event)?;
+        let Some(slot) = self.resting(event) else {
+            return Err(self.why_not_resting(event));
+        };
         if event.second_id == event.order_id {
-            return self.replace_same_id(event, slot, order);
+            return self.replace_same_id(event, slot);
         }
         // The new order goes in first: it is what can fail. When the old one leaves a level empty, the two levels
         // exist together for a moment.
-        let leaves_empty = self.levels.records[order.level() as usize].orders == 1;
-        let levels_max = self.config.levels_max + usize::from(leaves_empty);
-        let entered = self.enter(
-            event.second_id,
-            event.instrument,
-            order.is_sell(),
-            event.price,
-            event.quantity,
-            levels_max,
-        )?;
-        // `enter` may have written the old order's link or its slot's count: read it again.
-        let order = self.orders.records[slot as usize];
-        let mut applied = self.leave(slot, order);
+        let order = &self.orders.records[slot as usize];
+        let (sell, levels_max) = (order.is_sell(), self.levels_max_without(order.level()));
+        let Some(entered) = self.enter(event.second_id, event, sell, levels_max) else {
+            return Err(self.why_not_entered(event.second_id, event, sell, levels_max));
+        };
+        let mut applied = self.leave(slot);
         applied.bbo_changed = (applied.bbo_changed | entered) && !same_shown(event, &applied);
+        self.note_crossed(event, applied.bbo_changed);
         Ok(applied)
+    }
+
+    /// Levels that may exist while an order of `level` is on its way out.
+    #[inline(always)]
+    fn levels_max_without(&self, level: u32) -> usize {
+        self.config.levels_max + usize::from(self.levels.records[level as usize].orders == 1)
     }
 
     /// A feed that keeps the id: the order stays in its slot and moves to the end of its new queue.
     #[cold]
     #[inline(never)]
-    fn replace_same_id(
-        &mut self,
-        event: &MarketEvent,
-        slot: u32,
-        order: OrderRecord,
-    ) -> Result<Applied, BookError> {
+    fn replace_same_id(&mut self, event: &MarketEvent, slot: u32) -> Result<Applied, BookError> {
+        let order = self.orders.records[slot as usize];
         let tick = self.tick.ticks(event.price).ok_or(BookError::PriceOutOfRange(event.price))?;
         if event.quantity == 0 {
             return Err(BookError::QuantityOutOfRange(0));
@@ -416,22 +423,24 @@ impl VenueBooks {
         if self.next_priority > PRIORITY_MAX {
             return Err(BookError::Full(Table::Priorities));
         }
-        let sell = order.is_sell();
-        let key = LevelKey { book_side: event.instrument * 2 + u32::from(sell), tick };
+        let key = LevelKey { book_side: event.instrument * 2 + u32::from(order.is_sell()), tick };
         let level = &self.levels.records[order.level() as usize];
         let same_level = level.tick == tick;
         if same_level && (level.quantity - order.quantity).checked_add(event.quantity).is_none() {
             return Err(BookError::QuantityOutOfRange(event.quantity));
         }
-        let levels_max = self.config.levels_max + usize::from(level.orders == 1);
+        let levels_max = self.levels_max_without(order.level());
         let mut applied = Applied::NOTHING;
         if same_level {
-            applied = self.leave_level(order);
+            // What joins the level below is certain to find the room that it leaves here.
+            applied = self.leave_level(slot);
         }
-        let touches = self.touches(event.instrument, sell, tick);
-        let (level, prev) = self.join_level(key, slot, event.quantity, levels_max)?;
+        let touches = self.touches(key);
+        let Some((level, prev)) = self.join_level(key, slot, event.quantity, levels_max) else {
+            return Err(self.why_not_joined(key, event.quantity, levels_max));
+        };
         if !same_level {
-            applied = self.leave_level(order);
+            applied = self.leave_level(slot);
         }
         if prev != SLOT_NONE {
             self.orders.records[prev as usize].next = slot;
@@ -440,58 +449,122 @@ impl VenueBooks {
         self.next_priority += 1;
         self.debug_check_level(level);
         applied.bbo_changed = (applied.bbo_changed | touches) && !same_shown(event, &applied);
+        self.note_crossed(event, applied.bbo_changed);
         Ok(applied)
     }
 
     /// Takes a live order out of the books.
     #[inline(always)]
-    fn leave(&mut self, slot: u32, order: OrderRecord) -> Applied {
-        let applied = self.leave_level(order);
+    fn leave(&mut self, slot: u32) -> Applied {
+        let level = self.orders.records[slot as usize].level();
+        let applied = self.leave_level(slot);
         self.orders.vacate(slot);
-        self.debug_check_level(order.level());
+        self.debug_check_level(level);
         applied
     }
 
     /// Takes a live order out of its queue, and its level out of the book when it was the last. Its own record stays.
     #[inline(always)]
-    fn leave_level(&mut self, order: OrderRecord) -> Applied {
-        let level_slot = order.level();
-        let sell = order.is_sell();
+    fn leave_level(&mut self, slot: u32) -> Applied {
+        let order = &self.orders.records[slot as usize];
+        let (quantity, priority, side) = (order.quantity, order.priority(), order.side());
+        let (level_slot, prev, next) = (order.level(), order.prev, order.next);
         let level = &mut self.levels.records[level_slot as usize];
-        let (tick, instrument) = (level.tick, level.instrument());
-        let last = level.orders == 1;
-        if !last {
-            level.orders -= 1;
-            level.quantity -= order.quantity;
-            // The neighbours are only written to, so their cache misses hold nothing up.
-            if order.prev == SLOT_NONE {
-                level.head = order.next;
-            } else {
-                self.orders.records[order.prev as usize].next = order.next;
-            }
-            if order.next == SLOT_NONE {
-                level.tail = order.prev;
-            } else {
-                self.orders.records[order.next as usize].prev = order.prev;
-            }
-        }
-        let bbo_changed = self.touches(instrument, sell, tick);
-        if last {
+        let key = level.key();
+        let bbo_changed =
+            self.ladders.sides[key.book_side as usize].touches(key_of_tick(key.tick, key.is_sell()));
+        if level.orders == 1 {
             self.levels.vacate(level_slot);
-            self.ladders.remove((instrument * 2 + u32::from(sell)) as usize, key_of_tick(tick, sell));
+            self.ladders.remove(key.book_side as usize, key_of_tick(key.tick, key.is_sell()));
+        } else {
+            level.orders -= 1;
+            level.quantity -= quantity;
+            // The neighbours are only written to, so their cache misses hold nothing up.
+            if prev == SLOT_NONE {
+                level.head = next;
+            } else {
+                self.orders.records[prev as usize].next = next;
+            }
+            if next == SLOT_NONE {
+                level.tail = prev;
+            } else {
+                self.orders.records[next as usize].prev = prev;
+            }
         }
-        Applied {
-            price: self.tick.price(tick),
-            quantity: order.quantity,
-            priority: order.priority(),
-            side: order.side(),
-            bbo_changed,
+        Applied { price: self.tick.price(key.tick), quantity, priority, side, bbo_changed }
+    }
+
+    /// Why `add` refused.
+    #[cold]
+    #[inline(never)]
+    fn why_not_added(&self, event: &MarketEvent) -> BookError {
+        if event.instrument as usize >= self.config.instruments_max {
+            BookError::InstrumentOutOfRange(event.instrument)
+        } else if event.side == Side::None {
+            BookError::SideMissing
+        } else if self.orders.live() >= self.config.orders_max {
+            BookError::Full(Table::Orders)
+        } else {
+            self.why_not_entered(event.order_id, event, event.side == Side::Sell, self.config.levels_max)
         }
     }
 
+    /// Why `enter` refused.
+    #[cold]
+    #[inline(never)]
+    fn why_not_entered(&self, id: u64, event: &MarketEvent, sell: bool, levels_max: usize) -> BookError {
+        let Some(tick) = self.tick.ticks(event.price) else {
+            return BookError::PriceOutOfRange(event.price);
+        };
+        if event.quantity == 0 {
+            BookError::QuantityOutOfRange(0)
+        } else if self.next_priority > PRIORITY_MAX {
+            BookError::Full(Table::Priorities)
+        } else if self.orders.seat(id).is_taken() {
+            BookError::DuplicateOrder(id)
+        } else if !self.orders.seat(id).is_vacant() {
+            BookError::Full(Table::Orders)
+        } else {
+            let key = LevelKey { book_side: event.instrument * 2 + u32::from(sell), tick };
+            self.why_not_joined(key, event.quantity, levels_max)
+        }
+    }
+
+    /// Why `join_level` refused.
+    #[cold]
+    fn why_not_joined(&self, key: LevelKey, quantity: u64, levels_max: usize) -> BookError {
+        let seat = self.levels.seat(key);
+        if seat.is_taken() {
+            BookError::QuantityOutOfRange(quantity)
+        } else if !seat.is_vacant() || self.levels.live() >= levels_max {
+            BookError::Full(Table::Levels)
+        } else {
+            BookError::Full(Table::Ladders)
+        }
+    }
+
+    /// Why `resting` found nothing.
+    #[cold]
+    #[inline(never)]
+    fn why_not_resting(&self, event: &MarketEvent) -> BookError {
+        match self.order(event.order_id) {
+            Some(order) => BookError::WrongInstrument(order.instrument),
+            None => BookError::UnknownOrder(event.order_id),
+        }
+    }
+
+    /// Counts a top that is locked or crossed at the end of a market message in continuous trading.
     #[inline(always)]
-    fn touches(&self, instrument: u32, sell: bool, tick: i32) -> bool {
-        self.ladders.sides[(instrument * 2 + u32::from(sell)) as usize].touches(key_of_tick(tick, sell))
+    fn note_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
+        if bbo_changed && event.flags & flags::LAST_OF_EVENT != 0 && self.crossed(event.instrument) {
+            self.crossed_events += u64::from(self.is_continuous(event.instrument));
+        }
+    }
+
+    /// Whether a price is its side's best or better.
+    #[inline(always)]
+    fn touches(&self, key: LevelKey) -> bool {
+        self.ladders.sides[key.book_side as usize].touches(key_of_tick(key.tick, key.is_sell()))
     }
 
     #[cold]
@@ -527,7 +600,7 @@ impl VenueBooks {
                 let level =
                     self.levels.find(LevelKey { book_side, tick }).expect("the ladder names live levels");
                 let head = self.levels.records[level as usize].head;
-                self.leave(head, self.orders.records[head as usize]);
+                self.leave(head);
             }
         }
         Ok(Applied { bbo_changed: self.orders.live() != orders_before, ..Applied::NOTHING })

@@ -13,6 +13,14 @@ pub(crate) struct LevelKey {
     pub(crate) tick: i32,
 }
 
+impl LevelKey {
+    /// Whether it is on the offer side.
+    #[inline(always)]
+    pub(crate) fn is_sell(self) -> bool {
+        self.book_side & 1 == 1
+    }
+}
+
 /// One price level with the ends of its FIFO queue.
 #[repr(C, align(32))]
 #[derive(Clone, Copy)]

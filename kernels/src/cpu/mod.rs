@@ -1,10 +1,15 @@
 //! The CPU twins of the core's computations.
 
+pub mod arbitrage;
 pub mod book;
+pub mod fixed_point;
 mod huge;
 mod ladder;
 mod levels;
 pub mod nbbo;
 mod orders;
 mod query;
+pub mod quote_action;
+pub mod quoting;
 mod slots;
+pub mod volatility;

@@ -133,7 +133,6 @@ pub(crate) type OrderTable = SlotTable<OrderRecord>;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::slots::Refused;
     use std::collections::HashSet;
 
     fn order(id: u64) -> OrderRecord {
@@ -172,12 +171,13 @@ mod tests {
             let mut table = OrderTable::new(4096);
             let mut live = HashSet::new();
             for n in 0..4096 {
-                let vacancy = table.vacancy(pattern(n)).expect("a table holds what it was made for");
-                table.occupy(vacancy, order(pattern(n)));
+                let seat = table.seat(pattern(n));
+                assert!(seat.is_vacant(), "a table holds what it was made for");
+                table.occupy(seat, order(pattern(n)));
                 live.insert(pattern(n));
             }
             table.check();
-            assert!(matches!(table.vacancy(pattern(17)), Err(Refused::Taken(_))));
+            assert!(table.seat(pattern(17)).is_taken());
             for n in (0..4096).step_by(3) {
                 table.vacate(table.find(pattern(n)).expect("live"));
                 live.remove(&pattern(n));

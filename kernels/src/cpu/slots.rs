@@ -44,20 +44,34 @@ pub(crate) trait SlotRecord: Zeroable {
     fn free(&mut self);
 }
 
-/// Why a key cannot be put in.
+/// Where a key stands or could stand. Two plain numbers, so that the hot path passes it in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// A live record has that key.
-    Taken(u32),
-    /// No free slot within the bound.
-    Full,
+pub(crate) struct Seat {
+    /// The slot, or [`SLOT_NONE`] when none is free within the bound.
+    pub(crate) slot: u32,
+    /// The key's home slot, or [`SLOT_NONE`] when `slot` holds a live record with that key.
+    home: u32,
 }
 
-/// A free slot found for a key; valid until the table changes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Vacancy {
-    pub(crate) slot: u32,
-    home: u32,
+impl Seat {
+    const NO_ROOM: Self = Self { slot: SLOT_NONE, home: 0 };
+
+    #[inline(always)]
+    fn taken(slot: usize) -> Self {
+        Self { slot: slot as u32, home: SLOT_NONE }
+    }
+
+    /// A live record with the key is there.
+    #[inline(always)]
+    pub(crate) fn is_taken(self) -> bool {
+        self.home == SLOT_NONE
+    }
+
+    /// The key is not there and there is room for it: valid until the table changes.
+    #[inline(always)]
+    pub(crate) fn is_vacant(self) -> bool {
+        !self.is_taken() && self.slot != SLOT_NONE
+    }
 }
 
 /// See the module's page.
@@ -135,48 +149,48 @@ impl<R: SlotRecord> SlotTable<R> {
 
     /// A free slot for `key`, or the live record that has it.
     #[inline(always)]
-    pub(crate) fn vacancy(&self, key: R::Key) -> Result<Vacancy, Refused> {
+    pub(crate) fn seat(&self, key: R::Key) -> Seat {
         let home = self.home(key);
         let record = &self.records[home];
-        if !record.is_live() && record.displaced() == 0 {
-            return Ok(Vacancy { slot: home as u32, home: home as u32 });
+        if record.is_live() {
+            if record.key() == key { Seat::taken(home) } else { self.seat_displaced(key, home) }
+        } else if record.displaced() == 0 {
+            Seat { slot: home as u32, home: home as u32 }
+        } else {
+            self.seat_displaced(key, home)
         }
-        if record.is_live() && record.key() == key {
-            return Err(Refused::Taken(home as u32));
-        }
-        self.vacancy_displaced(key, home)
     }
 
     #[inline(never)]
-    fn vacancy_displaced(&self, key: R::Key, home: usize) -> Result<Vacancy, Refused> {
+    fn seat_displaced(&self, key: R::Key, home: usize) -> Seat {
         let displaced = self.records[home].displaced();
         if displaced > 0
             && let Some(slot) = self.find_displaced(key, home)
         {
-            return Err(Refused::Taken(slot));
+            return Seat::taken(slot as usize);
         }
         if !self.records[home].is_live() {
-            return Ok(Vacancy { slot: home as u32, home: home as u32 });
+            return Seat { slot: home as u32, home: home as u32 };
         }
         if displaced == R::DISPLACED_MAX {
-            return Err(Refused::Full);
+            return Seat::NO_ROOM;
         }
         (1..self.probes())
             .map(|step| self.probe(home, step))
             .find(|&slot| !self.records[slot].is_live())
-            .map(|slot| Vacancy { slot: slot as u32, home: home as u32 })
-            .ok_or(Refused::Full)
+            .map_or(Seat::NO_ROOM, |slot| Seat { slot: slot as u32, home: home as u32 })
     }
 
-    /// Puts a live `record` into the vacancy that was found for its key; the slot keeps its count of displaced
+    /// Puts a live `record` into the vacant seat that was found for its key; the slot keeps its count of displaced
     /// records.
     #[inline(always)]
-    pub(crate) fn occupy(&mut self, vacancy: Vacancy, mut record: R) {
-        let slot = vacancy.slot as usize;
+    pub(crate) fn occupy(&mut self, seat: Seat, mut record: R) {
+        debug_assert!(seat.is_vacant());
+        let slot = seat.slot as usize;
         record.set_displaced(self.records[slot].displaced());
         self.records[slot] = record;
-        if vacancy.slot != vacancy.home {
-            let home = &mut self.records[vacancy.home as usize];
+        if seat.slot != seat.home {
+            let home = &mut self.records[seat.home as usize];
             home.set_displaced(home.displaced() + 1);
         }
         self.live += 1;

@@ -1,0 +1,257 @@
+//! `warptick book`: build the books of captures, and nothing else.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use feeds::event::MarketEvent;
+use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
+use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
+
+use crate::control::atomic_file;
+use crate::control::book_bench;
+use crate::control::failure::Failure;
+use crate::control::inputs::Inputs;
+use crate::control::progress::Progress;
+use crate::control::shutdown;
+
+/// Instruments whose last BBO is printed.
+const SHOWN: usize = 20;
+
+/// What building the books gave.
+pub struct BookReport {
+    /// Messages decoded.
+    pub messages: u64,
+    /// Market events applied.
+    pub events: u64,
+    /// Messages known to be missing.
+    pub gaps: u64,
+    /// The books, one table a venue.
+    pub books: Vec<VenueBooks>,
+    /// Why it ended early, if it did.
+    pub failure: Option<Failure>,
+    /// Best bid and offer that changed most often: venue, instrument, changes.
+    active: Vec<(u8, u32, u64)>,
+}
+
+/// Builds the books of all captures; `--bbo` rows go to `bbo_file`.
+///
+/// # Errors
+/// When the tables or the output file cannot be made. A damaged capture is in [`BookReport::failure`] instead, beside
+/// what came before the damage.
+pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Failure> {
+    let mut ingest = inputs.ingest(0)?;
+    let instruments_max = ingest.directory().capacity();
+    let mut books = Vec::new();
+    for venue in 0..inputs.venues.len() as u8 {
+        books.push(inputs.books(venue, instruments_max)?);
+    }
+    let mut rows = match bbo_file {
+        Some(path) => Some(BboRows::create(path, inputs.date.eastern_midnight_ns())?),
+        None => None,
+    };
+    let mut changes = vec![vec![0u64; instruments_max]; books.len()];
+    let mut progress = Progress::start("messages", Some(inputs.messages()));
+    let mut events = 0;
+    let mut gaps = 0;
+    let failure = loop {
+        let event = match ingest.next_message() {
+            Ok(None) => break None,
+            Ok(Some(event)) => event,
+            Err(error) => break Some(Failure::from(error)),
+        };
+        if ingest.messages() & 0xffff == 0 {
+            progress.update(ingest.messages());
+            if shutdown::signalled() {
+                break Some(Failure::Stopped(format!("stopped after {} messages", ingest.messages())));
+            }
+        }
+        let Some(event) = event else { continue };
+        let table = &mut books[usize::from(event.venue)];
+        let applied = match table.apply(&event) {
+            Ok(applied) => applied,
+            Err(error) => break Some(inputs.book_failure(error, event.venue, event.sequence)),
+        };
+        events += 1;
+        if event.kind == feeds::event::EventKind::Gap {
+            gaps += event.quantity;
+        }
+        if applied.bbo_changed {
+            changes[usize::from(event.venue)][event.instrument as usize] += 1;
+            if let Some(rows) = &mut rows {
+                let symbol = ingest.directory().symbol(event.instrument);
+                rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
+            }
+        }
+    };
+    progress.finish();
+    if let Some(rows) = rows {
+        rows.finish()?;
+    }
+    Ok(BookReport {
+        messages: ingest.messages(),
+        events,
+        gaps,
+        active: most_active(&changes),
+        books,
+        failure,
+    })
+}
+
+fn most_active(changes: &[Vec<u64>]) -> Vec<(u8, u32, u64)> {
+    let mut active: Vec<(u8, u32, u64)> = Vec::new();
+    for (venue, counts) in (0u8..).zip(changes) {
+        active.extend((0u32..).zip(counts).filter(|(_, count)| **count > 0).map(|(i, &count)| (venue, i, count)));
+    }
+    active.sort_unstable_by_key(|&(venue, instrument, count)| (std::cmp::Reverse(count), venue, instrument));
+    active.truncate(SHOWN);
+    active
+}
+
+/// `--bench`: times decoding, and decoding with books, over captures that are in memory; several passes, medians.
+///
+/// # Errors
+/// A capture that cannot be read to its end.
+pub fn bench(inputs: &Inputs) -> Result<String, Failure> {
+    let captures: Vec<_> = (0u8..)
+        .zip(&inputs.venues)
+        .map(|(venue, input)| book_bench::VenueCapture { capture: &input.capture, venue })
+        .collect();
+    let bench = book_bench::bench(&captures, BookConfig::default());
+    let bench = bench.map_err(|error| Failure::Input(error.to_string()))?;
+    Ok(format!(
+        "messages      {}\ndecode: {:.1} ns\ndecode + book: {:.1} ns\nbbo_checksum  {}\nlive orders   {}\nlive levels   \
+         {}\nbook errors   {}\n",
+        bench.messages,
+        bench.decode_ns_per_message,
+        bench.decode_and_book_ns_per_message,
+        bench.bbo_checksum,
+        bench.live_orders,
+        bench.live_levels,
+        bench.book_errors
+    ))
+}
+
+impl BookReport {
+    /// Writes messages, events, gaps, live orders and the book hash as JSON.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_summary(&self, path: &Path) -> Result<(), Failure> {
+        let live: usize = self.books.iter().map(VenueBooks::live_orders).sum();
+        let summary = serde_json::json!({
+            "messages": self.messages,
+            "events": self.events,
+            "gaps": self.gaps,
+            "live_orders": live,
+            "book_hash": format!("{:016x}", self.book_hash()),
+        });
+        atomic_file::write(path, format!("{summary:#}\n").as_bytes())
+            .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+    }
+
+    /// One hash over all books.
+    #[must_use]
+    pub fn book_hash(&self) -> u64 {
+        crate::pipeline::decision_core::book_hash(&self.books)
+    }
+
+    /// Writes the report for the terminal.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn print(&self, inputs: &Inputs, out: &mut impl Write) -> std::io::Result<()> {
+        let live: usize = self.books.iter().map(VenueBooks::live_orders).sum();
+        let levels: usize = self.books.iter().map(VenueBooks::live_levels).sum();
+        let crossed: u64 = self.books.iter().map(VenueBooks::crossed_events).sum();
+        writeln!(out, "messages      {}", self.messages)?;
+        writeln!(out, "events        {}", self.events)?;
+        writeln!(out, "live orders   {live}")?;
+        writeln!(out, "live levels   {levels}")?;
+        writeln!(out, "gaps          {} messages missing", self.gaps)?;
+        writeln!(out, "crossed       {crossed} events in continuous trading")?;
+        writeln!(out, "book hash     {:016x}", self.book_hash())?;
+        let Ok(directory) = inputs.directory() else { return Ok(()) };
+        writeln!(out, "\n{:<8} {:<8} {:>14} {:>9} {:>14} {:>9}", "symbol", "venue", "bid", "size", "ask", "size")?;
+        for &(venue, instrument, _) in &self.active {
+            let bbo = self.books[usize::from(venue)].bbo(instrument);
+            let symbol = directory.symbol(instrument).map_or_else(|| "?".to_owned(), |s| s.to_string());
+            let name = &inputs.venues[usize::from(venue)].venue;
+            let (bid, ask) = (decimal(bbo.bid_px), decimal(bbo.ask_px));
+            writeln!(out, "{symbol:<8} {name:<8} {bid:>14} {:>9} {ask:>14} {:>9}", bbo.bid_qty, bbo.ask_qty)?;
+        }
+        Ok(())
+    }
+}
+
+/// A price for people: at least two decimals, at most nine.
+#[must_use]
+pub fn decimal(price: i64) -> String {
+    if price == PRICE_NONE {
+        return "-".to_owned();
+    }
+    let (whole, fraction) = (price / 1_000_000_000, (price % 1_000_000_000).unsigned_abs());
+    let digits = format!("{fraction:09}");
+    let kept = digits.trim_end_matches('0').len().max(2);
+    let sign = if price < 0 && whole == 0 { "-" } else { "" };
+    format!("{sign}{whole}.{}", &digits[..kept])
+}
+
+/// The `--bbo` file.
+struct BboRows {
+    out: BufWriter<File>,
+    path: String,
+    midnight_ns: u64,
+}
+
+impl BboRows {
+    fn create(path: &Path, midnight_ns: u64) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let file = File::create(path).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+        let mut rows = Self { out: BufWriter::with_capacity(1 << 20, file), path: name, midnight_ns };
+        rows.put("messages_consumed,ts_ns,symbol,bid_px,bid_sz,ask_px,ask_sz\n")?;
+        Ok(rows)
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), Failure> {
+        self.out.write_all(text.as_bytes()).map_err(|error| Failure::Input(format!("{}: {error}", self.path)))
+    }
+
+    fn write(
+        &mut self,
+        messages: u64,
+        event: &MarketEvent,
+        symbol: Option<feeds::symbol::Symbol>,
+        bbo: Bbo,
+    ) -> Result<(), Failure> {
+        let unit = |price: i64| if price == PRICE_NONE { 0 } else { price / ITCH_PRICE4_UNIT };
+        let symbol = symbol.map_or_else(String::new, |symbol| symbol.to_string());
+        let (bid, ask) = (unit(bbo.bid_px), unit(bbo.ask_px));
+        let time_ns = event.exchange_ns - self.midnight_ns;
+        self.put(&format!("{messages},{time_ns},{symbol},{bid},{},{ask},{}\n", bbo.bid_qty, bbo.ask_qty))
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(|error| Failure::Input(format!("{}: {error}", self.path)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+    use feeds::units::PRICE_NONE;
+
+    #[test]
+    fn prices_for_people() {
+        for (price, text) in [
+            (209_250_000_000, "209.25"),
+            (1_000_000_000, "1.00"),
+            (123_400_000, "0.1234"),
+            (-500_000_000, "-0.50"),
+            (1, "0.000000001"),
+            (PRICE_NONE, "-"),
+        ] {
+            assert_eq!(decimal(price), text);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Configuration: one small typed struct a stage, read from TOML once and checked before anything starts.
+//!
+//! Decimal fractions for money in TOML would be floats, so every money field is an integer in
+//! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
+//! does not exist is an error.
+
+use serde::{Deserialize, Serialize};
+
+use crate::control::session_date::SessionDate;
+use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
+use crate::strategy::market_maker::MarketMakerConfig;
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Session date, `YYYY-MM-DD`; else `--date`, else the date in the capture's name, else 1970-01-01.
+    pub date: Option<String>,
+    /// Threads and rings.
+    pub pipeline: PipelineConfig,
+    /// Virtual latencies of a replay.
+    pub latency: LatencyConfig,
+    /// Limits of the whole engine.
+    pub risk: RiskConfig,
+    /// Limits of every instrument that gives none of its own.
+    pub limits: LimitsConfig,
+    /// Venues, in the order of their dense numbers. Those of the command line are added.
+    pub venues: Vec<VenueConfig>,
+    /// Instruments that may be traded, and by which strategies.
+    pub instruments: Vec<InstrumentConfig>,
+}
+
+/// How the stages are laid out on cores.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Topology {
+    /// All hot stages fused on one core: no hop between cores on the way of an order.
+    #[default]
+    Inline,
+    /// One core a stage, joined by rings: the highest rate.
+    Split,
+}
+
+impl Topology {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Split => "split",
+        }
+    }
+}
+
+/// Threads and rings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelineConfig {
+    /// Overridden by `--topology`.
+    pub topology: Topology,
+    /// Cores for the hot stages in the order ingest, decide, order entry, venue; empty: chosen from what is there.
+    pub cores: Vec<usize>,
+    /// Slots of the market rings (events).
+    pub market_ring: usize,
+    /// Slots of the order ring; a quarter is for cancels only.
+    pub order_ring: usize,
+    /// Slots of the execution ring.
+    pub execution_ring: usize,
+    /// Interval of the strategies' timer, ms of core time; 0: none.
+    pub timer_ms: u64,
+    /// Most open orders of ours at once.
+    pub open_orders_max: usize,
+    /// Most order messages of a session.
+    pub messages_max: usize,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            topology: Topology::Inline,
+            cores: Vec::new(),
+            market_ring: 4096,
+            order_ring: 1024,
+            execution_ring: 1024,
+            timer_ms: 1000,
+            open_orders_max: 4096,
+            messages_max: 4_000_000,
+        }
+    }
+}
+
+/// Virtual latencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LatencyConfig {
+    /// From an order's decision to its arrival at the venue, ns, at least 1.
+    pub order_ns: u64,
+    /// From an event at the venue to its execution's being an input, ns, at least 1.
+    pub fill_ns: u64,
+    /// From the exchange's time stamp to our receive time where the capture has no receive time, ns.
+    pub line_ns: u64,
+}
+
+impl Default for LatencyConfig {
+    /// A co-located desk on a kernel socket: some microseconds each way.
+    fn default() -> Self {
+        Self { order_ns: 20_000, fill_ns: 20_000, line_ns: 5_000 }
+    }
+}
+
+/// Limits of the whole engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RiskConfig {
+    /// New orders and replaces a second. Cancels are never held back.
+    pub messages_per_s: u32,
+    /// How many may come at once after a quiet time.
+    pub messages_burst: u32,
+}
+
+impl Default for RiskConfig {
+    fn default() -> Self {
+        Self { messages_per_s: 1_000, messages_burst: 200 }
+    }
+}
+
+/// Limits of one instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Largest order, shares.
+    pub order_qty_max: u64,
+    /// Largest price times quantity of an order, whole currency units.
+    pub order_notional_max: u64,
+    /// Widest distance from the NBBO mid, basis points.
+    pub collar_bp: u32,
+    /// Largest absolute position, open orders included, shares.
+    pub position_max: u32,
+    /// Price increment, 1e-9. 10,000,000 is a cent.
+    pub price_tick_e9: i64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            order_qty_max: 500,
+            order_notional_max: 500_000,
+            collar_bp: 100,
+            position_max: 1_000,
+            price_tick_e9: 10_000_000,
+        }
+    }
+}
+
+/// A venue and the FIX session to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueConfig {
+    /// The name used in `FILE@VENUE` and in instruments.
+    pub name: String,
+    /// Our SenderCompID(49).
+    #[serde(default = "default_comp_id")]
+    pub sender_comp_id: String,
+    /// The venue's CompID, our TargetCompID(56); the venue's name when empty.
+    #[serde(default)]
+    pub target_comp_id: String,
+    /// HeartBtInt(108), s.
+    #[serde(default = "default_heartbeat_s")]
+    pub heartbeat_s: u32,
+    /// `HOST:PORT` of its FIX acceptor for paced replay; empty: the built-in venue on loopback.
+    #[serde(default)]
+    pub address: String,
+    /// Fee of taking a share, 1e-9; negative is a rebate.
+    #[serde(default = "default_taker_fee_e9")]
+    pub taker_fee_e9: i64,
+}
+
+fn default_comp_id() -> String {
+    "WARPTICK".to_owned()
+}
+
+fn default_heartbeat_s() -> u32 {
+    30
+}
+
+/// 0.0030 a share: NASDAQ's standard fee for removing liquidity.
+fn default_taker_fee_e9() -> i64 {
+    3_000_000
+}
+
+impl VenueConfig {
+    /// A venue with every default.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            sender_comp_id: default_comp_id(),
+            target_comp_id: String::new(),
+            heartbeat_s: default_heartbeat_s(),
+            address: String::new(),
+            taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
+        }
+    }
+
+    /// TargetCompID(56).
+    #[must_use]
+    pub fn target(&self) -> &str {
+        if self.target_comp_id.is_empty() { &self.name } else { &self.target_comp_id }
+    }
+}
+
+/// One instrument that may be traded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstrumentConfig {
+    /// Symbol as the feed writes it.
+    pub symbol: String,
+    /// Its limits; the common ones when absent.
+    pub limits: Option<LimitsConfig>,
+    /// Quote it with the market maker, on this venue.
+    pub market_maker: Option<MarketMakerEntry>,
+    /// Take cross-venue arbitrage in it.
+    pub arbitrage: Option<ArbitrageTakerConfig>,
+}
+
+/// A market maker on one venue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketMakerEntry {
+    /// Venue that it quotes on.
+    pub venue: String,
+    /// Its parameters.
+    #[serde(default)]
+    pub parameters: MarketMakerConfig,
+}
+
+impl Config {
+    /// Reads and checks TOML text; `name` is for error texts.
+    ///
+    /// # Errors
+    /// What is wrong, with the file's name and, where the parser knows it, the line.
+    pub fn parse(name: &str, text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
+        config.check().map_err(|what| format!("{name}: {what}"))?;
+        Ok(config)
+    }
+
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first value out of range, and the range.
+    pub fn check(&self) -> Result<(), String> {
+        if let Some(date) = &self.date {
+            date.parse::<SessionDate>()?;
+        }
+        let rings = [self.pipeline.market_ring, self.pipeline.order_ring, self.pipeline.execution_ring];
+        if rings.iter().any(|&slots| !(64..=1 << 24).contains(&slots)) {
+            return Err("a ring has 64 to 16777216 slots".to_owned());
+        }
+        if self.latency.order_ns == 0 || self.latency.fill_ns == 0 {
+            return Err("latency.order_ns and latency.fill_ns are at least 1: nothing is instantaneous".to_owned());
+        }
+        if self.risk.messages_per_s == 0 || self.risk.messages_burst == 0 {
+            return Err("risk.messages_per_s and risk.messages_burst are at least 1".to_owned());
+        }
+        if self.pipeline.messages_max == 0 || self.pipeline.messages_max > 99_999_999 {
+            return Err("pipeline.messages_max is 1 to 99999999 (a ClOrdID's counter has 8 digits)".to_owned());
+        }
+        if self.pipeline.open_orders_max == 0 || self.pipeline.open_orders_max > 1 << 24 {
+            return Err("pipeline.open_orders_max is 1 to 16777216".to_owned());
+        }
+        for (at, venue) in self.venues.iter().enumerate() {
+            if self.venues[..at].iter().any(|other| other.name == venue.name) {
+                return Err(format!("venue {} is configured twice", venue.name));
+            }
+        }
+        for (at, instrument) in self.instruments.iter().enumerate() {
+            if self.instruments[..at].iter().any(|other| other.symbol == instrument.symbol) {
+                return Err(format!("instrument {} is configured twice", instrument.symbol));
+            }
+            if instrument.limits.unwrap_or(self.limits).price_tick_e9 <= 0 {
+                return Err(format!("instrument {}: price_tick_e9 is positive", instrument.symbol));
+            }
+        }
+        Ok(())
+    }
+
+    /// The configuration as TOML, for the journal's header.
+    ///
+    /// # Errors
+    /// None in practice; the serialiser's text.
+    pub fn to_toml(&self) -> Result<String, String> {
+        toml::to_string(self).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,449 @@
+//! HDR histograms of every stage and path, and their `.hlog` files.
+//!
+//! [`StageHistograms`] allocates all its counts at start (13 histograms of about 270 KiB) and records without
+//! allocating afterwards; it belongs to the cold thread. Values are nanoseconds at 3 significant digits. It refuses to
+//! name a percentile that its sample count does not support ([`Distribution`]).
+//!
+//! The files are HdrHistogram interval logs (format 1.3, V2 deflated payload), one interval for the whole run, values
+//! in ns: HdrHistogram's own log processor and [`read_log`] read them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+
+use super::atomic_file;
+use crate::order::OrderAction;
+use crate::pipeline::stamps::{PathRecord, Stage};
+use crate::pipeline::tsc::Calibration;
+
+/// Largest value that is told apart, ns (one hour); longer ones count as this.
+const VALUE_MAX_NS: u64 = 3_600_000_000_000;
+
+/// Significant decimal digits: a value is right to one part in 1000.
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// What a histogram measures: the ten stages, then the whole paths.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Measure {
+    /// [`Stage::Decode`].
+    Decode = 0,
+    /// [`Stage::Ring`].
+    Ring = 1,
+    /// [`Stage::Book`].
+    Book = 2,
+    /// [`Stage::Scan`].
+    Scan = 3,
+    /// [`Stage::Price`].
+    Price = 4,
+    /// [`Stage::Decide`].
+    Decide = 5,
+    /// [`Stage::Risk`].
+    Risk = 6,
+    /// [`Stage::Journal`].
+    Journal = 7,
+    /// [`Stage::Encode`].
+    Encode = 8,
+    /// [`Stage::Send`].
+    Send = 9,
+    /// Start of the path to complete bytes, new orders and replaces.
+    TickToOrder = 10,
+    /// Start of the path to the return of the send call, new orders and replaces.
+    TickToWire = 11,
+    /// Start of the path to complete bytes, cancels.
+    TickToCancel = 12,
+}
+
+impl Measure {
+    /// How many measures there are.
+    pub const COUNT: usize = 13;
+
+    /// All measures, in the order of the tables.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Decode,
+        Self::Ring,
+        Self::Book,
+        Self::Scan,
+        Self::Price,
+        Self::Decide,
+        Self::Risk,
+        Self::Journal,
+        Self::Encode,
+        Self::Send,
+        Self::TickToOrder,
+        Self::TickToWire,
+        Self::TickToCancel,
+    ];
+
+    /// The name in tables, in the summary and of the `.hlog` file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Ring => "ring",
+            Self::Book => "book",
+            Self::Scan => "scan",
+            Self::Price => "price",
+            Self::Decide => "decide",
+            Self::Risk => "risk",
+            Self::Journal => "journal",
+            Self::Encode => "encode",
+            Self::Send => "send",
+            Self::TickToOrder => "tick_to_order",
+            Self::TickToWire => "tick_to_wire",
+            Self::TickToCancel => "tick_to_cancel",
+        }
+    }
+
+    /// Whether the `--summary` file has it under `stages`; cancels are kept apart, in the table and the logs only.
+    #[must_use]
+    pub const fn in_summary(self) -> bool {
+        !matches!(self, Self::TickToCancel)
+    }
+}
+
+impl From<Stage> for Measure {
+    fn from(stage: Stage) -> Self {
+        Self::ALL[stage as usize]
+    }
+}
+
+/// What a sample says of a duration: only the percentiles that it supports, so p50 needs 2 samples, p90 10, p99 100,
+/// p99.9 1000 (at least one sample must lie beyond the percentile).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Distribution {
+    /// Samples.
+    pub count: u64,
+    /// Smallest value, ns; none without samples.
+    pub min_ns: Option<u64>,
+    /// Median, ns.
+    pub p50_ns: Option<u64>,
+    /// 90th percentile, ns.
+    pub p90_ns: Option<u64>,
+    /// 99th percentile, ns.
+    pub p99_ns: Option<u64>,
+    /// 99.9th percentile, ns.
+    pub p999_ns: Option<u64>,
+    /// Largest value, ns; none without samples.
+    pub max_ns: Option<u64>,
+}
+
+impl From<&Histogram<u64>> for Distribution {
+    fn from(histogram: &Histogram<u64>) -> Self {
+        let count = histogram.len();
+        let at = |quantile: f64, samples_needed: u64| {
+            (count >= samples_needed).then(|| histogram.value_at_quantile(quantile))
+        };
+        Self {
+            count,
+            min_ns: (count > 0).then(|| histogram.min()),
+            p50_ns: at(0.5, 2),
+            p90_ns: at(0.9, 10),
+            p99_ns: at(0.99, 100),
+            p999_ns: at(0.999, 1_000),
+            max_ns: (count > 0).then(|| histogram.max()),
+        }
+    }
+}
+
+/// One histogram per [`Measure`].
+#[derive(Debug)]
+pub struct StageHistograms {
+    histograms: Vec<Histogram<u64>>,
+    clipped: u64,
+    from_due: u64,
+}
+
+impl Default for StageHistograms {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StageHistograms {
+    /// Empty histograms, all memory allocated.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { histograms: Measure::ALL.iter().map(|_| empty()).collect(), clipped: 0, from_due: 0 }
+    }
+
+    /// Records the stages and the whole path of one order message.
+    pub fn record(&mut self, path: &PathRecord, calibration: &Calibration) {
+        for stage in Stage::ALL {
+            if let Some(ticks) = path.stage_ticks(stage) {
+                self.clipped += u64::from(ticks == u32::MAX);
+                self.add(stage.into(), calibration.ticks_to_ns(u64::from(ticks)));
+            }
+        }
+        self.from_due += u64::from(path.from_due);
+        let order_ns = calibration.ticks_to_ns(path.order_ticks());
+        if path.action == OrderAction::Cancel {
+            self.add(Measure::TickToCancel, order_ns);
+            return;
+        }
+        self.add(Measure::TickToOrder, order_ns);
+        if let Some(ticks) = path.wire_ticks() {
+            self.add(Measure::TickToWire, calibration.ticks_to_ns(ticks));
+        }
+    }
+
+    /// Records one value.
+    pub fn add(&mut self, measure: Measure, ns: u64) {
+        self.histograms[measure as usize].saturating_record(ns);
+    }
+
+    /// The histogram of a measure, in ns.
+    #[must_use]
+    pub fn of(&self, measure: Measure) -> &Histogram<u64> {
+        &self.histograms[measure as usize]
+    }
+
+    /// What the sample of a measure says.
+    #[must_use]
+    pub fn distribution(&self, measure: Measure) -> Distribution {
+        self.of(measure).into()
+    }
+
+    /// Order messages recorded: new orders, replaces and cancels.
+    #[must_use]
+    pub fn paths(&self) -> u64 {
+        self.of(Measure::TickToOrder).len() + self.of(Measure::TickToCancel).len()
+    }
+
+    /// Of these, paths whose time counts from the due time.
+    #[must_use]
+    pub fn paths_from_due(&self) -> u64 {
+        self.from_due
+    }
+
+    /// Stage durations longer than a stamp can hold (1.5 s at 2.8 GHz), recorded as that.
+    #[must_use]
+    pub fn clipped(&self) -> u64 {
+        self.clipped
+    }
+
+    /// Writes `DIR/<measure>.hlog` for each measure that has samples, and removes that of one that has none (left by an
+    /// earlier run). The directory is made. `started` and `duration` describe the run.
+    ///
+    /// # Errors
+    /// The directory or a file cannot be written; the message names it.
+    pub fn write_logs(
+        &self,
+        dir: &Path,
+        started: SystemTime,
+        duration: Duration,
+    ) -> io::Result<Vec<PathBuf>> {
+        let context = |error: io::Error, path: &Path| {
+            io::Error::new(
+                error.kind(),
+                format!("{}: cannot write the histogram log: {error}", path.display()),
+            )
+        };
+        fs::create_dir_all(dir).map_err(|error| context(error, dir))?;
+        let mut written = Vec::new();
+        for measure in Measure::ALL {
+            let path = dir.join(format!("{}.hlog", measure.name()));
+            if self.of(measure).is_empty() {
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(context(error, &path));
+                    }
+                    _ => continue,
+                }
+            }
+            let bytes = encode_log(self.of(measure), measure.name(), started, duration)
+                .map_err(|error| context(error, &path))?;
+            atomic_file::write(&path, &bytes).map_err(|error| context(error, &path))?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+fn empty() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, VALUE_MAX_NS, SIGNIFICANT_DIGITS).expect("constant bounds are valid")
+}
+
+fn encode_log(
+    histogram: &Histogram<u64>,
+    name: &str,
+    started: SystemTime,
+    duration: Duration,
+) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let since_epoch = started.duration_since(UNIX_EPOCH).unwrap_or_default();
+    IntervalLogWriterBuilder::new()
+        .add_comment("[Histogram log format version 1.3]")
+        .add_comment(&format!("[warptick {name}, values in ns]"))
+        .with_start_time(started)
+        .begin_log_with(&mut bytes, &mut serializer)?
+        .write_histogram(histogram, since_epoch, duration, Tag::new(name))
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Reads an `.hlog` file back: the sum of all its intervals.
+///
+/// # Errors
+/// The file cannot be read, a line is no interval log (with its byte offset), or a payload is damaged.
+pub fn read_log(path: &Path) -> io::Result<Histogram<u64>> {
+    let bytes = fs::read(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: cannot read: {error}", path.display())))?;
+    decode_log(&bytes).map_err(|cause| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: no histogram log: {cause}", path.display()))
+    })
+}
+
+fn decode_log(bytes: &[u8]) -> Result<Histogram<u64>, String> {
+    let mut sum = empty();
+    let mut deserializer = Deserializer::new();
+    for entry in IntervalLogIterator::new(bytes) {
+        let interval = match entry {
+            Ok(LogEntry::Interval(interval)) => interval,
+            Ok(_) => continue,
+            Err(error) => return Err(format!("{error:?}")),
+        };
+        let at = interval.start_timestamp().as_secs_f64();
+        let payload = base64::engine::general_purpose::STANDARD
+            .decode(interval.encoded_histogram())
+            .map_err(|error| format!("interval at {at:.3} s: {error}"))?;
+        let part: Histogram<u64> = deserializer
+            .deserialize(&mut payload.as_slice())
+            .map_err(|error| format!("interval at {at:.3} s: {error}"))?;
+        sum.add(&part).map_err(|error| format!("interval at {at:.3} s: {error}"))?;
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::stamps::PathStamps;
+    use proptest::prelude::*;
+
+    /// The value at a rank of `numerator / 1000` of the sorted sample, counted as HdrHistogram counts.
+    fn naive(sorted: &[u64], numerator: u64) -> u64 {
+        let rank = (sorted.len() as u64 * numerator).div_ceil(1_000).max(1);
+        sorted[rank as usize - 1]
+    }
+
+    fn within_precision(found: Option<u64>, exact: u64) -> bool {
+        found.is_some_and(|found| found.abs_diff(exact) <= exact / 1_000 + 1)
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_are_those_of_the_sorted_sample(
+            mut sample in prop::collection::vec(prop_oneof![0u64..5_000, 0u64..5_000_000, 0u64..VALUE_MAX_NS], 1..2_500),
+        ) {
+            let mut histograms = StageHistograms::new();
+            sample.iter().for_each(|&ns| histograms.add(Measure::Risk, ns));
+            sample.sort_unstable();
+            let found = histograms.distribution(Measure::Risk);
+            prop_assert_eq!(found.count, sample.len() as u64);
+            prop_assert!(within_precision(found.min_ns, sample[0]));
+            prop_assert!(within_precision(found.max_ns, sample[sample.len() - 1]));
+            for (value, numerator, needed) in
+                [(found.p50_ns, 500, 2), (found.p90_ns, 900, 10), (found.p99_ns, 990, 100), (found.p999_ns, 999, 1_000)]
+            {
+                if sample.len() < needed {
+                    prop_assert_eq!(value, None);
+                } else {
+                    let exact = naive(&sample, numerator);
+                    prop_assert!(within_precision(value, exact), "{value:?} against {exact} at {numerator}");
+                }
+            }
+        }
+
+        #[test]
+        fn damaged_logs_are_errors_and_no_panics(cut in 0usize..2_000, place in 0usize..2_000, byte in any::<u8>()) {
+            let mut histogram = empty();
+            (1..500u64).for_each(|i| histogram.saturating_record(i * i * i));
+            let mut bytes = encode_log(&histogram, "risk", UNIX_EPOCH, Duration::from_secs(1)).expect("in memory");
+            let length = bytes.len();
+            if let Some(slot) = bytes.get_mut(place % length) {
+                *slot = byte;
+            }
+            bytes.truncate(length.saturating_sub(cut % length));
+            // Some damage is harmless (a comment); whatever comes out, it must not panic.
+            let _ = decode_log(&bytes);
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_about_nothing() {
+        let found = StageHistograms::new().distribution(Measure::Send);
+        assert_eq!(found, Distribution::default());
+    }
+
+    #[test]
+    fn names_follow_the_stages() {
+        for stage in Stage::ALL {
+            let named = format!("{stage:?}").to_lowercase();
+            assert_eq!(Measure::from(stage).name(), named);
+        }
+    }
+
+    #[test]
+    fn cancels_are_counted_apart() {
+        let calibration = Calibration::measure();
+        let mut histograms = StageHistograms::new();
+        for action in [OrderAction::New, OrderAction::Replace, OrderAction::Cancel] {
+            let mut path = PathStamps::begin(true);
+            path.mark(Stage::Decode);
+            let mut record = path.order_ready(action);
+            record.sent();
+            histograms.record(&record, &calibration);
+        }
+        let count = |measure| histograms.of(measure).len();
+        assert_eq!((count(Measure::TickToOrder), count(Measure::TickToWire)), (2, 2));
+        assert_eq!((count(Measure::TickToCancel), count(Measure::Decode), count(Measure::Send)), (1, 3, 3));
+        assert_eq!((histograms.paths(), histograms.clipped(), histograms.paths_from_due()), (3, 0, 0));
+    }
+
+    #[test]
+    fn logs_read_back_equal_and_stale_ones_go() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let dir = dir.path().join("report");
+        let mut histograms = StageHistograms::new();
+        (0..10_000u64).for_each(|i| histograms.add(Measure::TickToOrder, 300 + i * i % 90_001));
+        histograms.add(Measure::Encode, 0);
+        let started = SystemTime::now();
+        histograms.write_logs(&dir, started, Duration::from_secs(3)).expect("writable");
+        for measure in [Measure::TickToOrder, Measure::Encode] {
+            let read = read_log(&dir.join(format!("{}.hlog", measure.name()))).expect("readable");
+            assert_eq!(&read, histograms.of(measure));
+        }
+        let second = StageHistograms::new();
+        assert!(second.write_logs(&dir, started, Duration::ZERO).expect("writable").is_empty());
+        assert_eq!(fs::read_dir(&dir).expect("readable").count(), 0);
+        let missing = read_log(&dir.join("risk.hlog")).expect_err("absent");
+        assert!(missing.to_string().contains("risk.hlog"));
+    }
+
+    #[test]
+    fn the_log_is_what_other_readers_expect() {
+        let mut histogram = empty();
+        histogram.saturating_record(1_234);
+        let started = UNIX_EPOCH + Duration::from_millis(1_500_000_000_250);
+        let bytes = encode_log(&histogram, "risk", started, Duration::from_secs(2)).expect("in memory");
+        let text = String::from_utf8(bytes).expect("text");
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("#[Histogram log format version 1.3]"));
+        assert_eq!(lines.next(), Some("#[warptick risk, values in ns]"));
+        assert_eq!(lines.next(), Some("#[StartTime: 1500000000.250 (seconds since epoch)]"));
+        let interval = lines.next().expect("one interval");
+        // "HISTFAAA" is the base64 of the compressed V2 cookie 0x1c849314 and the high bytes of its length.
+        assert!(interval.starts_with("Tag=risk,1500000000.250,2.000,1234.000,HISTFAAA"), "{interval}");
+        assert_eq!(lines.next(), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! The captures of a run: opened, scanned once for their symbols, and given dense venue numbers.
+
+use std::path::PathBuf;
+
+use feeds::directory::Directory;
+use feeds::itch::feed::ItchFeed;
+use feeds::source::file::Capture;
+use feeds::source::prescan::{Prescan, prescan};
+use kernels::cpu::book::{BookConfig, BookError, VenueBooks};
+
+use crate::control::failure::Failure;
+use crate::control::session_date::SessionDate;
+use crate::pipeline::ingest::{Ingest, offset_of};
+
+/// Symbols that may be listed after the start.
+const LATE_LISTINGS_MAX: usize = 256;
+
+/// The venue of a capture that names none.
+pub const DEFAULT_VENUE: &str = "NASDAQ";
+
+/// `FILE[@VENUE]` of the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureArgument {
+    /// The file.
+    pub path: PathBuf,
+    /// Name of its venue.
+    pub venue: String,
+}
+
+impl std::str::FromStr for CaptureArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = text.rsplit_once('@').filter(|(file, venue)| {
+            !file.is_empty() && !venue.is_empty() && venue.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        Ok(match named {
+            Some((file, venue)) => Self { path: file.into(), venue: venue.to_owned() },
+            None => Self { path: text.into(), venue: DEFAULT_VENUE.to_owned() },
+        })
+    }
+}
+
+/// One capture with what its first pass found.
+pub struct VenueInput {
+    /// The capture.
+    pub capture: Capture,
+    /// What one pass over it found, up to its first damaged part.
+    pub scan: Prescan,
+    /// Name of its venue; its dense number is its place in [`Inputs::venues`].
+    pub venue: String,
+}
+
+/// All captures of a run.
+pub struct Inputs {
+    /// One a venue, in the order of the command line.
+    pub venues: Vec<VenueInput>,
+    /// Session date.
+    pub date: SessionDate,
+}
+
+impl Inputs {
+    /// Opens and scans the captures.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, a venue named twice, a date that is none.
+    pub fn open(arguments: &[CaptureArgument], date: Option<&str>) -> Result<Self, Failure> {
+        let mut captures = Vec::new();
+        for argument in arguments {
+            captures.push((Capture::open(&argument.path)?, argument.venue.clone()));
+        }
+        let name = arguments.first().and_then(|argument| argument.path.file_name()).map(|n| n.to_string_lossy());
+        let date = match date {
+            Some(text) => text.parse().map_err(Failure::Input)?,
+            None => name.and_then(|n| SessionDate::in_file_name(&n)).unwrap_or(SessionDate::EPOCH),
+        };
+        Self::of_captures(captures, date)
+    }
+
+    /// Scans captures that are in memory already, each with the name of its venue.
+    ///
+    /// # Errors
+    /// A venue named twice, or more venues than there are numbers.
+    pub fn of_captures(captures: Vec<(Capture, String)>, date: SessionDate) -> Result<Self, Failure> {
+        if captures.is_empty() {
+            return Err(Failure::Input("no capture given".to_owned()));
+        }
+        if captures.len() > feeds::directory::VENUES_MAX / 2 {
+            return Err(Failure::Input(format!("{} captures; at most 8 venues in a run", captures.len())));
+        }
+        let mut venues: Vec<VenueInput> = Vec::with_capacity(captures.len());
+        for (number, (capture, venue)) in (0u8..).zip(captures) {
+            if venues.iter().any(|other| other.venue == venue) {
+                return Err(Failure::Input(format!(
+                    "{}: venue {venue} has a capture already; name its venue as FILE@VENUE",
+                    capture.name()
+                )));
+            }
+            // A damaged part is reported when the replay reaches it: what is before it is still good.
+            let (scan, _damage) = prescan(&capture, number);
+            venues.push(VenueInput { capture, scan, venue });
+        }
+        Ok(Self { venues, date })
+    }
+
+    /// Messages that the first pass found, over all captures.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.venues.iter().map(|input| input.scan.messages).sum()
+    }
+
+    /// The symbols of all captures with their listings.
+    ///
+    /// # Errors
+    /// More symbols than the engine can number.
+    pub fn directory(&self) -> Result<Directory, Failure> {
+        let symbols = self.venues.iter().flat_map(|input| input.scan.listings.iter().map(|l| l.symbol));
+        let too_many = |error| Failure::Input(format!("symbol directory: {error}"));
+        let mut directory = Directory::new(symbols.collect(), LATE_LISTINGS_MAX).map_err(too_many)?;
+        for input in &self.venues {
+            input.scan.list_into(&mut directory).map_err(too_many)?;
+        }
+        Ok(directory)
+    }
+
+    /// The decoder of each venue's stream over its capture, merged; `line_latency_ns` where a capture has no receive
+    /// time.
+    ///
+    /// # Errors
+    /// A capture whose first message cannot be framed; the directory's.
+    pub fn ingest(&self, line_latency_ns: u64) -> Result<Ingest<'_>, Failure> {
+        let midnight_ns = self.date.eastern_midnight_ns();
+        let feeds = (0u8..).zip(&self.venues);
+        let sources =
+            feeds.map(|(venue, input)| (&input.capture, ItchFeed::new(venue, midnight_ns, line_latency_ns)));
+        Ok(Ingest::new(sources.collect(), self.directory()?)?)
+    }
+
+    /// Sizes of one venue's book tables: what its capture adds, at most a full market.
+    #[must_use]
+    pub fn book_config(&self, venue: u8) -> BookConfig {
+        let full = BookConfig::default();
+        let adds: u64 = self.venues.get(usize::from(venue)).map_or(0, |input| {
+            input.scan.listings.iter().map(|listing| listing.order_adds).sum()
+        });
+        let orders_max = usize::try_from(adds).unwrap_or(usize::MAX).clamp(1 << 10, full.orders_max);
+        BookConfig { orders_max, levels_max: orders_max.min(full.levels_max), ..full }
+    }
+
+    /// Book tables for one venue.
+    ///
+    /// # Errors
+    /// Tables that do not fit in memory or in their numbers.
+    pub fn books(&self, venue: u8, instruments_max: usize) -> Result<VenueBooks, Failure> {
+        VenueBooks::new(BookConfig { instruments_max, ..self.book_config(venue) })
+            .map_err(|error| Failure::Input(format!("book tables: {error}")))
+    }
+
+    /// Words for a market event that does not fit its book, with its file and byte offset.
+    #[must_use]
+    pub fn book_failure(&self, error: BookError, venue: u8, sequence: u64) -> Failure {
+        let Some(input) = self.venues.get(usize::from(venue)) else {
+            return Failure::Input(format!("venue {venue}: {error}"));
+        };
+        let offset = offset_of(&input.capture, sequence).map_or_else(String::new, |at| format!("byte {at} "));
+        Failure::Input(format!(
+            "{}: {offset}(message {sequence}): {error}; {} messages were good before it. Check that the capture is \
+             complete from the start of the day, and of one venue",
+            input.capture.name(),
+            sequence.saturating_sub(1),
+        ))
+    }
+}

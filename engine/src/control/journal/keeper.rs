@@ -1,0 +1,280 @@
+//! The cold side of the journal: makes segments ahead of the writers, and cuts, syncs and closes the full ones.
+//!
+//! The keeper belongs to the housekeeping thread, which calls [`JournalKeeper::poll`] at least once in the time that
+//! a writer needs to fill its segments ahead, and [`JournalKeeper::finish`] after the hot threads have closed their
+//! writers. It makes system calls and allocates; the writers never wait for it.
+
+use super::segment::Segment;
+use super::writer::FullSegment;
+use super::{JournalError, JournalThread, SEGMENT_MIN_BYTES, SegmentWriter};
+use rtrb::{Consumer, Producer, RingBuffer};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Name of the run header in a journal's directory.
+pub const RUN_HEADER_FILE: &str = "run.toml";
+
+/// Extension of segment files.
+pub(super) const SEGMENT_EXTENSION: &str = "wtj";
+
+/// What a journal survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of the process, at any instruction. Nothing is synced; the kernel writes the pages back when it
+    /// likes. Loss of power may take any of them, an early one and not a later one too, and a reader then refuses
+    /// the journal at that place.
+    #[default]
+    Process,
+    /// Loss of power too, for the segments that are full: each is synced when it is retired, and
+    /// [`JournalKeeper::durable_sequence`] says how far that is. The segment in use is not synced, since a sync beside
+    /// a writer stalls its stores for milliseconds.
+    Power,
+}
+
+/// How a journal is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// Bytes of one segment: a multiple of 4096, at least [`SEGMENT_MIN_BYTES`], at most 4 GiB.
+    pub segment_bytes: u64,
+    /// Pre-faulted segments kept ready for each writer beside the one in use, 1 to 64.
+    pub segments_ahead: usize,
+    /// What it survives.
+    pub durability: Durability,
+}
+
+impl Default for JournalOptions {
+    /// 16 MiB segments, two ahead: at 96 bytes a record some 500,000 records pass before housekeeping must have
+    /// looked, and a run starts with less than 150 MiB of journal memory for its three threads.
+    fn default() -> Self {
+        Self { segment_bytes: 16 << 20, segments_ahead: 2, durability: Durability::Process }
+    }
+}
+
+/// The segments of one thread.
+struct Series {
+    thread: JournalThread,
+    next_number: u64,
+    /// Number of the last segment that came back.
+    retired_number: u64,
+    durable_sequence: u64,
+    /// A segment could not be cut or synced: what comes after it is not durable, synced or not.
+    retire_failed: bool,
+    ready: Producer<Segment>,
+    full: Consumer<FullSegment>,
+}
+
+/// Keeps the segments of a run. See the module documentation.
+pub struct JournalKeeper {
+    dir: PathBuf,
+    options: JournalOptions,
+    run_id: [u8; 32],
+    series: Vec<Series>,
+}
+
+/// Makes the journal of one run: the directory if it is absent, the run header, and for each of `threads` its first
+/// segments, pre-faulted. The writers come in the order of `threads`; each goes to its thread.
+///
+/// `run_header` is stored as [`RUN_HEADER_FILE`] (TOML text: configuration, inputs with their SHA-256, topology,
+/// session date, version); its SHA-256 is the run id in every segment header.
+///
+/// # Errors
+/// [`JournalError::DirectoryInUse`] when the directory holds a run header or a segment already,
+/// [`JournalError::Option`], or [`JournalError::Io`], a full disk among them.
+pub fn create(
+    dir: &Path,
+    threads: &[JournalThread],
+    options: JournalOptions,
+    run_header: &[u8],
+) -> Result<(JournalKeeper, Vec<SegmentWriter>), JournalError> {
+    check(options, threads)?;
+    fs::create_dir_all(dir).map_err(|source| JournalError::Io {
+        doing: "create",
+        path: dir.to_owned(),
+        source,
+    })?;
+    refuse_used(dir)?;
+    write_run_header(dir, run_header)?;
+    let run_id: [u8; 32] = Sha256::digest(run_header).into();
+    let mut keeper = JournalKeeper { dir: dir.to_owned(), options, run_id, series: Vec::new() };
+    let writers = threads.iter().map(|&thread| keeper.add_series(thread)).collect::<Result<_, _>>()?;
+    keeper.poll()?;
+    if options.durability == Durability::Power {
+        sync_directory(dir)?;
+    }
+    Ok((keeper, writers))
+}
+
+impl JournalKeeper {
+    /// SHA-256 of the run header.
+    #[must_use]
+    pub fn run_id(&self) -> [u8; 32] {
+        self.run_id
+    }
+
+    /// Retires the full segments and makes new ones until every writer has its segments ahead again. Returns how many
+    /// segments it retired and made. Bounded: at most `segments_ahead` new ones for each thread.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]. The writers go on until their segments ahead are used up.
+    pub fn poll(&mut self) -> Result<usize, JournalError> {
+        let sync = self.options.durability == Durability::Power;
+        let mut work = 0;
+        for series in &mut self.series {
+            work += series.retire(sync)?;
+            for _ in 0..self.options.segments_ahead {
+                if series.ready.is_full() {
+                    break;
+                }
+                let segment = series.make_segment(&self.dir, self.options.segment_bytes)?;
+                // Cannot fail: this side alone fills the ring, and it has a slot.
+                let _ = series.ready.push(segment);
+                work += 1;
+            }
+        }
+        if sync && work > 0 {
+            sync_directory(&self.dir)?;
+        }
+        Ok(work)
+    }
+
+    /// Sequence number up to which the records of `thread` survive a loss of power; 0 with
+    /// [`Durability::Process`], or before the first segment was full.
+    #[must_use]
+    pub fn durable_sequence(&self, thread: JournalThread) -> u64 {
+        self.series.iter().find(|series| series.thread == thread).map_or(0, |series| series.durable_sequence)
+    }
+
+    /// Closes the journal: cuts the last segments and removes those that were made ahead and never used.
+    ///
+    /// # Errors
+    /// [`JournalError::WriterStillOpen`] when a hot thread has not closed or dropped its writer: join it first.
+    /// [`JournalError::Io`].
+    pub fn finish(mut self) -> Result<(), JournalError> {
+        let sync = self.options.durability == Durability::Power;
+        for series in &mut self.series {
+            if !series.full.is_abandoned() {
+                return Err(JournalError::WriterStillOpen { thread: series.thread });
+            }
+            series.retire(sync)?;
+            for number in series.retired_number + 1..series.next_number {
+                let path = segment_path(&self.dir, series.thread, number);
+                fs::remove_file(&path).map_err(|source| JournalError::Io {
+                    doing: "remove",
+                    path,
+                    source,
+                })?;
+            }
+        }
+        if sync {
+            sync_directory(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn add_series(&mut self, thread: JournalThread) -> Result<SegmentWriter, JournalError> {
+        let ahead = self.options.segments_ahead;
+        let (ready, ready_out) = RingBuffer::new(ahead);
+        // Between two looks of the keeper a writer can fill its segments ahead, those that the keeper makes
+        // meanwhile, and the one in use.
+        let (full_in, full) = RingBuffer::new(2 * ahead + 2);
+        let mut series = Series {
+            thread,
+            next_number: 1,
+            retired_number: 0,
+            durable_sequence: 0,
+            retire_failed: false,
+            ready,
+            full,
+        };
+        let first = series.make_segment(&self.dir, self.options.segment_bytes)?;
+        self.series.push(series);
+        Ok(SegmentWriter::new(thread, self.run_id, first, ready_out, full_in))
+    }
+}
+
+impl Series {
+    fn make_segment(&mut self, dir: &Path, bytes: u64) -> Result<Segment, JournalError> {
+        let path = segment_path(dir, self.thread, self.next_number);
+        let segment = Segment::create(path, self.next_number, bytes)?;
+        self.next_number += 1;
+        Ok(segment)
+    }
+
+    fn retire(&mut self, sync: bool) -> Result<usize, JournalError> {
+        let mut retired = 0;
+        while let Ok(FullSegment { segment, used_bytes, last_sequence }) = self.full.pop() {
+            self.retired_number = segment.number();
+            let done = segment.retire(used_bytes, sync);
+            self.retire_failed |= done.is_err();
+            done?;
+            if sync && !self.retire_failed {
+                self.durable_sequence = last_sequence;
+            }
+            retired += 1;
+        }
+        Ok(retired)
+    }
+}
+
+/// Where a segment lies.
+pub(super) fn segment_path(dir: &Path, thread: JournalThread, number: u64) -> PathBuf {
+    dir.join(format!("{}.{number:06}.{SEGMENT_EXTENSION}", thread.name()))
+}
+
+fn check(options: JournalOptions, threads: &[JournalThread]) -> Result<(), JournalError> {
+    let bytes = options.segment_bytes;
+    if bytes % 4_096 != 0 || !(SEGMENT_MIN_BYTES..=4 << 30).contains(&bytes) {
+        let what = "segment bytes must be a multiple of 4096, up to 4 GiB";
+        return Err(JournalError::Option { what, value: bytes });
+    }
+    if !(1..=64).contains(&options.segments_ahead) {
+        let what = "segments ahead must be 1 to 64";
+        return Err(JournalError::Option { what, value: options.segments_ahead as u64 });
+    }
+    let twice = threads.iter().enumerate().find(|&(at, thread)| threads[..at].contains(thread));
+    match twice {
+        Some((_, &thread)) => Err(JournalError::Option {
+            what: "each thread has one writer, twice given",
+            value: thread as u64,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn refuse_used(dir: &Path) -> Result<(), JournalError> {
+    let failed = |source| JournalError::Io { doing: "list", path: dir.to_owned(), source };
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let is_segment = path.extension().is_some_and(|extension| extension == SEGMENT_EXTENSION);
+        if is_segment || path.file_name().is_some_and(|name| name == RUN_HEADER_FILE) {
+            return Err(JournalError::DirectoryInUse { found: path });
+        }
+    }
+    Ok(())
+}
+
+/// Writes the run header beside its place and renames it, so that it is there whole or not at all.
+fn write_run_header(dir: &Path, text: &[u8]) -> Result<(), JournalError> {
+    let path = dir.join(RUN_HEADER_FILE);
+    let temporary = dir.join("run.toml.tmp");
+    let failed = |doing, path: &Path, source| JournalError::Io { doing, path: path.to_owned(), source };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .map_err(|error| failed("create", &temporary, error))?;
+    file.write_all(text)
+        .and_then(|()| file.sync_all())
+        .map_err(|error| failed("write", &temporary, error))?;
+    fs::rename(&temporary, &path).map_err(|error| failed("rename to", &path, error))
+}
+
+fn sync_directory(dir: &Path) -> Result<(), JournalError> {
+    let synced = File::open(dir).and_then(|file| file.sync_all());
+    synced.map_err(|source| JournalError::Io { doing: "sync", path: dir.to_owned(), source })
+}

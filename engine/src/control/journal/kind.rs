@@ -1,0 +1,134 @@
+//! The kinds of records, and what makes a payload not one of its kind.
+
+use std::fmt;
+
+/// What a record holds. Codes 1 to 15 are of the decide thread, 16 to 31 of ingest, 32 to 47 of order entry.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RecordKind {
+    /// [`super::MarketRun`]: market messages consumed.
+    MarketRun = 1,
+    /// [`crate::order::Execution`]: a venue's answer consumed.
+    Execution = 2,
+    /// [`super::Timer`]: a timer that fired.
+    Timer = 3,
+    /// [`super::Command`]: an operator's command consumed.
+    Command = 4,
+    /// [`crate::order::Order`]: an approved action, written before it enters the order ring.
+    Action = 5,
+    /// [`super::End`]: what the run came to.
+    End = 6,
+    /// [`super::CaptureOpened`].
+    CaptureOpened = 16,
+    /// [`super::PacketRange`].
+    PacketRange = 17,
+    /// Bytes given to the session's socket, as they went out. The payload is the bytes.
+    Sent = 32,
+    /// Bytes taken from the session's socket, as they came. The payload is the bytes.
+    Received = 33,
+    /// The thread closed its journal; the last record. No payload.
+    Closed = 255,
+}
+
+impl RecordKind {
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
+        Self::MarketRun,
+        Self::Execution,
+        Self::Timer,
+        Self::Command,
+        Self::Action,
+        Self::End,
+        Self::CaptureOpened,
+        Self::PacketRange,
+        Self::Sent,
+        Self::Received,
+        Self::Closed,
+    ];
+
+    /// The kind of a code, `None` for a code that this build does not know.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|&kind| kind as u8 == code)
+    }
+
+    /// The name in reports and filters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MarketRun => "market_run",
+            Self::Execution => "execution",
+            Self::Timer => "timer",
+            Self::Command => "command",
+            Self::Action => "action",
+            Self::End => "end",
+            Self::CaptureOpened => "capture_opened",
+            Self::PacketRange => "packet_range",
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The kind of a name, `None` for any other word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Why a payload is not one of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadError {
+    /// Not as long as its kind.
+    Length {
+        /// Whose payload.
+        kind: RecordKind,
+        /// Bytes found.
+        found: usize,
+        /// Bytes of that kind.
+        expected: usize,
+    },
+    /// A coded field holds no known code, or padding is not zero.
+    Field {
+        /// Whose payload.
+        kind: RecordKind,
+        /// Offset of the field in the payload.
+        at: usize,
+    },
+    /// A kind that the decide thread does not write.
+    NotDecide {
+        /// The kind found.
+        kind: RecordKind,
+    },
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { kind, found, expected } => {
+                write!(out, "{} payload of {found} bytes, not {expected}", kind.name())
+            }
+            Self::Field { kind, at } => write!(out, "{} payload: no such value at byte {at}", kind.name()),
+            Self::NotDecide { kind } => write!(out, "a {} record among those of decide", kind.name()),
+        }
+    }
+}
+
+impl std::error::Error for PayloadError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_come_back() {
+        for code in 0..=255u8 {
+            assert!(RecordKind::from_code(code).is_none_or(|kind| kind as u8 == code));
+        }
+        for kind in RecordKind::ALL {
+            assert_eq!(RecordKind::from_code(kind as u8), Some(kind));
+            assert_eq!(RecordKind::from_name(kind.name()), Some(kind));
+        }
+    }
+}

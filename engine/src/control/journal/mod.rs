@@ -1,0 +1,87 @@
+//! The journal: what a run saw and what it did, in one directory, so that a run can be replayed, checked and
+//! explained after a kill.
+//!
+//! Each hot thread owns one series of segment files, `DIR/<thread>.<number>.wtj`, mapped and pre-faulted before the
+//! thread touches them. [`SegmentWriter::append`] is a handful of stores and one CRC-32C: no system call, no
+//! allocation, no lock. [`JournalKeeper`] lives on the housekeeping thread; it creates segments ahead of the
+//! writers, and cuts, syncs and closes the full ones, which travel between the two through rings. [`JournalReader`]
+//! and what stands on it ([`verify`], [`show`], [`DecideReader`]) read a directory after the fact.
+//!
+//! What a kill can do: stores into a mapped file survive the process, and a record's length is stored last, so a
+//! killed process loses nothing that it appended. Loss of power is another matter, see [`Durability`]. A reader
+//! accepts an incomplete record at the very end and says how much of it there was; it refuses a journal with
+//! a valid record after a bad one, a missing segment or a sequence number out of line, since that is damage and not
+//! a torn tail, and what follows it cannot be trusted.
+//!
+//! A journal is always a prefix of what happened: a writer that once could not append appends nothing afterwards.
+//! A directory holds one run; a second run is refused. Nothing here re-opens a journal to append.
+
+mod error;
+mod keeper;
+mod kind;
+mod layout;
+mod order_records;
+mod reader;
+mod recorder;
+mod records;
+mod segment;
+mod show;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod append_cost_tests;
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod kill_tests;
+#[cfg(test)]
+mod round_trip_tests;
+
+pub use error::{Damage, JournalError};
+pub use keeper::{Durability, JournalKeeper, JournalOptions, RUN_HEADER_FILE, create};
+pub use kind::{PayloadError, RecordKind};
+pub use layout::{
+    FORMAT_VERSION, PAYLOAD_MAX_BYTES, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC,
+    SEGMENT_MIN_BYTES,
+};
+pub use order_records::{decode_execution, decode_order, encode_execution, encode_order};
+pub use reader::{DecideReader, JournalReader, Record, Sequenced, Tail};
+pub use recorder::{RUN_MESSAGES_MAX, RunRecorder};
+pub use records::{CaptureOpened, Command, DecideRecord, End, MarketRun, PacketRange, RunCounts, Timer};
+pub use show::{ShowFilter, show};
+pub use verify::{ThreadReport, VerifyReport, verify};
+pub use writer::{AppendError, SegmentWriter};
+
+/// The hot threads that write a journal. The code is in every segment header, the name in every file name.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum JournalThread {
+    /// Receives packets: what was opened, and where in it each packet lies.
+    Ingest = 1,
+    /// The sequencer: its inputs and its actions.
+    Decide = 2,
+    /// Owns the sessions: the bytes sent and received.
+    OrderEntry = 3,
+}
+
+impl JournalThread {
+    /// Every thread, in the order of the data.
+    pub const ALL: [Self; 3] = [Self::Ingest, Self::Decide, Self::OrderEntry];
+
+    /// The name in file names and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Decide => "decide",
+            Self::OrderEntry => "order_entry",
+        }
+    }
+
+    /// The thread of a name, `None` for any other word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|thread| thread.name() == name)
+    }
+}

@@ -1,0 +1,147 @@
+//! The journal as the decide thread uses it: typed records, and market messages folded into runs.
+//!
+//! Owned by the decide thread; allocates nothing and makes no system call. A market message costs a comparison and
+//! an increment; the run is written when something else is recorded, so that the order of inputs in the journal is
+//! the order in which they were consumed.
+
+use super::{
+    AppendError, Command, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Timer, encode_execution,
+    encode_order,
+};
+use crate::order::{Execution, Order};
+
+/// Longest run of market messages: what a killed process may have consumed without a record of it.
+pub const RUN_MESSAGES_MAX: u64 = 65_536;
+
+/// Records the inputs and actions of the decision core. See the module documentation.
+pub struct RunRecorder {
+    writer: SegmentWriter,
+    /// The run not yet written; a count of zero when there is none.
+    run: MarketRun,
+    /// Core time of the run's first message.
+    run_time_ns: u64,
+    counts: RunCounts,
+}
+
+impl RunRecorder {
+    /// Takes the writer of the decide thread.
+    #[must_use]
+    pub fn new(writer: SegmentWriter) -> Self {
+        let run = MarketRun { source: 0, first_message: 0, count: 0 };
+        Self { writer, run, run_time_ns: 0, counts: RunCounts::default() }
+    }
+
+    /// What was recorded so far, the run not yet written included.
+    #[must_use]
+    pub fn counts(&self) -> RunCounts {
+        let market_messages = self.counts.market_messages + self.run.count;
+        RunCounts { market_messages, ..self.counts }
+    }
+
+    /// Market message number `message` (from 1) of `source` is the next input. `time_ns` is its core time; the run
+    /// keeps that of its first message only, the others' times are in the feed.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: the run before this message could not be written. Do not consume it; stop.
+    #[inline]
+    pub fn market(&mut self, source: u16, message: u64, time_ns: u64) -> Result<(), AppendError> {
+        let run = &mut self.run;
+        let continues = source == run.source && message == run.first_message.wrapping_add(run.count);
+        if continues && run.count.wrapping_sub(1) < RUN_MESSAGES_MAX - 1 {
+            run.count += 1;
+            return Ok(());
+        }
+        self.begin_run(source, message, time_ns)
+    }
+
+    /// A venue's answer is the next input. Its core time is `execution.time_ns`. Returns the record's sequence number.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded. Do not apply it; stop.
+    #[inline]
+    pub fn execution(&mut self, execution: &Execution) -> Result<u64, AppendError> {
+        let sequence = self.append(RecordKind::Execution, execution.time_ns, &encode_execution(execution))?;
+        self.counts.executions += 1;
+        Ok(sequence)
+    }
+
+    /// A timer is the next input, at core time `time_ns`.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded. Do not run it; stop.
+    #[inline]
+    pub fn timer(&mut self, time_ns: u64, timer: &Timer) -> Result<u64, AppendError> {
+        let sequence = self.append(RecordKind::Timer, time_ns, &timer.encode())?;
+        self.counts.timers += 1;
+        Ok(sequence)
+    }
+
+    /// An operator's command is the next input, at core time `time_ns`.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded.
+    pub fn command(&mut self, time_ns: u64, command: &Command) -> Result<u64, AppendError> {
+        let sequence = self.append(RecordKind::Command, time_ns, &command.encode())?;
+        self.counts.commands += 1;
+        Ok(sequence)
+    }
+
+    /// An approved action, to be recorded before it is published to order entry.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded. Do not send it; release its exposure and stop.
+    #[inline]
+    pub fn action(&mut self, order: &Order) -> Result<u64, AppendError> {
+        let sequence = self.append(RecordKind::Action, order.time_ns, &encode_order(order))?;
+        self.counts.actions += 1;
+        Ok(sequence)
+    }
+
+    /// Writes the run of market messages not yet written. Every other record does so by itself; a thread with
+    /// nothing to do may call it, so that a kill loses no knowledge of what was consumed.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not written.
+    #[inline]
+    pub fn flush(&mut self) -> Result<(), AppendError> {
+        if self.run.count == 0 {
+            return Ok(());
+        }
+        self.writer.append(RecordKind::MarketRun, self.run_time_ns, &self.run.encode())?;
+        self.counts.market_messages += self.run.count;
+        self.run.count = 0;
+        Ok(())
+    }
+
+    /// Records what the run came to and closes the journal of decide. Returns what was recorded.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: the journal then reads as not closed.
+    pub fn finish(
+        mut self,
+        time_ns: u64,
+        order_stream_sha256: [u8; 32],
+        book_hash: u64,
+    ) -> Result<RunCounts, AppendError> {
+        self.flush()?;
+        let end = End { order_stream_sha256, book_hash, counts: self.counts };
+        self.append(RecordKind::End, time_ns, &end.encode())?;
+        self.writer.close(time_ns)?;
+        Ok(end.counts)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_run(&mut self, source: u16, message: u64, time_ns: u64) -> Result<(), AppendError> {
+        self.flush()?;
+        self.run = MarketRun { source, first_message: message, count: 1 };
+        self.run_time_ns = time_ns;
+        Ok(())
+    }
+
+    #[inline]
+    fn append(&mut self, kind: RecordKind, time_ns: u64, payload: &[u8]) -> Result<u64, AppendError> {
+        self.flush()?;
+        self.writer.append(kind, time_ns, payload)
+    }
+}

@@ -1,0 +1,244 @@
+//! Prints a journal, one line a record, for people and for `grep`.
+//!
+//! Credentials in session bytes are masked: the values of RawData(96), Password(554) and NewPassword(925).
+
+use super::records::{CaptureOpened, PacketRange};
+use super::{DecideRecord, JournalError, JournalReader, JournalThread, Record, RecordKind};
+use crate::order::{Execution, Order};
+use feeds::units::{NS_PER_DAY, NS_PER_S, PRICE_NONE, PRICE_SCALE};
+use std::fmt;
+use std::io::Write;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+/// Which records to show. The default shows all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShowFilter {
+    /// Only this thread's.
+    pub thread: Option<JournalThread>,
+    /// Only this kind.
+    pub kind: Option<RecordKind>,
+    /// Only these sequence numbers.
+    pub sequences: RangeInclusive<u64>,
+    /// Only these times, UTC ns.
+    pub times_ns: RangeInclusive<u64>,
+}
+
+impl Default for ShowFilter {
+    fn default() -> Self {
+        Self { thread: None, kind: None, sequences: 0..=u64::MAX, times_ns: 0..=u64::MAX }
+    }
+}
+
+impl ShowFilter {
+    fn takes(&self, record: &Record<'_>) -> bool {
+        self.kind.is_none_or(|kind| kind == record.kind)
+            && self.sequences.contains(&record.sequence)
+            && self.times_ns.contains(&record.time_ns)
+    }
+}
+
+/// Prints the records that `filter` takes, thread by thread, each as
+/// `thread sequence HH:MM:SS.nnnnnnnnn kind fields`, and after each thread how its records end. Returns the number
+/// of records printed.
+///
+/// # Errors
+/// [`JournalError`]: damage, after the records before it were printed; or `out` refuses.
+pub fn show(dir: &Path, filter: &ShowFilter, out: &mut dyn Write) -> Result<u64, JournalError> {
+    let failed = |source| JournalError::Io { doing: "print", path: dir.to_owned(), source };
+    let mut shown = 0;
+    for thread in JournalThread::ALL {
+        if filter.thread.is_some_and(|wanted| wanted != thread) {
+            continue;
+        }
+        let mut reader = match JournalReader::open(dir, thread) {
+            Err(JournalError::NoSegments { .. }) if filter.thread.is_none() => continue,
+            opened => opened?,
+        };
+        while let Some(record) = reader.next_record()? {
+            if filter.takes(&record) {
+                writeln!(out, "{} {}", thread.name(), Line(&record)).map_err(failed)?;
+                shown += 1;
+            }
+        }
+        if let Some(tail) = reader.tail() {
+            writeln!(out, "{} ends: {tail}", thread.name()).map_err(failed)?;
+        }
+    }
+    Ok(shown)
+}
+
+/// A record without its thread, on one line.
+struct Line<'a>(&'a Record<'a>);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = self.0;
+        write!(out, "{} {} {}", record.sequence, TimeOfDay(record.time_ns), record.kind.name())?;
+        match record.kind {
+            RecordKind::Sent | RecordKind::Received => {
+                write!(out, " session={} {}", record.session, FixText(record.payload))
+            }
+            RecordKind::CaptureOpened => match CaptureOpened::decode(record.payload) {
+                Ok(CaptureOpened { source, file_sha256, bytes }) => {
+                    write!(out, " source={source} bytes={bytes} sha256={}", Hex(&file_sha256))
+                }
+                Err(error) => write!(out, " ({error})"),
+            },
+            RecordKind::PacketRange => match PacketRange::decode(record.payload) {
+                Ok(PacketRange { source, offset, length }) => {
+                    write!(out, " source={source} offset={offset} length={length}")
+                }
+                Err(error) => write!(out, " ({error})"),
+            },
+            kind => match DecideRecord::decode(kind, record.payload) {
+                Ok(decoded) => write_decide(out, &decoded),
+                Err(error) => write!(out, " ({error})"),
+            },
+        }
+    }
+}
+
+fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Result {
+    match record {
+        DecideRecord::MarketRun(run) => {
+            write!(out, " source={} first={} count={}", run.source, run.first_message, run.count)
+        }
+        DecideRecord::Execution(execution) => write_execution(out, execution),
+        DecideRecord::Timer(timer) => write!(out, " id={} due={}", timer.id, TimeOfDay(timer.due_ns)),
+        DecideRecord::Command(command) => {
+            write!(out, " code={} instrument={}", command.code, command.instrument)
+        }
+        DecideRecord::Action(order) => write_order(out, order),
+        DecideRecord::End(end) => write!(
+            out,
+            " order_stream_sha256={} book_hash={:016x} market_messages={} executions={} timers={} commands={} \
+             actions={}",
+            Hex(&end.order_stream_sha256),
+            end.book_hash,
+            end.counts.market_messages,
+            end.counts.executions,
+            end.counts.timers,
+            end.counts.commands,
+            end.counts.actions
+        ),
+        DecideRecord::Closed => Ok(()),
+    }
+}
+
+fn write_order(out: &mut fmt::Formatter<'_>, order: &Order) -> fmt::Result {
+    write!(
+        out,
+        " {:?} cl_ord_id={} orig={} venue={} instrument={} {:?} {} @ {} {:?} decision={} strategy={}",
+        order.action,
+        order.cl_ord_id,
+        order.orig_cl_ord_id,
+        order.venue,
+        order.instrument,
+        order.side,
+        order.quantity,
+        Price(order.price),
+        order.time_in_force,
+        order.decision,
+        order.strategy
+    )
+}
+
+fn write_execution(out: &mut fmt::Formatter<'_>, execution: &Execution) -> fmt::Result {
+    write!(
+        out,
+        " {:?} cl_ord_id={} orig={} exec_id={} order_id={} venue={} instrument={} {:?} last {} @ {} leaves={} cum={} \
+         reason={:?}",
+        execution.kind,
+        execution.cl_ord_id,
+        execution.orig_cl_ord_id,
+        execution.exec_id,
+        execution.venue_order_id,
+        execution.venue,
+        execution.instrument,
+        execution.side,
+        execution.last_quantity,
+        Price(execution.last_price),
+        execution.leaves_quantity,
+        execution.cumulative_quantity,
+        execution.reason
+    )
+}
+
+/// UTC time of day with nanoseconds; the date is in the run header.
+struct TimeOfDay(u64);
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0 % NS_PER_DAY / NS_PER_S;
+        let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+        write!(out, "{hours:02}:{minutes:02}:{:02}.{:09}", seconds % 60, self.0 % NS_PER_S)
+    }
+}
+
+/// A price in currency units, without the zeros at its end.
+struct Price(i64);
+
+impl fmt::Display for Price {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == PRICE_NONE {
+            return out.write_str("none");
+        }
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (units, fraction) =
+            (self.0.unsigned_abs() / PRICE_SCALE as u64, self.0.unsigned_abs() % PRICE_SCALE as u64);
+        let fraction = format!("{fraction:09}");
+        let fraction = fraction.trim_end_matches('0');
+        let point = if fraction.is_empty() { "" } else { "." };
+        write!(out, "{sign}{units}{point}{fraction}")
+    }
+}
+
+/// Lower-case hexadecimal digits.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+/// Session bytes: SOH as `|`, credentials masked, what is not printable as `\xNN`.
+struct FixText<'a>(&'a [u8]);
+
+impl fmt::Display for FixText<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, field) in self.0.split(|&byte| byte == 1).enumerate() {
+            if number > 0 {
+                out.write_str("|")?;
+            }
+            let secret = [&b"96="[..], b"554=", b"925="].into_iter().find(|tag| field.starts_with(tag));
+            match secret {
+                Some(tag) => write!(out, "{}***", tag.escape_ascii())?,
+                None => write!(out, "{}", field.escape_ascii())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_a_trader_writes_them() {
+        assert_eq!(Price(585_330_000_000).to_string(), "585.33");
+        assert_eq!(Price(-1).to_string(), "-0.000000001");
+        assert_eq!(Price(7_000_000_000).to_string(), "7");
+        assert_eq!(Price(PRICE_NONE).to_string(), "none");
+        assert_eq!(TimeOfDay(34_200_000_000_123).to_string(), "09:30:00.000000123");
+    }
+
+    #[test]
+    fn session_bytes_are_readable_and_hold_no_secret() {
+        let bytes = b"8=FIX.4.4\x0135=A\x01553=me\x01554=hunter2\x0196=x\x0110=000\x01\xff";
+        let shown = FixText(bytes).to_string();
+        assert_eq!(shown, "8=FIX.4.4|35=A|553=me|554=***|96=***|10=000|\\xff");
+    }
+}

@@ -1,0 +1,188 @@
+//! `warptick journal replay`: feeds a journal's inputs to a fresh decision core and compares the order stream.
+//!
+//! No venue, no session, no clock: the executions are those of the journal. The captures that the run consumed are
+//! opened again and checked against their hashes. Every approved action must equal the journal's, one by one, and the
+//! digest must equal the one that the run closed with.
+
+use std::path::Path;
+
+use crate::control::digest::{OrderDigest, hex};
+use crate::control::failure::Failure;
+use crate::control::inputs::Inputs;
+use crate::control::journal::{DecideReader, DecideRecord, End, Tail};
+use crate::control::run_header::RunHeader;
+use crate::control::startup;
+use crate::order::Order;
+use crate::pipeline::decide::COMMAND_SLOTS;
+use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, NoProbe};
+use crate::pipeline::ingest::Ingest;
+
+/// What a journal replay came to.
+pub struct JournalOutcome {
+    /// SHA-256 of the order stream that the core produced now.
+    pub digest: [u8; 32],
+    /// One hash over all books.
+    pub book_hash: u64,
+    /// Actions that were compared.
+    pub actions: u64,
+    /// Inputs consumed.
+    pub inputs: u64,
+    /// What the run closed with; `None` for a journal that was not closed.
+    pub end: Option<End>,
+    /// How the journal ends.
+    pub tail: Option<Tail>,
+}
+
+impl JournalOutcome {
+    /// Whether the run is reproduced: the same digest and books as it closed with.
+    #[must_use]
+    pub fn is_reproduced(&self) -> bool {
+        self.end.as_ref().is_none_or(|end| {
+            end.order_stream_sha256 == self.digest && end.book_hash == self.book_hash
+        })
+    }
+}
+
+/// Replays the journal in `dir`.
+///
+/// # Errors
+/// A journal or capture that cannot be read: exit code 2. An action that differs: exit code 1, with both.
+pub fn replay(dir: &Path) -> Result<JournalOutcome, Failure> {
+    let header = RunHeader::read(dir)?;
+    let inputs = header.open_captures()?;
+    let strategies = startup::strategies(&inputs, &header.config)?;
+    let core = startup::decision_core(&inputs, &header.config, strategies)?;
+    let ingest = inputs.ingest(header.config.latency.line_ns)?;
+    let mut reader = DecideReader::open(dir).map_err(|error| Failure::Input(error.to_string()))?;
+    let mut replay = Replay::new(&inputs, core, ingest);
+    let mut end = None;
+    for record in reader.by_ref() {
+        let record = record.map_err(|error| Failure::Input(error.to_string()))?;
+        match record.record {
+            DecideRecord::End(found) => end = Some(found),
+            DecideRecord::Closed => {}
+            DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
+            input => replay.input(&input, record.time_ns)?,
+        }
+    }
+    replay.settle()?;
+    Ok(JournalOutcome {
+        digest: replay.digest.finish(),
+        book_hash: replay.core.book_hash(),
+        actions: replay.compared,
+        inputs: replay.core.decision(),
+        end,
+        tail: reader.tail(),
+    })
+}
+
+struct Replay<'a> {
+    inputs: &'a Inputs,
+    core: DecisionCore,
+    ingest: Ingest<'a>,
+    actions: Actions,
+    digest: OrderDigest,
+    /// Actions that the core has taken and the journal has not confirmed yet, oldest first.
+    unconfirmed: std::collections::VecDeque<Order>,
+    slots: Option<usize>,
+    compared: u64,
+}
+
+impl<'a> Replay<'a> {
+    fn new(inputs: &'a Inputs, core: DecisionCore, ingest: Ingest<'a>) -> Self {
+        Self {
+            inputs,
+            actions: Actions::new(core.actions_max()),
+            core,
+            ingest,
+            digest: OrderDigest::new(),
+            unconfirmed: std::collections::VecDeque::new(),
+            slots: None,
+            compared: 0,
+        }
+    }
+
+    fn input(&mut self, record: &DecideRecord, time_ns: u64) -> Result<(), Failure> {
+        self.settle()?;
+        match record {
+            DecideRecord::MarketRun(run) => {
+                for _ in 0..run.count {
+                    let Some(event) = self.ingest.next_event()? else {
+                        return Err(Failure::Input("the journal consumed more than the captures hold".to_owned()));
+                    };
+                    self.feed(Input::Market(&event))?;
+                }
+                Ok(())
+            }
+            DecideRecord::Execution(execution) => self.feed(Input::Execution(execution)),
+            DecideRecord::Timer(timer) => self.feed(Input::Timer { due_ns: timer.due_ns }),
+            DecideRecord::Command(command) if command.code == COMMAND_SLOTS => {
+                self.slots = Some(command.instrument as usize);
+                Ok(())
+            }
+            DecideRecord::Command(command) if command.code == Command::Kill as u32 => {
+                self.feed(Input::Command { time_ns, command: Command::Kill })
+            }
+            other => Err(Failure::Input(format!("journal: {other:?} is no input that this version knows"))),
+        }
+    }
+
+    fn feed(&mut self, input: Input<'_>) -> Result<(), Failure> {
+        let free = self.slots.take().unwrap_or(usize::MAX);
+        self.actions.set_slots(usize::MAX, free);
+        if let Err(error) = self.core.on_input(input, &mut NoProbe, &mut self.actions)
+            && let Input::Market(event) = input
+        {
+            return Err(self.inputs.book_failure(error, event.venue, event.sequence));
+        }
+        for order in self.actions.drain() {
+            self.digest.push(&order);
+            self.unconfirmed.push_back(*order);
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, expected: &Order, sequence: u64) -> Result<(), Failure> {
+        self.compared += 1;
+        match self.unconfirmed.pop_front() {
+            Some(order) if order == *expected => Ok(()),
+            Some(order) => Err(Failure::Check(format!(
+                "VERDICT: DIVERGED at journal record {sequence}: the run sent {expected:?}, the replay {order:?}"
+            ))),
+            None => Err(Failure::Check(format!(
+                "VERDICT: DIVERGED at journal record {sequence}: the run sent {expected:?}, the replay nothing"
+            ))),
+        }
+    }
+
+    /// Before the next input every action of the last one must have been confirmed.
+    fn settle(&self) -> Result<(), Failure> {
+        match self.unconfirmed.front() {
+            None => Ok(()),
+            Some(order) => Err(Failure::Check(format!("VERDICT: DIVERGED: the replay sent {order:?}, the run nothing"))),
+        }
+    }
+}
+
+impl std::fmt::Display for JournalOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "inputs        {}", self.inputs)?;
+        writeln!(f, "actions       {}, each as the journal has it", self.actions)?;
+        match &self.end {
+            Some(end) => writeln!(f, "journal says  {}", hex(&end.order_stream_sha256))?,
+            None => writeln!(f, "journal says  nothing: the run did not close it")?,
+        }
+        if let Some(tail) = &self.tail
+            && !matches!(tail, Tail::Closed)
+        {
+            writeln!(f, "tail          {tail:?}")?;
+        }
+        writeln!(f, "book hash     {:016x}", self.book_hash)?;
+        writeln!(f, "order digest  {}", hex(&self.digest))?;
+        match (&self.end, self.is_reproduced()) {
+            (Some(_), true) => writeln!(f, "VERDICT: REPRODUCED"),
+            (None, _) => writeln!(f, "VERDICT: REPRODUCED as far as the journal goes"),
+            (Some(_), false) => Ok(()),
+        }
+    }
+}

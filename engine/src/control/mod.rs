@@ -1,0 +1,34 @@
+//! What runs before, after or beside the hot stages, on the housekeeping core: inputs and configuration, what starts a
+//! run and watches it, the journal's keeper and readers, the order digest, reports and shutdown.
+//!
+//! The parts of it that a pinned thread calls, `journal::SegmentWriter`, `digest::DigestSender`, `counters` and
+//! `kill_switch::is_set`, allocate nothing and make no system call after construction; everything else here may do
+//! both and never runs on a pinned thread.
+
+pub mod atomic_file;
+pub mod book_bench;
+pub mod book_report;
+pub mod config;
+pub mod counters;
+pub mod cpus;
+pub mod demo;
+pub mod digest;
+pub mod failure;
+pub mod generate;
+pub mod histograms;
+pub mod inputs;
+pub mod journal;
+pub mod journal_replay;
+pub mod kill_switch;
+pub mod machine;
+pub mod placement;
+pub mod progress;
+pub mod replay;
+pub mod report;
+pub mod run_header;
+pub mod session_date;
+pub mod shutdown;
+pub mod startup;
+pub mod summary;
+pub mod venue_run;
+

@@ -1,0 +1,233 @@
+//! The latency report: records from the stamp ring into histograms, and the stage table on the terminal.
+//!
+//! The [`Collector`] lives on the cold thread, which calls [`Collector::drain`] every millisecond or so while the hot
+//! stages run, and once after they ended. It allocates at construction and when the report is made.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use super::histograms::{Distribution, Measure, StageHistograms};
+use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
+use crate::pipeline::tsc::{Calibration, StampCost};
+
+/// Records that one [`Collector::drain`] takes at most, so that the cold thread's other duties get their turn.
+const DRAIN_MAX: usize = 65_536;
+
+/// The cold end of the stamps: ring to histograms.
+#[derive(Debug)]
+pub struct Collector {
+    reader: StampReader,
+    calibration: Calibration,
+    cost: StampCost,
+    mode: StampMode,
+    histograms: StageHistograms,
+    started: SystemTime,
+    clock: Instant,
+}
+
+impl Collector {
+    /// A collector of the records of one ring. Measures the cost of a stamp on the calling thread's core.
+    #[must_use]
+    pub fn new(reader: StampReader, calibration: Calibration, mode: StampMode) -> Self {
+        Self {
+            reader,
+            calibration,
+            cost: StampCost::measure(),
+            mode,
+            histograms: StageHistograms::new(),
+            started: SystemTime::now(),
+            clock: Instant::now(),
+        }
+    }
+
+    /// Takes what is in the ring, at most 65,536 records; returns how many.
+    pub fn drain(&mut self) -> usize {
+        let mut taken = 0;
+        while taken < DRAIN_MAX {
+            let Some(record) = self.reader.pop() else { break };
+            self.histograms.record(&record, &self.calibration);
+            taken += 1;
+        }
+        taken
+    }
+
+    /// The histograms so far.
+    #[must_use]
+    pub fn histograms(&self) -> &StageHistograms {
+        &self.histograms
+    }
+
+    /// Writes the `.hlog` files of `--report DIR`; call it after the last [`Collector::drain`].
+    ///
+    /// # Errors
+    /// The directory or a file cannot be written; the message names it.
+    pub fn write_logs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        self.histograms.write_logs(dir, self.started, self.clock.elapsed())
+    }
+
+    /// The table for the terminal. `dropped_stamps` comes from the writer's side of the ring.
+    #[must_use]
+    pub fn table(&self, dropped_stamps: u64) -> StageTable {
+        StageTable {
+            rows: Measure::ALL
+                .into_iter()
+                .map(|measure| (measure, self.histograms.distribution(measure)))
+                .filter(|(_, distribution)| distribution.count > 0)
+                .collect(),
+            mode: self.mode,
+            stamp_min_ns: self.tenths_of_ns(self.cost.min_ticks),
+            stamp_median_ns: self.tenths_of_ns(self.cost.median_ticks),
+            ticks_per_second: self.calibration.ticks_per_second(),
+            residual_ns: self.calibration.residual_ns(),
+            trust: self.calibration.trust().to_string(),
+            dropped_stamps,
+            clipped: self.histograms.clipped(),
+            from_due: self.histograms.paths_from_due(),
+        }
+    }
+
+    fn tenths_of_ns(&self, ticks: u64) -> f64 {
+        self.calibration.ticks_to_ns(ticks * 10) as f64 / 10.0
+    }
+}
+
+/// The stage table and what a reader must know to judge it; its `Display` is what the terminal shows.
+#[derive(Clone, Debug)]
+pub struct StageTable {
+    rows: Vec<(Measure, Distribution)>,
+    mode: StampMode,
+    stamp_min_ns: f64,
+    stamp_median_ns: f64,
+    ticks_per_second: u64,
+    residual_ns: u64,
+    trust: String,
+    dropped_stamps: u64,
+    clipped: u64,
+    from_due: u64,
+}
+
+impl fmt::Display for StageTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<14} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "stage (ns)", "count", "min", "p50", "p90", "p99", "p99.9", "max"
+        )?;
+        for (measure, row) in &self.rows {
+            write!(f, "{:<14} {:>10}", measure.name(), row.count)?;
+            for value in [row.min_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.p999_ns, row.max_ns] {
+                match value {
+                    Some(ns) => write!(f, " {ns:>9}")?,
+                    None => write!(f, " {:>9}", "-")?,
+                }
+            }
+            writeln!(f)?;
+        }
+        if self.rows.is_empty() {
+            writeln!(f, "no order was sent: nothing to time")?;
+        }
+        self.write_notes(f)
+    }
+}
+
+impl StageTable {
+    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mode {
+            StampMode::Sampled => {
+                write!(f, "stamps: start and end of every order path, all stages of one in {SAMPLE_PERIOD}")?;
+            }
+            StampMode::All => write!(f, "stamps: every stage of every order path")?,
+        }
+        writeln!(
+            f,
+            "; one costs {:.1} ns (median, min {:.1}), included in the figures",
+            self.stamp_median_ns, self.stamp_min_ns
+        )?;
+        writeln!(
+            f,
+            "clock: {}, {:.3} MHz, calibrated within {} ns of CLOCK_MONOTONIC",
+            self.trust,
+            self.ticks_per_second as f64 / 1e6,
+            self.residual_ns
+        )?;
+        if self.from_due > 0 {
+            writeln!(f, "{} order paths count from the due time of their message", self.from_due)?;
+        }
+        if self.dropped_stamps > 0 {
+            writeln!(
+                f,
+                "{} records were dropped on a full stamp ring and are not in the table",
+                self.dropped_stamps
+            )?;
+        }
+        if self.clipped > 0 {
+            writeln!(f, "{} stage durations were longer than a stamp holds and count as that", self.clipped)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::OrderAction;
+    use crate::pipeline::stamps::{PathStamps, Stage, channel};
+
+    fn collector(paths: usize, sampled: bool) -> Collector {
+        let (mut writer, reader) = channel(2_048);
+        let mut collector = Collector::new(reader, Calibration::measure(), StampMode::Sampled);
+        for _ in 0..paths {
+            let mut path = PathStamps::begin(sampled);
+            path.mark(Stage::Decode);
+            let mut record = path.order_ready(OrderAction::New);
+            record.sent();
+            assert!(writer.push(record));
+        }
+        assert_eq!(collector.drain(), paths);
+        assert_eq!(collector.drain(), 0);
+        collector
+    }
+
+    fn row<'t>(table: &'t str, name: &str) -> Vec<&'t str> {
+        let line = table.lines().find(|line| line.split_whitespace().next() == Some(name));
+        line.unwrap_or_else(|| panic!("no row {name} in:\n{table}")).split_whitespace().collect()
+    }
+
+    #[test]
+    fn the_table_shows_what_the_sample_supports() {
+        let table = collector(100, true).table(0).to_string();
+        let decode = row(&table, "decode");
+        assert_eq!((decode.len(), decode[1], decode[6]), (8, "100", "-"), "{table}");
+        assert!(decode[5].parse::<u64>().is_ok(), "p99 of 100 samples:\n{table}");
+        assert_eq!(row(&table, "tick_to_wire")[1], "100");
+        assert!(!table.contains("book"), "stages without samples have no row:\n{table}");
+        assert!(!table.contains("dropped"));
+        let table = collector(1_000, false).table(3).to_string();
+        assert!(row(&table, "tick_to_order")[6].parse::<u64>().is_ok(), "p99.9 of 1000 samples:\n{table}");
+        assert!(!table.contains("decode"));
+        assert!(table.contains("3 records were dropped"));
+    }
+
+    #[test]
+    fn the_cost_of_a_stamp_is_printed() {
+        let table = collector(0, true).table(0).to_string();
+        assert!(table.contains("no order was sent"));
+        let costs = table.split("one costs ").nth(1).and_then(|rest| rest.split(' ').next());
+        let median: f64 =
+            costs.and_then(|cost| cost.parse().ok()).unwrap_or_else(|| panic!("no cost in:\n{table}"));
+        assert!(median > 0.0 && median < 2_000.0);
+    }
+
+    #[test]
+    fn logs_go_where_the_option_says() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let written = collector(10, true).write_logs(dir.path()).expect("writable");
+        let names: Vec<_> = written.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        assert_eq!(
+            names,
+            ["decode.hlog", "encode.hlog", "send.hlog", "tick_to_order.hlog", "tick_to_wire.hlog"]
+        );
+    }
+}

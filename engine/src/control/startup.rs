@@ -1,0 +1,244 @@
+//! Puts a run together: configuration and captures in, the stages out. Everything that is allocated is allocated here.
+
+use feeds::symbol::Symbol;
+use kernels::cpu::book::BookConfig;
+
+use crate::control::config::{Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, VenueConfig};
+use crate::control::failure::Failure;
+use crate::control::inputs::Inputs;
+use crate::control::journal::SegmentWriter;
+use crate::fix::identity::SessionIds;
+use crate::fix::session::SessionConfig;
+use crate::fix::templates::TemplateFormat;
+use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
+use crate::pipeline::lockstep::Latencies;
+use crate::pipeline::order_entry::OrderEntry;
+use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
+use crate::strategy::Strategy;
+use crate::strategy::arbitrage_taker::{ArbitrageTaker, ArbitrageTakerConfig, ArbitrageVenue};
+use crate::strategy::market_maker::{MarketMaker, MarketMakerConfig};
+use crate::venue::gateway::Gateway;
+use crate::venue::in_memory::InMemoryExchange;
+use crate::venue::{VenueConfig as CoreConfig, VenueCore};
+
+/// Instruments that the default configuration quotes on each venue.
+const DEFAULT_QUOTED: usize = 8;
+
+/// Instruments in which the default configuration looks for arbitrage.
+const DEFAULT_ARBITRAGED: usize = 64;
+
+/// Decimals of Price(44) on every session.
+const PRICE_DECIMALS: u32 = 4;
+
+/// Completes a configuration for what the captures hold: one venue entry a capture, in capture order, the session
+/// date, and, where it names no instrument, a sensible choice: the market maker on the most active instruments of the
+/// first venue, arbitrage on the most active of those that several venues list.
+///
+/// # Errors
+/// An instrument or a venue that the captures do not have.
+pub fn complete(inputs: &Inputs, mut config: Config) -> Result<Config, Failure> {
+    config.check().map_err(Failure::Input)?;
+    config.date = Some(inputs.date.to_string());
+    let named = |name: &String| config.venues.iter().find(|venue| venue.name == *name).cloned();
+    let venues = inputs.venues.iter();
+    config.venues =
+        venues.map(|input| named(&input.venue).unwrap_or_else(|| VenueConfig::named(&input.venue))).collect();
+    if config.instruments.is_empty() {
+        config.instruments = default_instruments(inputs);
+    }
+    let directory = inputs.directory()?;
+    for instrument in &config.instruments {
+        let known = Symbol::new(&instrument.symbol).ok().and_then(|symbol| directory.instrument(symbol));
+        if known.is_none() {
+            return Err(Failure::Input(format!("instrument {} is in no capture", instrument.symbol)));
+        }
+        if let Some(maker) = &instrument.market_maker {
+            venue_number(&config, &maker.venue)?;
+        }
+    }
+    Ok(config)
+}
+
+fn default_instruments(inputs: &Inputs) -> Vec<InstrumentConfig> {
+    let mut chosen: Vec<InstrumentConfig> = Vec::new();
+    let first = &inputs.venues[0];
+    for listing in first.scan.most_active(DEFAULT_QUOTED).iter().filter(|listing| listing.order_adds > 0) {
+        chosen.push(InstrumentConfig {
+            symbol: listing.symbol.to_string(),
+            limits: None,
+            market_maker: Some(MarketMakerEntry {
+                venue: first.venue.clone(),
+                parameters: MarketMakerConfig::default(),
+            }),
+            arbitrage: None,
+        });
+    }
+    let elsewhere = |symbol: Symbol| {
+        inputs.venues[1..].iter().any(|input| input.scan.listings.iter().any(|other| other.symbol == symbol))
+    };
+    let shared = first.scan.most_active(usize::MAX).into_iter().filter(|l| l.order_adds > 0 && elsewhere(l.symbol));
+    for listing in shared.take(DEFAULT_ARBITRAGED) {
+        let symbol = listing.symbol.to_string();
+        let arbitrage = Some(ArbitrageTakerConfig::default());
+        match chosen.iter_mut().find(|instrument| instrument.symbol == symbol) {
+            Some(instrument) => instrument.arbitrage = arbitrage,
+            None => chosen.push(InstrumentConfig { symbol, limits: None, market_maker: None, arbitrage }),
+        }
+    }
+    chosen
+}
+
+fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
+    let found = (0u8..).zip(&config.venues).find(|(_, venue)| venue.name == name);
+    found.map(|(number, _)| number).ok_or_else(|| Failure::Input(format!("venue {name} has no capture")))
+}
+
+fn instrument_number(inputs: &Inputs, symbol: &str) -> Result<u32, Failure> {
+    let directory = inputs.directory()?;
+    let found = Symbol::new(symbol).ok().and_then(|symbol| directory.instrument(symbol));
+    found.ok_or_else(|| Failure::Input(format!("instrument {symbol} is in no capture")))
+}
+
+fn limits(config: &LimitsConfig) -> InstrumentLimits {
+    InstrumentLimits {
+        order_qty_max: config.order_qty_max,
+        order_notional_max: i128::from(config.order_notional_max) * i128::from(feeds::units::PRICE_SCALE),
+        collar_bp: config.collar_bp,
+        position_max: i64::from(config.position_max),
+        price_tick: config.price_tick_e9,
+    }
+}
+
+/// The built-in strategies that the configuration asks for.
+///
+/// # Errors
+/// A parameter out of range, with the instrument's name.
+pub fn strategies(inputs: &Inputs, config: &Config) -> Result<Vec<Box<dyn Strategy>>, Failure> {
+    let mut built: Vec<Box<dyn Strategy>> = Vec::new();
+    for entry in &config.instruments {
+        let instrument = instrument_number(inputs, &entry.symbol)?;
+        let price_tick = entry.limits.unwrap_or(config.limits).price_tick_e9;
+        let refused = |error: String| Failure::Input(format!("instrument {}: {error}", entry.symbol));
+        if let Some(maker) = &entry.market_maker {
+            let venue = venue_number(config, &maker.venue)?;
+            let maker = MarketMaker::new(instrument, venue, price_tick, &maker.parameters);
+            built.push(Box::new(maker.map_err(|error| refused(error.to_string()))?));
+        }
+        if let Some(arbitrage) = &entry.arbitrage {
+            let venues: Vec<_> = (0u8..)
+                .zip(&config.venues)
+                .map(|(venue, settings)| ArbitrageVenue { venue, price_tick, taker_fee: settings.taker_fee_e9 })
+                .collect();
+            let taker = ArbitrageTaker::new(instrument, &venues, arbitrage);
+            built.push(Box::new(taker.map_err(|error| refused(error.to_string()))?));
+        }
+    }
+    Ok(built)
+}
+
+/// The decision core with its books, risk limits and strategies.
+///
+/// # Errors
+/// Tables that cannot be made.
+pub fn decision_core(
+    inputs: &Inputs,
+    config: &Config,
+    strategies: Vec<Box<dyn Strategy>>,
+) -> Result<DecisionCore, Failure> {
+    let instruments_max = inputs.directory()?.capacity();
+    let mut by_instrument = vec![InstrumentLimits::NONE; instruments_max];
+    for entry in &config.instruments {
+        let instrument = instrument_number(inputs, &entry.symbol)?;
+        by_instrument[instrument as usize] = limits(&entry.limits.unwrap_or(config.limits));
+    }
+    let mut books = Vec::new();
+    for venue in 0..inputs.venues.len() as u8 {
+        books.push(inputs.books(venue, instruments_max)?);
+    }
+    let engine = EngineLimits {
+        messages_per_s: config.risk.messages_per_s,
+        messages_burst: config.risk.messages_burst,
+    };
+    let sizes = CoreSizes {
+        date: inputs.date.yyyymmdd(),
+        instruments_max,
+        orders_max: config.pipeline.open_orders_max,
+        messages_max: config.pipeline.messages_max,
+    };
+    Ok(DecisionCore::new(sizes, books, Risk::new(engine, by_instrument), strategies))
+}
+
+fn symbols(inputs: &Inputs) -> Result<Vec<Symbol>, Failure> {
+    let directory = inputs.directory()?;
+    Ok((0..directory.len() as u32).filter_map(|instrument| directory.symbol(instrument)).collect())
+}
+
+fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
+    SessionIds::new("FIX.4.4", &venue.sender_comp_id, venue.target())
+        .map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))
+}
+
+/// Order entry with a FIX session to every venue.
+///
+/// # Errors
+/// A CompID that FIX does not allow.
+pub fn order_entry(
+    inputs: &Inputs,
+    config: &Config,
+    journal: Option<SegmentWriter>,
+) -> Result<OrderEntry, Failure> {
+    let mut sessions = Vec::new();
+    for venue in &config.venues {
+        let ids = session_ids(venue)?;
+        sessions.push((SessionConfig::initiator(ids.clone(), venue.heartbeat_s), ids));
+    }
+    let format = TemplateFormat { price_decimals: PRICE_DECIMALS, ..TemplateFormat::default() };
+    OrderEntry::new(sessions, &symbols(inputs)?, format, journal)
+        .map_err(|error| Failure::Input(error.to_string()))
+}
+
+/// A simulated venue with its FIX acceptor for every capture.
+///
+/// # Errors
+/// Tables that cannot be made; a CompID that FIX does not allow.
+pub fn gateways(inputs: &Inputs, config: &Config) -> Result<Vec<Gateway>, Failure> {
+    let instruments_max = inputs.directory()?.capacity();
+    let symbols = symbols(inputs)?;
+    let mut gateways = Vec::new();
+    for (number, venue) in (0u8..).zip(&config.venues) {
+        let books = BookConfig { instruments_max, ..inputs.book_config(number) };
+        let core = VenueCore::new(CoreConfig {
+            venue: number,
+            books,
+            orders_max: config.pipeline.open_orders_max,
+            cl_ord_ids_max: config.pipeline.messages_max.min(1_000_000),
+            price_tick: config.limits.price_tick_e9,
+            ..CoreConfig::default()
+        });
+        let core = core.map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))?;
+        let ids = session_ids(venue)?.reversed();
+        let session = SessionConfig::acceptor(ids.clone());
+        gateways.push(Gateway::new(core, session, &ids, &symbols));
+    }
+    Ok(gateways)
+}
+
+/// The in-memory exchange of lockstep, logged on at the captures' first moment.
+///
+/// # Errors
+/// As [`order_entry`] and [`gateways`].
+pub fn exchange(
+    inputs: &Inputs,
+    config: &Config,
+    journal: Option<SegmentWriter>,
+) -> Result<InMemoryExchange, Failure> {
+    let entry = order_entry(inputs, config, journal)?;
+    let start_ns = inputs.ingest(config.latency.line_ns)?.next_time_ns().unwrap_or(0);
+    Ok(InMemoryExchange::new(entry, gateways(inputs, config)?, latencies(config), start_ns))
+}
+
+/// The virtual latencies.
+#[must_use]
+pub const fn latencies(config: &Config) -> Latencies {
+    Latencies { order_ns: config.latency.order_ns, fill_ns: config.latency.fill_ns }
+}

@@ -1,0 +1,36 @@
+//! `warptick venue`: the simulated venues on their own, until Ctrl-C.
+
+use std::io::Write;
+
+use crate::control::config::Config;
+use crate::control::failure::Failure;
+use crate::control::inputs::Inputs;
+use crate::control::shutdown;
+use crate::venue::server::{Clock, VenueServer};
+
+/// Serves the venues of the captures; the day starts with the first logon.
+///
+/// # Errors
+/// An address that cannot be listened on.
+pub fn run(inputs: &Inputs, config: &Config, speed: f64, out: &mut impl Write) -> Result<(), Failure> {
+    if !(speed.is_finite() && speed > 0.0) {
+        return Err(Failure::Input("--speed is a positive number".to_owned()));
+    }
+    let mut server = VenueServer::bind(inputs, config)?;
+    for (venue, address) in config.venues.iter().zip(server.addresses()) {
+        writeln!(
+            out,
+            "{}: FIX 4.4 acceptor on {address}, SenderCompID {}, for TargetCompID {}",
+            venue.name,
+            venue.target(),
+            venue.sender_comp_id
+        )
+        .map_err(|error| Failure::Input(error.to_string()))?;
+    }
+    out.flush().map_err(|error| Failure::Input(error.to_string()))?;
+    server.serve(Clock::Wall(speed), shutdown::signalled);
+    for note in server.notes() {
+        writeln!(out, "{note}").map_err(|error| Failure::Input(error.to_string()))?;
+    }
+    Ok(())
+}

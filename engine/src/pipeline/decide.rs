@@ -1,0 +1,213 @@
+//! The decide stage: sequences inputs into the decision core, journals what it consumed and decided, and hands
+//! approved orders on.
+//!
+//! The same code in every topology; only the [`OrderSink`] differs: a ring to another core, or order entry called
+//! directly. The order of things for one input is: free slots are read, the core decides (exposure is reserved there),
+//! input and actions are journalled, the digest gets its record, and only then is anything handed on.
+
+use crate::control::digest::{DigestAbandoned, DigestSender};
+use crate::control::journal::{AppendError, Command as CommandRecord, RunRecorder, Timer};
+use crate::order::{Execution, Order};
+use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, Probe};
+use crate::pipeline::risk::RiskApproved;
+use crate::pipeline::stamps::{PathStamps, Stage};
+use feeds::event::MarketEvent;
+use kernels::cpu::book::BookError;
+
+/// Where approved orders go.
+pub trait OrderSink {
+    /// How many orders can be taken now.
+    fn free_slots(&self) -> usize;
+
+    /// Of how many in all.
+    fn capacity(&self) -> usize;
+
+    /// Takes an approved order, with the stamps of its path so far. Called at most [`Self::free_slots`] times an input.
+    fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps);
+}
+
+/// Why the decide stage cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecideError {
+    /// A market event does not fit its book; the event's venue and sequence number.
+    Book {
+        /// What is wrong.
+        error: BookError,
+        /// Dense venue number.
+        venue: u8,
+        /// Message number in the venue's stream.
+        sequence: u64,
+    },
+    /// The journal cannot take the record: nothing leaves unjournalled.
+    Journal(AppendError),
+    /// The digest's reader is gone: the run could not be compared.
+    Digest,
+}
+
+impl From<DigestAbandoned> for DecideError {
+    fn from(_: DigestAbandoned) -> Self {
+        Self::Digest
+    }
+}
+
+/// Command code in the journal: the input after it found this many free slots (in the record's `instrument` field) for
+/// new orders and replaces, and dropped intents for it. A replay must drop the same.
+pub const COMMAND_SLOTS: u32 = 2;
+
+impl From<AppendError> for DecideError {
+    fn from(error: AppendError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl Probe for PathStamps {
+    #[inline(always)]
+    fn mark(&mut self, stage: Stage) {
+        Self::mark(self, stage);
+    }
+}
+
+/// See the module's text.
+pub struct Decide {
+    core: DecisionCore,
+    actions: Actions,
+    journal: Option<RunRecorder>,
+    digest: DigestSender,
+}
+
+impl Decide {
+    /// A stage around a core; without a journal nothing is recorded.
+    #[must_use]
+    pub fn new(core: DecisionCore, journal: Option<RunRecorder>, digest: DigestSender) -> Self {
+        let actions = Actions::new(core.actions_max());
+        Self { core, actions, journal, digest }
+    }
+
+    /// The core, for reports.
+    #[must_use]
+    pub const fn core(&self) -> &DecisionCore {
+        &self.core
+    }
+
+    /// A market event of the merged stream.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    #[inline]
+    pub fn market(
+        &mut self,
+        event: &MarketEvent,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Market(event), stamps, sink)
+    }
+
+    /// An execution.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn execution(
+        &mut self,
+        execution: &Execution,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Execution(execution), stamps, sink)
+    }
+
+    /// The timer.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn timer(
+        &mut self,
+        due_ns: u64,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Timer { due_ns }, stamps, sink)
+    }
+
+    /// An operator's command.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn command(
+        &mut self,
+        time_ns: u64,
+        command: Command,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        self.input(Input::Command { time_ns, command }, stamps, sink)
+    }
+
+    #[inline]
+    fn input(
+        &mut self,
+        input: Input<'_>,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        let (free, capacity) = (sink.free_slots(), sink.capacity());
+        let for_new = free.saturating_sub(capacity / 4);
+        self.actions.set_slots(free, for_new);
+        let dropped_before = self.core.counters().intents_dropped;
+        let outcome = self.core.on_input(input, stamps, &mut self.actions);
+        if let Some(journal) = &mut self.journal {
+            if self.core.counters().intents_dropped != dropped_before {
+                journal_slots(journal, self.core.time_ns(), for_new)?;
+            }
+            journal_input(journal, &input, &self.core)?;
+        }
+        if let (Err(error), Input::Market(event)) = (outcome, input) {
+            return Err(DecideError::Book { error, venue: event.venue, sequence: event.sequence });
+        }
+        if self.actions.as_slice().is_empty() {
+            return Ok(());
+        }
+        for order in self.actions.drain() {
+            if let Some(journal) = &mut self.journal {
+                journal.action(&order)?;
+            }
+            self.digest.push(&order)?;
+            stamps.mark(Stage::Journal);
+            sink.send(order, *stamps);
+            *stamps = stamps.fork();
+        }
+        Ok(())
+    }
+
+    /// Ends the stage: gives the core and the journal back.
+    #[must_use]
+    pub fn finish(self) -> (DecisionCore, Option<RunRecorder>) {
+        (self.core, self.journal)
+    }
+}
+
+#[cold]
+fn journal_slots(journal: &mut RunRecorder, time_ns: u64, for_new: usize) -> Result<(), AppendError> {
+    let slots = u32::try_from(for_new).unwrap_or(u32::MAX);
+    journal.command(time_ns, &CommandRecord { code: COMMAND_SLOTS, instrument: slots })?;
+    Ok(())
+}
+
+/// A market event is recorded by its number in the merged stream, which ingest makes the same in every run.
+#[inline]
+fn journal_input(journal: &mut RunRecorder, input: &Input<'_>, core: &DecisionCore) -> Result<(), AppendError> {
+    match input {
+        Input::Market(event) => journal.market(0, core.counters().events, event.receive_ns)?,
+        Input::Execution(execution) => {
+            journal.execution(execution)?;
+        }
+        Input::Timer { due_ns } => {
+            journal.timer(*due_ns, &Timer { id: 0, due_ns: *due_ns })?;
+        }
+        Input::Command { time_ns, command } => {
+            let record = CommandRecord { code: *command as u32, instrument: feeds::event::INSTRUMENT_ALL };
+            journal.command(*time_ns, &record)?;
+        }
+    }
+    Ok(())
+}

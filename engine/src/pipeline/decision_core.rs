@@ -1,0 +1,580 @@
+//! The decision core: a pure function of one totally ordered sequence of inputs.
+//!
+//! It owns the books, the NBBO, the order table, positions and risk, and the strategies. It reads no clock (core time
+//! is the time of the input), does no I/O, holds no randomness and allocates nothing after construction: same inputs,
+//! same actions, bit for bit, live, in replay and from a journal.
+//!
+//! Work is bounded: one input makes at most [`Actions::capacity`] actions, and a kill sweeps a fixed number of orders
+//! an input until none is left.
+
+use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
+use crate::pipeline::order_table::{OrderState, OrderTable, OrderTableError};
+use crate::pipeline::pairs::Pairs;
+use crate::pipeline::risk::{Approval, Reference, Risk, RiskApproved, RiskReasons, Stamp, Target};
+use crate::pipeline::stamps::Stage;
+use crate::strategy::{Intents, Strategy, View, Wanted};
+use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
+use kernels::cpu::book::{BookError, VenueBooks};
+use kernels::cpu::nbbo::Nbbo;
+
+/// Orders that a kill sweep looks at per input.
+const SWEEP_SLOTS: u32 = 64;
+
+/// An operator's command, sequenced like every other input.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Set the kill switch: nothing new leaves, every open order is cancelled.
+    Kill = 1,
+}
+
+/// One input of the total order.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A market event.
+    Market(&'a MarketEvent),
+    /// An answer of a venue or of order entry.
+    Execution(&'a Execution),
+    /// The timer, due at this core time.
+    Timer {
+        /// UTC ns.
+        due_ns: u64,
+    },
+    /// An operator's command at this core time.
+    Command {
+        /// UTC ns.
+        time_ns: u64,
+        /// What to do.
+        command: Command,
+    },
+}
+
+/// Marks where time goes inside the core. Marks never influence it; replay from a journal uses [`NoProbe`].
+pub trait Probe {
+    /// The stage has just ended.
+    fn mark(&mut self, stage: Stage);
+}
+
+/// Marks nothing.
+pub struct NoProbe;
+
+impl Probe for NoProbe {
+    #[inline(always)]
+    fn mark(&mut self, _stage: Stage) {}
+}
+
+/// Approved orders of one input, in decision order; fixed capacity.
+pub struct Actions {
+    orders: Vec<RiskApproved<Order>>,
+    capacity: usize,
+    slots: usize,
+    slots_for_new: usize,
+}
+
+impl Actions {
+    /// A buffer for `capacity` actions an input.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { orders: Vec::with_capacity(capacity), capacity, slots: capacity, slots_for_new: capacity }
+    }
+
+    /// Most actions an input can make.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Sets how many slots of the order ring are free in all, and how many of those anything but a cancel may use.
+    /// An intent that finds no slot is dropped before it reserves anything.
+    pub fn set_slots(&mut self, slots: usize, slots_for_new: usize) {
+        self.slots = slots.min(self.capacity);
+        self.slots_for_new = slots_for_new.min(self.slots);
+    }
+
+    fn has_slot(&self, action: OrderAction, needed: usize) -> bool {
+        let limit = if action == OrderAction::Cancel { self.slots } else { self.slots_for_new };
+        self.orders.len() + needed <= limit
+    }
+
+    /// The approved orders, oldest first.
+    #[must_use]
+    pub fn as_slice(&self) -> &[RiskApproved<Order>] {
+        &self.orders
+    }
+
+    /// Takes the approved orders out, oldest first.
+    pub fn drain(&mut self) -> impl Iterator<Item = RiskApproved<Order>> + '_ {
+        self.orders.drain(..)
+    }
+}
+
+/// What the core has counted; all of it a function of the inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreCounters {
+    /// Market events consumed.
+    pub events: u64,
+    /// Inputs consumed, of every kind.
+    pub inputs: u64,
+    /// Approved new orders.
+    pub new_orders: u64,
+    /// Approved replaces.
+    pub replaces: u64,
+    /// Approved cancels.
+    pub cancels: u64,
+    /// Intents that risk refused.
+    pub risk_rejects: u64,
+    /// Refusals by rule, in bit order of [`RiskReasons`].
+    pub rejects_by_rule: [u64; 14],
+    /// Fills and partial fills.
+    pub fills: u64,
+    /// Fills that took liquidity (immediate-or-cancel orders).
+    pub aggressive_fills: u64,
+    /// Quantity filled.
+    pub filled_quantity: u64,
+    /// Rejects by the venue, of new orders, replaces and cancels.
+    pub venue_rejects: u64,
+    /// Pairs of orders (arbitrage legs) approved together.
+    pub pairs: u64,
+    /// Of these, pairs of which both legs have traded.
+    pub pairs_filled: u64,
+    /// Intents dropped because the order ring had no slot or the strategy asked for too much at once.
+    pub intents_dropped: u64,
+    /// Executions that the order table refused.
+    pub executions_refused: u64,
+    /// Messages known to be missing from the feed.
+    pub gaps: u64,
+}
+
+/// Sizes of the core's tables, fixed at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoreSizes {
+    /// Session date, `YYYYMMDD`.
+    pub date: u32,
+    /// Instruments, late listings included.
+    pub instruments_max: usize,
+    /// Open orders of ours.
+    pub orders_max: usize,
+    /// ClOrdIDs of the session.
+    pub messages_max: usize,
+}
+
+/// See the module's text.
+pub struct DecisionCore {
+    decision: u64,
+    time_ns: u64,
+    books: Vec<VenueBooks>,
+    nbbo: Nbbo,
+    orders: OrderTable,
+    risk: Risk,
+    strategies: Vec<Box<dyn Strategy>>,
+    /// Start and end in `subscribers`, by instrument.
+    subscriptions: Box<[(u32, u32)]>,
+    subscribers: Box<[u16]>,
+    intents: Intents,
+    sweep: u32,
+    pairs: Pairs,
+    counters: CoreCounters,
+}
+
+impl DecisionCore {
+    /// A core over one book table a venue.
+    ///
+    /// # Panics
+    /// When there are more than 65,535 strategies: a start-up error.
+    #[must_use]
+    pub fn new(
+        sizes: CoreSizes,
+        books: Vec<VenueBooks>,
+        risk: Risk,
+        strategies: Vec<Box<dyn Strategy>>,
+    ) -> Self {
+        let (subscriptions, subscribers) = subscribe(&strategies, sizes.instruments_max);
+        Self {
+            decision: 0,
+            time_ns: 0,
+            nbbo: Nbbo::new(sizes.instruments_max, books.len()),
+            orders: OrderTable::new(sizes.date, sizes.orders_max, sizes.messages_max, strategies.len()),
+            books,
+            risk,
+            strategies,
+            subscriptions,
+            subscribers,
+            intents: Intents::new(),
+            sweep: 0,
+            pairs: Pairs::new(),
+            counters: CoreCounters::default(),
+        }
+    }
+
+    /// Most actions that one input can lead to: a status of a whole venue reaches every strategy.
+    #[must_use]
+    pub fn actions_max(&self) -> usize {
+        self.strategies.len() * crate::strategy::INTENTS_MAX + SWEEP_SLOTS as usize
+    }
+
+    /// Sequence number of the last input.
+    #[must_use]
+    pub const fn decision(&self) -> u64 {
+        self.decision
+    }
+
+    /// Core time: that of the latest input so far, UTC ns.
+    #[must_use]
+    pub const fn time_ns(&self) -> u64 {
+        self.time_ns
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> &CoreCounters {
+        &self.counters
+    }
+
+    /// The books, one table a venue.
+    #[must_use]
+    pub fn books(&self) -> &[VenueBooks] {
+        &self.books
+    }
+
+    /// The order table.
+    #[must_use]
+    pub const fn orders(&self) -> &OrderTable {
+        &self.orders
+    }
+
+    /// Positions, limits, the kill switch.
+    #[must_use]
+    pub const fn risk(&self) -> &Risk {
+        &self.risk
+    }
+
+    /// One hash over all books of all venues.
+    #[must_use]
+    pub fn book_hash(&self) -> u64 {
+        book_hash(&self.books)
+    }
+
+    /// Touches what a market event will need, before it is applied.
+    #[inline]
+    pub fn prefetch(&self, event: &MarketEvent) {
+        if let Some(books) = self.books.get(usize::from(event.venue)) {
+            books.prefetch_order(event);
+        }
+    }
+
+    /// Consumes one input; approved orders are in `actions` afterwards (it is emptied first).
+    ///
+    /// # Errors
+    /// A market event that does not fit its book. The book is unchanged, nothing was decided, and the input still has
+    /// its number in the total order.
+    pub fn on_input(
+        &mut self,
+        input: Input<'_>,
+        probe: &mut impl Probe,
+        actions: &mut Actions,
+    ) -> Result<(), BookError> {
+        actions.orders.clear();
+        self.decision += 1;
+        self.counters.inputs += 1;
+        match input {
+            Input::Market(event) => self.on_market(event, probe, actions)?,
+            Input::Execution(execution) => self.on_execution(execution, probe, actions),
+            Input::Timer { due_ns } => {
+                self.advance(due_ns);
+                for strategy in 0..self.strategies.len() {
+                    self.consult(strategy, probe, actions, |strategy, view, intents| {
+                        strategy.on_timer(view, intents);
+                    });
+                }
+            }
+            Input::Command { time_ns, command: Command::Kill } => {
+                self.advance(time_ns);
+                self.risk.kill();
+            }
+        }
+        if self.risk.is_killed() && self.orders.live() > 0 {
+            self.sweep_orders(actions);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, time_ns: u64) {
+        self.time_ns = self.time_ns.max(time_ns);
+    }
+
+    fn on_market(
+        &mut self,
+        event: &MarketEvent,
+        probe: &mut impl Probe,
+        actions: &mut Actions,
+    ) -> Result<(), BookError> {
+        self.advance(event.receive_ns);
+        self.counters.events += 1;
+        let books = self
+            .books
+            .get_mut(usize::from(event.venue))
+            .ok_or(BookError::InstrumentOutOfRange(event.instrument))?;
+        let applied = books.apply(event)?;
+        match event.kind {
+            EventKind::TradingStatus if event.instrument == INSTRUMENT_ALL => {
+                for instrument in 0..self.subscriptions.len() as u32 {
+                    self.refresh_nbbo(event.venue, instrument);
+                }
+            }
+            EventKind::TradingStatus | EventKind::Clear => self.refresh_nbbo(event.venue, event.instrument),
+            EventKind::Gap => self.counters.gaps += event.quantity,
+            _ if applied.bbo_changed => self.refresh_nbbo(event.venue, event.instrument),
+            _ => {}
+        }
+        probe.mark(Stage::Book);
+        if event.flags & flags::LAST_OF_EVENT == 0 {
+            return Ok(());
+        }
+        if event.instrument == INSTRUMENT_ALL {
+            for strategy in 0..self.strategies.len() {
+                self.consult(strategy, probe, actions, |s, view, intents| s.on_market(view, event, intents));
+            }
+        } else if let Some(&(from, to)) = self.subscriptions.get(event.instrument as usize) {
+            for at in from..to {
+                let strategy = usize::from(self.subscribers[at as usize]);
+                self.consult(strategy, probe, actions, |s, view, intents| s.on_market(view, event, intents));
+            }
+        }
+        Ok(())
+    }
+
+    fn refresh_nbbo(&mut self, venue: u8, instrument: u32) {
+        let books = &self.books[usize::from(venue)];
+        self.nbbo.update(instrument, venue, &books.bbo(instrument), books.is_continuous(instrument));
+    }
+
+    fn on_execution(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
+        self.advance(execution.time_ns);
+        let transition = match self.orders.apply(execution) {
+            Ok(transition) => transition,
+            Err(error) => return self.refused(execution, error),
+        };
+        let order = transition.order;
+        if transition.filled > 0 {
+            self.risk.fill(order.instrument, order.side, transition.filled);
+            self.counters.fills += 1;
+            self.counters.filled_quantity += transition.filled;
+            if order.time_in_force == TimeInForce::ImmediateOrCancel {
+                self.counters.aggressive_fills += 1;
+                self.counters.pairs_filled += u64::from(self.pairs.fill(order.cl_ord_id));
+            }
+        }
+        self.risk.release(order.instrument, order.side, transition.released);
+        let rejected = matches!(execution.kind, ExecutionKind::Rejected | ExecutionKind::CancelRejected);
+        self.counters.venue_rejects += u64::from(rejected);
+        let strategy = usize::from(order.strategy);
+        self.consult(strategy, probe, actions, |s, view, intents| {
+            s.on_execution(view, execution, &order, transition.closed, intents);
+        });
+    }
+
+    /// A fill that fits no order means that our picture of the account is wrong: stop trading.
+    #[cold]
+    fn refused(&mut self, execution: &Execution, error: OrderTableError) {
+        self.counters.executions_refused += 1;
+        let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
+        if is_fill && !matches!(error, OrderTableError::Repeated(_)) {
+            self.risk.kill();
+        }
+    }
+
+    fn consult(
+        &mut self,
+        strategy: usize,
+        probe: &mut impl Probe,
+        actions: &mut Actions,
+        ask: impl FnOnce(&mut dyn Strategy, &View<'_>, &mut Intents),
+    ) {
+        let number = strategy as u16;
+        let view = View {
+            time_ns: self.time_ns,
+            strategy: number,
+            books: &self.books,
+            nbbo: &self.nbbo,
+            orders: &self.orders,
+            risk: &self.risk,
+        };
+        ask(self.strategies[strategy].as_mut(), &view, &mut self.intents);
+        if self.intents.is_empty() {
+            self.counters.intents_dropped += self.intents.clear();
+            return;
+        }
+        probe.mark(Stage::Decide);
+        self.approve_all(number, actions);
+        self.counters.intents_dropped += self.intents.clear();
+        probe.mark(Stage::Risk);
+    }
+
+    fn approve_all(&mut self, strategy: u16, actions: &mut Actions) {
+        let mut at = 0;
+        while let Some(&Wanted { intent, with_next }) = self.intents.wanted().get(at) {
+            let partner = self.intents.wanted().get(at + 1).filter(|_| with_next).map(|w| w.intent);
+            at += if partner.is_some() { 2 } else { 1 };
+            let needed = if partner.is_some() { 2 } else { 1 };
+            if !actions.has_slot(intent.action, needed) {
+                self.counters.intents_dropped += needed as u64;
+                continue;
+            }
+            match partner {
+                Some(partner) => self.approve_pair(strategy, &intent, &partner, actions),
+                None => match self.approve(strategy, &intent, 0) {
+                    Ok(approval) => self.commit(approval, actions),
+                    Err(reasons) => self.reject(strategy, &intent, reasons),
+                },
+            }
+        }
+    }
+
+    fn approve_pair(&mut self, strategy: u16, first: &Intent, second: &Intent, actions: &mut Actions) {
+        let approval = match self.approve(strategy, first, 0) {
+            Ok(approval) => approval,
+            Err(reasons) => {
+                self.reject(strategy, first, reasons);
+                return self.reject(strategy, second, RiskReasons::GROUP);
+            }
+        };
+        match self.approve(strategy, second, 1) {
+            Ok(partner) => {
+                self.counters.pairs += 1;
+                self.pairs.add(approval.order.cl_ord_id, partner.order.cl_ord_id);
+                self.commit(approval, actions);
+                self.commit(partner, actions);
+            }
+            Err(reasons) => {
+                self.risk.withdraw(approval);
+                self.reject(strategy, first, RiskReasons::GROUP);
+                self.reject(strategy, second, reasons);
+            }
+        }
+    }
+
+    /// Runs risk on one intent; `ahead` approvals of the same group are not in the order table yet.
+    fn approve(&mut self, strategy: u16, intent: &Intent, ahead: u64) -> Result<Approval, RiskReasons> {
+        let target = self.orders.get(intent.target).filter(|order| {
+            order.state == OrderState::Live
+                && order.cl_ord_id == intent.target
+                && order.strategy == strategy
+                && (order.instrument, order.venue, order.side)
+                    == (intent.instrument, intent.venue, intent.side)
+        });
+        let target = target.map(|order| Target {
+            quantity: order.quantity,
+            cumulative: order.cumulative,
+            reserved: order.reserved,
+        });
+        let has_room = intent.action != OrderAction::New || u64::from(self.orders.room()) > ahead;
+        let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
+        let reference = self.reference(intent);
+        let stamp = Stamp { decision: self.decision, time_ns: self.time_ns, cl_ord_id, strategy };
+        self.risk.approve(intent, &reference, target, &stamp)
+    }
+
+    /// The collar's reference is the NBBO, or the order's own venue when the NBBO is crossed.
+    fn reference(&self, intent: &Intent) -> Reference {
+        let (venue, instrument) = (usize::from(intent.venue), intent.instrument);
+        let national = self.nbbo.quote(instrument);
+        let Some(books) = self.books.get(venue) else {
+            return Reference {
+                bid_px: feeds::units::PRICE_NONE,
+                ask_px: feeds::units::PRICE_NONE,
+                tradable: false,
+                crossed: false,
+            };
+        };
+        let (bid_px, ask_px) = if national.crossed() {
+            let bbo = books.bbo(instrument);
+            (bbo.bid_px, bbo.ask_px)
+        } else {
+            (national.bid_px, national.ask_px)
+        };
+        Reference {
+            bid_px,
+            ask_px,
+            tradable: books.is_continuous(instrument),
+            crossed: books.crossed(instrument),
+        }
+    }
+
+    fn commit(&mut self, approval: Approval, actions: &mut Actions) {
+        let order: Order = *approval.order;
+        self.orders
+            .enter(&order, approval.reserved)
+            .expect("risk checked the target, the room and the ClOrdID right before");
+        match order.action {
+            OrderAction::New => self.counters.new_orders += 1,
+            OrderAction::Replace => self.counters.replaces += 1,
+            OrderAction::Cancel => self.counters.cancels += 1,
+        }
+        actions.orders.push(approval.order);
+    }
+
+    #[cold]
+    fn reject(&mut self, strategy: u16, intent: &Intent, reasons: RiskReasons) {
+        self.counters.risk_rejects += 1;
+        for (bit, count) in self.counters.rejects_by_rule.iter_mut().enumerate() {
+            *count += u64::from(reasons.0 >> bit & 1);
+        }
+        self.strategies[usize::from(strategy)].on_reject(self.time_ns, intent, reasons);
+    }
+
+    /// Cancels a bounded number of the open orders; the next input goes on where this one stopped.
+    #[cold]
+    fn sweep_orders(&mut self, actions: &mut Actions) {
+        for _ in 0..SWEEP_SLOTS {
+            self.sweep = self.orders.slot_after(self.sweep);
+            let Some(order) = self.orders.in_slot(self.sweep).filter(|order| !order.is_pending()) else {
+                continue;
+            };
+            let intent = Intent {
+                action: OrderAction::Cancel,
+                target: order.cl_ord_id,
+                price: order.price,
+                quantity: order.quantity,
+                instrument: order.instrument,
+                venue: order.venue,
+                side: order.side,
+                time_in_force: order.time_in_force,
+            };
+            let strategy = order.strategy;
+            if !actions.has_slot(OrderAction::Cancel, 1) {
+                return;
+            }
+            if let Ok(approval) = self.approve(strategy, &intent, 0) {
+                self.commit(approval, actions);
+            }
+        }
+    }
+}
+
+/// One hash over the books of all venues, in venue order.
+#[must_use]
+pub fn book_hash(books: &[VenueBooks]) -> u64 {
+    books.iter().fold(0, |hash: u64, books| hash.rotate_left(17) ^ books.book_hash())
+}
+
+type Subscriptions = (Box<[(u32, u32)]>, Box<[u16]>);
+
+fn subscribe(strategies: &[Box<dyn Strategy>], instruments_max: usize) -> Subscriptions {
+    let mut by_instrument: Vec<Vec<u16>> = vec![Vec::new(); instruments_max];
+    for (number, strategy) in strategies.iter().enumerate() {
+        let number = u16::try_from(number).expect("at most 65,535 strategies");
+        for &instrument in strategy.instruments() {
+            if let Some(list) = by_instrument.get_mut(instrument as usize) {
+                list.push(number);
+            }
+        }
+    }
+    let mut ranges = Vec::with_capacity(instruments_max);
+    let mut flat = Vec::new();
+    for list in by_instrument {
+        let from = flat.len() as u32;
+        flat.extend(list);
+        ranges.push((from, flat.len() as u32));
+    }
+    (ranges.into_boxed_slice(), flat.into_boxed_slice())
+}

@@ -1,0 +1,264 @@
+//! Order entry: owns the FIX sessions; approved orders become bytes, bytes of a venue become executions.
+//!
+//! One [`Link`] a venue. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
+//! the venue (a socket, or the in-memory exchange of lockstep) takes it from there. A killed engine sends no new order
+//! and no replace: the kill word is read before each. What a session says about closing is read from its state
+//! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
+
+use feeds::symbol::Symbol;
+use feeds::units::PRICE_NONE;
+
+use crate::control::journal::{RecordKind, SegmentWriter};
+use crate::control::kill_switch;
+use crate::fix::executions;
+use crate::fix::identity::SessionIds;
+use crate::fix::send_buffer::SendBuffer;
+use crate::fix::session::{Session, SessionConfig, State};
+use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
+use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
+use crate::pipeline::risk::RiskApproved;
+
+/// Bytes that may wait to be sent to one venue.
+const SEND_BUFFER_BYTES: usize = 1 << 18;
+
+/// The session to one venue.
+struct Link {
+    session: Session,
+    out: SendBuffer,
+    templates: OrderTemplates,
+    /// Bytes at the front of `out` that are in the journal already.
+    journalled: usize,
+}
+
+/// See the module's text.
+pub struct OrderEntry {
+    links: Vec<Link>,
+    journal: Option<SegmentWriter>,
+    malformed: u64,
+    sent: u64,
+    not_sent: u64,
+    journal_full: bool,
+}
+
+impl OrderEntry {
+    /// One link for each session, in the order of venue numbers. `symbols` are those of the directory, by instrument.
+    ///
+    /// # Errors
+    /// A symbol that FIX cannot carry.
+    pub fn new(
+        sessions: Vec<(SessionConfig, SessionIds)>,
+        symbols: &[Symbol],
+        format: TemplateFormat,
+        journal: Option<SegmentWriter>,
+    ) -> Result<Self, TemplateError> {
+        let symbols: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
+        let mut links = Vec::new();
+        for (config, ids) in sessions {
+            links.push(Link {
+                session: Session::new(config),
+                out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
+                templates: OrderTemplates::new(&ids, format, symbols.iter().map(String::as_str))?,
+                journalled: 0,
+            });
+        }
+        Ok(Self { links, journal, malformed: 0, sent: 0, not_sent: 0, journal_full: false })
+    }
+
+    /// The way to the venue is open: queues the logon.
+    pub fn connected(&mut self, venue: u8, now_ns: u64) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            let _ = link.session.on_connect(now_ns, &mut link.out);
+        }
+        self.journal_sent(venue, now_ns);
+    }
+
+    /// The way to the venue is gone.
+    pub fn disconnected(&mut self, venue: u8) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.session.on_disconnect();
+            link.out.clear();
+            link.journalled = 0;
+        }
+    }
+
+    /// Whether the session wants its connection closed, once nothing is pending.
+    #[must_use]
+    pub fn wants_close(&self, venue: u8) -> bool {
+        self.links.get(usize::from(venue)).is_some_and(|link| matches!(link.session.state(), State::Closed(_)))
+    }
+
+    /// Whether the venue has accepted our logon.
+    #[must_use]
+    pub fn is_logged_on(&self, venue: u8) -> bool {
+        self.links.get(usize::from(venue)).is_some_and(|link| link.session.is_logged_on())
+    }
+
+    /// Encodes an approved order into the venue's send buffer.
+    ///
+    /// # Errors
+    /// Why it cannot be sent; [`not_sent`] makes the execution that says so.
+    #[inline]
+    pub fn encode(&mut self, order: &RiskApproved<Order>, now_ns: u64) -> Result<(), RejectReason> {
+        let outcome = self.try_encode(order, now_ns);
+        match outcome {
+            Ok(()) => self.sent += 1,
+            Err(_) => self.not_sent += 1,
+        }
+        outcome
+    }
+
+    #[inline]
+    fn try_encode(&mut self, order: &RiskApproved<Order>, now_ns: u64) -> Result<(), RejectReason> {
+        if order.action != OrderAction::Cancel && kill_switch::is_set() {
+            return Err(RejectReason::NotConnected);
+        }
+        let link = self.links.get_mut(usize::from(order.venue)).ok_or(RejectReason::NotConnected)?;
+        if !link.session.is_logged_on() || self.journal_full {
+            return Err(RejectReason::NotConnected);
+        }
+        let space = link.out.space();
+        if space.len() < TEMPLATE_BYTES {
+            return Err(RejectReason::NotConnected);
+        }
+        let sequence = link.session.reserve_sequence();
+        let length =
+            link.templates.encode(order, sequence, now_ns, space).map_err(|_| RejectReason::Price)?;
+        link.session.sent(now_ns);
+        link.out.commit(length);
+        self.journal_sent(order.venue, now_ns);
+        Ok(())
+    }
+
+    /// Bytes that wait to be sent to a venue.
+    #[must_use]
+    pub fn pending(&self, venue: u8) -> &[u8] {
+        self.links.get(usize::from(venue)).map_or(&[], |link| link.out.pending())
+    }
+
+    /// The first `count` pending bytes are on their way.
+    pub fn consume(&mut self, venue: u8, count: usize) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.out.consume(count);
+            link.journalled = link.journalled.saturating_sub(count);
+        }
+    }
+
+    /// Bytes from a venue; each execution in them goes to `sink`.
+    pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
+        if let Some(journal) = &mut self.journal {
+            self.journal_full |=
+                journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
+        }
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
+        let malformed = &mut self.malformed;
+        let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
+            if message_type == b'3' {
+                // A session Reject of ours: the order stays reserved until the venue says what became of it.
+                *malformed += 1;
+                return Ok(());
+            }
+            match executions::decode(frame, venue, now_ns) {
+                Ok(Some(execution)) => sink(execution),
+                Ok(None) => {}
+                Err(error) => {
+                    *malformed += 1;
+                    return Err(error);
+                }
+            }
+            Ok(())
+        });
+        self.journal_sent(venue, now_ns);
+    }
+
+    /// Heartbeats and test requests that are due.
+    pub fn on_timer(&mut self, now_ns: u64) {
+        for venue in 0..self.links.len() {
+            let link = &mut self.links[venue];
+            if link.session.next_timer_ns() <= now_ns {
+                let _ = link.session.on_timer(now_ns, &mut link.out);
+                self.journal_sent(venue as u8, now_ns);
+            }
+        }
+    }
+
+    /// When [`Self::on_timer`] has something to do next, ns.
+    #[must_use]
+    pub fn next_timer_ns(&self) -> u64 {
+        self.links.iter().map(|link| link.session.next_timer_ns()).min().unwrap_or(u64::MAX)
+    }
+
+    /// Asks every venue for the end of the session.
+    pub fn logout(&mut self, now_ns: u64) {
+        for venue in 0..self.links.len() {
+            let link = &mut self.links[venue];
+            let _ = link.session.logout(now_ns, &mut link.out);
+            self.journal_sent(venue as u8, now_ns);
+        }
+    }
+
+    /// Everything that was queued is journalled before it can be sent.
+    #[inline]
+    fn journal_sent(&mut self, venue: u8, now_ns: u64) {
+        let Some(journal) = &mut self.journal else { return };
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
+        let pending = link.out.pending();
+        if pending.len() > link.journalled {
+            let new = &pending[link.journalled..];
+            self.journal_full |= journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+            link.journalled = pending.len();
+        }
+    }
+
+    /// Messages of a venue that could not be understood.
+    #[must_use]
+    pub const fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// Orders encoded.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Orders that could not be encoded or sent.
+    #[must_use]
+    pub const fn not_sent(&self) -> u64 {
+        self.not_sent
+    }
+
+    /// Whether the journal could not take a record: nothing has been sent since.
+    #[must_use]
+    pub const fn journal_full(&self) -> bool {
+        self.journal_full
+    }
+
+    /// Gives the journal back to be closed.
+    #[must_use]
+    pub fn finish(self) -> Option<SegmentWriter> {
+        self.journal
+    }
+}
+
+/// The execution that tells decide that an order never left.
+#[must_use]
+pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Execution {
+    let orig_cl_ord_id: ClOrdId = order.orig_cl_ord_id;
+    Execution {
+        time_ns,
+        cl_ord_id: order.cl_ord_id,
+        orig_cl_ord_id,
+        exec_id: 0,
+        venue_order_id: 0,
+        last_price: PRICE_NONE,
+        last_quantity: 0,
+        leaves_quantity: 0,
+        cumulative_quantity: 0,
+        instrument: order.instrument,
+        venue: order.venue,
+        kind: ExecutionKind::NotSent,
+        side: order.side,
+        reason,
+        reserved: [0; 8],
+    }
+}

@@ -1,0 +1,442 @@
+//! The order table: every order that the decision core has approved, and its full state machine.
+//!
+//! Owned by `decide`. All memory is taken at construction: order slots, and one `u32` for each ClOrdID that the
+//! session may use, so a lookup is an array index. The table holds the *accepted* terms of an order beside the terms
+//! that a replace in flight asks for; what is reserved is always enough for the worse of the two.
+//!
+//! It refuses to guess: an execution that fits no order, repeats one, or fills more than the order has, is an error
+//! value and changes nothing.
+
+use crate::order::{
+    CL_ORD_ID_COUNTER_MAX, ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason, TimeInForce,
+};
+use feeds::event::Side;
+
+/// Slot number sentinel: no order.
+const NO_SLOT: u32 = u32::MAX;
+/// Marks a ClOrdID whose order is done, so that a late answer is told from an unknown one.
+const DONE: u32 = u32::MAX - 1;
+
+/// Where an order stands.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderState {
+    /// Sent, not yet acknowledged.
+    PendingNew = 1,
+    /// Acknowledged; rests or has partly filled.
+    Live = 2,
+    /// A replace is in flight.
+    PendingReplace = 3,
+    /// A cancel is in flight.
+    PendingCancel = 4,
+}
+
+/// One open order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveOrder {
+    /// ClOrdID(11) that the venue knows the order by.
+    pub cl_ord_id: ClOrdId,
+    /// ClOrdID of the replace or cancel in flight; 0 when none is.
+    pub pending_id: ClOrdId,
+    /// Accepted limit price, 1e-9.
+    pub price: i64,
+    /// Accepted total quantity.
+    pub quantity: u64,
+    /// Price that a replace in flight asks for.
+    pub pending_price: i64,
+    /// Total quantity that a replace in flight asks for.
+    pub pending_quantity: u64,
+    /// Filled so far.
+    pub cumulative: u64,
+    /// Exposure reserved for what can still fill.
+    pub reserved: u64,
+    /// Core time when the present terms were decided, UTC ns.
+    pub since_ns: u64,
+    /// Dense instrument number.
+    pub instrument: u32,
+    /// Strategy that owns it.
+    pub strategy: u16,
+    /// Dense venue number.
+    pub venue: u8,
+    /// Side.
+    pub side: Side,
+    /// Time in force.
+    pub time_in_force: TimeInForce,
+    /// State.
+    pub state: OrderState,
+    next: u32,
+    previous: u32,
+}
+
+impl LiveOrder {
+    const VACANT: Self = Self {
+        cl_ord_id: 0,
+        pending_id: 0,
+        price: 0,
+        quantity: 0,
+        pending_price: 0,
+        pending_quantity: 0,
+        cumulative: 0,
+        reserved: 0,
+        since_ns: 0,
+        instrument: 0,
+        strategy: 0,
+        venue: 0,
+        side: Side::None,
+        time_in_force: TimeInForce::Day,
+        state: OrderState::PendingNew,
+        next: NO_SLOT,
+        previous: NO_SLOT,
+    };
+
+    /// Quantity that can still fill under the accepted terms.
+    #[must_use]
+    pub const fn leaves(&self) -> u64 {
+        self.quantity - self.cumulative
+    }
+
+    /// Whether a message about this order is in flight, so that nothing new may be asked of it.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        !matches!(self.state, OrderState::Live)
+    }
+}
+
+/// What an execution did to an order; the caller moves position and exposure by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The order after the change (its last state when `closed`).
+    pub order: LiveOrder,
+    /// Quantity that traded now.
+    pub filled: u64,
+    /// Exposure to give back; what filled is in it, since it is position now.
+    pub released: u64,
+    /// The order is done and its slot is free again.
+    pub closed: bool,
+}
+
+/// An execution that the table refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderTableError {
+    /// No message with this ClOrdID was ever sent in this session.
+    UnknownClOrdId(ClOrdId),
+    /// The order is done already: a late or repeated answer, harmless.
+    AlreadyDone(ClOrdId),
+    /// A fill with a CumQty(14) that was seen before.
+    Repeated(ClOrdId),
+    /// LastQty(32) and CumQty(14) do not add up, or fill more than the order has.
+    Overfill(ClOrdId),
+    /// The answer does not fit the order's state.
+    Unexpected(ClOrdId),
+    /// All order slots are taken.
+    Full,
+    /// The session date has no ClOrdID left.
+    ClOrdIdsExhausted,
+}
+
+/// See the module's text.
+pub struct OrderTable {
+    slots: Box<[LiveOrder]>,
+    free_head: u32,
+    live: u32,
+    by_counter: Box<[u32]>,
+    heads: Box<[u32]>,
+    date_base: u64,
+    next_counter: u64,
+}
+
+impl OrderTable {
+    /// A table for `orders_max` open orders, `messages_max` ClOrdIDs and `strategies` owners, on session date
+    /// `date` (`YYYYMMDD`).
+    ///
+    /// # Panics
+    /// When `messages_max` exceeds [`CL_ORD_ID_COUNTER_MAX`] or a size does not fit `u32`: start-up errors.
+    #[must_use]
+    pub fn new(date: u32, orders_max: usize, messages_max: usize, strategies: usize) -> Self {
+        assert!(messages_max as u64 <= CL_ORD_ID_COUNTER_MAX, "ClOrdID counter has 8 digits");
+        let orders_max = u32::try_from(orders_max).expect("orders_max fits u32");
+        assert!(orders_max < DONE && orders_max > 0);
+        let mut slots = vec![LiveOrder::VACANT; orders_max as usize].into_boxed_slice();
+        for (slot, next) in slots.iter_mut().zip(1..=orders_max) {
+            slot.next = if next == orders_max { NO_SLOT } else { next };
+        }
+        Self {
+            slots,
+            free_head: 0,
+            live: 0,
+            by_counter: vec![NO_SLOT; messages_max + 1].into_boxed_slice(),
+            heads: vec![NO_SLOT; strategies].into_boxed_slice(),
+            date_base: u64::from(date) * (CL_ORD_ID_COUNTER_MAX + 1),
+            next_counter: 1,
+        }
+    }
+
+    /// The ClOrdID that follows after `ahead` more have been used, or `None` when the session has none left.
+    #[must_use]
+    pub fn cl_ord_id_after(&self, ahead: u64) -> Option<ClOrdId> {
+        let counter = self.next_counter + ahead;
+        (counter < self.by_counter.len() as u64).then_some(self.date_base + counter)
+    }
+
+    /// Open orders.
+    #[must_use]
+    pub const fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// How many more orders can be opened.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        self.slots.len() as u32 - self.live
+    }
+
+    /// The slot number after `slot`, round and round.
+    #[must_use]
+    pub fn slot_after(&self, slot: u32) -> u32 {
+        if slot + 1 < self.slots.len() as u32 { slot + 1 } else { 0 }
+    }
+
+    /// The open order in a slot.
+    #[must_use]
+    pub fn in_slot(&self, slot: u32) -> Option<&LiveOrder> {
+        self.slots.get(slot as usize).filter(|order| order.cl_ord_id != 0)
+    }
+
+    fn slot_of(&self, cl_ord_id: ClOrdId) -> u32 {
+        let counter = cl_ord_id.wrapping_sub(self.date_base);
+        if counter == 0 || counter >= self.next_counter {
+            return NO_SLOT;
+        }
+        usize::try_from(counter).ok().and_then(|index| self.by_counter.get(index)).copied().unwrap_or(NO_SLOT)
+    }
+
+    /// The open order that this ClOrdID (accepted or in flight) belongs to.
+    #[must_use]
+    pub fn get(&self, cl_ord_id: ClOrdId) -> Option<&LiveOrder> {
+        self.slots.get(self.slot_of(cl_ord_id) as usize)
+    }
+
+    /// The open orders of one strategy, newest first.
+    pub fn of_strategy(&self, strategy: u16) -> impl Iterator<Item = &LiveOrder> {
+        let mut at = self.heads.get(usize::from(strategy)).copied().unwrap_or(NO_SLOT);
+        std::iter::from_fn(move || {
+            let order = self.slots.get(at as usize)?;
+            at = order.next;
+            Some(order)
+        })
+    }
+
+    fn take_id(&mut self, slot: u32) -> ClOrdId {
+        let id = self.date_base + self.next_counter;
+        self.by_counter[self.next_counter as usize] = slot;
+        self.next_counter += 1;
+        id
+    }
+
+    /// Enters an approved order message; its ClOrdID must be the next one, its reservation is `reserved`.
+    ///
+    /// # Errors
+    /// `Full` and `ClOrdIdsExhausted` for a new order; for replace and cancel the target must be live and nothing in
+    /// flight for it. The table is unchanged then.
+    pub fn enter(&mut self, order: &Order, reserved: u64) -> Result<(), OrderTableError> {
+        if self.cl_ord_id_after(0) != Some(order.cl_ord_id) {
+            return Err(OrderTableError::ClOrdIdsExhausted);
+        }
+        if order.action == OrderAction::New {
+            return self.open(order, reserved);
+        }
+        let slot = self.slot_of(order.orig_cl_ord_id);
+        match self.slots.get(slot as usize) {
+            None => return Err(OrderTableError::UnknownClOrdId(order.orig_cl_ord_id)),
+            Some(target) if target.state != OrderState::Live || target.cl_ord_id != order.orig_cl_ord_id => {
+                return Err(OrderTableError::Unexpected(order.orig_cl_ord_id));
+            }
+            Some(_) => {}
+        }
+        self.take_id(slot);
+        let target = &mut self.slots[slot as usize];
+        target.pending_id = order.cl_ord_id;
+        target.reserved = reserved;
+        if order.action == OrderAction::Replace {
+            target.state = OrderState::PendingReplace;
+            target.pending_price = order.price;
+            target.pending_quantity = order.quantity;
+            target.since_ns = order.time_ns;
+        } else {
+            target.state = OrderState::PendingCancel;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, order: &Order, reserved: u64) -> Result<(), OrderTableError> {
+        let slot = self.free_head;
+        if slot == NO_SLOT {
+            return Err(OrderTableError::Full);
+        }
+        self.free_head = self.slots[slot as usize].next;
+        self.live += 1;
+        self.take_id(slot);
+        let head = &mut self.heads[usize::from(order.strategy)];
+        let next = std::mem::replace(head, slot);
+        if next != NO_SLOT {
+            self.slots[next as usize].previous = slot;
+        }
+        self.slots[slot as usize] = LiveOrder {
+            cl_ord_id: order.cl_ord_id,
+            pending_id: 0,
+            price: order.price,
+            quantity: order.quantity,
+            pending_price: 0,
+            pending_quantity: 0,
+            cumulative: 0,
+            reserved,
+            since_ns: order.time_ns,
+            instrument: order.instrument,
+            strategy: order.strategy,
+            venue: order.venue,
+            side: order.side,
+            time_in_force: order.time_in_force,
+            state: OrderState::PendingNew,
+            next,
+            previous: NO_SLOT,
+        };
+        Ok(())
+    }
+
+    fn close(&mut self, slot: u32) {
+        let order = self.slots[slot as usize];
+        match self.slots.get_mut(order.previous as usize) {
+            Some(previous) => previous.next = order.next,
+            None => self.heads[usize::from(order.strategy)] = order.next,
+        }
+        if let Some(next) = self.slots.get_mut(order.next as usize) {
+            next.previous = order.previous;
+        }
+        for id in [order.cl_ord_id, order.pending_id] {
+            if id != 0 {
+                self.by_counter[(id - self.date_base) as usize] = DONE;
+            }
+        }
+        self.slots[slot as usize] = LiveOrder { next: self.free_head, ..LiveOrder::VACANT };
+        self.free_head = slot;
+        self.live -= 1;
+    }
+
+    /// Applies one answer of the venue, or of our own order entry.
+    ///
+    /// # Errors
+    /// See [`OrderTableError`]; the table is unchanged.
+    pub fn apply(&mut self, execution: &Execution) -> Result<Transition, OrderTableError> {
+        let id = execution.cl_ord_id;
+        let slot = self.slot_of(id);
+        let Some(order) = self.slots.get(slot as usize).copied() else {
+            return Err(if slot == DONE {
+                OrderTableError::AlreadyDone(id)
+            } else {
+                OrderTableError::UnknownClOrdId(id)
+            });
+        };
+        match execution.kind {
+            ExecutionKind::PartialFill | ExecutionKind::Fill => self.fill(slot, order, execution),
+            ExecutionKind::New => match order.state {
+                OrderState::PendingNew => {
+                    self.slots[slot as usize].state = OrderState::Live;
+                    Ok(self.unchanged(slot))
+                }
+                _ => Err(OrderTableError::Unexpected(id)),
+            },
+            ExecutionKind::Replaced => self.replaced(slot, order, execution),
+            ExecutionKind::Canceled | ExecutionKind::Expired => Ok(self.done(slot, 0)),
+            ExecutionKind::Rejected if order.state == OrderState::PendingNew => Ok(self.done(slot, 0)),
+            ExecutionKind::NotSent if order.state == OrderState::PendingNew => Ok(self.done(slot, 0)),
+            ExecutionKind::CancelRejected | ExecutionKind::NotSent if order.pending_id == id => {
+                if execution.reason == RejectReason::UnknownOrder {
+                    return Ok(self.done(slot, 0));
+                }
+                Ok(self.back_to_live(slot))
+            }
+            _ => Err(OrderTableError::Unexpected(id)),
+        }
+    }
+
+    fn unchanged(&self, slot: u32) -> Transition {
+        Transition { order: self.slots[slot as usize], filled: 0, released: 0, closed: false }
+    }
+
+    fn done(&mut self, slot: u32, filled: u64) -> Transition {
+        let order = self.slots[slot as usize];
+        self.close(slot);
+        Transition { order, filled, released: order.reserved + filled, closed: true }
+    }
+
+    fn fill(
+        &mut self,
+        slot: u32,
+        order: LiveOrder,
+        execution: &Execution,
+    ) -> Result<Transition, OrderTableError> {
+        let id = execution.cl_ord_id;
+        if execution.cumulative_quantity <= order.cumulative {
+            return Err(OrderTableError::Repeated(id));
+        }
+        let adds_up =
+            order.cumulative.checked_add(execution.last_quantity) == Some(execution.cumulative_quantity);
+        if !adds_up
+            || execution.cumulative_quantity > order.quantity
+            || execution.last_quantity > order.reserved
+        {
+            return Err(OrderTableError::Overfill(id));
+        }
+        let entry = &mut self.slots[slot as usize];
+        entry.cumulative = execution.cumulative_quantity;
+        entry.reserved -= execution.last_quantity;
+        if entry.state == OrderState::PendingNew {
+            entry.state = OrderState::Live;
+        }
+        if execution.kind == ExecutionKind::Fill {
+            return Ok(self.done(slot, execution.last_quantity));
+        }
+        Ok(Transition {
+            order: *entry,
+            filled: execution.last_quantity,
+            released: execution.last_quantity,
+            closed: false,
+        })
+    }
+
+    fn replaced(
+        &mut self,
+        slot: u32,
+        order: LiveOrder,
+        execution: &Execution,
+    ) -> Result<Transition, OrderTableError> {
+        let id = execution.cl_ord_id;
+        if order.state != OrderState::PendingReplace || order.pending_id != id {
+            return Err(OrderTableError::Unexpected(id));
+        }
+        if order.pending_quantity < order.cumulative {
+            return Err(OrderTableError::Overfill(id));
+        }
+        self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
+        let entry = &mut self.slots[slot as usize];
+        entry.cl_ord_id = id;
+        entry.price = order.pending_price;
+        entry.quantity = order.pending_quantity;
+        Ok(self.back_to_live(slot))
+    }
+
+    /// Nothing is in flight any more: the accepted terms hold, and what was reserved beyond them is given back.
+    fn back_to_live(&mut self, slot: u32) -> Transition {
+        let entry = &mut self.slots[slot as usize];
+        if entry.pending_id != entry.cl_ord_id {
+            self.by_counter[(entry.pending_id - self.date_base) as usize] = DONE;
+        }
+        entry.pending_id = 0;
+        entry.pending_price = 0;
+        entry.pending_quantity = 0;
+        entry.state = OrderState::Live;
+        let released = entry.reserved - entry.leaves();
+        entry.reserved = entry.leaves();
+        Transition { order: *entry, filled: 0, released, closed: false }
+    }
+}

@@ -1,0 +1,198 @@
+//! A desk for tests of strategies: the real decision core over two venues and one instrument, fed by hand.
+
+use super::Strategy;
+use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason};
+use crate::pipeline::decision_core::{Actions, CoreCounters, CoreSizes, DecisionCore, Input, NoProbe};
+use crate::pipeline::order_table::LiveOrder;
+use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
+use feeds::event::{EventKind, MarketEvent, Side, TradingStatus, flags};
+use feeds::units::PRICE_NONE;
+use kernels::cpu::book::{BookConfig, VenueBooks};
+
+/// The one instrument.
+pub(crate) const INSTRUMENT: u32 = 0;
+/// A cent.
+pub(crate) const TICK: i64 = 10_000_000;
+/// A millisecond.
+pub(crate) const MS: u64 = 1_000_000;
+
+/// See the module's text.
+pub(crate) struct Desk {
+    core: DecisionCore,
+    actions: Actions,
+    now_ns: u64,
+    next_id: u64,
+}
+
+impl Desk {
+    /// A desk for one strategy, at 10 s of core time.
+    pub(crate) fn new(strategy: impl Strategy + 'static) -> Self {
+        let books =
+            BookConfig { instruments_max: 1, orders_max: 1_000, levels_max: 500, price_tick: 100_000 };
+        let limits = InstrumentLimits {
+            order_qty_max: 1_000,
+            order_notional_max: 1_000_000 * 1_000_000_000,
+            collar_bp: 1_000,
+            position_max: 1_000,
+            price_tick: TICK,
+        };
+        let engine = EngineLimits { messages_per_s: 1_000, messages_burst: 1_000 };
+        let core = DecisionCore::new(
+            CoreSizes { date: 20_261_121, instruments_max: 1, orders_max: 64, messages_max: 10_000 },
+            (0..2).map(|_| VenueBooks::new(books).expect("sizes in range")).collect(),
+            Risk::new(engine, vec![limits]),
+            vec![Box::new(strategy)],
+        );
+        let actions = Actions::new(core.actions_max());
+        Self { core, actions, now_ns: 10_000 * MS, next_id: 1 }
+    }
+
+    /// Lets core time pass; nothing happens.
+    pub(crate) fn wait(&mut self, ns: u64) {
+        self.now_ns += ns;
+    }
+
+    /// Filled position.
+    pub(crate) fn position(&self) -> i64 {
+        self.core.risk().exposure(INSTRUMENT).position
+    }
+
+    /// The newest open order of a side.
+    pub(crate) fn open_order(&self, side: Side) -> Option<LiveOrder> {
+        self.core.orders().of_strategy(0).find(|order| order.side == side).copied()
+    }
+
+    /// The core's counters.
+    pub(crate) fn counters(&self) -> &CoreCounters {
+        self.core.counters()
+    }
+
+    fn input(&mut self, input: Input<'_>) -> Vec<Order> {
+        self.core.on_input(input, &mut NoProbe, &mut self.actions).expect("the event fits the book");
+        self.actions.as_slice().iter().map(|order| **order).collect()
+    }
+
+    fn event(&mut self, kind: EventKind, venue: u8, side: Side, price: i64, quantity: u64) -> Vec<Order> {
+        let event = MarketEvent {
+            exchange_ns: self.now_ns,
+            receive_ns: self.now_ns,
+            sequence: self.next_id,
+            order_id: self.next_id,
+            second_id: 0,
+            price,
+            quantity,
+            instrument: INSTRUMENT,
+            venue,
+            kind,
+            side,
+            flags: flags::LAST_OF_EVENT,
+        };
+        self.next_id += 1;
+        self.input(Input::Market(&event))
+    }
+
+    /// Somebody's order enters the book of `venue`, `ticks` above zero; what the strategy sends then.
+    pub(crate) fn add(&mut self, venue: u8, side: Side, ticks: i64, quantity: u64) -> Vec<Order> {
+        self.event(EventKind::OrderAdd, venue, side, ticks * TICK, quantity)
+    }
+
+    /// All orders of a venue go.
+    pub(crate) fn clear(&mut self, venue: u8) -> Vec<Order> {
+        self.event(EventKind::Clear, venue, Side::None, PRICE_NONE, 0)
+    }
+
+    /// The trading status of the instrument at a venue.
+    pub(crate) fn status(&mut self, venue: u8, status: TradingStatus) -> Vec<Order> {
+        self.event(EventKind::TradingStatus, venue, Side::None, PRICE_NONE, status as u64)
+    }
+
+    /// The timer.
+    pub(crate) fn timer(&mut self) -> Vec<Order> {
+        self.input(Input::Timer { due_ns: self.now_ns })
+    }
+
+    /// The venue answers a message of ours.
+    pub(crate) fn answer(&mut self, order: &Order, kind: ExecutionKind, reason: RejectReason) -> Vec<Order> {
+        let execution = Execution { kind, reason, ..self.execution(order) };
+        self.input(Input::Execution(&execution))
+    }
+
+    /// The venue accepts a new order or a replace, or does a cancel.
+    pub(crate) fn accept(&mut self, order: &Order) -> Vec<Order> {
+        let kind = match order.action {
+            OrderAction::New => ExecutionKind::New,
+            OrderAction::Replace => ExecutionKind::Replaced,
+            OrderAction::Cancel => ExecutionKind::Canceled,
+        };
+        self.answer(order, kind, RejectReason::None)
+    }
+
+    /// `quantity` of an accepted order trades at its price.
+    pub(crate) fn fill(&mut self, order: &Order, quantity: u64) -> Vec<Order> {
+        let live = *self.core.orders().get(order.cl_ord_id).expect("the order is open");
+        let cumulative_quantity = live.cumulative + quantity;
+        let leaves_quantity = live.quantity - cumulative_quantity;
+        let kind = if leaves_quantity == 0 { ExecutionKind::Fill } else { ExecutionKind::PartialFill };
+        let execution = Execution {
+            kind,
+            last_price: live.price,
+            last_quantity: quantity,
+            leaves_quantity,
+            cumulative_quantity,
+            ..self.execution(order)
+        };
+        self.input(Input::Execution(&execution))
+    }
+
+    /// `quantity` of an open order trades at its price.
+    pub(crate) fn fill_live(&mut self, order: &LiveOrder, quantity: u64) -> Vec<Order> {
+        self.fill(&order_of(order), quantity)
+    }
+
+    /// The venue accepts everything, and what that leads to, until nothing more is sent.
+    pub(crate) fn accept_all(&mut self, mut orders: Vec<Order>) {
+        while !orders.is_empty() {
+            orders = orders.iter().flat_map(|order| self.accept(order)).collect();
+        }
+    }
+
+    fn execution(&mut self, order: &Order) -> Execution {
+        self.next_id += 1;
+        Execution {
+            time_ns: self.now_ns,
+            cl_ord_id: order.cl_ord_id,
+            orig_cl_ord_id: order.orig_cl_ord_id,
+            exec_id: self.next_id,
+            venue_order_id: 0,
+            last_price: PRICE_NONE,
+            last_quantity: 0,
+            leaves_quantity: 0,
+            cumulative_quantity: 0,
+            instrument: order.instrument,
+            venue: order.venue,
+            kind: ExecutionKind::New,
+            side: order.side,
+            reason: RejectReason::None,
+            reserved: [0; 8],
+        }
+    }
+}
+
+/// The message that an open order's accepted terms came with, as far as an execution needs it.
+fn order_of(live: &LiveOrder) -> Order {
+    Order {
+        decision: 0,
+        time_ns: live.since_ns,
+        cl_ord_id: live.cl_ord_id,
+        orig_cl_ord_id: 0,
+        price: live.price,
+        quantity: live.quantity,
+        instrument: live.instrument,
+        venue: live.venue,
+        action: OrderAction::New,
+        side: live.side,
+        time_in_force: live.time_in_force,
+        strategy: live.strategy,
+        reserved: [0; 6],
+    }
+}

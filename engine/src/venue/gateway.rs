@@ -1,0 +1,192 @@
+//! The FIX 4.4 acceptor of a simulated venue: sessions and codec around [`VenueCore`], sans-I/O.
+//!
+//! Bytes of a client and market events in, bytes for the client out. One client session at a time; when it goes, the
+//! venue cancels its orders (cancel-on-disconnect). What the session says about closing is read from its state
+//! ([`Gateway::wants_close`]), not from each call. Allocates at construction only.
+
+use feeds::event::{INSTRUMENT_NONE, MarketEvent};
+use feeds::symbol::Symbol;
+
+use crate::fix::codec::Header;
+use crate::fix::identity::SessionIds;
+use crate::fix::send_buffer::SendBuffer;
+use crate::fix::session::{Session, SessionConfig, State};
+use crate::fix::timestamp::TimePrecision;
+use crate::fix::{reports, requests};
+use crate::venue::{OrderRequest, Reports, VenueCore};
+
+/// Bytes that may wait for the client.
+const SEND_BUFFER_BYTES: usize = 1 << 20;
+
+/// The only session of a gateway.
+const SESSION: u16 = 0;
+
+/// See the module's text.
+pub struct Gateway {
+    core: VenueCore,
+    session: Session,
+    config: SessionConfig,
+    ids: SessionIds,
+    out: SendBuffer,
+    reports: Reports,
+    /// Sorted by symbol.
+    instruments: Vec<(Symbol, u32)>,
+    symbols: Vec<Symbol>,
+    malformed: u64,
+    lost_reports: u64,
+}
+
+impl Gateway {
+    /// A gateway in front of a core. `symbols` by instrument; `ids` from the venue's view.
+    #[must_use]
+    pub fn new(core: VenueCore, config: SessionConfig, ids: &SessionIds, symbols: &[Symbol]) -> Self {
+        let mut instruments: Vec<_> = symbols.iter().copied().zip(0u32..).collect();
+        instruments.sort_unstable();
+        Self {
+            reports: Reports::with_capacity(core.reports_max()),
+            core,
+            session: Session::new(config.clone()),
+            config,
+            ids: ids.clone(),
+            out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
+            instruments,
+            symbols: symbols.to_vec(),
+            malformed: 0,
+            lost_reports: 0,
+        }
+    }
+
+    /// The core, for reports and tests.
+    #[must_use]
+    pub const fn core(&self) -> &VenueCore {
+        &self.core
+    }
+
+    /// A client has connected.
+    pub fn connected(&mut self, now_ns: u64) {
+        self.session = Session::new(self.config.clone());
+        self.out.clear();
+        let _ = self.session.on_connect(now_ns, &mut self.out);
+    }
+
+    /// The client is gone: its orders are cancelled, nobody is told.
+    pub fn disconnected(&mut self, now_ns: u64) {
+        self.reports.clear();
+        self.core.on_disconnect(SESSION, now_ns, &mut self.reports);
+        self.reports.clear();
+        self.session.on_disconnect();
+        self.out.clear();
+    }
+
+    /// One event of the replayed feed.
+    pub fn on_market(&mut self, event: &MarketEvent, now_ns: u64) {
+        self.reports.clear();
+        self.core.on_market(event, &mut self.reports);
+        if !self.reports.is_empty() {
+            self.send_reports(now_ns);
+        }
+    }
+
+    /// Bytes of the client.
+    pub fn on_bytes(&mut self, now_ns: u64, bytes: &[u8]) {
+        let Self { core, session, out, reports, instruments, malformed, .. } = self;
+        reports.clear();
+        let _ = session.on_bytes(now_ns, bytes, out, &mut |now_ns, message_type, frame| {
+            if message_type == b'3' {
+                *malformed += 1;
+                return Ok(());
+            }
+            match requests::decode(frame, SESSION) {
+                Ok(decoded) => {
+                    let instrument = instrument_of(instruments, decoded.symbol);
+                    let request = OrderRequest { instrument, ..decoded.request };
+                    core.on_request(now_ns, &request, reports);
+                }
+                Err(error) => {
+                    *malformed += 1;
+                    return Err(error);
+                }
+            }
+            Ok(())
+        });
+        if !self.reports.is_empty() {
+            self.send_reports(now_ns);
+        }
+    }
+
+    fn send_reports(&mut self, now_ns: u64) {
+        for report in self.reports.iter() {
+            // A report about a symbol that nobody lists can only be a reject; FIX wants some symbol there.
+            let symbol = self.symbols.get(report.instrument as usize).map_or(&b"?"[..], Symbol::trimmed);
+            if !self.session.is_logged_on() {
+                self.lost_reports += 1;
+                continue;
+            }
+            let header = Header {
+                ids: &self.ids,
+                sequence: self.session.reserve_sequence(),
+                sending_time_ns: now_ns,
+                time_precision: TimePrecision::Microseconds,
+            };
+            match reports::encode(report, symbol, &header, self.out.space()) {
+                Ok(length) => {
+                    self.session.sent(now_ns);
+                    self.out.commit(length);
+                }
+                Err(_) => self.lost_reports += 1,
+            }
+        }
+    }
+
+    /// Heartbeats and test requests that are due.
+    pub fn on_timer(&mut self, now_ns: u64) {
+        if self.session.next_timer_ns() <= now_ns {
+            let _ = self.session.on_timer(now_ns, &mut self.out);
+        }
+    }
+
+    /// When [`Self::on_timer`] has something to do next, ns.
+    #[must_use]
+    pub fn next_timer_ns(&self) -> u64 {
+        self.session.next_timer_ns()
+    }
+
+    /// Whether the session has ended and the connection is to be closed once nothing is pending.
+    #[must_use]
+    pub fn wants_close(&self) -> bool {
+        matches!(self.session.state(), State::Closed(_))
+    }
+
+    /// Bytes that wait for the client.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.out.pending()
+    }
+
+    /// The first `count` pending bytes are on their way.
+    pub fn consume(&mut self, count: usize) {
+        self.out.consume(count);
+    }
+
+    /// Messages of the client that could not be understood.
+    #[must_use]
+    pub const fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// Reports that could not be sent, because nobody was logged on or nothing took them.
+    #[must_use]
+    pub const fn lost_reports(&self) -> u64 {
+        self.lost_reports
+    }
+}
+
+fn instrument_of(instruments: &[(Symbol, u32)], symbol: &[u8]) -> u32 {
+    let Some(symbol) = std::str::from_utf8(symbol).ok().and_then(|text| Symbol::new(text).ok()) else {
+        return INSTRUMENT_NONE;
+    };
+    match instruments.binary_search_by_key(&symbol, |&(symbol, _)| symbol) {
+        Ok(at) => instruments[at].1,
+        Err(_) => INSTRUMENT_NONE,
+    }
+}

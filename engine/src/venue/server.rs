@@ -1,0 +1,219 @@
+//! The simulated venues behind FIX acceptors on TCP, one listener a venue, all on one thread.
+//!
+//! The server replays its own copy of the captures. In a run it follows the messages that the engine has released, so
+//! that both are at the same point of the day; on its own (`warptick venue`) it keeps the wall clock's pace from the
+//! first logon on. A lost connection cancels the client's orders. Errors of one client end that client's connection
+//! and nothing else.
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
+use crate::control::config::Config;
+use crate::control::counters::Counter;
+use crate::control::failure::Failure;
+use crate::control::inputs::Inputs;
+use crate::control::startup;
+use crate::pipeline::ingest::Ingest;
+use crate::pipeline::socket::Socket;
+use crate::pipeline::tsc::{self, Calibration};
+use crate::venue::gateway::Gateway;
+
+/// Market messages applied between two looks at the sockets.
+const MESSAGES_A_TURN: u64 = 64;
+
+/// Turns without any work after which a venue that has its own pace sleeps a little: it shares the machine.
+const IDLE_TURNS: u32 = 1 << 10;
+
+/// What tells the venue how far the day has gone.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock<'a> {
+    /// As far as the engine in this process has released messages.
+    Following(&'a Counter),
+    /// The wall clock at this many times the capture's speed, from the first logon.
+    Wall(f64),
+}
+
+struct Desk {
+    listener: TcpListener,
+    gateway: Gateway,
+    client: Option<Socket>,
+    name: String,
+    connections: u64,
+}
+
+/// See the module's text.
+pub struct VenueServer<'a> {
+    desks: Vec<Desk>,
+    ingest: Ingest<'a>,
+    calibration: Calibration,
+    buffer: Box<[u8]>,
+    failure: Option<String>,
+}
+
+impl<'a> VenueServer<'a> {
+    /// Opens a listener for every venue: its configured address, else a free port on 127.0.0.1.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on; what the venues are made of.
+    pub fn bind(inputs: &'a Inputs, config: &Config) -> Result<Self, Failure> {
+        let mut desks = Vec::new();
+        for (gateway, venue) in startup::gateways(inputs, config)?.into_iter().zip(&config.venues) {
+            let address = if venue.address.is_empty() { "127.0.0.1:0" } else { &venue.address };
+            let refused = |error| Failure::Input(format!("venue {}: {address}: {error}", venue.name));
+            let listener = TcpListener::bind(address).map_err(refused)?;
+            listener.set_nonblocking(true).map_err(refused)?;
+            desks.push(Desk { listener, gateway, client: None, name: venue.name.clone(), connections: 0 });
+        }
+        Ok(Self {
+            desks,
+            ingest: inputs.ingest(config.latency.line_ns)?,
+            calibration: Calibration::measure(),
+            buffer: vec![0; 1 << 16].into_boxed_slice(),
+            failure: None,
+        })
+    }
+
+    /// `HOST:PORT` of each venue's acceptor.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let local = |desk: &Desk| desk.listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
+        self.desks.iter().map(local).collect()
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.calibration.utc_ns(tsc::now())
+    }
+
+    /// Serves until `over` says so.
+    pub fn serve(&mut self, clock: Clock<'_>, over: impl Fn() -> bool) {
+        let mut idle_turns = 0u32;
+        let mut started: Option<(u64, u64)> = None;
+        while !over() {
+            let mut worked = false;
+            for venue in 0..self.desks.len() {
+                worked |= self.serve_client(venue);
+            }
+            worked |= match clock {
+                Clock::Following(released) => self.follow(released.get()),
+                Clock::Wall(times) => {
+                    if started.is_none() && self.desks.iter().any(|desk| desk.connections > 0) {
+                        started = self.ingest.next_time_ns().map(|first| (self.now_ns(), first));
+                    }
+                    let due = started.map(|(wall_ns, first_ns)| {
+                        first_ns + ((self.now_ns() - wall_ns) as f64 * times) as u64
+                    });
+                    due.is_some_and(|due_ns| self.advance_to(due_ns))
+                }
+            };
+            idle_turns = if worked { 0 } else { idle_turns.saturating_add(1) };
+            if idle_turns > IDLE_TURNS {
+                std::thread::yield_now();
+            }
+        }
+        let now_ns = self.now_ns();
+        for desk in &mut self.desks {
+            desk.client = None;
+            desk.gateway.disconnected(now_ns);
+        }
+    }
+
+    fn follow(&mut self, released: u64) -> bool {
+        let until = released.min(self.ingest.messages() + MESSAGES_A_TURN);
+        let mut worked = false;
+        while self.ingest.messages() < until && self.failure.is_none() {
+            worked = true;
+            if !self.apply_next() {
+                break;
+            }
+        }
+        worked
+    }
+
+    fn advance_to(&mut self, due_ns: u64) -> bool {
+        let until = self.ingest.messages() + MESSAGES_A_TURN;
+        let mut worked = false;
+        while self.ingest.messages() < until && self.ingest.next_time_ns().is_some_and(|time| time <= due_ns) {
+            worked = true;
+            if !self.apply_next() {
+                break;
+            }
+        }
+        worked
+    }
+
+    /// Applies the next message; `false` at the end of the day or of what can be read of it.
+    fn apply_next(&mut self) -> bool {
+        match self.ingest.next_message() {
+            Ok(Some(Some(event))) => {
+                let now_ns = self.calibration.utc_ns(tsc::now());
+                if let Some(desk) = self.desks.get_mut(usize::from(event.venue)) {
+                    desk.gateway.on_market(&event, now_ns);
+                }
+                true
+            }
+            Ok(Some(None)) => true,
+            Ok(None) => false,
+            Err(error) => {
+                self.failure.get_or_insert_with(|| error.to_string());
+                false
+            }
+        }
+    }
+
+    fn serve_client(&mut self, venue: usize) -> bool {
+        let now_ns = self.now_ns();
+        let Self { desks, buffer, .. } = self;
+        let desk = &mut desks[venue];
+        match desk.listener.accept() {
+            Ok((stream, _)) if desk.client.is_none() => {
+                if let Ok(socket) = Socket::of(stream) {
+                    desk.client = Some(socket);
+                    desk.connections += 1;
+                    desk.gateway.connected(now_ns);
+                }
+            }
+            // One session at a time: a second connection is closed at once.
+            Ok((_second, _)) => {}
+            Err(_) => {}
+        }
+        let Some(client) = &mut desk.client else { return false };
+        let mut worked = false;
+        let mut gone = false;
+        match client.receive(buffer) {
+            Ok(0) => {}
+            Ok(length) => {
+                worked = true;
+                desk.gateway.on_bytes(now_ns, &buffer[..length]);
+            }
+            Err(_) => gone = true,
+        }
+        desk.gateway.on_timer(now_ns);
+        if !desk.gateway.pending().is_empty() {
+            worked = true;
+            match client.send(desk.gateway.pending()) {
+                Ok(count) => desk.gateway.consume(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => gone = true,
+            }
+        }
+        if gone || (desk.gateway.wants_close() && desk.gateway.pending().is_empty()) {
+            desk.client = None;
+            desk.gateway.disconnected(now_ns);
+        }
+        worked
+    }
+
+    /// What a person should know after the venue has ended.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for desk in &self.desks {
+            let (malformed, lost) = (desk.gateway.malformed(), desk.gateway.lost_reports());
+            if malformed > 0 || lost > 0 {
+                notes.push(format!("venue {}: {malformed} malformed messages, {lost} reports lost", desk.name));
+            }
+        }
+        notes.extend(self.failure.iter().map(|error| format!("venue feed: {error}")));
+        notes
+    }
+}

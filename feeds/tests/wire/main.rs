@@ -1,0 +1,6 @@
+//! The wire side as a whole: real captures, damaged inputs, and the errors that users see.
+
+mod captures;
+mod containers;
+mod errors;
+mod mutations;
