@@ -30,6 +30,7 @@ use super::identity::SessionIds;
 use super::number::digits8;
 use super::timestamp::{SECONDS_TEXT_BYTES, SecondText, TIME_MAX_NS, TimePrecision};
 use crate::order::{Order, OrderAction, TimeInForce};
+use crate::pipeline::risk::RiskApproved;
 
 /// Room that [`OrderTemplates::encode`] needs in its output, whatever the message's length.
 pub const TEMPLATE_BYTES: usize = 288;
@@ -225,7 +226,7 @@ impl OrderTemplates {
     #[inline]
     pub fn encode(
         &mut self,
-        order: &Order,
+        order: &RiskApproved<Order>,
         sequence: u32,
         sending_time_ns: u64,
         out: &mut [u8],
