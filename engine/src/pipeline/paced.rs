@@ -309,7 +309,7 @@ impl OrderSink for SocketEntry {
 fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Result<(), ReplayError> {
     if kill_switch::is_set() && !decide.core().risk().is_killed() {
         let time_ns = decide.core().time_ns();
-        let mut stamps = PathStamps::begin(false);
+        let mut stamps = PathStamps::begin_answer(false);
         decide.command(time_ns, Command::Kill, &mut stamps, sink)?;
     }
     Ok(())
@@ -345,7 +345,7 @@ pub fn run_inline(
             }
             while let Some(execution) = entry.executions.pop_front() {
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-                decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), entry)?;
+                decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
             }
         }
         let Some(release) = release else {
@@ -355,7 +355,7 @@ pub fn run_inline(
             continue;
         };
         if let Some(time_ns) = next.filter(|&time_ns| timer.due_ns() < time_ns) {
-            decide.timer(timer.due_ns(), &mut PathStamps::begin(false), entry)?;
+            decide.timer(timer.due_ns(), &mut PathStamps::begin_answer(false), entry)?;
             timer.skip_to(time_ns);
         }
         let mut stamps = release.begin(sampler);
@@ -458,14 +458,22 @@ pub fn run_split_decide(
         let mut worked = false;
         while let Ok(execution) = executions.pop() {
             let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-            decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), &mut OrderRing(orders))?;
+            decide.execution(
+                &execution,
+                &mut PathStamps::begin_answer(sampler.sample()),
+                &mut OrderRing(orders),
+            )?;
             worked = true;
         }
         match market.pop() {
             Ok(MarketItem::Event(event, mut stamps)) => {
                 stamps.mark(Stage::Ring);
                 if timer.due_ns() < event.receive_ns {
-                    decide.timer(timer.due_ns(), &mut PathStamps::begin(false), &mut OrderRing(orders))?;
+                    decide.timer(
+                        timer.due_ns(),
+                        &mut PathStamps::begin_answer(false),
+                        &mut OrderRing(orders),
+                    )?;
                     timer.skip_to(event.receive_ns);
                 }
                 timer.start(event.receive_ns);
