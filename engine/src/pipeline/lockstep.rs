@@ -168,7 +168,7 @@ pub fn run_inline(
         } else if next == arrival {
             exchange.deliver_next();
         } else {
-            let mut stamps = PathStamps::begin(sampler.sample());
+            let mut stamps = PathStamps::begin_answer(sampler.sample());
             let answer = if next == execution { exchange.take_execution() } else { None };
             let sink = &mut Direct { exchange, stamps: stamp_writer };
             match answer {
@@ -402,11 +402,11 @@ pub fn run_split_decide(
             decide.market(&event, &mut stamps, &mut sink)?;
         } else if known && execution <= due {
             let Ok(execution) = executions.pop() else { continue };
-            let mut stamps = PathStamps::begin(sampler.sample());
+            let mut stamps = PathStamps::begin_answer(sampler.sample());
             decide.execution(&execution, &mut stamps, &mut sink)?;
             worked_off += 1;
         } else if due != NEVER && (known || due < bound) {
-            let mut stamps = PathStamps::begin(sampler.sample());
+            let mut stamps = PathStamps::begin_answer(sampler.sample());
             decide.timer(due, &mut stamps, &mut sink)?;
             timer.fired();
         } else {

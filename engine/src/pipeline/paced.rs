@@ -75,15 +75,30 @@ impl Pacer {
         Some(self.start_ticks + (time_ns.saturating_sub(self.start_ns) as f64 * rate) as u64)
     }
 
-    /// Stamps for a message of virtual time `time_ns`; `None` when it is not due yet.
+    /// What the path of a message of virtual time `time_ns` counts from; `None` when it is not due yet.
     #[inline]
-    fn begin(&self, time_ns: u64, sampler: &mut Sampler) -> Option<PathStamps> {
+    fn release(&self, time_ns: u64) -> Option<Release> {
         match self.due_ticks(time_ns) {
-            None => Some(PathStamps::begin(sampler.sample())),
-            Some(due) => {
-                let now = tsc::now();
-                (now >= due).then(|| PathStamps::begin_due(due, now, sampler.sample()))
-            }
+            None => Some(Release { due_ticks: None }),
+            Some(due) => (tsc::now() >= due).then_some(Release { due_ticks: Some(due) }),
+        }
+    }
+}
+
+/// A message that may be handed over now.
+#[derive(Clone, Copy, Debug)]
+struct Release {
+    due_ticks: Option<u64>,
+}
+
+impl Release {
+    /// Begins the path, right before the message goes to decode: at `max` nothing that came before (a look at the
+    /// sockets) is in it, at a pace everything since the due time is.
+    #[inline]
+    fn begin(self, sampler: &mut Sampler) -> PathStamps {
+        match self.due_ticks {
+            None => PathStamps::begin(sampler.sample()),
+            Some(due) => PathStamps::begin_due(due, tsc::now(), sampler.sample()),
         }
     }
 }
@@ -294,7 +309,7 @@ impl OrderSink for SocketEntry {
 fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Result<(), ReplayError> {
     if kill_switch::is_set() && !decide.core().risk().is_killed() {
         let time_ns = decide.core().time_ns();
-        let mut stamps = PathStamps::begin(false);
+        let mut stamps = PathStamps::begin_answer(false);
         decide.command(time_ns, Command::Kill, &mut stamps, sink)?;
     }
     Ok(())
@@ -319,10 +334,10 @@ pub fn run_inline(
     loop {
         turns += 1;
         let next = ingest.next_time_ns();
-        let begun = next.and_then(|time_ns| pacer.begin(time_ns, sampler));
-        if begun.is_none() || turns % POLL_EVERY == 0 {
+        let release = next.and_then(|time_ns| pacer.release(time_ns));
+        if release.is_none() || turns % POLL_EVERY == 0 {
             entry.poll();
-            if turns % 1024 == 0 || begun.is_none() {
+            if turns % 1024 == 0 || release.is_none() {
                 take_kill(decide, entry)?;
                 if stop.requested() {
                     return Err(ReplayError::Stopped);
@@ -330,19 +345,20 @@ pub fn run_inline(
             }
             while let Some(execution) = entry.executions.pop_front() {
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-                decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), entry)?;
+                decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
             }
         }
-        let Some(mut stamps) = begun else {
+        let Some(release) = release else {
             if next.is_none() && entry.is_quiet() {
                 return Ok(());
             }
             continue;
         };
         if let Some(time_ns) = next.filter(|&time_ns| timer.due_ns() < time_ns) {
-            decide.timer(timer.due_ns(), &mut PathStamps::begin(false), entry)?;
+            decide.timer(timer.due_ns(), &mut PathStamps::begin_answer(false), entry)?;
             timer.skip_to(time_ns);
         }
+        let mut stamps = release.begin(sampler);
         let message = ingest.next_message()?;
         stamps.mark(Stage::Decode);
         released.set(ingest.messages());
@@ -370,13 +386,14 @@ pub fn run_split_ingest(
 ) -> Result<(), ReplayError> {
     let outcome = loop {
         let Some(time_ns) = ingest.next_time_ns() else { break Ok(()) };
-        let Some(mut stamps) = pacer.begin(time_ns, sampler) else {
+        let Some(release) = pacer.release(time_ns) else {
             if stop.requested() {
                 return Err(ReplayError::Stopped);
             }
             idle.wait();
             continue;
         };
+        let mut stamps = release.begin(sampler);
         let message = match ingest.next_message() {
             Ok(message) => message,
             Err(error) => break Err(ReplayError::Capture(error)),
@@ -441,14 +458,22 @@ pub fn run_split_decide(
         let mut worked = false;
         while let Ok(execution) = executions.pop() {
             let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-            decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), &mut OrderRing(orders))?;
+            decide.execution(
+                &execution,
+                &mut PathStamps::begin_answer(sampler.sample()),
+                &mut OrderRing(orders),
+            )?;
             worked = true;
         }
         match market.pop() {
             Ok(MarketItem::Event(event, mut stamps)) => {
                 stamps.mark(Stage::Ring);
                 if timer.due_ns() < event.receive_ns {
-                    decide.timer(timer.due_ns(), &mut PathStamps::begin(false), &mut OrderRing(orders))?;
+                    decide.timer(
+                        timer.due_ns(),
+                        &mut PathStamps::begin_answer(false),
+                        &mut OrderRing(orders),
+                    )?;
                     timer.skip_to(event.receive_ns);
                 }
                 timer.start(event.receive_ns);
