@@ -9,11 +9,11 @@ use std::fmt;
 use super::cursor::{FieldCursor, length_tag_of};
 use super::fault::{Fault, MessageError};
 use super::field::{Field, FieldType, Text, UtcTimestamp, WriteFault};
+use super::fix44;
 use super::frame::{FRAME_MAX, Frame, FrameFault, SOH, checksum, checksum_digits};
 use super::identity::SessionIds;
 use super::number::write_unsigned;
 use super::timestamp::{TIME_MAX_NS, TimePrecision, write_timestamp};
-use super::{field, fix44};
 
 /// Digits kept free for BodyLength(9) until it is known: [`FRAME_MAX`] has four.
 const LENGTH_DIGITS_MAX: usize = 4;
@@ -314,6 +314,7 @@ impl<'a> Iterator for Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fix::field;
 
     fn order(out: &mut [u8]) -> Result<usize, BuildError> {
         let mut encoder = Encoder::start(out, "FIX.4.4", b"D");

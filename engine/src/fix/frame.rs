@@ -92,7 +92,7 @@ enum Likeness {
 fn likeness(bytes: &[u8], pattern: &[u8]) -> Likeness {
     let alike =
         |(&byte, &wanted): (&u8, &u8)| if wanted == b'#' { byte.is_ascii_digit() } else { byte == wanted };
-    if !bytes.iter().zip(pattern).all(|pair| alike(pair)) {
+    if !bytes.iter().zip(pattern).all(alike) {
         Likeness::No
     } else if bytes.len() >= pattern.len() {
         Likeness::Whole

@@ -22,8 +22,11 @@ pub(super) fn framed_bytes(body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The fields after MsgType and before CheckSum with the MsgType, or `None` where the bytes are no message.
-pub(super) fn message(bytes: &[u8]) -> Option<(Vec<u8>, Vec<(u32, Vec<u8>)>)> {
+/// Tag and bytes of each field.
+pub(super) type FieldList = Vec<(u32, Vec<u8>)>;
+
+/// The MsgType and the fields between it and CheckSum, or `None` where the bytes are no message.
+pub(super) fn message(bytes: &[u8]) -> Option<(Vec<u8>, FieldList)> {
     if bytes.len() > 4096 {
         return None;
     }

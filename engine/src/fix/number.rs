@@ -118,11 +118,11 @@ pub const fn digits8(value: u32) -> u64 {
     let value = value as u64;
     // Two halves of four digits, then four quarters of two, then eight digits; each division by a multiplication
     // that is exact in its range (10486 / 2^20 for 1/100 below 10^4, 103 / 2^10 for 1/10 below 100).
-    let halves = value / 10_000 | (value % 10_000) << 32;
-    let hundreds = (halves * 10_486) >> 20 & 0x0000_007f_0000_007f;
-    let pairs = hundreds | (halves - hundreds * 100) << 16;
-    let tens = (pairs * 103) >> 10 & 0x000f_000f_000f_000f;
-    tens | (pairs - tens * 10) << 8
+    let halves = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | ((halves - hundreds * 100) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((pairs - tens * 10) << 8)
 }
 
 /// Writes an unsigned integer.
