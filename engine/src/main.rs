@@ -277,7 +277,10 @@ fn run_journal(task: &JournalTask) -> Result<(), Failure> {
             match journal::show(dir, &journal::ShowFilter::default(), &mut out) {
                 // Whoever reads the output may have seen enough.
                 Err(journal::JournalError::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                    if source.kind() == std::io::ErrorKind::BrokenPipe =>
+                {
+                    Ok(())
+                }
                 outcome => outcome.map(|_| ()).map_err(broken),
             }
         }
@@ -297,7 +300,9 @@ fn run_journal(task: &JournalTask) -> Result<(), Failure> {
 fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Input(error.to_string())),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Input(error.to_string()))
+        }
         _ => Ok(()),
     }
 }

@@ -31,4 +31,3 @@ pub mod shutdown;
 pub mod startup;
 pub mod summary;
 pub mod venue_run;
-

@@ -195,7 +195,11 @@ fn journal_slots(journal: &mut RunRecorder, time_ns: u64, for_new: usize) -> Res
 
 /// A market event is recorded by its number in the merged stream, which ingest makes the same in every run.
 #[inline]
-fn journal_input(journal: &mut RunRecorder, input: &Input<'_>, core: &DecisionCore) -> Result<(), AppendError> {
+fn journal_input(
+    journal: &mut RunRecorder,
+    input: &Input<'_>,
+    core: &DecisionCore,
+) -> Result<(), AppendError> {
     match input {
         Input::Market(event) => journal.market(0, core.counters().events, event.receive_ns)?,
         Input::Execution(execution) => {

@@ -383,8 +383,13 @@ pub fn run_split_decide(
         if head == NEVER && !known && bound == NEVER {
             return Ok(());
         }
-        let mut sink =
-            RingSink { ring: orders, in_flight: &mut in_flight, order_latency_ns: latencies.order_ns, stop, idle };
+        let mut sink = RingSink {
+            ring: orders,
+            in_flight: &mut in_flight,
+            order_latency_ns: latencies.order_ns,
+            stop,
+            idle,
+        };
         if head <= execution && head <= due && head != NEVER {
             if !known && head > bound {
                 idle.wait();

@@ -84,7 +84,9 @@ impl OrderEntry {
     /// Whether the session wants its connection closed, once nothing is pending.
     #[must_use]
     pub fn wants_close(&self, venue: u8) -> bool {
-        self.links.get(usize::from(venue)).is_some_and(|link| matches!(link.session.state(), State::Closed(_)))
+        self.links
+            .get(usize::from(venue))
+            .is_some_and(|link| matches!(link.session.state(), State::Closed(_)))
     }
 
     /// Whether the venue has accepted our logon.
@@ -204,7 +206,8 @@ impl OrderEntry {
         let pending = link.out.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
-            self.journal_full |= journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+            self.journal_full |=
+                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
         }
     }

@@ -100,7 +100,12 @@ pub struct SocketEntry {
 impl SocketEntry {
     /// Order entry over connected sockets, one a venue.
     #[must_use]
-    pub fn new(entry: OrderEntry, sockets: Vec<Socket>, stamps: StampWriter, calibration: Calibration) -> Self {
+    pub fn new(
+        entry: OrderEntry,
+        sockets: Vec<Socket>,
+        stamps: StampWriter,
+        calibration: Calibration,
+    ) -> Self {
         Self {
             entry,
             sockets: sockets.into_iter().map(Some).collect(),
@@ -434,7 +439,10 @@ pub fn run_split_decide(
             return Err(ReplayError::Stopped);
         }
         // Acquire: pairs with order entry's Release, so that every execution pushed before it went quiet is visible.
-        if ended && quiet.load(Ordering::Acquire) && executions.is_empty() && orders.slots() == orders.buffer().capacity()
+        if ended
+            && quiet.load(Ordering::Acquire)
+            && executions.is_empty()
+            && orders.slots() == orders.buffer().capacity()
         {
             // Release: pairs with order entry's Acquire; no order is pushed after this.
             finished.store(true, Ordering::Release);

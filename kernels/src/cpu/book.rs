@@ -148,7 +148,9 @@ impl std::fmt::Display for BookError {
             Self::UnknownOrder(id) => write!(f, "reference to unknown order {id}"),
             Self::DuplicateOrder(id) => write!(f, "order {id} is live already"),
             Self::Overfill(left) => write!(f, "more is taken off an order than the {left} that it has left"),
-            Self::PriceOutOfRange(price) => write!(f, "price {price} (1e-9) is missing, off the tick or too large"),
+            Self::PriceOutOfRange(price) => {
+                write!(f, "price {price} (1e-9) is missing, off the tick or too large")
+            }
             Self::QuantityOutOfRange(quantity) => write!(f, "quantity {quantity} is zero or too large"),
             Self::SideMissing => f.write_str("a new order without a side"),
             Self::Full(table) => write!(f, "the table of {table:?} is full"),
