@@ -120,8 +120,8 @@ impl PacketCursor {
                 let rest = capture.bytes().get(offset..).unwrap_or_default();
                 if let Some(prefix) = rest.first_chunk::<2>() {
                     let length = usize::from(u16::from_be_bytes(*prefix));
-                    if length != 0 {
-                        if let Some(blocks) = rest.get(..2 + length) {
+                    if length != 0
+                        && let Some(blocks) = rest.get(..2 + length) {
                             self.position = offset + blocks.len();
                             self.messages += 1;
                             return Ok(Some(Packet {
@@ -132,7 +132,6 @@ impl PacketCursor {
                                 message_count: 1,
                             }));
                         }
-                    }
                 }
                 self.end_of_binary_file(capture, rest).map(|()| None)
             }
