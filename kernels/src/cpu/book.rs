@@ -607,16 +607,15 @@ impl VenueBooks {
     /// First stage of the look-ahead, from the event alone: asks for the lines of the order or orders that it names,
     /// of its level when it names one, and of the instrument's book. Best about twice [`LOOK_AHEAD`] events before
     /// [`Self::apply`], or for every message of a packet first.
-    ///
-    /// Neither stage branches on the kind of the event, which no predictor knows: what a kind has no use for asks for
-    /// a line that is near anyway.
     #[inline(always)]
     pub fn prefetch_order(&self, event: &MarketEvent) {
-        let second = if event.kind == EventKind::OrderReplace { event.second_id } else { event.order_id };
         self.orders.prefetch_home(event.order_id);
-        self.orders.prefetch_home(second);
-        self.levels.prefetch_home(self.expected_level(event, event.side == Side::Sell));
         prefetch(&self.ladders.sides, event.instrument as usize * 2);
+        if event.kind == EventKind::OrderAdd {
+            self.levels.prefetch_home(self.expected_level(event, event.side == Side::Sell));
+        } else if event.kind == EventKind::OrderReplace {
+            self.orders.prefetch_home(event.second_id);
+        }
     }
 
     /// Second stage, about [`LOOK_AHEAD`] events before [`Self::apply`], when the lines of the first have come: asks
@@ -624,19 +623,20 @@ impl VenueBooks {
     /// changes nothing.
     #[inline(always)]
     pub fn prefetch_level(&self, event: &MarketEvent) {
+        if event.kind == EventKind::OrderAdd {
+            let level = self.expected_level(event, event.side == Side::Sell);
+            self.orders.prefetch_slot(self.levels.at_home(level).tail);
+            self.ladders.prefetch_top(level.book_side as usize);
+            return;
+        }
         // An order that is not there yet, or not at home, gives another order's neighbours: wasted, not wrong.
         let order = self.orders.at_home(event.order_id);
         self.levels.prefetch_slot(order.level());
         self.orders.prefetch_slot(order.prev);
         self.orders.prefetch_slot(order.next);
-        let sell = if event.kind == EventKind::OrderAdd { event.side == Side::Sell } else { order.is_sell() };
-        let level = self.expected_level(event, sell);
         if event.kind == EventKind::OrderReplace {
-            self.levels.prefetch_home(level);
-        } else {
-            self.orders.prefetch_slot(self.levels.at_home(level).tail);
+            self.levels.prefetch_home(self.expected_level(event, order.is_sell()));
         }
-        self.ladders.prefetch_top(level.book_side as usize);
     }
 
     /// The level that a new order would join; some level of the instrument for an event that has no price.

@@ -11,13 +11,13 @@
 
 use super::huge::{HugeArray, Zeroable, prefetch};
 
-/// Keys that are compared and moved at once: one cache line.
-const CHUNK: usize = 16;
+/// Keys that are compared and moved at once: half a cache line.
+const CHUNK: usize = 8;
 
 /// Keys in the smallest block, sentinels and slack included.
-const BLOCK_MIN: usize = 64;
+const BLOCK_MIN: usize = 32;
 
-/// Block sizes: 64 << 0 up to 64 << 24.
+/// Block sizes: 32 << 0 up to 32 << 24.
 const CLASSES: usize = 25;
 
 /// "No block".
