@@ -146,7 +146,8 @@ impl Default for LimitsConfig {
         Self {
             order_qty_max: 500,
             order_notional_max: 500_000,
-            collar_bp: 100,
+            // The tightest band of the limit-up limit-down plan for liquid shares: 5 %.
+            collar_bp: 500,
             position_max: 1_000,
             price_tick_e9: 10_000_000,
         }

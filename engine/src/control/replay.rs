@@ -529,7 +529,7 @@ fn conclude(
     let Finished { core, messages, dropped_stamps, entry, outcome } = run;
     keeper.collector.drain();
     keeper.progress.finish();
-    let mut notes = vec![placement_note(plan)];
+    let mut notes = vec![format!("placement: {plan}")];
     if entry.not_sent() > 0 || entry.malformed() > 0 {
         notes.push(format!(
             "order entry: {} orders not sent, {} malformed messages",
@@ -596,16 +596,6 @@ fn conclude(
         notes,
         failure,
     })
-}
-
-fn placement_note(plan: &Plan) -> String {
-    if plan.shares_cores() {
-        format!(
-            "placement: {plan}; fewer cores than stages, so idle stages yield and latencies include waiting for a core"
-        )
-    } else {
-        format!("placement: {plan}")
-    }
 }
 
 fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {

@@ -24,6 +24,9 @@ pub trait OrderSink {
 
     /// Takes an approved order, with the stamps of its path so far. Called at most [`Self::free_slots`] times an input.
     fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps);
+
+    /// All orders of the input have been taken.
+    fn flush(&mut self) {}
 }
 
 /// Why the decide stage cannot go on.
@@ -176,6 +179,7 @@ impl Decide {
             sink.send(order, *stamps);
             *stamps = stamps.fork();
         }
+        sink.flush();
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use crate::pipeline::lockstep::{IntervalTimer, MarketItem, OrderItem, ReplayErro
 use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::socket::Socket;
-use crate::pipeline::stamps::{PathStamps, Sampler, Stage, StampWriter};
+use crate::pipeline::stamps::{PathRecord, PathStamps, Sampler, Stage, StampWriter};
 use crate::pipeline::tsc::{self, Calibration};
 
 /// Messages between two looks at the sockets while there is market data to work on.
@@ -33,6 +33,9 @@ const POLL_EVERY: u64 = 8;
 
 /// A run is over when the venues have said nothing for this long after the last message.
 const QUIET_NS: u64 = 300_000_000;
+
+/// Paths remembered until the send that ends their input; further ones keep no wire stamp.
+const UNSENT_MAX: usize = 64;
 
 /// Longest wait for a venue's logon or logout.
 const SESSION_PATIENCE_NS: u64 = 5_000_000_000;
@@ -93,6 +96,8 @@ pub struct SocketEntry {
     executions: VecDeque<Execution>,
     stamps: StampWriter,
     calibration: Calibration,
+    /// Paths whose bytes are complete and wait for the send that ends this input.
+    unsent: Vec<PathRecord>,
     last_heard_ticks: u64,
     lost_connections: u64,
 }
@@ -113,6 +118,7 @@ impl SocketEntry {
             executions: VecDeque::with_capacity(1 << 12),
             stamps,
             calibration,
+            unsent: Vec::with_capacity(UNSENT_MAX),
             last_heard_ticks: tsc::now(),
             lost_connections: 0,
         }
@@ -127,9 +133,11 @@ impl SocketEntry {
     /// # Errors
     /// The venue that did not answer.
     pub fn log_on(&mut self, stop: &Stop) -> Result<(), String> {
+        let now_ns = self.now_ns();
         for venue in 0..self.sockets.len() {
-            let now_ns = self.now_ns();
             self.entry.connected(venue as u8, now_ns);
+        }
+        for venue in 0..self.sockets.len() {
             while !self.entry.is_logged_on(venue as u8) {
                 self.poll();
                 let waited_ns = self.now_ns().saturating_sub(now_ns);
@@ -204,9 +212,9 @@ impl SocketEntry {
         }
     }
 
-    /// Encodes and sends one order, and finishes its path's stamps.
+    /// Encodes one order; it leaves with [`Self::send_encoded`], so that all orders of one input share a system call.
     #[inline]
-    fn send(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
+    fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
         let connected = matches!(self.sockets.get(usize::from(order.venue)), Some(Some(_)));
         let outcome = if connected {
             self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
@@ -215,12 +223,26 @@ impl SocketEntry {
         };
         match outcome {
             Ok(()) => {
-                let mut record = stamps.order_ready(order.action);
-                self.flush(order.venue);
-                record.sent();
-                self.stamps.push(record);
+                let record = stamps.order_ready(order.action);
+                if self.unsent.len() < UNSENT_MAX {
+                    self.unsent.push(record);
+                } else {
+                    self.stamps.push(record);
+                }
             }
             Err(reason) => self.executions.push_back(not_sent(order, order.time_ns, reason)),
+        }
+    }
+
+    /// Sends what the orders of this input have encoded, and ends their paths.
+    #[inline]
+    fn send_encoded(&mut self) {
+        for venue in 0..self.sockets.len() {
+            self.flush(venue as u8);
+        }
+        for mut record in self.unsent.drain(..) {
+            record.sent();
+            self.stamps.push(record);
         }
     }
 
@@ -259,7 +281,12 @@ impl OrderSink for SocketEntry {
 
     #[inline]
     fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps) {
-        Self::send(self, &order, stamps);
+        self.encode(&order, stamps);
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        self.send_encoded();
     }
 }
 
@@ -467,9 +494,10 @@ pub fn run_split_order_entry(
         let mut worked = false;
         while let Ok(OrderItem { order, mut stamps }) = orders.pop() {
             stamps.mark(Stage::Ring);
-            entry.send(&order, stamps);
+            entry.encode(&order, stamps);
             worked = true;
         }
+        entry.send_encoded();
         // A full execution ring: the sockets are not read until there is room again.
         while !executions.is_full() {
             let Some(execution) = entry.executions.pop_front() else { break };
