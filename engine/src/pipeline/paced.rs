@@ -320,9 +320,9 @@ pub fn run_inline(
         turns += 1;
         let next = ingest.next_time_ns();
         let begun = next.and_then(|time_ns| pacer.begin(time_ns, sampler));
-        if begun.is_none() || turns % POLL_EVERY == 0 {
+        if begun.is_none() || turns.is_multiple_of(POLL_EVERY) {
             entry.poll();
-            if turns % 1024 == 0 || begun.is_none() {
+            if turns.is_multiple_of(1024) || begun.is_none() {
                 take_kill(decide, entry)?;
                 if stop.requested() {
                     return Err(ReplayError::Stopped);
