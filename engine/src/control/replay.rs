@@ -506,10 +506,10 @@ impl Housekeeping {
         if let Some(Ok(digest)) = self.digest.take().map(DigestReceiver::finish) {
             self.order_stream = digest.finish();
         }
-        if let Some(journal) = journal {
-            if let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash()) {
-                self.journal_error.get_or_insert_with(|| format!("decide: {error:?}"));
-            }
+        if let Some(journal) = journal
+            && let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash())
+        {
+            self.journal_error.get_or_insert_with(|| format!("decide: {error:?}"));
         }
         core
     }

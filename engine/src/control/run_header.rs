@@ -164,10 +164,10 @@ impl RunJournal {
         time_ns: u64,
     ) -> Result<(), String> {
         let mut first_error = None;
-        if let Some(ingest) = self.ingest.take() {
-            if let Err(error) = ingest.close(time_ns) {
-                first_error.get_or_insert(format!("ingest: {error:?}"));
-            }
+        if let Some(ingest) = self.ingest.take()
+            && let Err(error) = ingest.close(time_ns)
+        {
+            first_error.get_or_insert(format!("ingest: {error:?}"));
         }
         if let Some(writer) = order_entry.or_else(|| self.order_entry.take())
             && let Err(error) = writer.close(time_ns)

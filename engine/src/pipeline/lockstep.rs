@@ -155,7 +155,7 @@ pub fn run_inline(
             let mut stamps = PathStamps::begin(sampler.sample());
             let message = ingest.next_message()?;
             stamps.mark(Stage::Decode);
-            if ingest.messages() % LOOK_EVERY == 0 {
+            if ingest.messages().is_multiple_of(LOOK_EVERY) {
                 progress.set(ingest.messages());
                 if stop.requested() {
                     return Err(ReplayError::Stopped);
@@ -275,7 +275,7 @@ pub fn run_split_ingest(
             Err(error) => break Err(ReplayError::Capture(error)),
         };
         stamps.mark(Stage::Decode);
-        if ingest.messages() % LOOK_EVERY == 0 {
+        if ingest.messages().is_multiple_of(LOOK_EVERY) {
             progress.set(ingest.messages());
         }
         if let Some(event) = event {

@@ -335,9 +335,9 @@ pub fn run_inline(
         turns += 1;
         let next = ingest.next_time_ns();
         let release = next.and_then(|time_ns| pacer.release(time_ns));
-        if release.is_none() || turns % POLL_EVERY == 0 {
+        if release.is_none() || turns.is_multiple_of(POLL_EVERY) {
             entry.poll();
-            if turns % 1024 == 0 || release.is_none() {
+            if turns.is_multiple_of(1024) || release.is_none() {
                 take_kill(decide, entry)?;
                 if stop.requested() {
                     return Err(ReplayError::Stopped);
