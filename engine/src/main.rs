@@ -18,7 +18,7 @@ use tuning::host::HostFiles;
 
 /// A tick-to-trade engine for small market-making and arbitrage desks.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "warptick", version, about)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Task>,

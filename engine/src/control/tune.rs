@@ -9,7 +9,6 @@ use super::failure::Failure;
 
 /// The table for the terminal, and how the command ends: well, or, when `strict`, with [`Failure::Check`] as soon as
 /// one verdict is bad. What could not be judged is no failure.
-#[must_use]
 pub fn check(host: &HostFiles, strict: bool) -> (String, Result<(), Failure>) {
     let findings = tuning::audit(host);
     let bad: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).collect();

@@ -91,8 +91,8 @@ impl IntervalTimer {
 
     /// It has fired, perhaps late: the next time is the first multiple after `time_ns`.
     pub fn skip_to(&mut self, time_ns: u64) {
-        if self.interval_ns > 0 {
-            self.due_ns = (time_ns / self.interval_ns + 1) * self.interval_ns;
+        if let Some(passed) = time_ns.checked_div(self.interval_ns) {
+            self.due_ns = (passed + 1) * self.interval_ns;
         }
     }
 
@@ -130,6 +130,10 @@ impl OrderSink for Direct<'_> {
 ///
 /// # Errors
 /// See [`ReplayError`]; everything up to the error has been decided.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one a part that the loop joins; a struct of them would be used once"
+)]
 pub fn run_inline(
     ingest: &mut Ingest<'_>,
     decide: &mut Decide,

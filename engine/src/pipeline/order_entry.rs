@@ -1,6 +1,6 @@
 //! Order entry: owns the FIX sessions; approved orders become bytes, bytes of a venue become executions.
 //!
-//! One [`Link`] a venue. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
+//! One `Link` a venue. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
 //! the venue (a socket, or the in-memory exchange of lockstep) takes it from there. A killed engine sends no new order
 //! and no replace: the kill word is read before each. What a session says about closing is read from its state
 //! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
