@@ -11,7 +11,8 @@ use engine::fix::fix44;
 use engine::fix::identity::SessionIds;
 use engine::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateFormat, time_in_force_char};
 use engine::fix::timestamp::TimePrecision;
-use engine::order::{Order, OrderAction, TimeInForce};
+use engine::order::{Intent, Order, OrderAction, TimeInForce};
+use engine::pipeline::risk::{EngineLimits, InstrumentLimits, Reference, Risk, RiskApproved, Stamp, Target};
 use engine::pipeline::tsc::Calibration;
 use feeds::event::Side;
 
@@ -66,7 +67,7 @@ fn measure(load: &Load, calibration: &Calibration) -> Result<Vec<Line>, String> 
     let mut templates =
         OrderTemplates::new(&ids, TemplateFormat::default(), symbols.iter().map(String::as_str))
             .map_err(|error| error.to_string())?;
-    let orders = orders(load);
+    let orders = orders(load)?;
     let count = load.passes * orders.len() / BATCH;
     let (mut by_template, mut by_codec) = (Samples::batches(count), Samples::batches(count));
     let mut outputs = vec![[0_u8; TEMPLATE_BYTES]; BATCH];
@@ -125,7 +126,17 @@ fn measure(load: &Load, calibration: &Calibration) -> Result<Vec<Line>, String> 
     Ok(lines)
 }
 
-fn orders(load: &Load) -> Vec<Order> {
+/// Orders that passed risk checks which nothing here can break: the encoder takes no others.
+fn orders(load: &Load) -> Result<Vec<RiskApproved<Order>>, String> {
+    let limits = InstrumentLimits {
+        order_qty_max: u64::MAX,
+        order_notional_max: i128::MAX,
+        collar_bp: 1,
+        position_max: i64::MAX,
+        price_tick: 1,
+    };
+    let engine = EngineLimits { messages_per_s: u32::MAX, messages_burst: u32::MAX };
+    let mut risk = Risk::new(engine, vec![limits; load.symbols as usize]);
     let mut random = Random(load.symbols);
     let mut time_ns = 1_340_285_400_000_000_000;
     let numbered = 1..=load.orders as u64;
@@ -136,14 +147,27 @@ fn orders(load: &Load) -> Vec<Order> {
             if load.new_only {
                 (order.action, order.orig_cl_ord_id) = (OrderAction::New, 0);
             }
-            order
+            approve(&mut risk, &order)
         })
         .collect()
 }
 
+fn approve(risk: &mut Risk, order: &Order) -> Result<RiskApproved<Order>, String> {
+    let Order { action, price, quantity, instrument, venue, side, time_in_force, strategy, .. } = *order;
+    let target = order.orig_cl_ord_id;
+    let intent = Intent { action, target, price, quantity, instrument, venue, side, time_in_force };
+    let reference = Reference { bid_px: price, ask_px: price, tradable: true, crossed: false };
+    let target =
+        (action != OrderAction::New).then_some(Target { quantity, cumulative: 0, reserved: quantity });
+    let (decision, time_ns, cl_ord_id) = (order.decision, order.time_ns, order.cl_ord_id);
+    risk.approve(&intent, &reference, target, &Stamp { decision, time_ns, cl_ord_id, strategy })
+        .map(|approval| approval.order)
+        .map_err(|reasons| format!("{order:?}: {reasons}"))
+}
+
 /// Checks a batch; the bytes of its messages.
 fn verify(
-    batch: &[Order],
+    batch: &[RiskApproved<Order>],
     symbols: &[String],
     outputs: &[[u8; TEMPLATE_BYTES]],
     lengths: &[usize; BATCH],

@@ -16,7 +16,7 @@ use engine::pipeline::stamps::StampMode;
 use engine::pipeline::tsc::{Calibration, StampCost};
 use feeds::source::file::Capture;
 use feeds::source::synthetic::{SyntheticConfig, generate_bytes};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::line::Line;
 use crate::timing::{Figures, median, tenths};
@@ -147,7 +147,7 @@ fn line(name: &str, variant: &str, runs: &[Outcome]) -> Line {
             "p50_ns": over_runs(runs, stage, |s| s.p50_ns),
             "p99_ns": over_runs(runs, stage, |s| s.p99_ns),
         });
-        line = line.with(stage, Value::from(figures));
+        line = line.with(stage, figures);
     }
     line.checked("every message was decoded, orders were sent and filled, no run stopped early")
         .checked("every run ended in the same books")
