@@ -10,7 +10,8 @@
 //! Numbers are padded with leading zeros (FIX allows them; venues that refuse them need the general codec):
 //! MsgSeqNum(34) and OrderQty(38) have eight digits, ClOrdID(11) and OrigClOrdID(41) sixteen, Price(44) eight before
 //! the point and the configured decimals after it. The text of the second in SendingTime(52) and TransactTime(60) is
-//! kept, each its own, since in replay one is virtual.
+//! part of the prepared bytes and changes when the second does, each by itself, since in replay one is virtual. Of
+//! MsgSeqNum and ClOrdID, which count up, all digits but the last two are kept.
 //!
 //! [`OrderTemplates`] allocates its symbol table at construction (and in [`OrderTemplates::push_symbol`]); encoding
 //! allocates nothing and makes no system call. The order-entry thread owns it. It refuses what does not fit its fields
@@ -21,14 +22,14 @@ mod prepared;
 use std::fmt;
 
 use feeds::event::Side;
-use feeds::units::PRICE_SCALE;
+use feeds::units::{NS_PER_S, PRICE_SCALE};
 
 use prepared::Template;
 
 use super::frame::{checksum, checksum_digits};
 use super::identity::SessionIds;
 use super::number::digits8;
-use super::timestamp::{SECONDS_TEXT_BYTES, SecondText, TIME_MAX_NS, TimePrecision};
+use super::timestamp::{TIME_MAX_NS, TimePrecision, seconds_text};
 use crate::order::{Order, OrderAction, TimeInForce};
 use crate::pipeline::risk::RiskApproved;
 
@@ -173,13 +174,16 @@ impl Decimals {
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct OrderTemplates {
-    new: Template,
-    replace: Template,
-    cancel: Template,
+    /// NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest.
+    templates: [Template; 3],
     price_decimals: Decimals,
     time_decimals: Decimals,
-    sending_second: SecondText,
-    transact_second: SecondText,
+    /// Start of the second whose text the templates hold as SendingTime(52), UTC ns.
+    sending_second_ns: u64,
+    /// The same of TransactTime(60).
+    transact_second_ns: u64,
+    sequence_digits: KeptEight,
+    cl_ord_id_digits: KeptSixteen,
     symbols: Vec<SymbolRecord>,
 }
 
@@ -197,13 +201,14 @@ impl OrderTemplates {
             return Err(TemplateError::PriceDecimals(format.price_decimals));
         }
         Ok(Self {
-            new: Template::new(ids, format, OrderAction::New),
-            replace: Template::new(ids, format, OrderAction::Replace),
-            cancel: Template::new(ids, format, OrderAction::Cancel),
+            templates: [OrderAction::New, OrderAction::Replace, OrderAction::Cancel]
+                .map(|action| Template::new(ids, format, action)),
             price_decimals: Decimals::new(format.price_decimals),
             time_decimals: Decimals::new(format.time_precision.digits() as u32),
-            sending_second: SecondText::new(),
-            transact_second: SecondText::new(),
+            sending_second_ns: 0,
+            transact_second_ns: 0,
+            sequence_digits: KeptEight::default(),
+            cl_ord_id_digits: KeptSixteen::default(),
             symbols: symbols.into_iter().map(SymbolRecord::new).collect::<Result<_, _>>()?,
         })
     }
@@ -232,7 +237,7 @@ impl OrderTemplates {
         out: &mut [u8],
     ) -> Result<usize, EncodeError> {
         let out: &mut [u8; TEMPLATE_BYTES] = out.first_chunk_mut().ok_or(EncodeError::NoRoom)?;
-        let symbol = self.symbols.get(order.instrument as usize).ok_or(EncodeError::Instrument)?;
+        let symbol = *self.symbols.get(order.instrument as usize).ok_or(EncodeError::Instrument)?;
         if u64::from(sequence) >= EIGHT_DIGITS {
             return Err(EncodeError::Sequence);
         }
@@ -245,117 +250,210 @@ impl OrderTemplates {
         if sending_time_ns > TIME_MAX_NS || order.time_ns > TIME_MAX_NS {
             return Err(EncodeError::Time);
         }
-        let side = match order.side {
-            Side::Buy => b'1',
-            Side::Sell => b'2',
-            Side::None => return Err(EncodeError::Side),
-        };
+        if order.side == Side::None {
+            return Err(EncodeError::Side);
+        }
+        let mut sending_since_ns = sending_time_ns.wrapping_sub(self.sending_second_ns);
+        if sending_since_ns >= NS_PER_S {
+            sending_since_ns = self.change_sending_second(sending_time_ns);
+        }
+        let mut transact_since_ns = order.time_ns.wrapping_sub(self.transact_second_ns);
+        if transact_since_ns >= NS_PER_S {
+            transact_since_ns = self.change_transact_second(order.time_ns);
+        }
+        let [new, replace, cancel] = &self.templates;
         let template = match order.action {
-            OrderAction::New => &self.new,
-            OrderAction::Replace => &self.replace,
-            OrderAction::Cancel => &self.cancel,
+            OrderAction::New => new,
+            OrderAction::Replace => replace,
+            OrderAction::Cancel => cancel,
         };
-        out.copy_from_slice(&template.bytes);
-        let mut sum = template.static_sum;
-
-        sum += put_eight(out, template.sequence_at, sequence);
-        let second = self.sending_second.at(sending_time_ns);
-        sum += put_time(out, template, template.sending_time_at, second, self.time_decimals);
-        sum += put_sixteen(out, template.cl_ord_id_at, order.cl_ord_id);
-        sum += put_eight(out, template.quantity_at, order.quantity as u32);
-        let second = self.transact_second.at(order.time_ns);
-        sum += put_time(out, template, template.transact_time_at, second, self.time_decimals);
+        copy_prepared(&template.bytes, out);
+        // All digits written, added up byte by byte: at most eleven of them, 9 each, in one byte.
+        let mut digits = self.sequence_digits.put(out, template.sequence_at, sequence);
+        let fraction = nine_digits(sending_since_ns as u32);
+        digits += put_decimals(out, template, template.sending_fraction_at, fraction, self.time_decimals);
+        digits += self.cl_ord_id_digits.put(out, template.cl_ord_id_at, order.cl_ord_id);
+        digits += put_eight(out, template.quantity_at, order.quantity as u32);
+        let fraction = nine_digits(transact_since_ns as u32);
+        digits += put_decimals(out, template, template.transact_fraction_at, fraction, self.time_decimals);
         if order.action != OrderAction::New {
             if order.orig_cl_ord_id == 0 || order.orig_cl_ord_id >= SIXTEEN_DIGITS {
                 return Err(EncodeError::ClOrdId);
             }
-            sum += put_sixteen(out, template.orig_cl_ord_id_at, order.orig_cl_ord_id);
+            digits += put_sixteen(out, template.orig_cl_ord_id_at, order.orig_cl_ord_id);
         }
         if order.action != OrderAction::Cancel {
-            sum += put_price(out, template, order.price, self.price_decimals)?;
-            let time_in_force = time_in_force_char(order.time_in_force);
-            out[template.time_in_force_at] = time_in_force;
-            sum += u32::from(time_in_force - b'0');
+            digits += put_price(out, template, order.price, self.price_decimals)?;
+            digits += put_digit(out, template.time_in_force_at, order.time_in_force as u8);
         }
-        out[template.side_at] = side;
-        sum += u32::from(side - b'0');
+        digits += put_digit(out, template.side_at, order.side as u8);
 
-        let body_length = &template.body_lengths[usize::from(symbol.length)];
-        out[template.body_length_at..template.body_length_at + 3].copy_from_slice(&body_length[..3]);
+        let body_length = &template.body_lengths[usize::from(symbol.length) % 16];
+        let body_length_at = usize::from(template.body_length_at);
+        out[body_length_at..body_length_at + 3].copy_from_slice(&body_length[..3]);
         out[template.symbol_at..template.symbol_at + SYMBOL_BYTES_MAX].copy_from_slice(&symbol.text);
-        sum += u32::from(body_length[3]) + u32::from(symbol.sum);
+        let sum = template.static_sum + byte_sum(digits) + u32::from(body_length[3]) + u32::from(symbol.sum);
         let [hundreds, tens, ones] = checksum_digits(sum as u8);
         let trailer = template.symbol_at + usize::from(symbol.length);
         out[trailer..trailer + 8].copy_from_slice(&[1, b'1', b'0', b'=', hundreds, tens, ones, 1]);
         Ok(trailer + 8)
     }
+
+    /// Another second of SendingTime(52); answers the nanoseconds since its start. Once a second: off the hot path.
+    #[cold]
+    fn change_sending_second(&mut self, time_ns: u64) -> u64 {
+        let text = seconds_text(time_ns / NS_PER_S);
+        for template in &mut self.templates {
+            template.set_second(template.sending_fraction_at, &text);
+        }
+        self.sending_second_ns = time_ns - time_ns % NS_PER_S;
+        time_ns % NS_PER_S
+    }
+
+    /// The same for TransactTime(60).
+    #[cold]
+    fn change_transact_second(&mut self, time_ns: u64) -> u64 {
+        let text = seconds_text(time_ns / NS_PER_S);
+        for template in &mut self.templates {
+            template.set_second(template.transact_fraction_at, &text);
+        }
+        self.transact_second_ns = time_ns - time_ns % NS_PER_S;
+        time_ns % NS_PER_S
+    }
+}
+
+/// Numbers that mostly count up: all digits but the last two are kept from the number before.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeptEight {
+    hundreds: u32,
+    digits: u64,
+}
+
+impl KeptEight {
+    #[inline]
+    fn put(&mut self, out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u32) -> u64 {
+        let (hundreds, rest) = (value / 100, value % 100);
+        if hundreds != self.hundreds {
+            *self = Self { hundreds, digits: digits8(hundreds * 100) };
+        }
+        put_digits(out, usize::from(at), self.digits + last_two_digits(rest))
+    }
+}
+
+/// The same for sixteen digits.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeptSixteen {
+    hundreds: u64,
+    first: u64,
+    last: u64,
+}
+
+impl KeptSixteen {
+    #[inline]
+    fn put(&mut self, out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u64) -> u64 {
+        let (hundreds, rest) = (value / 100, (value % 100) as u32);
+        if hundreds != self.hundreds {
+            let value = hundreds * 100;
+            let first = digits8((value / EIGHT_DIGITS) as u32);
+            *self = Self { hundreds, first, last: digits8((value % EIGHT_DIGITS) as u32) };
+        }
+        let at = usize::from(at);
+        put_digits(out, at, self.first) + put_digits(out, at + 8, self.last + last_two_digits(rest))
+    }
+}
+
+/// A number below 100 as the last two of eight digits.
+#[inline]
+const fn last_two_digits(number: u32) -> u64 {
+    ((number / 10) as u64) << 48 | ((number % 10) as u64) << 56
+}
+
+/// Copies a template in pieces of at most 128 bytes: those become plain loads and stores, a longer one a call.
+#[inline]
+fn copy_prepared(from: &[u8; TEMPLATE_BYTES], to: &mut [u8; TEMPLATE_BYTES]) {
+    to[..128].copy_from_slice(&from[..128]);
+    to[128..256].copy_from_slice(&from[128..256]);
+    to[256..].copy_from_slice(&from[256..]);
 }
 
 /// TimeInForce(59) as its character.
 #[inline]
 #[must_use]
 pub const fn time_in_force_char(time_in_force: TimeInForce) -> u8 {
-    match time_in_force {
-        TimeInForce::Day => b'0',
-        TimeInForce::ImmediateOrCancel => b'3',
-    }
+    b'0' + time_in_force as u8
 }
 
-/// Sum of eight digits, each 0 to 9 in a byte.
+// The vocabulary's codes are FIX's digits: no branch where orders of both kinds alternate.
+const _: () = assert!(Side::Buy as u8 == 1 && Side::Sell as u8 == 2);
+const _: () = assert!(TimeInForce::Day as u8 == 0 && TimeInForce::ImmediateOrCancel as u8 == 3);
+
+/// Price units in one unit of the currency.
+const SCALE: u64 = PRICE_SCALE.unsigned_abs();
+
+/// Sum of eight bytes. In pairs first: a single multiplication would carry from one byte into the next.
 #[inline]
-const fn digit_sum(digits: u64) -> u32 {
-    (digits.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
+const fn byte_sum(bytes: u64) -> u32 {
+    const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes & PAIRS) + ((bytes >> 8) & PAIRS);
+    (pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as u32
 }
 
 /// Adds `'0'` to every byte.
 const ASCII: u64 = 0x3030_3030_3030_3030;
 
-/// Writes eight digits; answers what they add to the checksum over zeros. As all `put_*` here.
+/// Writes eight digits, and answers them, for the checksum over what was `'0'`. As all `put_*` here. Places are bytes,
+/// not words: no place and width together leave the buffer, so that nothing has to be checked.
 #[inline]
-fn put_eight(out: &mut [u8; TEMPLATE_BYTES], at: usize, value: u32) -> u32 {
-    let digits = digits8(value);
+fn put_digits(out: &mut [u8; TEMPLATE_BYTES], at: usize, digits: u64) -> u64 {
     out[at..at + 8].copy_from_slice(&(digits + ASCII).to_le_bytes());
-    digit_sum(digits)
+    digits
 }
 
 #[inline]
-fn put_sixteen(out: &mut [u8; TEMPLATE_BYTES], at: usize, value: u64) -> u32 {
-    put_eight(out, at, (value / EIGHT_DIGITS) as u32) + put_eight(out, at + 8, (value % EIGHT_DIGITS) as u32)
+fn put_digit(out: &mut [u8; TEMPLATE_BYTES], at: u8, digit: u8) -> u64 {
+    out[usize::from(at)] = b'0' + digit;
+    u64::from(digit)
 }
 
-/// Writes the first of nine digits over the zeros at `at`. Up to eight bytes behind them get their prepared content
-/// again, so that what is patched there must be patched later. (Merged from the template, not from `out`: a load that
-/// spans stores still in flight would wait for them.)
+#[inline]
+fn put_eight(out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u32) -> u64 {
+    put_digits(out, usize::from(at), digits8(value))
+}
+
+#[inline]
+fn put_sixteen(out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u64) -> u64 {
+    let at = usize::from(at);
+    let first = put_digits(out, at, digits8((value / EIGHT_DIGITS) as u32));
+    first + put_digits(out, at + 8, digits8((value % EIGHT_DIGITS) as u32))
+}
+
+/// A number below 10^9 as eight digits and the ninth.
+#[inline]
+const fn nine_digits(number: u32) -> (u64, u8) {
+    (digits8(number / 10), (number % 10) as u8)
+}
+
+/// Writes the first of nine digits over the zeros at `at`. Up to eight bytes behind them get their
+/// prepared content again, so that what is patched there must be patched later. (Merged from the template, not from
+/// `out`: a load that spans stores still in flight would wait for them.)
 #[inline]
 fn put_decimals(
     out: &mut [u8; TEMPLATE_BYTES],
     template: &Template,
-    at: usize,
+    at: u8,
     (first_eight, ninth): (u64, u8),
     decimals: Decimals,
-) -> u32 {
+) -> u64 {
+    let at = usize::from(at);
     let written = first_eight & decimals.mask;
     let prepared = template.bytes[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     // A digit's place holds '0': adding the digits writes them and keeps what follows.
     out[at..at + 8].copy_from_slice(&(prepared + written).to_le_bytes());
     if decimals.ninth {
         out[at + 8] = b'0' + ninth;
-        return digit_sum(written) + u32::from(ninth);
+        return written + u64::from(ninth);
     }
-    digit_sum(written)
-}
-
-#[inline]
-fn put_time(
-    out: &mut [u8; TEMPLATE_BYTES],
-    template: &Template,
-    at: usize,
-    (text, sum, since_ns): (&[u8; SECONDS_TEXT_BYTES], u32, u32),
-    decimals: Decimals,
-) -> u32 {
-    out[at..at + SECONDS_TEXT_BYTES].copy_from_slice(text);
-    let digits = (digits8(since_ns / 10), (since_ns % 10) as u8);
-    sum + put_decimals(out, template, at + SECONDS_TEXT_BYTES + 1, digits, decimals)
+    written
 }
 
 #[inline]
@@ -364,23 +462,20 @@ fn put_price(
     template: &Template,
     price: i64,
     decimals: Decimals,
-) -> Result<u32, EncodeError> {
+) -> Result<u64, EncodeError> {
     if price < 0 {
         return Err(EncodeError::PriceNegative);
     }
-    let (whole, fraction) = ((price / PRICE_SCALE) as u64, (price % PRICE_SCALE) as u32);
+    let (whole, fraction) = (price.unsigned_abs() / SCALE, (price.unsigned_abs() % SCALE) as u32);
     if whole >= EIGHT_DIGITS {
         return Err(EncodeError::PriceWide);
     }
-    let (first_eight, ninth) = (digits8(fraction / 10), (fraction % 10) as u8);
-    if first_eight & !decimals.mask != 0 || (ninth != 0 && !decimals.ninth) {
+    let fraction = nine_digits(fraction);
+    if fraction.0 & !decimals.mask != 0 || (fraction.1 != 0 && !decimals.ninth) {
         return Err(EncodeError::PriceDecimals);
     }
-    // Without decimals there is no point either, and nothing of the fraction is written.
-    let point = usize::from(decimals.mask != 0);
-    let at = template.price_at;
-    Ok(put_eight(out, at, whole as u32)
-        + put_decimals(out, template, at + 8 + point, (first_eight, ninth), decimals))
+    Ok(put_eight(out, template.price_at, whole as u32)
+        + put_decimals(out, template, template.price_fraction_at, fraction, decimals))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! UTCTimestamp `YYYYMMDD-HH:MM:SS[.fraction]` to nanoseconds since the Unix epoch and back.
 //!
-//! Civil dates by the days-from-civil algorithm on 400-year eras, integers only. [`SecondText`] keeps the text of the
-//! second that it last wrote, so that a hot writer formats the date once a second. Nothing allocates.
+//! Civil dates by the days-from-civil algorithm on 400-year eras, integers only. Nothing allocates.
 
 use feeds::units::{NS_PER_DAY, NS_PER_S};
 
@@ -147,48 +146,6 @@ pub fn write_timestamp(time_ns: u64, precision: TimePrecision, out: &mut [u8]) -
     Some(length)
 }
 
-/// The text of one second, kept until another second is asked for.
-#[derive(Clone, Debug)]
-pub struct SecondText {
-    start_ns: u64,
-    text: [u8; SECONDS_TEXT_BYTES],
-    sum: u32,
-}
-
-impl SecondText {
-    /// Starts with the second 1970-01-01 00:00:00.
-    #[must_use]
-    pub fn new() -> Self {
-        let mut second = Self { start_ns: 0, text: [0; SECONDS_TEXT_BYTES], sum: 0 };
-        second.write(0);
-        second
-    }
-
-    /// The second of `time_ns`: its text, the sum of the text's bytes, and the nanoseconds since its start.
-    #[inline]
-    pub fn at(&mut self, time_ns: u64) -> (&[u8; SECONDS_TEXT_BYTES], u32, u32) {
-        let mut since = time_ns.wrapping_sub(self.start_ns);
-        if since >= NS_PER_S {
-            self.write(time_ns);
-            since = time_ns - self.start_ns;
-        }
-        (&self.text, self.sum, since as u32)
-    }
-
-    #[cold]
-    fn write(&mut self, time_ns: u64) {
-        self.start_ns = time_ns - time_ns % NS_PER_S;
-        self.text = seconds_text(time_ns / NS_PER_S);
-        self.sum = self.text.iter().map(|&byte| u32::from(byte)).sum();
-    }
-}
-
-impl Default for SecondText {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// The last nanosecond that is accepted, for tests and range checks.
 pub const TIME_MAX_NS: u64 = days_from_civil(YEAR_MAX + 1, 1, 1) * NS_PER_DAY - 1;
 
@@ -224,19 +181,6 @@ mod tests {
             b"20120621-13:30:00Z",
         ] {
             assert_eq!(parse_timestamp(bad), None, "{}", bad.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn a_kept_second_follows_time_both_ways() {
-        let mut kept = SecondText::new();
-        for time_ns in
-            [0, 999_999_999, 1_000_000_000, 86_400_000_000_000, 5, TIME_MAX_NS, 1_340_285_400_000_000_001]
-        {
-            let (text, sum, since) = kept.at(time_ns);
-            assert_eq!(*text, seconds_text(time_ns / NS_PER_S));
-            assert_eq!(u64::from(since), time_ns % NS_PER_S);
-            assert_eq!(sum, text.iter().map(|&byte| u32::from(byte)).sum::<u32>());
         }
     }
 

@@ -10,25 +10,29 @@ use crate::fix::timestamp::SECONDS_TEXT_BYTES;
 use crate::order::OrderAction;
 
 /// The prepared bytes of one message type and where they are patched. Places are offsets from the start; 0 where the
-/// message has no such field.
+/// message has no such field. Those of fixed-width fields are bytes, so that no patch can leave the buffer.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     pub(super) bytes: [u8; TEMPLATE_BYTES],
     /// Sum of all bytes before the symbol with every patched digit at `'0'`, and of the SOH after the symbol;
     /// without BodyLength's digits.
     pub(super) static_sum: u32,
-    pub(super) body_length_at: usize,
+    pub(super) body_length_at: u8,
     /// BodyLength's three digits and, last, their sum modulo 256, by symbol length.
-    pub(super) body_lengths: [[u8; 4]; SYMBOL_BYTES_MAX + 1],
-    pub(super) sequence_at: usize,
-    pub(super) sending_time_at: usize,
-    pub(super) cl_ord_id_at: usize,
-    pub(super) quantity_at: usize,
-    pub(super) price_at: usize,
-    pub(super) orig_cl_ord_id_at: usize,
-    pub(super) side_at: usize,
-    pub(super) time_in_force_at: usize,
-    pub(super) transact_time_at: usize,
+    pub(super) body_lengths: [[u8; 4]; 16],
+    pub(super) sequence_at: u8,
+    /// The digits after SendingTime's point.
+    pub(super) sending_fraction_at: u8,
+    pub(super) cl_ord_id_at: u8,
+    pub(super) quantity_at: u8,
+    pub(super) price_at: u8,
+    /// The digits after the price's point, or what follows a price without one.
+    pub(super) price_fraction_at: u8,
+    pub(super) orig_cl_ord_id_at: u8,
+    pub(super) side_at: u8,
+    pub(super) time_in_force_at: u8,
+    /// The digits after TransactTime's point.
+    pub(super) transact_fraction_at: u8,
     pub(super) symbol_at: usize,
 }
 
@@ -37,42 +41,43 @@ impl Template {
     pub(super) fn new(ids: &SessionIds, format: TemplateFormat, action: OrderAction) -> Self {
         let mut bytes = [0; TEMPLATE_BYTES];
         let length = Self::prototype(ids, format, action, &mut bytes);
-        let body = place(&bytes[..length], "35") - 3;
+        let body = usize::from(place(&bytes[..length], "35")) - 3;
         let body_length = length - 7 - body - 1; // without the symbol
+        let place = |tag| place(&bytes[..length], tag);
+        let point = SECONDS_TEXT_BYTES as u8;
         let mut template = Self {
             static_sum: 0,
-            body_length_at: place(&bytes[..length], "9"),
-            body_lengths: [[0; 4]; SYMBOL_BYTES_MAX + 1],
-            sequence_at: place(&bytes[..length], "34"),
-            sending_time_at: place(&bytes[..length], "52"),
-            cl_ord_id_at: place(&bytes[..length], "11"),
-            quantity_at: place(&bytes[..length], "38"),
-            price_at: place(&bytes[..length], "44"),
-            orig_cl_ord_id_at: place(&bytes[..length], "41"),
-            side_at: place(&bytes[..length], "54"),
-            time_in_force_at: place(&bytes[..length], "59"),
-            transact_time_at: place(&bytes[..length], "60"),
-            symbol_at: place(&bytes[..length], "55"),
+            body_length_at: place("9"),
+            body_lengths: [[0; 4]; 16],
+            sequence_at: place("34"),
+            sending_fraction_at: place("52") + point + 1,
+            cl_ord_id_at: place("11"),
+            quantity_at: place("38"),
+            price_at: place("44"),
+            price_fraction_at: place("44") + 8 + u8::from(format.price_decimals > 0),
+            orig_cl_ord_id_at: place("41"),
+            side_at: place("54"),
+            time_in_force_at: place("59"),
+            transact_fraction_at: place("60") + point + 1,
+            symbol_at: length - 7 - 2, // before the symbol, its SOH and the trailer
             bytes,
         };
         for (symbol_bytes, entry) in template.body_lengths.iter_mut().enumerate() {
             let digits = length_digits(body_length + symbol_bytes);
             *entry = [digits[0], digits[1], digits[2], checksum(&digits)];
         }
-        // Sums start from zeros in every patched place.
-        for at in [template.sending_time_at, template.transact_time_at] {
-            template.bytes[at..at + SECONDS_TEXT_BYTES].fill(0);
-        }
-        let at = template.body_length_at;
-        template.bytes[at..at + 3].fill(0);
-        for at in [template.side_at, template.time_in_force_at] {
-            if at != 0 {
-                template.bytes[at] = b'0';
-            }
-        }
-        let before_symbol = &template.bytes[..template.symbol_at];
-        template.static_sum = before_symbol.iter().map(|&byte| u32::from(byte)).sum::<u32>() + 1;
+        // BodyLength's digits are added with the symbol's length; all other patched digits are zeros now.
+        let body_length_sum = byte_sum(&template.bytes[usize::from(template.body_length_at)..][..3]);
+        template.static_sum = byte_sum(&template.bytes[..template.symbol_at]) + 1 - body_length_sum;
         template
+    }
+
+    /// Puts the text of another second before the point that is before `fraction_at`.
+    pub(super) fn set_second(&mut self, fraction_at: u8, text: &[u8; SECONDS_TEXT_BYTES]) {
+        let end = usize::from(fraction_at) - 1;
+        let place = &mut self.bytes[end - SECONDS_TEXT_BYTES..end];
+        self.static_sum = self.static_sum - byte_sum(place) + byte_sum(text);
+        place.copy_from_slice(text);
     }
 
     /// A message of this kind with all digits zero, the symbol last.
@@ -127,10 +132,14 @@ fn length_digits(length: usize) -> [u8; 3] {
 }
 
 /// Where the value of a field starts; 0 where there is none.
-fn place(message: &[u8], tag: &str) -> usize {
+fn place(message: &[u8], tag: &str) -> u8 {
     let wanted = format!("\x01{tag}=");
-    message
-        .windows(wanted.len())
-        .position(|window| window == wanted.as_bytes())
-        .map_or(0, |at| at + wanted.len())
+    let found = message.windows(wanted.len()).position(|window| window == wanted.as_bytes());
+    let at = found.map_or(0, |at| at + wanted.len());
+    u8::try_from(at)
+        .unwrap_or_else(|_| unreachable!("the last patched digits start before byte 256; a test checks it"))
+}
+
+fn byte_sum(bytes: &[u8]) -> u32 {
+    bytes.iter().map(|&byte| u32::from(byte)).sum()
 }
