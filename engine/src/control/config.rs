@@ -10,6 +10,12 @@ use crate::control::session_date::SessionDate;
 use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
 use crate::strategy::market_maker::MarketMakerConfig;
 
+/// Longest virtual latency: far beyond any link, and far from overflowing a time.
+const LATENCY_NS_MAX: u64 = 60_000_000_000;
+
+/// Longest interval of the strategies' timer.
+const TIMER_MS_MAX: u64 = 86_400_000;
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -264,6 +270,15 @@ impl Config {
                 "latency.order_ns and latency.fill_ns are at least 1: nothing is instantaneous".to_owned()
             );
         }
+        let latencies = [self.latency.order_ns, self.latency.fill_ns, self.latency.line_ns];
+        if latencies.iter().any(|&latency_ns| latency_ns > LATENCY_NS_MAX) {
+            return Err(format!(
+                "latency: order_ns, fill_ns and line_ns are at most {LATENCY_NS_MAX} (a minute)"
+            ));
+        }
+        if self.pipeline.timer_ms > TIMER_MS_MAX {
+            return Err(format!("pipeline.timer_ms is at most {TIMER_MS_MAX} (a day)"));
+        }
         if self.risk.messages_per_s == 0 || self.risk.messages_burst == 0 {
             return Err("risk.messages_per_s and risk.messages_burst are at least 1".to_owned());
         }
@@ -299,3 +314,7 @@ impl Config {
         toml::to_string(self).map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

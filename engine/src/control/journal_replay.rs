@@ -13,7 +13,7 @@ use crate::control::journal::{DecideReader, DecideRecord, End, Tail};
 use crate::control::run_header::RunHeader;
 use crate::control::startup;
 use crate::order::Order;
-use crate::pipeline::decide::COMMAND_SLOTS;
+use crate::pipeline::decide::{COMMAND_CANCEL_SLOTS, COMMAND_SLOTS};
 use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, NoProbe};
 use crate::pipeline::ingest::Ingest;
 
@@ -85,6 +85,7 @@ struct Replay<'a> {
     /// Actions that the core has taken and the journal has not confirmed yet, oldest first.
     unconfirmed: std::collections::VecDeque<Order>,
     slots: Option<usize>,
+    cancel_slots: Option<usize>,
     compared: u64,
 }
 
@@ -98,6 +99,7 @@ impl<'a> Replay<'a> {
             digest: OrderDigest::new(),
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
+            cancel_slots: None,
             compared: 0,
         }
     }
@@ -122,6 +124,10 @@ impl<'a> Replay<'a> {
                 self.slots = Some(command.instrument as usize);
                 Ok(())
             }
+            DecideRecord::Command(command) if command.code == COMMAND_CANCEL_SLOTS => {
+                self.cancel_slots = Some(command.instrument as usize);
+                Ok(())
+            }
             DecideRecord::Command(command) if command.code == Command::Kill as u32 => {
                 self.feed(Input::Command { time_ns, command: Command::Kill })
             }
@@ -130,8 +136,8 @@ impl<'a> Replay<'a> {
     }
 
     fn feed(&mut self, input: Input<'_>) -> Result<(), Failure> {
-        let free = self.slots.take().unwrap_or(usize::MAX);
-        self.actions.set_slots(usize::MAX, free);
+        let free = self.cancel_slots.take().unwrap_or(usize::MAX);
+        self.actions.set_slots(free, self.slots.take().unwrap_or(usize::MAX));
         if let Err(error) = self.core.on_input(input, &mut NoProbe, &mut self.actions)
             && let Input::Market(event) = input
         {

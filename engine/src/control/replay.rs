@@ -63,6 +63,13 @@ pub struct ReplayOptions {
     pub label: &'static str,
 }
 
+impl Default for ReplayOptions {
+    /// Lockstep, sampled stamps, no journal, no files.
+    fn default() -> Self {
+        Self { pace: None, stamps: StampMode::Sampled, journal: None, report: None, label: "messages" }
+    }
+}
+
 /// What a replay came to.
 pub struct Outcome {
     /// SHA-256 of the order stream.
@@ -610,6 +617,12 @@ fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
     }
     if core.executions_refused > 0 {
         notes.push(format!("{} executions fitted no order", core.executions_refused));
+    }
+    if core.executions_late > 0 {
+        notes.push(format!(
+            "{} late answers about orders that were done: a cancel or replace crossed a fill",
+            core.executions_late
+        ));
     }
     let waits = counters.ingest.market_ring_full.get();
     if waits > 0 {

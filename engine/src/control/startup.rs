@@ -94,7 +94,11 @@ fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
     found.map(|(number, _)| number).ok_or_else(|| Failure::Input(format!("venue {name} has no capture")))
 }
 
-fn instrument_number(inputs: &Inputs, symbol: &str) -> Result<u32, Failure> {
+/// The dense number of an instrument, as strategies use it.
+///
+/// # Errors
+/// A symbol that no capture lists.
+pub fn instrument_number(inputs: &Inputs, symbol: &str) -> Result<u32, Failure> {
     let directory = inputs.directory()?;
     let found = Symbol::new(symbol).ok().and_then(|symbol| directory.instrument(symbol));
     found.ok_or_else(|| Failure::Input(format!("instrument {symbol} is in no capture")))

@@ -57,6 +57,9 @@ impl From<DigestAbandoned> for DecideError {
 /// new orders and replaces, and dropped intents for it. A replay must drop the same.
 pub const COMMAND_SLOTS: u32 = 2;
 
+/// Command code in the journal, beside [`COMMAND_SLOTS`]: this many free slots for cancels.
+pub const COMMAND_CANCEL_SLOTS: u32 = 3;
+
 impl From<AppendError> for DecideError {
     fn from(error: AppendError) -> Self {
         Self::Journal(error)
@@ -160,7 +163,7 @@ impl Decide {
         let outcome = self.core.on_input(input, stamps, &mut self.actions);
         if let Some(journal) = &mut self.journal {
             if self.core.counters().intents_dropped != dropped_before {
-                journal_slots(journal, self.core.time_ns(), for_new)?;
+                journal_slots(journal, self.core.time_ns(), free, for_new)?;
             }
             journal_input(journal, &input, &self.core)?;
         }
@@ -191,9 +194,16 @@ impl Decide {
 }
 
 #[cold]
-fn journal_slots(journal: &mut RunRecorder, time_ns: u64, for_new: usize) -> Result<(), AppendError> {
-    let slots = u32::try_from(for_new).unwrap_or(u32::MAX);
-    journal.command(time_ns, &CommandRecord { code: COMMAND_SLOTS, instrument: slots })?;
+fn journal_slots(
+    journal: &mut RunRecorder,
+    time_ns: u64,
+    free: usize,
+    for_new: usize,
+) -> Result<(), AppendError> {
+    for (code, slots) in [(COMMAND_CANCEL_SLOTS, free), (COMMAND_SLOTS, for_new)] {
+        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+        journal.command(time_ns, &CommandRecord { code, instrument: slots })?;
+    }
     Ok(())
 }
 

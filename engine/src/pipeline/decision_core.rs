@@ -137,10 +137,14 @@ pub struct CoreCounters {
     pub pairs: u64,
     /// Of these, pairs of which both legs have traded.
     pub pairs_filled: u64,
-    /// Intents dropped because the order ring had no slot or the strategy asked for too much at once.
+    /// Intents dropped because the order ring had no slot or the strategy asked for too much at once, and inputs at
+    /// which a kill sweep stopped for want of a slot.
     pub intents_dropped: u64,
-    /// Executions that the order table refused.
+    /// Executions that fit no order, or fit one wrongly: a protocol error of the venue or a fault of ours.
     pub executions_refused: u64,
+    /// Answers about orders that were done already, and fills that were seen before: a cancel or a replace crossed a
+    /// fill on the wire. Harmless and normal.
+    pub executions_late: u64,
     /// Messages known to be missing from the feed.
     pub gaps: u64,
 }
@@ -316,13 +320,15 @@ impl DecisionCore {
             .ok_or(BookError::InstrumentOutOfRange(event.instrument))?;
         let applied = books.apply(event)?;
         match event.kind {
-            EventKind::TradingStatus if event.instrument == INSTRUMENT_ALL => {
+            EventKind::TradingStatus | EventKind::Clear if event.instrument == INSTRUMENT_ALL => {
                 for instrument in 0..self.subscriptions.len() as u32 {
                     self.refresh_nbbo(event.venue, instrument);
                 }
             }
             EventKind::TradingStatus | EventKind::Clear => self.refresh_nbbo(event.venue, event.instrument),
-            EventKind::Gap => self.counters.gaps += event.quantity,
+            EventKind::Gap => {
+                self.counters.gaps = self.counters.gaps.saturating_add(event.quantity);
+            }
             _ if applied.bbo_changed => self.refresh_nbbo(event.venue, event.instrument),
             _ => {}
         }
@@ -373,13 +379,20 @@ impl DecisionCore {
         });
     }
 
-    /// A fill that fits no order means that our picture of the account is wrong: stop trading.
+    /// A fill that fits no order, or an order that was done, means that our picture of the account is wrong: stop
+    /// trading.
     #[cold]
     fn refused(&mut self, execution: &Execution, error: OrderTableError) {
-        self.counters.executions_refused += 1;
         let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
-        if is_fill && !matches!(error, OrderTableError::Repeated(_)) {
-            self.risk.kill();
+        match error {
+            OrderTableError::Repeated(_) => self.counters.executions_late += 1,
+            OrderTableError::AlreadyDone(_) if !is_fill => self.counters.executions_late += 1,
+            _ => {
+                self.counters.executions_refused += 1;
+                if is_fill {
+                    self.risk.kill();
+                }
+            }
         }
     }
 
@@ -431,6 +444,11 @@ impl DecisionCore {
     }
 
     fn approve_pair(&mut self, strategy: u16, first: &Intent, second: &Intent, actions: &mut Actions) {
+        // Two messages about one order cannot both be entered: a pair is of new orders only.
+        if [first, second].iter().any(|intent| intent.action != OrderAction::New) {
+            self.reject(strategy, first, RiskReasons::GROUP);
+            return self.reject(strategy, second, RiskReasons::GROUP);
+        }
         let approval = match self.approve(strategy, first, 0) {
             Ok(approval) => approval,
             Err(reasons) => {
@@ -526,7 +544,12 @@ impl DecisionCore {
     #[cold]
     fn sweep_orders(&mut self, actions: &mut Actions) {
         for _ in 0..SWEEP_SLOTS {
-            self.sweep = self.orders.slot_after(self.sweep);
+            let slot = self.orders.slot_after(self.sweep);
+            if !actions.has_slot(OrderAction::Cancel, 1) {
+                self.counters.intents_dropped += 1;
+                return;
+            }
+            self.sweep = slot;
             let Some(order) = self.orders.in_slot(self.sweep).filter(|order| !order.is_pending()) else {
                 continue;
             };
@@ -541,9 +564,6 @@ impl DecisionCore {
                 time_in_force: order.time_in_force,
             };
             let strategy = order.strategy;
-            if !actions.has_slot(OrderAction::Cancel, 1) {
-                return;
-            }
             if let Ok(approval) = self.approve(strategy, &intent, 0) {
                 self.commit(approval, actions);
             }
@@ -578,3 +598,7 @@ fn subscribe(strategies: &[Box<dyn Strategy>], instruments_max: usize) -> Subscr
     }
     (ranges.into_boxed_slice(), flat.into_boxed_slice())
 }
+
+#[cfg(test)]
+#[path = "decision_core_tests.rs"]
+mod tests;

@@ -80,7 +80,7 @@ impl<'a> Source<'a> {
                     time_ns,
                     missing: std::mem::take(&mut self.missing),
                 });
-                self.next_sequence += 1;
+                self.next_sequence = self.next_sequence.wrapping_add(1);
                 return Ok(());
             }
             let Some(packet) = self.cursor.next(self.capture)? else { return Ok(()) };
@@ -125,6 +125,8 @@ pub struct Ingest<'a> {
     messages: u64,
     events: u64,
     next: Option<usize>,
+    /// Damage right behind the message that was handed out last.
+    damage: Option<CaptureError>,
 }
 
 impl<'a> Ingest<'a> {
@@ -138,7 +140,8 @@ impl<'a> Ingest<'a> {
         for source in &mut sources {
             source.advance()?;
         }
-        let mut ingest = Self { sources, directory, time_ns: 0, messages: 0, events: 0, next: None };
+        let mut ingest =
+            Self { sources, directory, time_ns: 0, messages: 0, events: 0, next: None, damage: None };
         ingest.choose();
         Ok(ingest)
     }
@@ -149,11 +152,12 @@ impl<'a> Ingest<'a> {
         self.next = times.min().map(|(_, at)| at);
     }
 
-    /// Receive time of the next message, UTC ns; `None` at the end.
+    /// Receive time of the next message, UTC ns; `None` at the end. Damage has the time of the message before it.
     #[inline(always)]
     #[must_use]
     pub fn next_time_ns(&self) -> Option<u64> {
-        let head = self.sources[self.next?].head.as_ref()?;
+        let Some(at) = self.next else { return self.damage.is_some().then_some(self.time_ns) };
+        let head = self.sources[at].head.as_ref()?;
         Some(head.time_ns.max(self.time_ns))
     }
 
@@ -163,7 +167,7 @@ impl<'a> Ingest<'a> {
     /// The file, the byte offset and the cause; every message before it has been handed out.
     #[inline(always)]
     pub fn next_message(&mut self) -> Result<Option<Option<MarketEvent>>, CaptureError> {
-        let Some(at) = self.next else { return Ok(None) };
+        let Some(at) = self.next else { return self.end() };
         let source = &mut self.sources[at];
         let Some(head) = &mut source.head else { return Ok(None) };
         self.time_ns = self.time_ns.max(head.time_ns);
@@ -182,8 +186,11 @@ impl<'a> Ingest<'a> {
         })?;
         source.consumed += 1;
         self.messages += 1;
-        source.advance()?;
-        if self.sources.len() > 1 {
+        if let Err(error) = source.advance() {
+            // This message was good: it goes out first, and nothing behind the damage does.
+            self.damage = Some(error);
+            self.next = None;
+        } else if self.sources.len() > 1 {
             self.choose();
         } else if self.sources[0].head.is_none() {
             self.next = None;
@@ -193,6 +200,12 @@ impl<'a> Ingest<'a> {
             self.events += 1;
             MarketEvent { receive_ns: time_ns, ..event }
         })))
+    }
+
+    /// Nothing can be handed out any more: the captures are at their ends, or one is damaged here.
+    #[cold]
+    fn end(&self) -> Result<Option<Option<MarketEvent>>, CaptureError> {
+        self.damage.clone().map_or(Ok(None), Err)
     }
 
     /// Decodes up to the next market event; `None` at the end.
@@ -262,3 +275,7 @@ pub fn offset_of(capture: &Capture, sequence: u64) -> Option<u64> {
     }
     None
 }
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;

@@ -5,6 +5,8 @@
 
 pub mod decide;
 pub mod decision_core;
+#[cfg(test)]
+mod draws;
 pub mod idle;
 pub mod ingest;
 pub mod lockstep;

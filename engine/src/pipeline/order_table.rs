@@ -336,6 +336,9 @@ impl OrderTable {
                 OrderTableError::UnknownClOrdId(id)
             });
         };
+        if execution.venue != order.venue {
+            return Err(OrderTableError::Unexpected(id));
+        }
         match execution.kind {
             ExecutionKind::PartialFill | ExecutionKind::Fill => self.fill(slot, order, execution),
             ExecutionKind::New => match order.state {
@@ -347,7 +350,8 @@ impl OrderTable {
             },
             ExecutionKind::Replaced => self.replaced(slot, order, execution),
             ExecutionKind::Canceled | ExecutionKind::Expired => Ok(self.done(slot, 0)),
-            ExecutionKind::Rejected if order.state == OrderState::PendingNew => Ok(self.done(slot, 0)),
+            // FIX 4.4, OrdStatus(39)=8: an order can be rejected after it was acknowledged.
+            ExecutionKind::Rejected if order.cl_ord_id == id => Ok(self.done(slot, 0)),
             ExecutionKind::NotSent if order.state == OrderState::PendingNew => Ok(self.done(slot, 0)),
             ExecutionKind::CancelRejected | ExecutionKind::NotSent if order.pending_id == id => {
                 if execution.reason == RejectReason::UnknownOrder {
@@ -381,10 +385,10 @@ impl OrderTable {
         }
         let adds_up =
             order.cumulative.checked_add(execution.last_quantity) == Some(execution.cumulative_quantity);
-        if !adds_up
-            || execution.cumulative_quantity > order.quantity
-            || execution.last_quantity > order.reserved
-        {
+        // A partial fill that leaves nothing of our terms claims that the venue holds more than we asked for.
+        let claimed = u64::from(execution.kind == ExecutionKind::PartialFill);
+        let leaves = order.quantity.checked_sub(execution.cumulative_quantity);
+        if !adds_up || leaves.is_none_or(|leaves| leaves < claimed) {
             return Err(OrderTableError::Overfill(id));
         }
         let entry = &mut self.slots[slot as usize];
@@ -414,12 +418,13 @@ impl OrderTable {
         if order.state != OrderState::PendingReplace || order.pending_id != id {
             return Err(OrderTableError::Unexpected(id));
         }
-        if order.pending_quantity < order.cumulative {
-            return Err(OrderTableError::Overfill(id));
-        }
         self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
         let entry = &mut self.slots[slot as usize];
         entry.cl_ord_id = id;
+        if order.pending_quantity <= order.cumulative {
+            // The new total had filled before the replace came: nothing of it is left to trade.
+            return Ok(self.done(slot, 0));
+        }
         entry.price = order.pending_price;
         entry.quantity = order.pending_quantity;
         Ok(self.back_to_live(slot))
@@ -440,3 +445,7 @@ impl OrderTable {
         Transition { order: *entry, filled: 0, released, closed: false }
     }
 }
+
+#[cfg(test)]
+#[path = "order_table_tests.rs"]
+mod tests;

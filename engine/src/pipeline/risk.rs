@@ -47,7 +47,8 @@ impl RiskReasons {
     pub const DUPLICATE_CL_ORD_ID: Self = Self(1 << 9);
     /// The venue's own book is crossed.
     pub const BOOK_CROSSED: Self = Self(1 << 10);
-    /// Replace or cancel of an order that is not live, or that has a message in flight.
+    /// Replace or cancel of an order that is not live, that has a message in flight, or that has filled as much as
+    /// the replace asks for; a new order that names a target.
     pub const TARGET: Self = Self(1 << 11);
     /// No order slot or no ClOrdID is left.
     pub const TABLE_FULL: Self = Self(1 << 12);
@@ -184,21 +185,25 @@ pub struct Target {
     pub reserved: u64,
 }
 
-/// Message rate: a token bucket in nanoseconds of core time, so that no fraction is ever lost.
+/// Message rate: a token bucket that earns `per_s` units of credit each nanosecond of core time; a message costs
+/// [`MESSAGE_COST`] of them. Nothing is ever divided, so no fraction is lost or won at any rate.
 #[derive(Clone, Copy, Debug)]
 struct MessageRate {
-    /// Core time that one message costs.
-    cost_ns: u64,
+    /// Messages a second.
+    per_s: u64,
     /// Credit that a quiet time can save up.
-    burst_ns: u64,
-    credit_ns: u64,
+    burst: u64,
+    credit: u64,
     last_ns: u64,
 }
 
+/// Credit that one message costs: what one message a second earns in a second.
+const MESSAGE_COST: u64 = NS_PER_S;
+
 impl MessageRate {
     fn refill(&mut self, now_ns: u64) {
-        let credit = self.credit_ns.saturating_add(now_ns.saturating_sub(self.last_ns));
-        self.credit_ns = credit.min(self.burst_ns);
+        let earned = now_ns.saturating_sub(self.last_ns).saturating_mul(self.per_s);
+        self.credit = self.credit.saturating_add(earned).min(self.burst);
         self.last_ns = self.last_ns.max(now_ns);
     }
 }
@@ -253,13 +258,13 @@ impl Risk {
     pub fn new(engine: EngineLimits, limits: Vec<InstrumentLimits>) -> Self {
         assert!(engine.messages_per_s > 0 && engine.messages_burst > 0, "a rate of zero trades nothing");
         assert!(limits.iter().all(|limit| limit.price_tick > 0), "a price tick is positive");
-        let cost_ns = (NS_PER_S / u64::from(engine.messages_per_s)).max(1);
-        let burst_ns = cost_ns * u64::from(engine.messages_burst);
+        let per_s = u64::from(engine.messages_per_s);
+        let burst = MESSAGE_COST * u64::from(engine.messages_burst);
         let exposure = vec![Exposure::default(); limits.len()].into_boxed_slice();
         Self {
             killed: false,
             last_cl_ord_id: 0,
-            rate: MessageRate { cost_ns, burst_ns, credit_ns: burst_ns, last_ns: 0 },
+            rate: MessageRate { per_s, burst, credit: burst, last_ns: 0 },
             limits: limits.into_boxed_slice(),
             exposure,
         }
@@ -311,12 +316,15 @@ impl Risk {
             return Ok(self.approval(intent, stamp, target.reserved, target.reserved));
         }
         let replace = intent.action == OrderAction::Replace;
-        let held = target.unwrap_or(Target { quantity: 0, cumulative: 0, reserved: 0 });
+        // A new order that names a target must not live on that order's reservation.
+        let held = target.filter(|_| replace).unwrap_or(Target { quantity: 0, cumulative: 0, reserved: 0 });
+        let bad_target =
+            if replace { target.is_none() || intent.quantity <= held.cumulative } else { intent.target != 0 };
         // What could still fill, under the old terms or the new ones, whichever is more.
         let wanted = intent.quantity.saturating_sub(held.cumulative).max(held.reserved);
         let added = wanted - held.reserved;
         let reasons = duplicate
-            | RiskReasons::TARGET.when(replace && (target.is_none() || intent.quantity <= held.cumulative))
+            | RiskReasons::TARGET.when(bad_target)
             | self.check_terms(intent, reference)
             | self.check_position(intent, added)
             | self.check_rate(stamp.time_ns);
@@ -324,7 +332,7 @@ impl Risk {
             return Err(reasons);
         }
         self.last_cl_ord_id = stamp.cl_ord_id;
-        self.rate.credit_ns -= self.rate.cost_ns;
+        self.rate.credit -= MESSAGE_COST;
         if let Some(open) = self.open_of(intent.instrument, intent.side) {
             *open += added;
         }
@@ -380,7 +388,7 @@ impl Risk {
 
     fn check_rate(&mut self, now_ns: u64) -> RiskReasons {
         self.rate.refill(now_ns);
-        RiskReasons::MESSAGE_RATE.when(self.rate.credit_ns < self.rate.cost_ns)
+        RiskReasons::MESSAGE_RATE.when(self.rate.credit < MESSAGE_COST)
     }
 
     fn open_of(&mut self, instrument: u32, side: Side) -> Option<&mut u64> {
@@ -397,7 +405,7 @@ impl Risk {
     pub fn withdraw(&mut self, approval: Approval) {
         let order = approval.order.0;
         if order.action != OrderAction::Cancel {
-            self.rate.credit_ns += self.rate.cost_ns;
+            self.rate.credit += MESSAGE_COST;
         }
         self.last_cl_ord_id = order.cl_ord_id - 1;
         self.release(order.instrument, order.side, approval.reserved - approval.before);
@@ -422,3 +430,7 @@ impl Risk {
         };
     }
 }
+
+#[cfg(test)]
+#[path = "risk_tests.rs"]
+mod tests;

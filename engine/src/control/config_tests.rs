@@ -1,0 +1,80 @@
+//! Configuration files: what is not given, what is wrong, and the example that ships.
+
+use super::*;
+
+/// The example that ships, with every field there is.
+const DESK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/desk.toml"));
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(Config::parse("empty.toml", ""), Ok(Config::default()));
+}
+
+#[test]
+fn the_example_parses_and_comes_back_whole() {
+    let desk = Config::parse("desk.toml", DESK).expect("the example is valid");
+    assert_eq!(desk.venues.len(), 2);
+    assert_eq!(desk.instruments.len(), 3);
+    assert_eq!(desk.venues[1].target(), "BX", "an empty target is the venue's name");
+    let text = desk.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &text), Ok(desk));
+}
+
+#[test]
+fn the_example_shows_every_default_as_it_is() {
+    let desk = Config::parse("desk.toml", DESK).expect("the example is valid");
+    let default = Config::default();
+    assert_eq!(desk.pipeline, default.pipeline);
+    assert_eq!(desk.latency, default.latency);
+    assert_eq!(desk.risk, default.risk);
+    assert_eq!(desk.limits, default.limits);
+    let maker = desk.instruments[0].market_maker.as_ref().expect("quoted");
+    assert_eq!(maker.parameters, MarketMakerConfig::default());
+    assert_eq!(desk.instruments[0].arbitrage, Some(ArbitrageTakerConfig::default()));
+}
+
+#[test]
+fn unknown_fields_are_refused_with_the_files_name() {
+    for text in [
+        "colour = 1",
+        "[pipeline]\nmarket_rings = 4096",
+        "[latency]\norder_us = 1",
+        "[risk]\nmessages = 1",
+        "[limits]\ncollar = 1",
+        "[[venues]]\nname = \"X\"\nport = 1",
+        "[[instruments]]\nsymbol = \"A\"\nvenue = \"X\"",
+        "[[instruments]]\nsymbol = \"A\"\n[instruments.limits]\nqty = 1",
+        "[[instruments]]\nsymbol = \"A\"\n[instruments.market_maker]\nvenue = \"X\"\nspread = 1",
+    ] {
+        let error = Config::parse("desk.toml", text).expect_err(text);
+        assert!(error.starts_with("desk.toml: ") && error.contains("unknown field"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn values_out_of_range_are_refused_by_name() {
+    for (text, named) in [
+        ("date = \"2026-02-30\"", "2026-02-30"),
+        ("[pipeline]\norder_ring = 63", "ring"),
+        ("[pipeline]\nmarket_ring = 16777217", "ring"),
+        ("[pipeline]\nmessages_max = 100000000", "messages_max"),
+        ("[pipeline]\nopen_orders_max = 0", "open_orders_max"),
+        ("[pipeline]\ntimer_ms = 86400001", "timer_ms"),
+        ("[latency]\norder_ns = 0", "order_ns"),
+        ("[latency]\nline_ns = 60000000001", "line_ns"),
+        ("[risk]\nmessages_burst = 0", "messages_burst"),
+        ("[risk]\nmessages_per_s = -1", "-1"),
+        ("[[venues]]\nname = \"X\"\n[[venues]]\nname = \"X\"", "X"),
+        ("[[instruments]]\nsymbol = \"A\"\n[[instruments]]\nsymbol = \"A\"", "A"),
+        ("[[instruments]]\nsymbol = \"A\"\n[instruments.limits]\nprice_tick_e9 = 0", "price_tick_e9"),
+    ] {
+        let error = Config::parse("desk.toml", text).expect_err(text);
+        assert!(error.starts_with("desk.toml: ") && error.contains(named), "{text}: {error}");
+    }
+}
+
+#[test]
+fn money_is_never_a_float() {
+    let error = Config::parse("desk.toml", "[limits]\nprice_tick_e9 = 0.01").expect_err("a float");
+    assert!(error.starts_with("desk.toml: "), "{error}");
+}
