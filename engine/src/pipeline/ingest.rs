@@ -125,6 +125,8 @@ pub struct Ingest<'a> {
     messages: u64,
     events: u64,
     next: Option<usize>,
+    /// What stands behind the last message handed out, to be told when the next is asked for.
+    damage: Option<CaptureError>,
 }
 
 impl<'a> Ingest<'a> {
@@ -138,7 +140,7 @@ impl<'a> Ingest<'a> {
         for source in &mut sources {
             source.advance()?;
         }
-        let mut ingest = Self { sources, directory, time_ns: 0, messages: 0, events: 0, next: None };
+        let mut ingest = Self { sources, directory, time_ns: 0, messages: 0, events: 0, next: None, damage: None };
         ingest.choose();
         Ok(ingest)
     }
@@ -153,6 +155,9 @@ impl<'a> Ingest<'a> {
     #[inline(always)]
     #[must_use]
     pub fn next_time_ns(&self) -> Option<u64> {
+        if self.damage.is_some() {
+            return Some(self.time_ns);
+        }
         let head = self.sources[self.next?].head.as_ref()?;
         Some(head.time_ns.max(self.time_ns))
     }
@@ -163,6 +168,9 @@ impl<'a> Ingest<'a> {
     /// The file, the byte offset and the cause; every message before it has been handed out.
     #[inline(always)]
     pub fn next_message(&mut self) -> Result<Option<Option<MarketEvent>>, CaptureError> {
+        if self.damage.is_some() {
+            return self.tell_damage();
+        }
         let Some(at) = self.next else { return Ok(None) };
         let source = &mut self.sources[at];
         let Some(head) = &mut source.head else { return Ok(None) };
@@ -182,7 +190,9 @@ impl<'a> Ingest<'a> {
         })?;
         source.consumed += 1;
         self.messages += 1;
-        source.advance()?;
+        if let Err(error) = source.advance() {
+            self.damage = Some(error);
+        }
         if self.sources.len() > 1 {
             self.choose();
         } else if self.sources[0].head.is_none() {
@@ -193,6 +203,12 @@ impl<'a> Ingest<'a> {
             self.events += 1;
             MarketEvent { receive_ns: time_ns, ..event }
         })))
+    }
+
+    #[cold]
+    fn tell_damage(&mut self) -> Result<Option<Option<MarketEvent>>, CaptureError> {
+        self.next = None;
+        self.damage.take().map_or(Ok(None), Err)
     }
 
     /// Decodes up to the next market event; `None` at the end.
