@@ -222,6 +222,17 @@ struct Hot<'a> {
     mode: StampMode,
 }
 
+/// A stage that panics must not leave the others waiting for it.
+struct StopOnPanic<'a>(&'a Stop);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.request();
+        }
+    }
+}
+
 fn panicked<T>(_: Box<dyn std::any::Any + Send>) -> Result<T, Failure> {
     Err(Failure::Check("a stage panicked; its message is above".to_owned()))
 }
@@ -239,6 +250,7 @@ impl Hot<'_> {
     {
         let (plan, stop) = (self.plan, self.stop);
         scope.spawn(move || {
+            let _guard = StopOnPanic(stop);
             if let Err(error) = plan.pin_current(role) {
                 stop.request();
                 return Err(Failure::Check(format!("placement: {error}")));

@@ -26,7 +26,7 @@ use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage, StampWriter};
-use crate::venue::in_memory::InMemoryExchange;
+use crate::venue::in_memory::{InMemoryExchange, ON_WIRE};
 
 /// A time that never comes.
 const NEVER: u64 = u64::MAX;
@@ -129,7 +129,8 @@ impl OrderSink for Direct<'_> {
 /// Runs all stages in one loop.
 ///
 /// # Errors
-/// See [`ReplayError`]; everything up to the error has been decided.
+/// See [`ReplayError`]; everything up to the error has been decided. A damaged capture ends as a whole one does: what was
+/// on the wire still arrives, so that both topologies come to the same.
 #[expect(
     clippy::too_many_arguments,
     reason = "one a part that the loop joins; a struct of them would be used once"
@@ -144,8 +145,9 @@ pub fn run_inline(
     progress: &Counter,
     stop: &Stop,
 ) -> Result<(), ReplayError> {
+    let mut damage = None;
     loop {
-        let market = ingest.next_time_ns().unwrap_or(NEVER);
+        let market = if damage.is_some() { NEVER } else { ingest.next_time_ns().unwrap_or(NEVER) };
         if market == NEVER {
             timer.stop();
         }
@@ -153,11 +155,17 @@ pub fn run_inline(
         let execution = exchange.next_execution_ns().unwrap_or(NEVER);
         let next = market.min(arrival).min(execution).min(timer.due_ns());
         if next == NEVER {
-            return Ok(());
+            return damage.map_or(Ok(()), |error| Err(ReplayError::Capture(error)));
         }
         if next == market {
             let mut stamps = PathStamps::begin(sampler.sample());
-            let message = ingest.next_message()?;
+            let message = match ingest.next_message() {
+                Ok(message) => message,
+                Err(error) => {
+                    damage = Some(error);
+                    continue;
+                }
+            };
             stamps.mark(Stage::Decode);
             if ingest.messages().is_multiple_of(LOOK_EVERY) {
                 progress.set(ingest.messages());
@@ -219,12 +227,12 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(capacity: usize) -> Self {
-        Self { due_ns: VecDeque::with_capacity(capacity), worked_off: 0 }
+    /// Messages on the virtual wire count too, so the rings' sizes are no bound.
+    fn new() -> Self {
+        Self { due_ns: VecDeque::with_capacity(ON_WIRE), worked_off: 0 }
     }
 
     fn push(&mut self, due_ns: u64) {
-        debug_assert!(self.due_ns.len() < self.due_ns.capacity(), "sized for what the rings can hold");
         self.due_ns.push_back(due_ns);
     }
 
@@ -243,6 +251,8 @@ impl InFlight {
 pub enum MarketItem {
     /// The next event, with the stamps of its path.
     Event(MarketEvent, PathStamps),
+    /// The capture goes on to this time, UTC ns, with messages that are no events: timers are due up to it.
+    Time(u64),
     /// Nothing follows.
     End,
 }
@@ -271,22 +281,31 @@ pub fn run_split_ingest(
         let _ = ring.push(item);
         Ok(())
     };
+    let mut eventless_until = None;
     let outcome = loop {
+        let Some(time_ns) = ingest.next_time_ns() else { break Ok(()) };
         let mut stamps = PathStamps::begin(sampler.sample());
         let event = match ingest.next_message() {
-            Ok(None) => break Ok(()),
-            Ok(Some(event)) => event,
-            Err(error) => break Err(ReplayError::Capture(error)),
+            Ok(event) => event.flatten(),
+            Err(error) => {
+                eventless_until = Some(time_ns);
+                break Err(ReplayError::Capture(error));
+            }
         };
         stamps.mark(Stage::Decode);
         if ingest.messages().is_multiple_of(LOOK_EVERY) {
             progress.set(ingest.messages());
         }
+        eventless_until = if event.is_some() { None } else { Some(time_ns) };
         if let Some(event) = event {
             push(to_decide, MarketItem::Event(event, stamps))?;
             push(to_exchange, MarketItem::Event(event, stamps))?;
         }
     };
+    if let Some(time_ns) = eventless_until {
+        push(to_decide, MarketItem::Time(time_ns))?;
+        push(to_exchange, MarketItem::Time(time_ns))?;
+    }
     push(to_decide, MarketItem::End)?;
     push(to_exchange, MarketItem::End)?;
     outcome
@@ -296,6 +315,7 @@ pub fn run_split_ingest(
 fn head_ns(ring: &Consumer<MarketItem>) -> Option<u64> {
     match ring.peek() {
         Ok(MarketItem::Event(event, _)) => Some(event.receive_ns),
+        Ok(MarketItem::Time(time_ns)) => Some(*time_ns),
         Ok(MarketItem::End) => Some(NEVER),
         Err(_) => None,
     }
@@ -361,7 +381,7 @@ pub fn run_split_decide(
     stop: &Stop,
     idle: Idle,
 ) -> Result<(), ReplayError> {
-    let mut in_flight = InFlight::new(orders.buffer().capacity() * 4);
+    let mut in_flight = InFlight::new();
     let mut worked_off = 0;
     let mut last_market = 0;
     loop {
@@ -399,9 +419,9 @@ pub fn run_split_decide(
                 idle.wait();
                 continue;
             }
+            last_market = head;
             let Ok(MarketItem::Event(event, mut stamps)) = market.pop() else { continue };
             stamps.mark(Stage::Ring);
-            last_market = event.receive_ns;
             timer.start(event.receive_ns);
             decide.market(&event, &mut stamps, &mut sink)?;
         } else if known && execution <= due {
@@ -433,16 +453,15 @@ pub fn run_split_order_entry(
     stop: &Stop,
     idle: Idle,
 ) -> Result<(), ReplayError> {
-    let mut in_flight = InFlight::new(executions.buffer().capacity() * 4);
+    let mut in_flight = InFlight::new();
     let mut worked_off = 0;
     let mut last_market = 0;
     loop {
         if stop.requested() {
             return Err(ReplayError::Stopped);
         }
+        // Read before the ring: what was pushed before it was published is then visible.
         let (executions_worked_off, their_market) = theirs.read();
-        let unfinished = their_market.min(in_flight.oldest_ns(executions_worked_off));
-        let bound = unfinished.saturating_add(latencies.order_ns);
         while let Ok(OrderItem { order, mut stamps }) = orders.pop() {
             stamps.mark(Stage::Ring);
             let action = order.action;
@@ -450,37 +469,50 @@ pub fn run_split_order_entry(
                 stamp_writer.push(stamps.order_ready(action));
             }
         }
+        // With the execution ring full nothing more happens at the venues, but orders are still taken: decide may
+        // be waiting for room in their ring before it takes executions again.
+        if !hand_over(exchange, executions, &mut in_flight) {
+            idle.wait();
+            continue;
+        }
+        let unfinished = their_market.min(in_flight.oldest_ns(executions_worked_off));
+        let bound = unfinished.saturating_add(latencies.order_ns);
         let arrival = exchange.next_arrival_ns().unwrap_or(NEVER);
         let Some(head) = head_ns(market) else {
             mine.publish(worked_off, last_market);
             idle.wait();
             continue;
         };
+        mine.publish(worked_off, head);
         let known = arrival != NEVER;
         if arrival < head {
             worked_off += exchange.deliver_next();
         } else if head != NEVER && (known || head <= bound) {
-            let Ok(MarketItem::Event(event, _)) = market.pop() else { continue };
-            last_market = event.receive_ns;
-            exchange.on_market(&event);
+            last_market = head;
+            if let Ok(MarketItem::Event(event, _)) = market.pop() {
+                exchange.on_market(&event);
+            }
         } else if head == NEVER && bound == NEVER {
-            mine.publish(worked_off, NEVER);
             return Ok(());
         } else {
-            mine.publish(worked_off, head);
             idle.wait();
-            continue;
         }
-        while let Some(execution) = exchange.take_execution() {
-            in_flight.push(execution.time_ns);
-            while executions.is_full() {
-                if stop.requested() {
-                    return Err(ReplayError::Stopped);
-                }
-                idle.wait();
-            }
-            let _ = executions.push(execution);
-        }
-        mine.publish(worked_off, head_ns(market).unwrap_or(last_market));
     }
+}
+
+/// Pushes the executions that wait; `false` when the ring is full before all are in it.
+fn hand_over(
+    exchange: &mut InMemoryExchange,
+    executions: &mut Producer<Execution>,
+    in_flight: &mut InFlight,
+) -> bool {
+    while exchange.next_execution_ns().is_some() {
+        if executions.is_full() {
+            return false;
+        }
+        let Some(execution) = exchange.take_execution() else { break };
+        in_flight.push(execution.time_ns);
+        let _ = executions.push(execution);
+    }
+    true
 }

@@ -481,7 +481,7 @@ pub fn run_split_decide(
                 worked = true;
             }
             Ok(MarketItem::End) => ended = true,
-            Err(_) => {}
+            Ok(MarketItem::Time(_)) | Err(_) => {}
         }
         if worked {
             continue;

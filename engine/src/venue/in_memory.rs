@@ -22,7 +22,7 @@ use crate::venue::gateway::Gateway;
 const FRAME_BYTES: usize = 480;
 
 /// Messages on the wire at once before the queues must grow.
-const ON_WIRE: usize = 4096;
+pub(crate) const ON_WIRE: usize = 4096;
 
 /// What arrives at a venue.
 #[expect(clippy::large_enum_variant, reason = "nearly all are frames, and a box would allocate for each")]

@@ -1,0 +1,78 @@
+//! The built `warptick` binary: built once by the cargo that runs the tests, with their profile, then run as a user
+//! would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// Path of the binary. `cargo test` builds the binaries of a package for that package's tests only, so the first use in
+/// a test process runs `cargo build -p warptick-engine --bin warptick`, which does nothing when it is fresh.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let this = std::env::current_exe().expect("the test's own path");
+        // target/PROFILE/deps/TEST
+        let directory = this.parent().and_then(Path::parent).expect("a target directory");
+        let name = directory.file_name().and_then(|name| name.to_str()).expect("a profile");
+        let profile = if name == "debug" { "test" } else { name };
+        let target = directory.parent().expect("a target directory");
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "warptick-engine", "--bin", "warptick", "--profile", profile])
+            .arg("--manifest-path")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+            .env("CARGO_TARGET_DIR", target)
+            .stdout(Stdio::null())
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the warptick binary does not build");
+        directory.join("warptick")
+    })
+}
+
+/// A command that runs the binary.
+#[must_use]
+pub fn command() -> Command {
+    Command::new(binary())
+}
+
+/// What a run of the binary came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs the binary to its end.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Finished {
+    command().args(arguments).output().expect("the binary runs").into()
+}
+
+/// The rest of the output's line that starts with `label`, trimmed.
+///
+/// # Panics
+/// When there is no such line.
+#[must_use]
+pub fn line<'a>(output: &'a str, label: &str) -> &'a str {
+    let rest = output.lines().find_map(|line| line.strip_prefix(label));
+    rest.unwrap_or_else(|| panic!("no line '{label}' in:\n{output}")).trim()
+}
