@@ -10,14 +10,15 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
-    book_report, demo, generate, journal_replay, kill_switch, replay, shutdown, startup, venue_run,
+    book_report, demo, generate, journal_replay, kill_switch, replay, shutdown, startup, tune, venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
+use tuning::host::HostFiles;
 
 /// A tick-to-trade engine for small market-making and arbitrage desks.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "warptick", version, about)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Task>,
@@ -38,6 +39,9 @@ enum Task {
     /// Read a journal.
     #[command(subcommand)]
     Journal(JournalTask),
+    /// Look at what of this machine is not as a trading machine should be.
+    #[command(subcommand)]
+    Tune(TuneTask),
 }
 
 #[derive(Args)]
@@ -143,6 +147,16 @@ enum JournalTask {
     },
 }
 
+#[derive(Subcommand)]
+enum TuneTask {
+    /// Read the host's settings and print each beside what is wanted; nothing is changed.
+    Check {
+        /// Exit with 1 when a setting is bad.
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum StampArgument {
     Sampled,
@@ -213,6 +227,11 @@ fn run(task: Task) -> Result<(), Failure> {
             )
         }
         Task::Journal(task) => run_journal(&task),
+        Task::Tune(TuneTask::Check { strict }) => {
+            let (text, result) = tune::check(&HostFiles::this_machine(), strict);
+            print(&text)?;
+            result
+        }
     }
 }
 
@@ -277,7 +296,10 @@ fn run_journal(task: &JournalTask) -> Result<(), Failure> {
             match journal::show(dir, &journal::ShowFilter::default(), &mut out) {
                 // Whoever reads the output may have seen enough.
                 Err(journal::JournalError::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                    if source.kind() == std::io::ErrorKind::BrokenPipe =>
+                {
+                    Ok(())
+                }
                 outcome => outcome.map(|_| ()).map_err(broken),
             }
         }
@@ -297,7 +319,9 @@ fn run_journal(task: &JournalTask) -> Result<(), Failure> {
 fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Input(error.to_string())),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Input(error.to_string()))
+        }
         _ => Ok(()),
     }
 }

@@ -125,7 +125,7 @@ impl Pair {
             self.done.pop_front();
         }
         // Walking both lists at every step would take most of the run; every quantity is looked at often enough so.
-        if self.steps % 8 == 0 {
+        if self.steps.is_multiple_of(8) {
             let queues = self.naive.queues_ahead();
             assert_eq!(queues.len(), self.real.live_orders(), "{at}");
             assert_eq!(queues.len(), self.live.len(), "{at}");

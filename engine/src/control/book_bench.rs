@@ -220,7 +220,8 @@ fn book_pass(
                 window[events % WINDOW] = event;
                 books.prefetch_order(&event);
                 books.prefetch_level(&window[events.wrapping_sub(LOOK_AHEAD) % WINDOW]);
-                errors += u64::from(books.apply(&window[events.wrapping_sub(LOOK_AHEAD * 2) % WINDOW]).is_err());
+                errors +=
+                    u64::from(books.apply(&window[events.wrapping_sub(LOOK_AHEAD * 2) % WINDOW]).is_err());
                 events += 1;
             }
         }

@@ -101,7 +101,9 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
 fn most_active(changes: &[Vec<u64>]) -> Vec<(u8, u32, u64)> {
     let mut active: Vec<(u8, u32, u64)> = Vec::new();
     for (venue, counts) in (0u8..).zip(changes) {
-        active.extend((0u32..).zip(counts).filter(|(_, count)| **count > 0).map(|(i, &count)| (venue, i, count)));
+        active.extend(
+            (0u32..).zip(counts).filter(|(_, count)| **count > 0).map(|(i, &count)| (venue, i, count)),
+        );
     }
     active.sort_unstable_by_key(|&(venue, instrument, count)| (std::cmp::Reverse(count), venue, instrument));
     active.truncate(SHOWN);
@@ -172,7 +174,11 @@ impl BookReport {
         writeln!(out, "crossed       {crossed} events in continuous trading")?;
         writeln!(out, "book hash     {:016x}", self.book_hash())?;
         let Ok(directory) = inputs.directory() else { return Ok(()) };
-        writeln!(out, "\n{:<8} {:<8} {:>14} {:>9} {:>14} {:>9}", "symbol", "venue", "bid", "size", "ask", "size")?;
+        writeln!(
+            out,
+            "\n{:<8} {:<8} {:>14} {:>9} {:>14} {:>9}",
+            "symbol", "venue", "bid", "size", "ask", "size"
+        )?;
         for &(venue, instrument, _) in &self.active {
             let bbo = self.books[usize::from(venue)].bbo(instrument);
             let symbol = directory.symbol(instrument).map_or_else(|| "?".to_owned(), |s| s.to_string());

@@ -146,7 +146,8 @@ impl Default for LimitsConfig {
         Self {
             order_qty_max: 500,
             order_notional_max: 500_000,
-            collar_bp: 100,
+            // The tightest band of the limit-up limit-down plan for liquid shares: 5 %.
+            collar_bp: 500,
             position_max: 1_000,
             price_tick_e9: 10_000_000,
         }
@@ -259,13 +260,17 @@ impl Config {
             return Err("a ring has 64 to 16777216 slots".to_owned());
         }
         if self.latency.order_ns == 0 || self.latency.fill_ns == 0 {
-            return Err("latency.order_ns and latency.fill_ns are at least 1: nothing is instantaneous".to_owned());
+            return Err(
+                "latency.order_ns and latency.fill_ns are at least 1: nothing is instantaneous".to_owned()
+            );
         }
         if self.risk.messages_per_s == 0 || self.risk.messages_burst == 0 {
             return Err("risk.messages_per_s and risk.messages_burst are at least 1".to_owned());
         }
         if self.pipeline.messages_max == 0 || self.pipeline.messages_max > 99_999_999 {
-            return Err("pipeline.messages_max is 1 to 99999999 (a ClOrdID's counter has 8 digits)".to_owned());
+            return Err(
+                "pipeline.messages_max is 1 to 99999999 (a ClOrdID's counter has 8 digits)".to_owned()
+            );
         }
         if self.pipeline.open_orders_max == 0 || self.pipeline.open_orders_max > 1 << 24 {
             return Err("pipeline.open_orders_max is 1 to 16777216".to_owned());

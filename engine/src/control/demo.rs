@@ -27,8 +27,12 @@ const SYMBOLS: usize = 200;
 pub fn run(out: &mut impl Write) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Input(error.to_string());
     let settings = SyntheticConfig { messages: MESSAGES, symbols: SYMBOLS, ..SyntheticConfig::default() };
-    writeln!(out, "generating {MESSAGES} messages of {SYMBOLS} symbols on NASDAQ and BX, seed {}", settings.seed)
-        .map_err(failed)?;
+    writeln!(
+        out,
+        "generating {MESSAGES} messages of {SYMBOLS} symbols on NASDAQ and BX, seed {}",
+        settings.seed
+    )
+    .map_err(failed)?;
     let [nasdaq, bx] = generate_bytes(&settings).map_err(|error| Failure::Check(error.to_string()))?;
     let captures = vec![
         (Capture::from_bytes("generated NASDAQ session", nasdaq)?, "NASDAQ".to_owned()),

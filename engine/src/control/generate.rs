@@ -23,12 +23,14 @@ pub fn run(
 ) -> Result<(), Failure> {
     let name = |venue: &str| PathBuf::from(format!("{}.{venue}.itch", out.display()));
     let create = |path: &Path| {
-        let file = File::create(path).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
+        let file =
+            File::create(path).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
         Ok::<_, Failure>(BufWriter::with_capacity(1 << 20, file))
     };
     let paths = [name("nasdaq"), name("bx")];
     let mut sinks = [create(&paths[0])?, create(&paths[1])?];
-    let config = SyntheticConfig { seed, symbols, messages, date: date.yyyymmdd(), ..SyntheticConfig::default() };
+    let config =
+        SyntheticConfig { seed, symbols, messages, date: date.yyyymmdd(), ..SyntheticConfig::default() };
     let failed = |error: std::io::Error| Failure::Input(format!("generate: {error}"));
     let stats = synthetic::generate(&config, &mut sinks).map_err(failed)?;
     for sink in &mut sinks {

@@ -1,6 +1,6 @@
 //! HDR histograms of every stage and path, and their `.hlog` files.
 //!
-//! [`StageHistograms`] allocates all its counts at start (13 histograms of about 270 KiB) and records without
+//! [`StageHistograms`] allocates all its counts at start (15 histograms of about 270 KiB) and records without
 //! allocating afterwards; it belongs to the cold thread. Values are nanoseconds at 3 significant digits. It refuses to
 //! name a percentile that its sample count does not support ([`Distribution`]).
 //!
@@ -21,7 +21,7 @@ use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::atomic_file;
 use crate::order::OrderAction;
-use crate::pipeline::stamps::{PathRecord, Stage};
+use crate::pipeline::stamps::{PathRecord, Stage, Trigger};
 use crate::pipeline::tsc::Calibration;
 
 /// Largest value that is told apart, ns (one hour); longer ones count as this.
@@ -54,17 +54,22 @@ pub enum Measure {
     Encode = 8,
     /// [`Stage::Send`].
     Send = 9,
-    /// Start of the path to complete bytes, new orders and replaces.
+    /// Market message handed to decode (or due) to complete bytes, new orders and replaces.
     TickToOrder = 10,
     /// Start of the path to the return of the send call, new orders and replaces.
     TickToWire = 11,
-    /// Start of the path to complete bytes, cancels.
+    /// As [`Measure::TickToOrder`], cancels.
     TickToCancel = 12,
+    /// Execution or timer handed to decide to complete bytes, of every action: no market message was decoded and no
+    /// book changed, so that these are no ticks.
+    AnswerToOrder = 13,
+    /// Execution or timer handed to decide to the return of the send call, of every action.
+    AnswerToWire = 14,
 }
 
 impl Measure {
     /// How many measures there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 15;
 
     /// All measures, in the order of the tables.
     pub const ALL: [Self; Self::COUNT] = [
@@ -81,6 +86,8 @@ impl Measure {
         Self::TickToOrder,
         Self::TickToWire,
         Self::TickToCancel,
+        Self::AnswerToOrder,
+        Self::AnswerToWire,
     ];
 
     /// The name in tables, in the summary and of the `.hlog` file.
@@ -100,13 +107,16 @@ impl Measure {
             Self::TickToOrder => "tick_to_order",
             Self::TickToWire => "tick_to_wire",
             Self::TickToCancel => "tick_to_cancel",
+            Self::AnswerToOrder => "answer_to_order",
+            Self::AnswerToWire => "answer_to_wire",
         }
     }
 
-    /// Whether the `--summary` file has it under `stages`; cancels are kept apart, in the table and the logs only.
+    /// Whether the `--summary` file has it under `stages`; cancels and answers are kept apart, in the table and the
+    /// logs only.
     #[must_use]
     pub const fn in_summary(self) -> bool {
-        !matches!(self, Self::TickToCancel)
+        !matches!(self, Self::TickToCancel | Self::AnswerToOrder | Self::AnswerToWire)
     }
 }
 
@@ -185,6 +195,13 @@ impl StageHistograms {
         }
         self.from_due += u64::from(path.from_due);
         let order_ns = calibration.ticks_to_ns(path.order_ticks());
+        if path.trigger == Trigger::Other {
+            self.add(Measure::AnswerToOrder, order_ns);
+            if let Some(ticks) = path.wire_ticks() {
+                self.add(Measure::AnswerToWire, calibration.ticks_to_ns(ticks));
+            }
+            return;
+        }
         if path.action == OrderAction::Cancel {
             self.add(Measure::TickToCancel, order_ns);
             return;
@@ -215,7 +232,10 @@ impl StageHistograms {
     /// Order messages recorded: new orders, replaces and cancels.
     #[must_use]
     pub fn paths(&self) -> u64 {
-        self.of(Measure::TickToOrder).len() + self.of(Measure::TickToCancel).len()
+        [Measure::TickToOrder, Measure::TickToCancel, Measure::AnswerToOrder]
+            .map(|path| self.of(path).len())
+            .iter()
+            .sum()
     }
 
     /// Of these, paths whose time counts from the due time.
@@ -408,6 +428,23 @@ mod tests {
         assert_eq!((count(Measure::TickToOrder), count(Measure::TickToWire)), (2, 2));
         assert_eq!((count(Measure::TickToCancel), count(Measure::Decode), count(Measure::Send)), (1, 3, 3));
         assert_eq!((histograms.paths(), histograms.clipped(), histograms.paths_from_due()), (3, 0, 0));
+    }
+
+    #[test]
+    fn orders_that_answer_an_execution_are_no_ticks() {
+        let calibration = Calibration::measure();
+        let mut histograms = StageHistograms::new();
+        for action in [OrderAction::New, OrderAction::Replace, OrderAction::Cancel] {
+            let mut path = PathStamps::begin_answer(true);
+            path.mark(Stage::Risk);
+            let mut record = path.order_ready(action);
+            record.sent();
+            histograms.record(&record, &calibration);
+        }
+        let count = |measure| histograms.of(measure).len();
+        assert_eq!((count(Measure::AnswerToOrder), count(Measure::AnswerToWire)), (3, 3));
+        assert_eq!((count(Measure::TickToOrder), count(Measure::TickToWire)), (0, 0));
+        assert_eq!((count(Measure::TickToCancel), count(Measure::Risk), histograms.paths()), (0, 3, 3));
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl Inputs {
         for argument in arguments {
             captures.push((Capture::open(&argument.path)?, argument.venue.clone()));
         }
-        let name = arguments.first().and_then(|argument| argument.path.file_name()).map(|n| n.to_string_lossy());
+        let name =
+            arguments.first().and_then(|argument| argument.path.file_name()).map(|n| n.to_string_lossy());
         let date = match date {
             Some(text) => text.parse().map_err(Failure::Input)?,
             None => name.and_then(|n| SessionDate::in_file_name(&n)).unwrap_or(SessionDate::EPOCH),
@@ -140,9 +141,10 @@ impl Inputs {
     #[must_use]
     pub fn book_config(&self, venue: u8) -> BookConfig {
         let full = BookConfig::default();
-        let adds: u64 = self.venues.get(usize::from(venue)).map_or(0, |input| {
-            input.scan.listings.iter().map(|listing| listing.order_adds).sum()
-        });
+        let adds: u64 = self
+            .venues
+            .get(usize::from(venue))
+            .map_or(0, |input| input.scan.listings.iter().map(|listing| listing.order_adds).sum());
         let orders_max = usize::try_from(adds).unwrap_or(usize::MAX).clamp(1 << 10, full.orders_max);
         BookConfig { orders_max, levels_max: orders_max.min(full.levels_max), ..full }
     }

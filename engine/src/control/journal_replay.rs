@@ -37,9 +37,9 @@ impl JournalOutcome {
     /// Whether the run is reproduced: the same digest and books as it closed with.
     #[must_use]
     pub fn is_reproduced(&self) -> bool {
-        self.end.as_ref().is_none_or(|end| {
-            end.order_stream_sha256 == self.digest && end.book_hash == self.book_hash
-        })
+        self.end
+            .as_ref()
+            .is_none_or(|end| end.order_stream_sha256 == self.digest && end.book_hash == self.book_hash)
     }
 }
 
@@ -108,7 +108,9 @@ impl<'a> Replay<'a> {
             DecideRecord::MarketRun(run) => {
                 for _ in 0..run.count {
                     let Some(event) = self.ingest.next_event()? else {
-                        return Err(Failure::Input("the journal consumed more than the captures hold".to_owned()));
+                        return Err(Failure::Input(
+                            "the journal consumed more than the captures hold".to_owned(),
+                        ));
                     };
                     self.feed(Input::Market(&event))?;
                 }
@@ -159,7 +161,9 @@ impl<'a> Replay<'a> {
     fn settle(&self) -> Result<(), Failure> {
         match self.unconfirmed.front() {
             None => Ok(()),
-            Some(order) => Err(Failure::Check(format!("VERDICT: DIVERGED: the replay sent {order:?}, the run nothing"))),
+            Some(order) => {
+                Err(Failure::Check(format!("VERDICT: DIVERGED: the replay sent {order:?}, the run nothing")))
+            }
         }
     }
 }

@@ -30,5 +30,5 @@ pub mod session_date;
 pub mod shutdown;
 pub mod startup;
 pub mod summary;
+pub mod tune;
 pub mod venue_run;
-

@@ -10,7 +10,9 @@ use std::ffi::CString;
 use std::fmt;
 use std::io;
 
-use super::cpus::{CPU_LIMIT, Cpu, Host, affinity_of_current_thread};
+use tuning::cpu_list::CPU_LIMIT;
+
+use super::cpus::{Cpu, Host, affinity_of_current_thread};
 
 /// A thread of the engine: a stage, or all hot stages fused, or a cold one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

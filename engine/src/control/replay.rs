@@ -133,7 +133,8 @@ pub fn replay(
         journal_error: None,
     };
 
-    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop: &stop, timer, mode: options.stamps };
+    let hot =
+        Hot { config, plan: &plan, idle, counters: &counters, stop: &stop, timer, mode: options.stamps };
     let run = match (options.pace, topology) {
         (None, Topology::Inline) => {
             let exchange = startup::exchange(inputs, config, entry_journal)?;
@@ -340,7 +341,9 @@ impl Hot<'_> {
             // The first cause counts: a stage that was stopped was stopped by another.
             let outcome = [decided, ingested, entered]
                 .into_iter()
-                .reduce(|first, next| if matches!(first, Ok(()) | Err(ReplayError::Stopped)) { next.and(first) } else { first })
+                .reduce(|first, next| {
+                    if matches!(first, Ok(()) | Err(ReplayError::Stopped)) { next.and(first) } else { first }
+                })
                 .unwrap_or(Ok(()));
             Ok(Finished { core, messages, dropped_stamps, entry: exchange.finish(), outcome })
         })
@@ -393,7 +396,14 @@ impl Hot<'_> {
                     let thread = self.spawn(scope, Role::Inline, move || {
                         let mut sampler = Sampler::new(self.mode);
                         let outcome = paced::run_inline(
-                            ingest, &mut decide, &mut entry, pacer, self.timer, &mut sampler, released, self.stop,
+                            ingest,
+                            &mut decide,
+                            &mut entry,
+                            pacer,
+                            self.timer,
+                            &mut sampler,
+                            released,
+                            self.stop,
                         );
                         (decide, entry, ingest.messages(), outcome)
                     });
@@ -445,7 +455,13 @@ impl Hot<'_> {
             });
             let entry_thread = self.spawn(scope, Role::OrderEntry, move || {
                 paced::run_split_order_entry(
-                    &mut entry, &mut order_queue, &mut executions, quiet, finished, self.stop, self.idle,
+                    &mut entry,
+                    &mut order_queue,
+                    &mut executions,
+                    quiet,
+                    finished,
+                    self.stop,
+                    self.idle,
                 );
                 entry
             });
@@ -471,7 +487,11 @@ impl Hot<'_> {
             let (decide, decided) = decide_thread.join().or_else(panicked)??;
             let entry = entry_thread.join().or_else(panicked)??;
             let (messages, ingested) = ingest_thread.join().or_else(panicked)??;
-            let outcome = if matches!(decided, Ok(()) | Err(ReplayError::Stopped)) { ingested.and(decided) } else { decided };
+            let outcome = if matches!(decided, Ok(()) | Err(ReplayError::Stopped)) {
+                ingested.and(decided)
+            } else {
+                decided
+            };
             Ok((decide, entry, messages, outcome))
         })
     }
@@ -486,10 +506,10 @@ impl Housekeeping {
         if let Some(Ok(digest)) = self.digest.take().map(DigestReceiver::finish) {
             self.order_stream = digest.finish();
         }
-        if let Some(journal) = journal {
-            if let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash()) {
-                self.journal_error.get_or_insert_with(|| format!("decide: {error:?}"));
-            }
+        if let Some(journal) = journal
+            && let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash())
+        {
+            self.journal_error.get_or_insert_with(|| format!("decide: {error:?}"));
         }
         core
     }
@@ -509,9 +529,13 @@ fn conclude(
     let Finished { core, messages, dropped_stamps, entry, outcome } = run;
     keeper.collector.drain();
     keeper.progress.finish();
-    let mut notes = vec![placement_note(plan)];
+    let mut notes = vec![format!("placement: {plan}")];
     if entry.not_sent() > 0 || entry.malformed() > 0 {
-        notes.push(format!("order entry: {} orders not sent, {} malformed messages", entry.not_sent(), entry.malformed()));
+        notes.push(format!(
+            "order entry: {} orders not sent, {} malformed messages",
+            entry.not_sent(),
+            entry.malformed()
+        ));
     }
     let entry_journal = entry.finish();
     if let Some(journal) = journal {
@@ -524,7 +548,10 @@ fn conclude(
     let core_counters = *core.counters();
     notes.extend(counter_notes(&core_counters, counters));
     if let Some(dir) = &options.report {
-        keeper.collector.write_logs(dir).map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
+        keeper
+            .collector
+            .write_logs(dir)
+            .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
     }
     let failure = match (outcome, keeper.journal_error) {
         (Err(ReplayError::Capture(error)), _) => Some(Failure::from(error)),
@@ -532,7 +559,9 @@ fn conclude(
             Some(inputs.book_failure(error, venue, sequence))
         }
         (Err(ReplayError::Decide(error)), _) => Some(Failure::Stopped(format!("decide stopped: {error:?}"))),
-        (Err(ReplayError::Stopped), _) => Some(Failure::Stopped(format!("stopped after {messages} messages"))),
+        (Err(ReplayError::Stopped), _) => {
+            Some(Failure::Stopped(format!("stopped after {messages} messages")))
+        }
         (Ok(()), Some(error)) => Some(Failure::Stopped(format!("journal: {error}"))),
         (Ok(()), None) if core.risk().is_killed() => {
             Some(Failure::Stopped("the kill switch stopped trading".to_owned()))
@@ -567,14 +596,6 @@ fn conclude(
         notes,
         failure,
     })
-}
-
-fn placement_note(plan: &Plan) -> String {
-    if plan.shares_cores() {
-        format!("placement: {plan}; fewer cores than stages, so idle stages yield and latencies include waiting for a core")
-    } else {
-        format!("placement: {plan}")
-    }
 }
 
 fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
@@ -628,7 +649,11 @@ impl std::fmt::Display for Outcome {
             "pairs         {} two-leg arbitrages approved, {} with both legs filled",
             counters.pairs, counters.pairs_filled
         )?;
-        writeln!(f, "rejects       {} by risk, {} by the venue", counters.risk_rejects, counters.venue_rejects)?;
+        writeln!(
+            f,
+            "rejects       {} by risk, {} by the venue",
+            counters.risk_rejects, counters.venue_rejects
+        )?;
         writeln!(f, "gaps          {} messages missing", counters.gaps)?;
         for note in &self.notes {
             writeln!(f, "note          {note}")?;

@@ -48,7 +48,10 @@ impl RunHeader {
         let mut captures = Vec::new();
         for input in &inputs.venues {
             let path = std::fs::canonicalize(input.capture.name()).map_err(|error| {
-                Failure::Input(format!("{}: a journal needs a capture file that can be read again: {error}", input.capture.name()))
+                Failure::Input(format!(
+                    "{}: a journal needs a capture file that can be read again: {error}",
+                    input.capture.name()
+                ))
             })?;
             captures.push(CaptureHeader {
                 path,
@@ -67,8 +70,9 @@ impl RunHeader {
     pub fn read(dir: &Path) -> Result<Self, Failure> {
         let path = dir.join(RUN_HEADER_FILE);
         let name = path.display();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::Input(format!("{name}: {error}; is this the directory of a journal?")))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::Input(format!("{name}: {error}; is this the directory of a journal?"))
+        })?;
         toml::from_str(&text).map_err(|error| Failure::Input(format!("{name}: {error}")))
     }
 
@@ -112,7 +116,8 @@ impl RunJournal {
     /// A directory that holds a journal already, a capture that is no file, no room.
     pub fn create(dir: &Path, inputs: &Inputs, config: &Config) -> Result<Self, Failure> {
         let header = RunHeader::of(inputs, config)?;
-        let text = toml::to_string(&header).map_err(|error| Failure::Input(format!("journal header: {error}")))?;
+        let text =
+            toml::to_string(&header).map_err(|error| Failure::Input(format!("journal header: {error}")))?;
         let (keeper, writers) =
             journal::create(dir, &JournalThread::ALL, JournalOptions::default(), text.as_bytes())
                 .map_err(|error| Failure::Input(error.to_string()))?;
@@ -159,10 +164,10 @@ impl RunJournal {
         time_ns: u64,
     ) -> Result<(), String> {
         let mut first_error = None;
-        if let Some(ingest) = self.ingest.take() {
-            if let Err(error) = ingest.close(time_ns) {
-                first_error.get_or_insert(format!("ingest: {error:?}"));
-            }
+        if let Some(ingest) = self.ingest.take()
+            && let Err(error) = ingest.close(time_ns)
+        {
+            first_error.get_or_insert(format!("ingest: {error:?}"));
         }
         if let Some(writer) = order_entry.or_else(|| self.order_entry.take())
             && let Err(error) = writer.close(time_ns)

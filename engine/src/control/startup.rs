@@ -76,7 +76,8 @@ fn default_instruments(inputs: &Inputs) -> Vec<InstrumentConfig> {
     let elsewhere = |symbol: Symbol| {
         inputs.venues[1..].iter().any(|input| input.scan.listings.iter().any(|other| other.symbol == symbol))
     };
-    let shared = first.scan.most_active(usize::MAX).into_iter().filter(|l| l.order_adds > 0 && elsewhere(l.symbol));
+    let shared =
+        first.scan.most_active(usize::MAX).into_iter().filter(|l| l.order_adds > 0 && elsewhere(l.symbol));
     for listing in shared.take(DEFAULT_ARBITRAGED) {
         let symbol = listing.symbol.to_string();
         let arbitrage = Some(ArbitrageTakerConfig::default());
@@ -127,7 +128,11 @@ pub fn strategies(inputs: &Inputs, config: &Config) -> Result<Vec<Box<dyn Strate
         if let Some(arbitrage) = &entry.arbitrage {
             let venues: Vec<_> = (0u8..)
                 .zip(&config.venues)
-                .map(|(venue, settings)| ArbitrageVenue { venue, price_tick, taker_fee: settings.taker_fee_e9 })
+                .map(|(venue, settings)| ArbitrageVenue {
+                    venue,
+                    price_tick,
+                    taker_fee: settings.taker_fee_e9,
+                })
                 .collect();
             let taker = ArbitrageTaker::new(instrument, &venues, arbitrage);
             built.push(Box::new(taker.map_err(|error| refused(error.to_string()))?));

@@ -31,6 +31,7 @@ use super::identity::SessionIds;
 use super::number::digits8;
 use super::timestamp::{TIME_MAX_NS, TimePrecision, seconds_text};
 use crate::order::{Order, OrderAction, TimeInForce};
+use crate::pipeline::risk::RiskApproved;
 
 /// Room that [`OrderTemplates::encode`] needs in its output, whatever the message's length.
 pub const TEMPLATE_BYTES: usize = 288;
@@ -230,7 +231,7 @@ impl OrderTemplates {
     #[inline]
     pub fn encode(
         &mut self,
-        order: &Order,
+        order: &RiskApproved<Order>,
         sequence: u32,
         sending_time_ns: u64,
         out: &mut [u8],

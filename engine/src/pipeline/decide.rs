@@ -24,6 +24,9 @@ pub trait OrderSink {
 
     /// Takes an approved order, with the stamps of its path so far. Called at most [`Self::free_slots`] times an input.
     fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps);
+
+    /// All orders of the input have been taken.
+    fn flush(&mut self) {}
 }
 
 /// Why the decide stage cannot go on.
@@ -176,6 +179,7 @@ impl Decide {
             sink.send(order, *stamps);
             *stamps = stamps.fork();
         }
+        sink.flush();
         Ok(())
     }
 
@@ -195,7 +199,11 @@ fn journal_slots(journal: &mut RunRecorder, time_ns: u64, for_new: usize) -> Res
 
 /// A market event is recorded by its number in the merged stream, which ingest makes the same in every run.
 #[inline]
-fn journal_input(journal: &mut RunRecorder, input: &Input<'_>, core: &DecisionCore) -> Result<(), AppendError> {
+fn journal_input(
+    journal: &mut RunRecorder,
+    input: &Input<'_>,
+    core: &DecisionCore,
+) -> Result<(), AppendError> {
     match input {
         Input::Market(event) => journal.market(0, core.counters().events, event.receive_ns)?,
         Input::Execution(execution) => {

@@ -91,8 +91,8 @@ impl IntervalTimer {
 
     /// It has fired, perhaps late: the next time is the first multiple after `time_ns`.
     pub fn skip_to(&mut self, time_ns: u64) {
-        if self.interval_ns > 0 {
-            self.due_ns = (time_ns / self.interval_ns + 1) * self.interval_ns;
+        if let Some(passed) = time_ns.checked_div(self.interval_ns) {
+            self.due_ns = (passed + 1) * self.interval_ns;
         }
     }
 
@@ -130,6 +130,10 @@ impl OrderSink for Direct<'_> {
 ///
 /// # Errors
 /// See [`ReplayError`]; everything up to the error has been decided.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one a part that the loop joins; a struct of them would be used once"
+)]
 pub fn run_inline(
     ingest: &mut Ingest<'_>,
     decide: &mut Decide,
@@ -155,7 +159,7 @@ pub fn run_inline(
             let mut stamps = PathStamps::begin(sampler.sample());
             let message = ingest.next_message()?;
             stamps.mark(Stage::Decode);
-            if ingest.messages() % LOOK_EVERY == 0 {
+            if ingest.messages().is_multiple_of(LOOK_EVERY) {
                 progress.set(ingest.messages());
                 if stop.requested() {
                     return Err(ReplayError::Stopped);
@@ -168,7 +172,7 @@ pub fn run_inline(
         } else if next == arrival {
             exchange.deliver_next();
         } else {
-            let mut stamps = PathStamps::begin(sampler.sample());
+            let mut stamps = PathStamps::begin_answer(sampler.sample());
             let answer = if next == execution { exchange.take_execution() } else { None };
             let sink = &mut Direct { exchange, stamps: stamp_writer };
             match answer {
@@ -275,7 +279,7 @@ pub fn run_split_ingest(
             Err(error) => break Err(ReplayError::Capture(error)),
         };
         stamps.mark(Stage::Decode);
-        if ingest.messages() % LOOK_EVERY == 0 {
+        if ingest.messages().is_multiple_of(LOOK_EVERY) {
             progress.set(ingest.messages());
         }
         if let Some(event) = event {
@@ -383,8 +387,13 @@ pub fn run_split_decide(
         if head == NEVER && !known && bound == NEVER {
             return Ok(());
         }
-        let mut sink =
-            RingSink { ring: orders, in_flight: &mut in_flight, order_latency_ns: latencies.order_ns, stop, idle };
+        let mut sink = RingSink {
+            ring: orders,
+            in_flight: &mut in_flight,
+            order_latency_ns: latencies.order_ns,
+            stop,
+            idle,
+        };
         if head <= execution && head <= due && head != NEVER {
             if !known && head > bound {
                 idle.wait();
@@ -397,11 +406,11 @@ pub fn run_split_decide(
             decide.market(&event, &mut stamps, &mut sink)?;
         } else if known && execution <= due {
             let Ok(execution) = executions.pop() else { continue };
-            let mut stamps = PathStamps::begin(sampler.sample());
+            let mut stamps = PathStamps::begin_answer(sampler.sample());
             decide.execution(&execution, &mut stamps, &mut sink)?;
             worked_off += 1;
         } else if due != NEVER && (known || due < bound) {
-            let mut stamps = PathStamps::begin(sampler.sample());
+            let mut stamps = PathStamps::begin_answer(sampler.sample());
             decide.timer(due, &mut stamps, &mut sink)?;
             timer.fired();
         } else {

@@ -1,6 +1,6 @@
 //! Order entry: owns the FIX sessions; approved orders become bytes, bytes of a venue become executions.
 //!
-//! One [`Link`] a venue. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
+//! One `Link` a venue. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
 //! the venue (a socket, or the in-memory exchange of lockstep) takes it from there. A killed engine sends no new order
 //! and no replace: the kill word is read before each. What a session says about closing is read from its state
 //! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
@@ -84,7 +84,9 @@ impl OrderEntry {
     /// Whether the session wants its connection closed, once nothing is pending.
     #[must_use]
     pub fn wants_close(&self, venue: u8) -> bool {
-        self.links.get(usize::from(venue)).is_some_and(|link| matches!(link.session.state(), State::Closed(_)))
+        self.links
+            .get(usize::from(venue))
+            .is_some_and(|link| matches!(link.session.state(), State::Closed(_)))
     }
 
     /// Whether the venue has accepted our logon.
@@ -204,7 +206,8 @@ impl OrderEntry {
         let pending = link.out.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
-            self.journal_full |= journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+            self.journal_full |=
+                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
         }
     }

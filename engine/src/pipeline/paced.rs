@@ -25,7 +25,7 @@ use crate::pipeline::lockstep::{IntervalTimer, MarketItem, OrderItem, ReplayErro
 use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::socket::Socket;
-use crate::pipeline::stamps::{PathStamps, Sampler, Stage, StampWriter};
+use crate::pipeline::stamps::{PathRecord, PathStamps, Sampler, Stage, StampWriter};
 use crate::pipeline::tsc::{self, Calibration};
 
 /// Messages between two looks at the sockets while there is market data to work on.
@@ -33,6 +33,9 @@ const POLL_EVERY: u64 = 8;
 
 /// A run is over when the venues have said nothing for this long after the last message.
 const QUIET_NS: u64 = 300_000_000;
+
+/// Paths remembered until the send that ends their input; further ones keep no wire stamp.
+const UNSENT_MAX: usize = 64;
 
 /// Longest wait for a venue's logon or logout.
 const SESSION_PATIENCE_NS: u64 = 5_000_000_000;
@@ -72,15 +75,30 @@ impl Pacer {
         Some(self.start_ticks + (time_ns.saturating_sub(self.start_ns) as f64 * rate) as u64)
     }
 
-    /// Stamps for a message of virtual time `time_ns`; `None` when it is not due yet.
+    /// What the path of a message of virtual time `time_ns` counts from; `None` when it is not due yet.
     #[inline]
-    fn begin(&self, time_ns: u64, sampler: &mut Sampler) -> Option<PathStamps> {
+    fn release(&self, time_ns: u64) -> Option<Release> {
         match self.due_ticks(time_ns) {
-            None => Some(PathStamps::begin(sampler.sample())),
-            Some(due) => {
-                let now = tsc::now();
-                (now >= due).then(|| PathStamps::begin_due(due, now, sampler.sample()))
-            }
+            None => Some(Release { due_ticks: None }),
+            Some(due) => (tsc::now() >= due).then_some(Release { due_ticks: Some(due) }),
+        }
+    }
+}
+
+/// A message that may be handed over now.
+#[derive(Clone, Copy, Debug)]
+struct Release {
+    due_ticks: Option<u64>,
+}
+
+impl Release {
+    /// Begins the path, right before the message goes to decode: at `max` nothing that came before (a look at the
+    /// sockets) is in it, at a pace everything since the due time is.
+    #[inline]
+    fn begin(self, sampler: &mut Sampler) -> PathStamps {
+        match self.due_ticks {
+            None => PathStamps::begin(sampler.sample()),
+            Some(due) => PathStamps::begin_due(due, tsc::now(), sampler.sample()),
         }
     }
 }
@@ -93,6 +111,8 @@ pub struct SocketEntry {
     executions: VecDeque<Execution>,
     stamps: StampWriter,
     calibration: Calibration,
+    /// Paths whose bytes are complete and wait for the send that ends this input.
+    unsent: Vec<PathRecord>,
     last_heard_ticks: u64,
     lost_connections: u64,
 }
@@ -100,7 +120,12 @@ pub struct SocketEntry {
 impl SocketEntry {
     /// Order entry over connected sockets, one a venue.
     #[must_use]
-    pub fn new(entry: OrderEntry, sockets: Vec<Socket>, stamps: StampWriter, calibration: Calibration) -> Self {
+    pub fn new(
+        entry: OrderEntry,
+        sockets: Vec<Socket>,
+        stamps: StampWriter,
+        calibration: Calibration,
+    ) -> Self {
         Self {
             entry,
             sockets: sockets.into_iter().map(Some).collect(),
@@ -108,6 +133,7 @@ impl SocketEntry {
             executions: VecDeque::with_capacity(1 << 12),
             stamps,
             calibration,
+            unsent: Vec::with_capacity(UNSENT_MAX),
             last_heard_ticks: tsc::now(),
             lost_connections: 0,
         }
@@ -122,9 +148,11 @@ impl SocketEntry {
     /// # Errors
     /// The venue that did not answer.
     pub fn log_on(&mut self, stop: &Stop) -> Result<(), String> {
+        let now_ns = self.now_ns();
         for venue in 0..self.sockets.len() {
-            let now_ns = self.now_ns();
             self.entry.connected(venue as u8, now_ns);
+        }
+        for venue in 0..self.sockets.len() {
             while !self.entry.is_logged_on(venue as u8) {
                 self.poll();
                 let waited_ns = self.now_ns().saturating_sub(now_ns);
@@ -199,9 +227,9 @@ impl SocketEntry {
         }
     }
 
-    /// Encodes and sends one order, and finishes its path's stamps.
+    /// Encodes one order; it leaves with [`Self::send_encoded`], so that all orders of one input share a system call.
     #[inline]
-    fn send(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
+    fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
         let connected = matches!(self.sockets.get(usize::from(order.venue)), Some(Some(_)));
         let outcome = if connected {
             self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
@@ -210,12 +238,26 @@ impl SocketEntry {
         };
         match outcome {
             Ok(()) => {
-                let mut record = stamps.order_ready(order.action);
-                self.flush(order.venue);
-                record.sent();
-                self.stamps.push(record);
+                let record = stamps.order_ready(order.action);
+                if self.unsent.len() < UNSENT_MAX {
+                    self.unsent.push(record);
+                } else {
+                    self.stamps.push(record);
+                }
             }
             Err(reason) => self.executions.push_back(not_sent(order, order.time_ns, reason)),
+        }
+    }
+
+    /// Sends what the orders of this input have encoded, and ends their paths.
+    #[inline]
+    fn send_encoded(&mut self) {
+        for venue in 0..self.sockets.len() {
+            self.flush(venue as u8);
+        }
+        for mut record in self.unsent.drain(..) {
+            record.sent();
+            self.stamps.push(record);
         }
     }
 
@@ -254,7 +296,12 @@ impl OrderSink for SocketEntry {
 
     #[inline]
     fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps) {
-        Self::send(self, &order, stamps);
+        self.encode(&order, stamps);
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        self.send_encoded();
     }
 }
 
@@ -262,7 +309,7 @@ impl OrderSink for SocketEntry {
 fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Result<(), ReplayError> {
     if kill_switch::is_set() && !decide.core().risk().is_killed() {
         let time_ns = decide.core().time_ns();
-        let mut stamps = PathStamps::begin(false);
+        let mut stamps = PathStamps::begin_answer(false);
         decide.command(time_ns, Command::Kill, &mut stamps, sink)?;
     }
     Ok(())
@@ -287,10 +334,10 @@ pub fn run_inline(
     loop {
         turns += 1;
         let next = ingest.next_time_ns();
-        let begun = next.and_then(|time_ns| pacer.begin(time_ns, sampler));
-        if begun.is_none() || turns % POLL_EVERY == 0 {
+        let release = next.and_then(|time_ns| pacer.release(time_ns));
+        if release.is_none() || turns.is_multiple_of(POLL_EVERY) {
             entry.poll();
-            if turns % 1024 == 0 || begun.is_none() {
+            if turns.is_multiple_of(1024) || release.is_none() {
                 take_kill(decide, entry)?;
                 if stop.requested() {
                     return Err(ReplayError::Stopped);
@@ -298,19 +345,20 @@ pub fn run_inline(
             }
             while let Some(execution) = entry.executions.pop_front() {
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-                decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), entry)?;
+                decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
             }
         }
-        let Some(mut stamps) = begun else {
+        let Some(release) = release else {
             if next.is_none() && entry.is_quiet() {
                 return Ok(());
             }
             continue;
         };
         if let Some(time_ns) = next.filter(|&time_ns| timer.due_ns() < time_ns) {
-            decide.timer(timer.due_ns(), &mut PathStamps::begin(false), entry)?;
+            decide.timer(timer.due_ns(), &mut PathStamps::begin_answer(false), entry)?;
             timer.skip_to(time_ns);
         }
+        let mut stamps = release.begin(sampler);
         let message = ingest.next_message()?;
         stamps.mark(Stage::Decode);
         released.set(ingest.messages());
@@ -338,13 +386,14 @@ pub fn run_split_ingest(
 ) -> Result<(), ReplayError> {
     let outcome = loop {
         let Some(time_ns) = ingest.next_time_ns() else { break Ok(()) };
-        let Some(mut stamps) = pacer.begin(time_ns, sampler) else {
+        let Some(release) = pacer.release(time_ns) else {
             if stop.requested() {
                 return Err(ReplayError::Stopped);
             }
             idle.wait();
             continue;
         };
+        let mut stamps = release.begin(sampler);
         let message = match ingest.next_message() {
             Ok(message) => message,
             Err(error) => break Err(ReplayError::Capture(error)),
@@ -409,14 +458,22 @@ pub fn run_split_decide(
         let mut worked = false;
         while let Ok(execution) = executions.pop() {
             let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
-            decide.execution(&execution, &mut PathStamps::begin(sampler.sample()), &mut OrderRing(orders))?;
+            decide.execution(
+                &execution,
+                &mut PathStamps::begin_answer(sampler.sample()),
+                &mut OrderRing(orders),
+            )?;
             worked = true;
         }
         match market.pop() {
             Ok(MarketItem::Event(event, mut stamps)) => {
                 stamps.mark(Stage::Ring);
                 if timer.due_ns() < event.receive_ns {
-                    decide.timer(timer.due_ns(), &mut PathStamps::begin(false), &mut OrderRing(orders))?;
+                    decide.timer(
+                        timer.due_ns(),
+                        &mut PathStamps::begin_answer(false),
+                        &mut OrderRing(orders),
+                    )?;
                     timer.skip_to(event.receive_ns);
                 }
                 timer.start(event.receive_ns);
@@ -434,7 +491,10 @@ pub fn run_split_decide(
             return Err(ReplayError::Stopped);
         }
         // Acquire: pairs with order entry's Release, so that every execution pushed before it went quiet is visible.
-        if ended && quiet.load(Ordering::Acquire) && executions.is_empty() && orders.slots() == orders.buffer().capacity()
+        if ended
+            && quiet.load(Ordering::Acquire)
+            && executions.is_empty()
+            && orders.slots() == orders.buffer().capacity()
         {
             // Release: pairs with order entry's Acquire; no order is pushed after this.
             finished.store(true, Ordering::Release);
@@ -459,9 +519,10 @@ pub fn run_split_order_entry(
         let mut worked = false;
         while let Ok(OrderItem { order, mut stamps }) = orders.pop() {
             stamps.mark(Stage::Ring);
-            entry.send(&order, stamps);
+            entry.encode(&order, stamps);
             worked = true;
         }
+        entry.send_encoded();
         // A full execution ring: the sockets are not read until there is room again.
         while !executions.is_full() {
             let Some(execution) = entry.executions.pop_front() else { break };

@@ -113,6 +113,14 @@ impl fmt::Display for RiskReasons {
 #[derive(Debug, PartialEq, Eq)]
 pub struct RiskApproved<T>(T);
 
+#[cfg(test)]
+impl<T> RiskApproved<T> {
+    /// For tests of what comes after risk.
+    pub(crate) const fn for_test(value: T) -> Self {
+        Self(value)
+    }
+}
+
 impl<T> std::ops::Deref for RiskApproved<T> {
     type Target = T;
     fn deref(&self) -> &T {

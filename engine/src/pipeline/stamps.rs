@@ -100,6 +100,17 @@ impl Sampler {
     }
 }
 
+/// What a path begins with: only those of market messages are ticks.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trigger {
+    /// A market message.
+    #[default]
+    Market,
+    /// An execution, a timer or a command: its path begins at decide, and is not tick-to-order.
+    Other,
+}
+
 /// The stamps of one path under way.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +124,7 @@ pub struct PathStamps {
     marked: u16,
     sampled: bool,
     from_due: bool,
+    trigger: Trigger,
 }
 
 const _: () = assert!(size_of::<PathStamps>() <= 64);
@@ -136,7 +148,15 @@ impl PathStamps {
             marked: 0,
             sampled,
             from_due: false,
+            trigger: Trigger::Market,
         }
+    }
+
+    /// Begins the path of an execution, a timer or a command now, as it is handed to decide.
+    #[inline(always)]
+    #[must_use]
+    pub fn begin_answer(sampled: bool) -> Self {
+        Self { trigger: Trigger::Other, ..Self::begin(sampled) }
     }
 
     /// Begins a path of a paced replay: its time counts from the tick at which the message was due, so that a late
@@ -197,6 +217,7 @@ impl PathStamps {
             marked: self.marked,
             action,
             from_due: self.from_due,
+            trigger: self.trigger,
         }
     }
 }
@@ -220,6 +241,8 @@ pub struct PathRecord {
     pub action: OrderAction,
     /// The path counts from the due time of a paced replay, not from the hand-over.
     pub from_due: bool,
+    /// What began the path.
+    pub trigger: Trigger,
 }
 
 const _: () = assert!(size_of::<PathRecord>() <= 64);

@@ -156,8 +156,9 @@ impl MarketMaker {
         config: &MarketMakerConfig,
     ) -> Result<Self, MarketMakerError> {
         let increment = config.qty_increment;
-        let whole =
-            |quantity: u64| increment > 0 && quantity > 0 && quantity % increment == 0 && quantity <= 1 << 62;
+        let whole = |quantity: u64| {
+            increment > 0 && quantity > 0 && quantity.is_multiple_of(increment) && quantity <= 1 << 62
+        };
         if !whole(config.quote_qty) || !whole(config.position_max_qty) {
             return Err(MarketMakerError::Quantity);
         }

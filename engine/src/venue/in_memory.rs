@@ -25,6 +25,7 @@ const FRAME_BYTES: usize = 480;
 const ON_WIRE: usize = 4096;
 
 /// What arrives at a venue.
+#[expect(clippy::large_enum_variant, reason = "nearly all are frames, and a box would allocate for each")]
 enum Arriving {
     /// The bytes of an order message.
     Frame { length: usize, bytes: [u8; FRAME_BYTES] },

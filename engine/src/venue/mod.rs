@@ -75,16 +75,16 @@
 //! fit the book (an unknown order, say) is counted, see [`VenueCore::book_errors`], and has no other effect.
 
 mod entry;
+pub mod gateway;
+pub mod in_memory;
 mod matching;
 mod names;
 mod orders;
 pub mod report;
-pub mod gateway;
-pub mod in_memory;
 pub mod request;
-pub mod server;
 #[cfg(test)]
 mod scenarios;
+pub mod server;
 mod used;
 
 use std::fmt;

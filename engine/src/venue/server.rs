@@ -76,7 +76,8 @@ impl<'a> VenueServer<'a> {
     /// `HOST:PORT` of each venue's acceptor.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        let local = |desk: &Desk| desk.listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
+        let local =
+            |desk: &Desk| desk.listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
         self.desks.iter().map(local).collect()
     }
 
@@ -132,7 +133,8 @@ impl<'a> VenueServer<'a> {
     fn advance_to(&mut self, due_ns: u64) -> bool {
         let until = self.ingest.messages() + MESSAGES_A_TURN;
         let mut worked = false;
-        while self.ingest.messages() < until && self.ingest.next_time_ns().is_some_and(|time| time <= due_ns) {
+        while self.ingest.messages() < until && self.ingest.next_time_ns().is_some_and(|time| time <= due_ns)
+        {
             worked = true;
             if !self.apply_next() {
                 break;
@@ -210,7 +212,10 @@ impl<'a> VenueServer<'a> {
         for desk in &self.desks {
             let (malformed, lost) = (desk.gateway.malformed(), desk.gateway.lost_reports());
             if malformed > 0 || lost > 0 {
-                notes.push(format!("venue {}: {malformed} malformed messages, {lost} reports lost", desk.name));
+                notes.push(format!(
+                    "venue {}: {malformed} malformed messages, {lost} reports lost",
+                    desk.name
+                ));
             }
         }
         notes.extend(self.failure.iter().map(|error| format!("venue feed: {error}")));

@@ -120,18 +120,18 @@ impl PacketCursor {
                 let rest = capture.bytes().get(offset..).unwrap_or_default();
                 if let Some(prefix) = rest.first_chunk::<2>() {
                     let length = usize::from(u16::from_be_bytes(*prefix));
-                    if length != 0 {
-                        if let Some(blocks) = rest.get(..2 + length) {
-                            self.position = offset + blocks.len();
-                            self.messages += 1;
-                            return Ok(Some(Packet {
-                                blocks,
-                                offset: offset as u64,
-                                first_sequence: self.messages,
-                                receive_ns: TIME_NONE,
-                                message_count: 1,
-                            }));
-                        }
+                    if length != 0
+                        && let Some(blocks) = rest.get(..2 + length)
+                    {
+                        self.position = offset + blocks.len();
+                        self.messages += 1;
+                        return Ok(Some(Packet {
+                            blocks,
+                            offset: offset as u64,
+                            first_sequence: self.messages,
+                            receive_ns: TIME_NONE,
+                            message_count: 1,
+                        }));
                     }
                 }
                 self.end_of_binary_file(capture, rest).map(|()| None)

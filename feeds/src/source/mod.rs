@@ -1,7 +1,7 @@
 //! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
 //! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
-//! Where packets come from. Captures on disk: [`file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
-//! pcapng, [`network`] finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
+//! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
+//! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
 //! Made here: [`synthetic`].
 
 pub mod file;

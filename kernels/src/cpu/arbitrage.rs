@@ -294,7 +294,7 @@ mod tests {
                     let quantity = n as u64;
                     let edge = |i: usize| bids[i] - asks[i] - buy.taker_fee - sell.taker_fee;
                     let highest = asks[..n].iter().chain(&bids[..n]).max().copied().unwrap_or(0);
-                    let feasible = quantity % p.quantity_increment == 0
+                    let feasible = quantity.is_multiple_of(p.quantity_increment)
                         && quantity <= p.quantity_max
                         && u128::from(quantity) * highest as u128 <= p.notional_max
                         && (0..n).all(|i| edge(i) >= p.edge_min.max(1));

@@ -148,7 +148,9 @@ impl std::fmt::Display for BookError {
             Self::UnknownOrder(id) => write!(f, "reference to unknown order {id}"),
             Self::DuplicateOrder(id) => write!(f, "order {id} is live already"),
             Self::Overfill(left) => write!(f, "more is taken off an order than the {left} that it has left"),
-            Self::PriceOutOfRange(price) => write!(f, "price {price} (1e-9) is missing, off the tick or too large"),
+            Self::PriceOutOfRange(price) => {
+                write!(f, "price {price} (1e-9) is missing, off the tick or too large")
+            }
             Self::QuantityOutOfRange(quantity) => write!(f, "quantity {quantity} is zero or too large"),
             Self::SideMissing => f.write_str("a new order without a side"),
             Self::Full(table) => write!(f, "the table of {table:?} is full"),
@@ -203,6 +205,12 @@ impl Tick {
         let ticks = ((price >> self.shift) as u64).wrapping_mul(self.inverse) as i64;
         let narrow = ticks as i32;
         (i64::from(narrow) == ticks && ticks.checked_mul(self.size) == Some(price)).then_some(narrow)
+    }
+
+    /// Price in ticks if it is a whole number of them that fits, else any number.
+    #[inline(always)]
+    fn ticks_of_multiple(self, price: i64) -> i32 {
+        ((price >> self.shift) as u64).wrapping_mul(self.inverse) as i32
     }
 
     #[inline(always)]
@@ -299,9 +307,7 @@ impl VenueBooks {
         let (level, prev) = self.join_level(key, seat.slot, event.quantity, levels_max)?;
         let record = OrderRecord::new(id, event.quantity, level, sell, self.next_priority, prev, SLOT_NONE);
         self.orders.occupy(seat, record);
-        if prev != SLOT_NONE {
-            self.orders.records[prev as usize].next = seat.slot;
-        }
+        self.orders.or_spare(prev).next = seat.slot;
         self.next_priority += 1;
         self.debug_check_level(level);
         Some(touches)
@@ -442,9 +448,7 @@ impl VenueBooks {
         if !same_level {
             applied = self.leave_level(slot);
         }
-        if prev != SLOT_NONE {
-            self.orders.records[prev as usize].next = slot;
-        }
+        self.orders.or_spare(prev).next = slot;
         self.orders.records[slot as usize].move_to(level, event.quantity, self.next_priority, prev);
         self.next_priority += 1;
         self.debug_check_level(level);
@@ -479,17 +483,11 @@ impl VenueBooks {
         } else {
             level.orders -= 1;
             level.quantity -= quantity;
+            level.head = if prev == SLOT_NONE { next } else { level.head };
+            level.tail = if next == SLOT_NONE { prev } else { level.tail };
             // The neighbours are only written to, so their cache misses hold nothing up.
-            if prev == SLOT_NONE {
-                level.head = next;
-            } else {
-                self.orders.records[prev as usize].next = next;
-            }
-            if next == SLOT_NONE {
-                level.tail = prev;
-            } else {
-                self.orders.records[next as usize].prev = prev;
-            }
+            self.orders.or_spare(prev).next = next;
+            self.orders.or_spare(next).prev = prev;
         }
         Applied { price: self.tick.price(key.tick), quantity, priority, side, bbo_changed }
     }
@@ -611,66 +609,41 @@ impl VenueBooks {
     /// [`Self::apply`], or for every message of a packet first.
     #[inline(always)]
     pub fn prefetch_order(&self, event: &MarketEvent) {
-        match event.kind {
-            EventKind::OrderAdd => {
-                self.orders.prefetch_home(event.order_id);
-                if let Some(tick) = self.tick.ticks(event.price) {
-                    let sell = u32::from(event.side == Side::Sell);
-                    self.levels
-                        .prefetch_home(LevelKey { book_side: event.instrument.wrapping_mul(2) | sell, tick });
-                }
-            }
-            EventKind::OrderReplace => {
-                self.orders.prefetch_home(event.order_id);
-                self.orders.prefetch_home(event.second_id);
-            }
-            EventKind::OrderReduce | EventKind::OrderDelete | EventKind::OrderExecute => {
-                self.orders.prefetch_home(event.order_id);
-            }
-            _ => return,
-        }
+        self.orders.prefetch_home(event.order_id);
         prefetch(&self.ladders.sides, event.instrument as usize * 2);
+        if event.kind == EventKind::OrderAdd {
+            self.levels.prefetch_home(self.expected_level(event, event.side == Side::Sell));
+        } else if event.kind == EventKind::OrderReplace {
+            self.orders.prefetch_home(event.second_id);
+        }
     }
 
     /// Second stage, about [`LOOK_AHEAD`] events before [`Self::apply`], when the lines of the first have come: asks
     /// for the level of the order, its neighbours in the queue, and the top of the ladder. It reads the books and
-    /// changes nothing; an order that is not there yet is left alone.
+    /// changes nothing.
     #[inline(always)]
     pub fn prefetch_level(&self, event: &MarketEvent) {
-        match event.kind {
-            EventKind::OrderAdd => {
-                let sell = u32::from(event.side == Side::Sell);
-                self.prefetch_queue_end(event, sell);
-            }
-            EventKind::OrderReplace
-            | EventKind::OrderReduce
-            | EventKind::OrderDelete
-            | EventKind::OrderExecute => {
-                let Some(order) = self.orders.peek(event.order_id) else { return };
-                prefetch(&self.levels.records, order.level() as usize);
-                prefetch(&self.orders.records, order.prev as usize);
-                prefetch(&self.orders.records, order.next as usize);
-                if event.kind == EventKind::OrderReplace
-                    && let Some(tick) = self.tick.ticks(event.price)
-                {
-                    let book_side = event.instrument.wrapping_mul(2) | u32::from(order.is_sell());
-                    self.levels.prefetch_home(LevelKey { book_side, tick });
-                }
-            }
-            _ => {}
+        if event.kind == EventKind::OrderAdd {
+            let level = self.expected_level(event, event.side == Side::Sell);
+            self.orders.prefetch_slot(self.levels.at_home(level).tail);
+            self.ladders.prefetch_top(level.book_side as usize);
+            return;
+        }
+        // An order that is not there yet, or not at home, gives another order's neighbours: wasted, not wrong.
+        let order = self.orders.at_home(event.order_id);
+        self.levels.prefetch_slot(order.level());
+        self.orders.prefetch_slot(order.prev);
+        self.orders.prefetch_slot(order.next);
+        if event.kind == EventKind::OrderReplace {
+            self.levels.prefetch_home(self.expected_level(event, order.is_sell()));
         }
     }
 
-    /// For an add: the order that is now last in its queue, or the ladder's top if there is no such level.
+    /// The level that a new order would join; some level of the instrument for an event that has no price.
     #[inline(always)]
-    fn prefetch_queue_end(&self, event: &MarketEvent, sell: u32) {
-        let Some(tick) = self.tick.ticks(event.price) else { return };
-        let book_side = event.instrument.wrapping_mul(2) | sell;
-        if let Some(level) = self.levels.peek(LevelKey { book_side, tick }) {
-            prefetch(&self.orders.records, level.tail as usize);
-        } else if (book_side as usize) < self.ladders.sides.len() {
-            self.ladders.prefetch_top(book_side as usize);
-        }
+    fn expected_level(&self, event: &MarketEvent, sell: bool) -> LevelKey {
+        let book_side = event.instrument.wrapping_mul(2) | u32::from(sell);
+        LevelKey { book_side, tick: self.tick.ticks_of_multiple(event.price) }
     }
 
     /// Trading status of an instrument: what the venue last said, [`TradingStatus::Trading`] before that.

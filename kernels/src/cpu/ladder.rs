@@ -4,17 +4,27 @@
 //! the best price on both sides: a bid's key is its tick, an offer's is the tick with all bits inverted, which turns
 //! the order round without overflow. Arrays come from one arena in blocks of doubling size with a free list a size;
 //! nothing is allocated after construction, and an exhausted arena is a typed refusal.
+//!
+//! Most changes fall near the best price, at a place that no branch predictor knows. So the last [`CHUNK`] keys are
+//! counted and shifted as a whole, whatever their number: each block has a chunk of sentinels in front of its keys
+//! and a chunk of slack behind them. Changes deeper than a chunk take the general way.
 
 use super::huge::{HugeArray, Zeroable, prefetch};
 
-/// Keys in the smallest block.
-const BLOCK_MIN: usize = 16;
+/// Keys that are compared and moved at once: half a cache line.
+const CHUNK: usize = 8;
 
-/// Block sizes: 16 << 0 up to 16 << 26.
-const CLASSES: usize = 27;
+/// Keys in the smallest block, sentinels and slack included.
+const BLOCK_MIN: usize = 32;
+
+/// Block sizes: 32 << 0 up to 32 << 24.
+const CLASSES: usize = 25;
 
 /// "No block".
 const BLOCK_NONE: u32 = u32::MAX;
+
+/// Sorts below (or level with) every key.
+const SENTINEL: i32 = i32::MIN;
 
 /// The key of a tick; the inverse of itself.
 #[inline(always)]
@@ -26,14 +36,13 @@ pub(crate) fn key_of_tick(tick: i32, sell: bool) -> i32 {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct LadderSide {
-    /// First key in the arena.
+    /// First sentinel in the arena; the keys begin [`CHUNK`] further.
     offset: u32,
     /// Levels.
     pub(crate) len: u32,
-    /// Keys that fit; zero until the first level.
-    capacity: u32,
-    /// Last key, copied here so that the touch is known without the array; `i32::MIN` when empty but for the
-    /// all-zero start, so `len` decides.
+    /// Keys that fit.
+    usable: u32,
+    /// Last key, or the sentinel of an empty side: a copy, so that the touch is known without the array.
     best: i32,
 }
 
@@ -50,7 +59,7 @@ impl LadderSide {
     /// Whether `key` is the best price or better than it.
     #[inline(always)]
     pub(crate) fn touches(&self, key: i32) -> bool {
-        self.len == 0 || key >= self.best
+        key >= self.best
     }
 }
 
@@ -64,44 +73,49 @@ pub(crate) struct Ladders {
 }
 
 impl Ladders {
-    /// Arrays for `sides` sides and `levels_max` levels in all. The arena holds one smallest block a side, and four
-    /// times the levels for the doubling and for blocks that wait in free lists.
+    /// Arrays for `sides` sides and `levels_max` levels in all: a smallest block a side, and eight times the levels
+    /// for the doubling and for blocks of sides that were longer once.
     pub(crate) fn new(sides: usize, levels_max: usize) -> Self {
-        let keys = sides * BLOCK_MIN + levels_max * 4 + BLOCK_MIN;
+        let keys = sides * BLOCK_MIN + levels_max * 8;
         assert!(keys < BLOCK_NONE as usize, "arena offsets are 32 bits");
-        Self {
-            sides: HugeArray::zeroed(sides),
-            arena: HugeArray::zeroed(keys),
-            arena_used: 0,
-            free: [BLOCK_NONE; CLASSES],
-        }
+        let mut headers = HugeArray::<LadderSide>::zeroed(sides);
+        headers.iter_mut().for_each(|side| side.best = SENTINEL);
+        Self { sides: headers, arena: HugeArray::zeroed(keys), arena_used: 0, free: [BLOCK_NONE; CLASSES] }
     }
 
     /// Keys of a side, worst price first.
     #[inline(always)]
     pub(crate) fn keys(&self, side: usize) -> &[i32] {
         let side = &self.sides[side];
-        &self.arena[side.offset as usize..][..side.len as usize]
+        if side.len == 0 { &[] } else { &self.arena[side.offset as usize + CHUNK..][..side.len as usize] }
     }
 
     /// Inserts a key that is not there. `false`: no room, nothing changed.
     #[inline(always)]
     pub(crate) fn insert(&mut self, side: usize, key: i32) -> bool {
-        let header = self.sides[side];
-        if header.len == header.capacity && !self.grow(side) {
+        if self.sides[side].len == self.sides[side].usable && !self.grow(side) {
             return false;
         }
         let header = &mut self.sides[side];
-        let len = header.len as usize;
-        let keys = &mut self.arena[header.offset as usize..][..=len];
-        if len == 0 || key > header.best {
-            keys[len] = key;
-            header.best = key;
+        let end = header.offset as usize + CHUNK + header.len as usize;
+        let above = above_in_chunk(&self.arena, end, key);
+        if above < CHUNK {
+            let at = end - above;
+            // The keys above and what lies behind them move up together.
+            if let Some(window) = self.arena.get_mut(at..at + CHUNK + 1)
+                && let Some(moved) = window.first_chunk::<CHUNK>().copied()
+                && let Some((first, rest)) = window.split_first_mut()
+            {
+                rest.copy_from_slice(&moved);
+                *first = key;
+            }
         } else {
-            let at = len - count_above(&keys[..len], key);
-            keys.copy_within(at..len, at + 1);
+            let keys = &mut self.arena[header.offset as usize + CHUNK..=end];
+            let at = keys[..keys.len() - 1].partition_point(|&other| other <= key);
+            keys.copy_within(at..keys.len() - 1, at + 1);
             keys[at] = key;
         }
+        header.best = header.best.max(key);
         header.len += 1;
         true
     }
@@ -110,15 +124,24 @@ impl Ladders {
     #[inline(always)]
     pub(crate) fn remove(&mut self, side: usize, key: i32) {
         let header = &mut self.sides[side];
-        let len = header.len as usize;
-        let keys = &mut self.arena[header.offset as usize..][..len];
-        if key != header.best {
-            let at = len - 1 - count_above(keys, key);
+        let end = header.offset as usize + CHUNK + header.len as usize;
+        let above = above_in_chunk(&self.arena, end, key);
+        if above < CHUNK {
+            let at = end - 1 - above;
+            debug_assert_eq!(self.arena[at], key, "the key to remove is there");
+            if let Some(window) = self.arena.get_mut(at..at + CHUNK + 1)
+                && let Some(moved) = window.last_chunk::<CHUNK>().copied()
+            {
+                window[..CHUNK].copy_from_slice(&moved);
+            }
+        } else {
+            let keys = &mut self.arena[header.offset as usize + CHUNK..end];
+            let at = keys.partition_point(|&other| other < key);
             debug_assert_eq!(keys[at], key, "the key to remove is there");
-            keys.copy_within(at + 1..len, at);
-        } else if len > 1 {
-            header.best = keys[len - 2];
+            keys.copy_within(at + 1.., at);
         }
+        // The last key that is left, or the last sentinel.
+        header.best = self.arena[end - 2];
         header.len -= 1;
     }
 
@@ -127,64 +150,54 @@ impl Ladders {
     #[inline(never)]
     fn grow(&mut self, side: usize) -> bool {
         let old = self.sides[side];
-        let class = if old.capacity == 0 { 0 } else { class_of(old.capacity) + 1 };
+        let class = if old.usable == 0 { 0 } else { class_of(old.usable) + 1 };
         if class >= CLASSES {
             return false;
         }
-        let capacity = BLOCK_MIN << class;
+        let block = BLOCK_MIN << class;
         let offset = if self.free[class] != BLOCK_NONE {
             let offset = self.free[class];
             self.free[class] = self.arena[offset as usize] as u32;
             offset
-        } else if self.arena_used + capacity <= self.arena.len() {
+        } else if self.arena_used + block <= self.arena.len() {
             let offset = self.arena_used as u32;
-            self.arena_used += capacity;
+            self.arena_used += block;
             offset
         } else {
             return false;
         };
-        let from = old.offset as usize;
-        self.arena.copy_within(from..from + old.len as usize, offset as usize);
-        if old.capacity != 0 {
-            let class = class_of(old.capacity);
+        let (from, to) = (old.offset as usize, offset as usize);
+        self.arena[to..to + CHUNK].fill(SENTINEL);
+        if old.usable != 0 {
+            self.arena.copy_within(from + CHUNK..from + CHUNK + old.len as usize, to + CHUNK);
+            let class = class_of(old.usable);
             self.arena[from] = self.free[class] as i32;
             self.free[class] = old.offset;
         }
-        self.sides[side] = LadderSide { offset, capacity: capacity as u32, ..old };
+        self.sides[side] = LadderSide { offset, usable: (block - 2 * CHUNK) as u32, ..old };
         true
     }
 
-    /// Asks for the line that holds the best keys of a side.
+    /// Asks for the line that holds the best keys of a side; a side out of range asks for nothing.
     #[inline(always)]
     pub(crate) fn prefetch_top(&self, side: usize) {
-        let side = &self.sides[side];
-        prefetch(&self.arena, (side.offset + side.len.saturating_sub(1)) as usize);
-    }
-}
-
-#[inline(always)]
-fn class_of(capacity: u32) -> usize {
-    (capacity as usize / BLOCK_MIN).trailing_zeros() as usize
-}
-
-/// How many keys at the end of the sorted array are above `key`. Whole chunks are compared without a branch a key:
-/// the place in a chunk is what a branch predictor cannot know. Beyond four chunks the rest is bisected.
-#[inline(always)]
-fn count_above(keys: &[i32], key: i32) -> usize {
-    let mut above = 0;
-    let mut rest = keys;
-    for _ in 0..4 {
-        let Some((head, chunk)) = rest.split_last_chunk::<BLOCK_MIN>() else {
-            return above + rest.iter().map(|&other| usize::from(other > key)).sum::<usize>();
-        };
-        let here: u32 = chunk.iter().map(|&other| u32::from(other > key)).sum();
-        above += here as usize;
-        if here as usize != BLOCK_MIN {
-            return above;
+        if let Some(side) = self.sides.get(side) {
+            prefetch(&self.arena, side.offset as usize + CHUNK + side.len as usize);
         }
-        rest = head;
     }
-    above + rest.len() - rest.partition_point(|&other| other <= key)
+}
+
+#[inline(always)]
+fn class_of(usable: u32) -> usize {
+    ((usable as usize + 2 * CHUNK) / BLOCK_MIN).trailing_zeros() as usize
+}
+
+/// How many of the [`CHUNK`] keys before `end` are above `key`; sentinels never are.
+#[inline(always)]
+fn above_in_chunk(arena: &[i32], end: usize, key: i32) -> usize {
+    let chunk: &[i32; CHUNK] =
+        arena[..end].last_chunk().expect("a chunk of sentinels stands before the keys");
+    chunk.iter().map(|&other| u32::from(other > key)).sum::<u32>() as usize
 }
 
 #[cfg(test)]
@@ -223,9 +236,9 @@ mod tests {
 
     #[test]
     fn an_exhausted_arena_refuses_and_changes_nothing() {
-        let mut ladders = Ladders::new(1, 16);
+        let mut ladders = Ladders::new(1, 0);
         let inserted = (0..1000).take_while(|&key| ladders.insert(0, key)).count();
-        assert!(inserted >= 16 && inserted < 1000);
+        assert_eq!(inserted, BLOCK_MIN - 2 * CHUNK);
         assert!(ladders.keys(0).iter().copied().eq(0..inserted as i32));
     }
 }

@@ -2,7 +2,7 @@
 //! look-ahead can ask for a level's line from the message alone.
 
 use super::huge::Zeroable;
-use super::slots::{SlotRecord, SlotTable, fold};
+use super::slots::{BLOCK_BITS, SlotRecord, SlotTable, fold};
 
 /// Which side of which instrument, and the price in book ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +72,10 @@ impl SlotRecord for LevelRecord {
 
     #[inline(always)]
     fn spread(key: LevelKey) -> u64 {
-        fold((u64::from(key.book_side) << 32) | u64::from(key.tick as u32))
+        let tick = key.tick as u32;
+        let block = fold((u64::from(key.book_side) << 32) | u64::from(tick >> 13));
+        (block << BLOCK_BITS)
+            | (((u64::from(tick).wrapping_mul(0x9E37_79B9)) >> (32 - BLOCK_BITS)) & ((1 << BLOCK_BITS) - 1))
     }
 
     #[inline(always)]

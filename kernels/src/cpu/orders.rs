@@ -5,7 +5,7 @@
 //! single cache line.
 
 use super::huge::Zeroable;
-use super::slots::{SLOT_NONE, SlotRecord, SlotTable, fold};
+use super::slots::{BLOCK_BITS, SLOT_NONE, SlotRecord, SlotTable, fold};
 use feeds::event::Side;
 
 /// Bits of [`OrderRecord::place`]: level slot + 1, zero in a free record.
@@ -97,8 +97,8 @@ impl SlotRecord for OrderRecord {
     fn spread(id: u64) -> u64 {
         // The block comes from the hash of the upper bits; the place in it is the id's low bits, turned by other bits
         // of the hash so that ids with a stride of 16 or more do not all want the same place.
-        let hash = fold(id >> 4);
-        (hash << 4) | ((id ^ (hash >> 60)) & 15)
+        let hash = fold(id >> BLOCK_BITS);
+        (hash << BLOCK_BITS) | ((id ^ (hash >> 48)) & ((1 << BLOCK_BITS) - 1))
     }
 
     #[inline(always)]

@@ -19,7 +19,9 @@ const PROBES_MAX: usize = 4096;
 
 /// Consecutive homes are dealt in blocks of this many slots, and a probe sequence steps from block to block: dense
 /// keys share cache lines and cannot crowd out a neighbouring block.
-const BLOCK: usize = 16;
+const BLOCK: usize = 1 << BLOCK_BITS;
+
+pub(crate) const BLOCK_BITS: u32 = 7;
 
 /// The smallest table: small enough for tests, large enough that no class of slots fills by chance.
 const SLOTS_MIN: usize = 1024;
@@ -87,11 +89,12 @@ impl<R: SlotRecord> SlotTable<R> {
         live_max.saturating_mul(2).max(SLOTS_MIN).checked_next_power_of_two().unwrap_or(usize::MAX)
     }
 
-    /// A table for `live_max` records, pre-faulted.
+    /// A table for `live_max` records, pre-faulted. One record more, never live, stands behind the last slot: see
+    /// [`Self::or_spare`].
     pub(crate) fn new(live_max: usize) -> Self {
         let slots = Self::slots_for(live_max);
         assert!(slots <= SLOT_NONE as usize, "slot numbers are 32 bits");
-        Self { records: HugeArray::zeroed(slots), mask: slots - 1, live: 0 }
+        Self { records: HugeArray::zeroed(slots + 1), mask: slots - 1, live: 0 }
     }
 
     /// Live records.
@@ -112,7 +115,14 @@ impl<R: SlotRecord> SlotTable<R> {
 
     #[inline(always)]
     fn probes(&self) -> usize {
-        PROBES_MAX.min(self.records.len() / (BLOCK / 2))
+        PROBES_MAX.min((self.mask + 1) / (BLOCK / 2))
+    }
+
+    /// The record of a slot or, for [`SLOT_NONE`], the spare one, which nobody reads: what is written to both ends of
+    /// a link needs no branch on whether there is a neighbour.
+    #[inline(always)]
+    pub(crate) fn or_spare(&mut self, slot: u32) -> &mut R {
+        &mut self.records[(slot as usize).min(self.mask + 1)]
     }
 
     /// The slot of the live record with `key`.
@@ -120,7 +130,7 @@ impl<R: SlotRecord> SlotTable<R> {
     pub(crate) fn find(&self, key: R::Key) -> Option<u32> {
         let home = self.home(key);
         let record = &self.records[home];
-        if record.is_live() && record.key() == key {
+        if record.is_live() & (record.key() == key) {
             return Some(home as u32);
         }
         if record.displaced() == 0 { None } else { self.find_displaced(key, home) }
@@ -214,16 +224,16 @@ impl<R: SlotRecord> SlotTable<R> {
         prefetch(&self.records, self.home(key));
     }
 
-    /// The record of `key` if it sits in its home line; looks no further, for look-ahead only.
+    /// Asks for the line of a slot; [`SLOT_NONE`] asks for the last one, so that there is no branch.
     #[inline(always)]
-    pub(crate) fn peek(&self, key: R::Key) -> Option<&R> {
-        let home = self.home(key);
-        let record = &self.records[home];
-        if record.is_live() && record.key() == key {
-            return Some(record);
-        }
-        let neighbour = &self.records[home ^ 1];
-        (neighbour.is_live() && neighbour.key() == key).then_some(neighbour)
+    pub(crate) fn prefetch_slot(&self, slot: u32) {
+        prefetch(&self.records, slot as usize & self.mask);
+    }
+
+    /// The record at the home of `key`, whosever it is: for look-ahead only.
+    #[inline(always)]
+    pub(crate) fn at_home(&self, key: R::Key) -> &R {
+        &self.records[self.home(key)]
     }
 
     /// Checks the counts of displaced records and of live ones against the records themselves.

@@ -145,7 +145,7 @@ fn every_byte_of_the_last_three_records_flipped() {
 }
 
 fn is_record(segment: &[u8], at: usize) -> bool {
-    at % 8 == 0 && matches!(frame_at(segment, at), FrameState::Whole(_))
+    at.is_multiple_of(8) && matches!(frame_at(segment, at), FrameState::Whole(_))
 }
 
 #[test]

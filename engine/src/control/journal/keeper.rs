@@ -226,7 +226,7 @@ pub(super) fn segment_path(dir: &Path, thread: JournalThread, number: u64) -> Pa
 
 fn check(options: JournalOptions, threads: &[JournalThread]) -> Result<(), JournalError> {
     let bytes = options.segment_bytes;
-    if bytes % 4_096 != 0 || !(SEGMENT_MIN_BYTES..=4 << 30).contains(&bytes) {
+    if !bytes.is_multiple_of(4_096) || !(SEGMENT_MIN_BYTES..=4 << 30).contains(&bytes) {
         let what = "segment bytes must be a multiple of 4096, up to 4 GiB";
         return Err(JournalError::Option { what, value: bytes });
     }

@@ -51,7 +51,9 @@ pub const SEGMENT_MIN_BYTES: u64 = 4_096;
 /// Records start at multiples of this.
 pub(super) const RECORD_ALIGN: usize = 8;
 
-const _: () = assert!(SEGMENT_HEADER_BYTES % RECORD_ALIGN == 0 && RECORD_HEADER_BYTES % RECORD_ALIGN == 0);
+const _: () = assert!(
+    SEGMENT_HEADER_BYTES.is_multiple_of(RECORD_ALIGN) && RECORD_HEADER_BYTES.is_multiple_of(RECORD_ALIGN)
+);
 
 const HEADER_CRC_AT: usize = 124;
 

@@ -69,9 +69,9 @@ pub struct End {
 pub struct CaptureOpened {
     /// Number of the source.
     pub source: u16,
-    /// SHA-256 of the file as it lies on disk, compressed or not.
+    /// SHA-256 of the capture after decompression.
     pub file_sha256: [u8; 32],
-    /// Bytes of that file.
+    /// Its bytes after decompression.
     pub bytes: u64,
 }
 

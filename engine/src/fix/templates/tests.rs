@@ -32,7 +32,9 @@ fn templates(format: TemplateFormat) -> OrderTemplates {
 fn text(action: OrderAction) -> String {
     let mut out = [0; TEMPLATE_BYTES];
     let mut templates = templates(TemplateFormat::default());
-    let length = templates.encode(&order(action), 12, 1_340_285_400_999_999_999, &mut out).unwrap();
+    let length = templates
+        .encode(&RiskApproved::for_test(order(action)), 12, 1_340_285_400_999_999_999, &mut out)
+        .unwrap();
     Message::decode(&out[..length]).unwrap();
     String::from_utf8(out[..length - 4].to_vec()).unwrap().replace('\x01', "|")
 }
@@ -63,7 +65,9 @@ fn what_does_not_fit_is_refused() {
     let mut templates = templates(TemplateFormat::default());
     let mut out = [0; TEMPLATE_BYTES];
     let good = order(OrderAction::Replace);
-    let mut encode = |order: Order, sequence| templates.encode(&order, sequence, order.time_ns, &mut out);
+    let mut encode = |order: Order, sequence| {
+        templates.encode(&RiskApproved::for_test(order), sequence, order.time_ns, &mut out)
+    };
     assert!(encode(good, 99_999_999).is_ok());
     assert_eq!(encode(good, 100_000_000), Err(EncodeError::Sequence));
     assert_eq!(encode(Order { quantity: 100_000_000, ..good }, 1), Err(EncodeError::Quantity));
@@ -78,9 +82,14 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(encode(Order { cl_ord_id: SIXTEEN_DIGITS, ..good }, 1), Err(EncodeError::ClOrdId));
     assert_eq!(encode(Order { instrument: 3, ..good }, 1), Err(EncodeError::Instrument));
     assert_eq!(encode(Order { time_ns: u64::MAX, ..good }, 1), Err(EncodeError::Time));
-    assert_eq!(templates.encode(&good, 1, 0, &mut out[1..]), Err(EncodeError::NoRoom));
+    assert_eq!(
+        templates.encode(&RiskApproved::for_test(good), 1, 0, &mut out[1..]),
+        Err(EncodeError::NoRoom)
+    );
     templates.push_symbol("LATE").unwrap();
-    assert!(templates.encode(&Order { instrument: 3, ..good }, 1, 0, &mut out).is_ok());
+    assert!(
+        templates.encode(&RiskApproved::for_test(Order { instrument: 3, ..good }), 1, 0, &mut out).is_ok()
+    );
     for symbol in ["", "ABCDEFGHIJ.KLMN", "A\u{1}B", "\u{e4}"] {
         assert_eq!(templates.push_symbol(symbol), Err(TemplateError::Symbol(symbol.into())));
     }
@@ -93,7 +102,7 @@ fn the_longest_identity_fits() {
     let mut templates = OrderTemplates::new(&ids, format, ["ABCDEFGHIJ.KLM"]).unwrap();
     let mut out = [0; TEMPLATE_BYTES];
     let order = Order { instrument: 0, price: 123_456_789, ..order(OrderAction::Replace) };
-    let length = templates.encode(&order, 1, 1, &mut out).unwrap();
+    let length = templates.encode(&RiskApproved::for_test(order), 1, 1, &mut out).unwrap();
     assert_eq!(Message::decode(&out[..length]).unwrap().get(fix44::PRICE), Ok(Some(123_456_789)));
     let format = TemplateFormat { price_decimals: 10, ..format };
     assert!(matches!(OrderTemplates::new(&ids, format, []), Err(TemplateError::PriceDecimals(10))));
@@ -147,7 +156,7 @@ proptest! {
             ..order([OrderAction::New, OrderAction::Replace, OrderAction::Cancel][action])
         };
         let (mut fast, mut slow) = ([0; TEMPLATE_BYTES], [0; 512]);
-        let fast_length = templates(format).encode(&order, sequence, sending_ns, &mut fast).unwrap();
+        let fast_length = templates(format).encode(&RiskApproved::for_test(order), sequence, sending_ns, &mut fast).unwrap();
         let slow_length = general(&order, sequence, sending_ns, format, &mut slow);
         let fast = Message::decode(&fast[..fast_length]).unwrap();
         let slow = Message::decode(&slow[..slow_length]).unwrap();

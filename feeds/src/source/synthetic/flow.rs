@@ -83,7 +83,7 @@ impl Mix {
         };
         self.counts[index] += 1;
         self.total += 1;
-        if self.total % REFRESH_MESSAGES == 0 {
+        if self.total.is_multiple_of(REFRESH_MESSAGES) {
             self.refresh();
         }
     }
@@ -155,7 +155,7 @@ impl Pace {
     /// Time to the next background step, ns, and whether it belongs to the same burst.
     pub(super) fn next_gap(&mut self, prng: &mut Prng, now_ns: u64) -> (u64, bool) {
         self.steps += 1;
-        if self.steps % PACE_REFRESH_STEPS == 0 {
+        if self.steps.is_multiple_of(PACE_REFRESH_STEPS) {
             self.refresh(now_ns);
         }
         let burst_max = BURST_GAP_MAX_NS.min(self.mean_gap_ns);

@@ -147,7 +147,7 @@ impl Session {
     }
 
     fn directory(&self, listing: usize) -> Message {
-        let nasdaq_tier = if self.listings[listing].symbol % 3 == 0 { b'N' } else { b'Q' };
+        let nasdaq_tier = if self.listings[listing].symbol.is_multiple_of(3) { b'N' } else { b'Q' };
         Message::StockDirectory(StockDirectory {
             header: self.header(listing),
             stock: self.symbols[self.listings[listing].symbol as usize].name,
