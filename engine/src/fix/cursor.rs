@@ -50,6 +50,26 @@ fn is_special(tag: u32) -> bool {
     SPECIAL.get((tag / 64) as usize).is_some_and(|word| word >> (tag % 64) & 1 == 1)
 }
 
+/// Where the next SOH is: eight bytes at a time, since most values end within eight and a branch for each byte would
+/// be mispredicted once a value.
+#[inline(always)]
+fn soh_in(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let mut at = 0;
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        // A byte that is SOH becomes zero; the lowest high bit marks the first zero byte exactly.
+        let differences = u64::from_le_bytes(*word) ^ (ONES * SOH as u64);
+        let zeros = differences.wrapping_sub(ONES) & !differences & HIGHS;
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let tail = bytes.get(at..)?;
+    tail.iter().position(|&byte| byte == SOH).map(|found| at + found)
+}
+
 /// A place between the fields of a frame.
 #[derive(Clone, Debug)]
 pub struct FieldCursor<'a> {
@@ -72,7 +92,7 @@ impl<'a> FieldCursor<'a> {
     ///
     /// # Errors
     /// What is wrong with the next field. The cursor is of no use after an error.
-    #[inline]
+    #[inline(always)] // as a call it hands its result over through memory, 20 times a message
     pub fn next_field(&mut self) -> Result<Option<(u32, &'a [u8])>, MessageError> {
         if self.rest.is_empty() {
             if self.data_tag != 0 {
@@ -85,7 +105,7 @@ impl<'a> FieldCursor<'a> {
         let length = if self.data_tag != 0 || is_special(tag) {
             self.special(tag, after)?
         } else {
-            match after.iter().position(|&byte| byte == SOH) {
+            match soh_in(after) {
                 Some(0) | None => return Err(MessageError::new(tag, Fault::Empty)),
                 Some(length) => length,
             }
@@ -99,7 +119,7 @@ impl<'a> FieldCursor<'a> {
     }
 
     /// The tag at the start of the rest, and its number of digits.
-    #[inline]
+    #[inline(always)]
     fn tag(&self) -> Result<(u32, usize), MessageError> {
         let mut tag = 0_u32;
         for (index, &byte) in self.rest.iter().take(TAG_DIGITS_MAX + 1).enumerate() {
@@ -194,6 +214,18 @@ mod tests {
             ("95=3|", 95, Fault::DataLength),
         ] {
             assert_eq!(read(text), Err(MessageError::new(tag, fault)), "{text}");
+        }
+    }
+
+    #[test]
+    fn soh_is_found_wherever_it_is() {
+        for length in 0..40 {
+            let mut bytes = vec![b'\x02'; length];
+            assert_eq!(soh_in(&bytes), None);
+            for at in (0..length).rev() {
+                bytes[at] = SOH; // and more of them behind
+                assert_eq!(soh_in(&bytes), Some(at), "{at} of {length}");
+            }
         }
     }
 
