@@ -27,7 +27,7 @@ use prepared::Template;
 
 use super::frame::{checksum, checksum_digits};
 use super::identity::SessionIds;
-use super::number::digits8;
+use super::number::digits8_pair;
 use super::timestamp::{SECONDS_TEXT_BYTES, SecondText, TIME_MAX_NS, TimePrecision};
 use crate::order::{Order, OrderAction, TimeInForce};
 
@@ -256,26 +256,37 @@ impl OrderTemplates {
         };
         out.copy_from_slice(&template.bytes);
         let mut sum = template.static_sum;
-
-        sum += put_eight(out, template.sequence_at, sequence);
-        let second = self.sending_second.at(sending_time_ns);
-        sum += put_time(out, template, template.sending_time_at, second, self.time_decimals);
-        sum += put_sixteen(out, template.cl_ord_id_at, order.cl_ord_id);
-        sum += put_eight(out, template.quantity_at, order.quantity as u32);
-        let second = self.transact_second.at(order.time_ns);
-        sum += put_time(out, template, template.transact_time_at, second, self.time_decimals);
+        // What the digits add to the checksum over zeros, byte by byte: ten words of digits fit without a carry.
+        let [sequence, quantity] = digits8_pair(sequence, order.quantity as u32);
+        let (sending, transact) =
+            (self.sending_second.at(sending_time_ns), self.transact_second.at(order.time_ns));
+        let [sending_eight, transact_eight] = digits8_pair(sending.2 / 10, transact.2 / 10);
+        let decimals = self.time_decimals;
+        let mut digits = put(out, template.sequence_at, sequence);
+        let (written, added) =
+            put_time(out, template, template.sending_time_at, sending, sending_eight, decimals);
+        digits += written;
+        sum += added;
+        digits += put_sixteen(out, template.cl_ord_id_at, order.cl_ord_id);
+        digits += put(out, template.quantity_at, quantity);
+        let (written, added) =
+            put_time(out, template, template.transact_time_at, transact, transact_eight, decimals);
+        digits += written;
+        sum += added;
         if order.action != OrderAction::New {
             if order.orig_cl_ord_id == 0 || order.orig_cl_ord_id >= SIXTEEN_DIGITS {
                 return Err(EncodeError::ClOrdId);
             }
-            sum += put_sixteen(out, template.orig_cl_ord_id_at, order.orig_cl_ord_id);
+            digits += put_sixteen(out, template.orig_cl_ord_id_at, order.orig_cl_ord_id);
         }
         if order.action != OrderAction::Cancel {
-            sum += put_price(out, template, order.price, self.price_decimals)?;
+            let (written, ninth) = put_price(out, template, order.price, self.price_decimals)?;
+            digits += written;
             let time_in_force = time_in_force_char(order.time_in_force);
             out[template.time_in_force_at] = time_in_force;
-            sum += u32::from(time_in_force - b'0');
+            sum += ninth + u32::from(time_in_force - b'0');
         }
+        sum += digit_sum(digits);
         out[template.side_at] = side;
         sum += u32::from(side - b'0');
 
@@ -300,86 +311,94 @@ pub const fn time_in_force_char(time_in_force: TimeInForce) -> u8 {
     }
 }
 
-/// Sum of eight digits, each 0 to 9 in a byte.
+/// Sum of the eight bytes, in pairs first: their sum may exceed a byte, which must not carry into a neighbour.
 #[inline]
 const fn digit_sum(digits: u64) -> u32 {
-    (digits.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
+    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+    let pairs = (digits & EVEN) + (digits >> 8 & EVEN);
+    (pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as u32
 }
 
 /// Adds `'0'` to every byte.
 const ASCII: u64 = 0x3030_3030_3030_3030;
 
-/// Writes eight digits; answers what they add to the checksum over zeros. As all `put_*` here.
-#[inline]
-fn put_eight(out: &mut [u8; TEMPLATE_BYTES], at: usize, value: u32) -> u32 {
-    let digits = digits8(value);
+/// Writes eight digits; answers them, for the checksum. As all `put` functions here.
+#[inline(always)]
+fn put(out: &mut [u8; TEMPLATE_BYTES], at: usize, digits: u64) -> u64 {
     out[at..at + 8].copy_from_slice(&(digits + ASCII).to_le_bytes());
-    digit_sum(digits)
+    digits
 }
 
-#[inline]
-fn put_sixteen(out: &mut [u8; TEMPLATE_BYTES], at: usize, value: u64) -> u32 {
-    put_eight(out, at, (value / EIGHT_DIGITS) as u32) + put_eight(out, at + 8, (value % EIGHT_DIGITS) as u32)
+#[inline(always)]
+fn put_sixteen(out: &mut [u8; TEMPLATE_BYTES], at: usize, value: u64) -> u64 {
+    let [first, second] = digits8_pair((value / EIGHT_DIGITS) as u32, (value % EIGHT_DIGITS) as u32);
+    put(out, at, first) + put(out, at + 8, second)
 }
 
-/// Writes the first of nine digits over the zeros at `at`. Up to eight bytes behind them get their prepared content
-/// again, so that what is patched there must be patched later. (Merged from the template, not from `out`: a load that
-/// spans stores still in flight would wait for them.)
-#[inline]
+/// Writes the first of nine digits over the zeros at `at`; answers those of the first eight that were written, and the
+/// ninth if it was. Up to eight bytes behind them get their prepared content again, so that what is patched there must
+/// be patched later. (Merged from the template, not from `out`: a load that spans stores still in flight would wait
+/// for them.)
+#[inline(always)]
 fn put_decimals(
     out: &mut [u8; TEMPLATE_BYTES],
     template: &Template,
     at: usize,
     (first_eight, ninth): (u64, u8),
     decimals: Decimals,
-) -> u32 {
+) -> (u64, u32) {
     let written = first_eight & decimals.mask;
     let prepared = template.bytes[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     // A digit's place holds '0': adding the digits writes them and keeps what follows.
     out[at..at + 8].copy_from_slice(&(prepared + written).to_le_bytes());
     if decimals.ninth {
         out[at + 8] = b'0' + ninth;
-        return digit_sum(written) + u32::from(ninth);
+        return (written, u32::from(ninth));
     }
-    digit_sum(written)
+    (written, 0)
 }
 
-#[inline]
+/// Writes a time whose fraction's first eight digits are known; answers its digits, and what else it adds to the sum.
+#[inline(always)]
 fn put_time(
     out: &mut [u8; TEMPLATE_BYTES],
     template: &Template,
     at: usize,
     (text, sum, since_ns): (&[u8; SECONDS_TEXT_BYTES], u32, u32),
+    first_eight: u64,
     decimals: Decimals,
-) -> u32 {
+) -> (u64, u32) {
     out[at..at + SECONDS_TEXT_BYTES].copy_from_slice(text);
-    let digits = (digits8(since_ns / 10), (since_ns % 10) as u8);
-    sum + put_decimals(out, template, at + SECONDS_TEXT_BYTES + 1, digits, decimals)
+    let digits = (first_eight, (since_ns % 10) as u8);
+    let (written, ninth) = put_decimals(out, template, at + SECONDS_TEXT_BYTES + 1, digits, decimals);
+    (written, sum + ninth)
 }
 
-#[inline]
+#[inline(always)]
 fn put_price(
     out: &mut [u8; TEMPLATE_BYTES],
     template: &Template,
     price: i64,
     decimals: Decimals,
-) -> Result<u32, EncodeError> {
+) -> Result<(u64, u32), EncodeError> {
     if price < 0 {
         return Err(EncodeError::PriceNegative);
     }
-    let (whole, fraction) = ((price / PRICE_SCALE) as u64, (price % PRICE_SCALE) as u32);
+    let (whole, fraction) = (price as u64 / PRICE_SCALE as u64, (price as u64 % PRICE_SCALE as u64) as u32);
     if whole >= EIGHT_DIGITS {
         return Err(EncodeError::PriceWide);
     }
-    let (first_eight, ninth) = (digits8(fraction / 10), (fraction % 10) as u8);
+    let [whole, first_eight] = digits8_pair(whole as u32, fraction / 10);
+    let ninth = (fraction % 10) as u8;
     if first_eight & !decimals.mask != 0 || (ninth != 0 && !decimals.ninth) {
         return Err(EncodeError::PriceDecimals);
     }
     // Without decimals there is no point either, and nothing of the fraction is written.
     let point = usize::from(decimals.mask != 0);
     let at = template.price_at;
-    Ok(put_eight(out, at, whole as u32)
-        + put_decimals(out, template, at + 8 + point, (first_eight, ninth), decimals))
+    let whole = put(out, at, whole);
+    let (written, ninth) = put_decimals(out, template, at + 8 + point, (first_eight, ninth), decimals);
+    Ok((whole + written, ninth))
 }
 
 #[cfg(test)]
