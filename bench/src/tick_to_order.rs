@@ -5,16 +5,16 @@
 //! journal and once with one. Five runs; of each figure the median over the runs. What is timed is service time: a
 //! message that waits behind another is not counted as waiting.
 
+use std::path::Path;
+
 use engine::control::config::{Config, Topology};
 use engine::control::histograms::Distribution;
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::replay::{Outcome, ReplayOptions, replay};
-use engine::control::session_date::SessionDate;
 use engine::control::startup;
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
 use engine::pipeline::tsc::{Calibration, StampCost};
-use feeds::source::file::Capture;
 use feeds::source::synthetic::{SyntheticConfig, generate_bytes};
 use serde_json::json;
 
@@ -36,7 +36,9 @@ const STAGES: [&str; 7] = ["tick_to_wire", "decode", "book", "decide", "risk", "
 /// # Errors
 /// A run that stopped early, decoded not everything, sent no orders, or ended in other books than the run before.
 pub fn run(arguments: &[String]) -> Result<Vec<Line>, String> {
-    let (inputs, name) = if arguments.is_empty() { generated()? } else { captures(arguments)? };
+    // A journal names its capture files, so that a generated session is written to files too.
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (inputs, name) = if arguments.is_empty() { generated(dir.path())? } else { captures(arguments)? };
     let mut config = startup::complete(&inputs, Config::default()).map_err(|error| error.to_string())?;
     config.pipeline.topology = Topology::Inline;
     let (mut without, mut with) = (Vec::new(), Vec::new());
@@ -75,17 +77,18 @@ fn one_run(inputs: &Inputs, config: &Config, journal: bool) -> Result<Outcome, S
     Ok(outcome)
 }
 
-fn generated() -> Result<(Inputs, String), String> {
+fn generated(dir: &Path) -> Result<(Inputs, String), String> {
     let settings = SyntheticConfig { messages: MESSAGES, symbols: SYMBOLS, ..SyntheticConfig::default() };
-    let [nasdaq, bx] = generate_bytes(&settings).map_err(|error| error.to_string())?;
-    let open = |name, bytes| Capture::from_bytes(name, bytes).map_err(|error| error.to_string());
-    let captures = vec![
-        (open("generated NASDAQ session", nasdaq)?, "NASDAQ".to_owned()),
-        (open("generated BX session", bx)?, "BX".to_owned()),
-    ];
+    let sessions = generate_bytes(&settings).map_err(|error| error.to_string())?;
+    let mut captures = Vec::new();
+    for (bytes, venue) in sessions.iter().zip(["NASDAQ", "BX"]) {
+        let path = dir.join(format!("{venue}.itch"));
+        std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        captures.push(CaptureArgument { path, venue: venue.to_owned() });
+    }
     let date = settings.date;
-    let date = SessionDate::new(date / 10_000, date / 100 % 100, date % 100).unwrap_or(SessionDate::EPOCH);
-    let inputs = Inputs::of_captures(captures, date).map_err(|error| error.to_string())?;
+    let date = format!("{:04}-{:02}-{:02}", date / 10_000, date / 100 % 100, date % 100);
+    let inputs = Inputs::open(&captures, Some(&date)).map_err(|error| error.to_string())?;
     Ok((
         inputs,
         format!("generated, {MESSAGES} messages, {SYMBOLS} symbols, 2 venues, seed {}", settings.seed),

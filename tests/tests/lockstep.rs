@@ -116,7 +116,10 @@ fn both_topologies_take_the_same_decisions() {
         timers += u64::from(session.config.pipeline.timer_ms > 0);
     }
     // Sessions in which nothing happens would prove nothing.
-    assert!(orders > 50_000 && fills > 2_000 && timers > 5, "{orders} orders, {fills} fills, {timers} with timer");
+    assert!(
+        orders > 50_000 && fills > 2_000 && timers > 5,
+        "{orders} orders, {fills} fills, {timers} with timer"
+    );
 }
 
 #[test]

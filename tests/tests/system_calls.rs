@@ -19,7 +19,14 @@ fn the_hot_thread_only_sends_and_receives() {
     }
     let directory = tempfile::tempdir().expect("a directory");
     let session = directory.path().join("session");
-    let made = run([&PathBuf::from("generate"), &session, &"--messages".into(), &"60000".into(), &"--symbols".into(), &"10".into()]);
+    let made = run([
+        &PathBuf::from("generate"),
+        &session,
+        &"--messages".into(),
+        &"60000".into(),
+        &"--symbols".into(),
+        &"10".into(),
+    ]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     let trace = directory.path().join("trace");
     let capture = directory.path().join("session.nasdaq.itch");
@@ -48,6 +55,12 @@ fn the_hot_thread_only_sends_and_receives() {
     let last = calls.iter().rposition(|call| call.contains("8=FIX.4.4")).expect("an order is sent");
     let steady = &calls[first..=last];
     assert!(steady.len() > 100, "only {} system calls in steady state", steady.len());
-    let others: Vec<_> = steady.iter().filter(|call| !ALLOWED.iter().any(|allowed| call.starts_with(allowed))).collect();
-    assert!(others.is_empty(), "{} other system calls, such as {:?}", others.len(), &others[..others.len().min(5)]);
+    let others: Vec<_> =
+        steady.iter().filter(|call| !ALLOWED.iter().any(|allowed| call.starts_with(allowed))).collect();
+    assert!(
+        others.is_empty(),
+        "{} other system calls, such as {:?}",
+        others.len(),
+        &others[..others.len().min(5)]
+    );
 }

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::control::config::Config;
-use engine::control::startup;
 use engine::control::counters::Counter;
+use engine::control::startup;
 use engine::fix::codec::{Encoder, Header, Message};
 use engine::fix::fix44;
 use engine::fix::identity::SessionIds;
@@ -50,7 +50,10 @@ impl Client {
 
     fn log_on(&mut self) {
         self.send(b"A", |message| {
-            message.set(fix44::ENCRYPT_METHOD, 0).set(fix44::HEART_BT_INT, 30).set(fix44::RESET_SEQ_NUM_FLAG, true);
+            message
+                .set(fix44::ENCRYPT_METHOD, 0)
+                .set(fix44::HEART_BT_INT, 30)
+                .set(fix44::RESET_SEQ_NUM_FLAG, true);
         });
         assert_eq!(self.receive().expect("an answer").0, "A");
     }
@@ -176,6 +179,9 @@ fn a_disconnect_cancels_and_a_reconnect_starts_afresh() {
                 .set(fix44::TRANSACT_TIME, now);
         });
         let (kind, text) = client.receive().expect("a reject");
-        assert!(kind == "9" && text.contains("|102=0|"), "it went with the connection: too late to cancel: {text}");
+        assert!(
+            kind == "9" && text.contains("|102=0|"),
+            "it went with the connection: too late to cancel: {text}"
+        );
     });
 }

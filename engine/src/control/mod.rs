@@ -16,6 +16,8 @@ pub mod digest;
 pub mod failure;
 pub mod generate;
 pub mod histograms;
+mod hot_threads;
+mod housekeeping;
 pub mod inputs;
 pub mod journal;
 pub mod journal_replay;

@@ -1,22 +1,18 @@
 //! `warptick replay`: a capture through the whole engine, in lockstep or paced, in either topology.
 //!
-//! The hot stages get threads of their own, pinned where the placement says; the calling thread is housekeeping: it
-//! hashes the order stream, fills the histograms, keeps the journal's segments ahead, and shows progress.
+//! The hot stages get threads of their own (`hot_threads`), pinned where the placement says; the calling thread is
+//! `housekeeping`. This file puts a run together and says what it came to.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::thread::{Scope, ScopedJoinHandle};
-use std::time::Duration;
-
-use rtrb::RingBuffer;
 
 use crate::control::config::{Config, Topology};
 use crate::control::counters::Counters;
 use crate::control::cpus::Host;
-use crate::control::digest::{DigestReceiver, digest_ring, hex};
+use crate::control::digest::{digest_ring, hex};
 use crate::control::failure::Failure;
+use crate::control::hot_threads::{Finished, Hot};
+use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
-use crate::control::journal::JournalKeeper;
 use crate::control::machine::Machine;
 use crate::control::placement::{Plan, Role};
 use crate::control::progress::Progress;
@@ -26,27 +22,20 @@ use crate::control::shutdown::Stop;
 use crate::control::startup;
 use crate::control::summary::{self, Summary, WideSummary};
 use crate::pipeline::decide::{Decide, DecideError};
-use crate::pipeline::decision_core::{CoreCounters, DecisionCore};
+use crate::pipeline::decision_core::CoreCounters;
 use crate::pipeline::idle::Idle;
-use crate::pipeline::ingest::Ingest;
-use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, ReplayError};
-use crate::pipeline::order_entry::OrderEntry;
-use crate::pipeline::paced::{self, Pace, Pacer, SocketEntry};
+use crate::pipeline::lockstep::{IntervalTimer, ReplayError};
+use crate::pipeline::paced::Pace;
 use crate::pipeline::risk::RiskReasons;
-use crate::pipeline::socket::Socket;
-use crate::pipeline::stamps::{self, Sampler, StampMode, StampWriter};
+use crate::pipeline::stamps::{self, StampMode};
 use crate::pipeline::tsc::Calibration;
 use crate::strategy::Strategy;
-use crate::venue::server::{self, VenueServer};
 
 /// Records that the digest ring holds.
 const DIGEST_RING: usize = 1 << 15;
 
 /// Records that the stamp ring holds.
 const STAMP_RING: usize = 1 << 15;
-
-/// Housekeeping looks at its rings this often.
-const HOUSEKEEPING_INTERVAL: Duration = Duration::from_micros(200);
 
 /// How a capture is replayed.
 #[derive(Clone, Debug)]
@@ -90,15 +79,6 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// Why it ended early, if it did.
     pub failure: Option<Failure>,
-}
-
-/// What the hot threads leave behind.
-struct Finished {
-    core: DecisionCore,
-    messages: u64,
-    dropped_stamps: u64,
-    entry: OrderEntry,
-    outcome: Result<(), ReplayError>,
 }
 
 /// Replays; strategies are the configuration's and `extra`.
@@ -175,363 +155,6 @@ fn placement(config: &Config, topology: Topology, paced: bool) -> Result<Plan, F
         Plan::explicit(&host, &wanted)
     };
     plan.map_err(|error| Failure::Input(format!("placement: {error}")))
-}
-
-/// What housekeeping does while the hot threads run.
-struct Housekeeping {
-    digest: Option<DigestReceiver>,
-    order_stream: [u8; 32],
-    collector: Collector,
-    keeper: Option<JournalKeeper>,
-    progress: Progress,
-    journal_error: Option<String>,
-}
-
-impl Housekeeping {
-    fn turn(&mut self, messages: u64) {
-        if let Some(digest) = &mut self.digest {
-            digest.poll();
-        }
-        self.collector.drain();
-        if let Some(keeper) = &mut self.keeper
-            && let Err(error) = keeper.poll()
-        {
-            // The writer goes on until its segments are used up, and then stops the run by itself.
-            self.journal_error.get_or_insert_with(|| error.to_string());
-        }
-        self.progress.update(messages);
-    }
-
-    /// Works until the threads are done.
-    fn watch<T>(&mut self, counters: &Counters, threads: &[&ScopedJoinHandle<'_, T>]) {
-        while !threads.iter().all(|thread| thread.is_finished()) {
-            self.turn(counters.ingest.messages.get());
-            std::thread::sleep(HOUSEKEEPING_INTERVAL);
-        }
-    }
-}
-
-/// What every hot thread is given.
-struct Hot<'a> {
-    config: &'a Config,
-    plan: &'a Plan,
-    idle: Idle,
-    counters: &'a Counters,
-    stop: &'a Stop,
-    timer: IntervalTimer,
-    mode: StampMode,
-}
-
-/// A stage that panics must not leave the others waiting for it.
-struct StopOnPanic<'a>(&'a Stop);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.request();
-        }
-    }
-}
-
-fn panicked<T>(_: Box<dyn std::any::Any + Send>) -> Result<T, Failure> {
-    Err(Failure::Check("a stage panicked; its message is above".to_owned()))
-}
-
-impl Hot<'_> {
-    /// Starts a thread at its place; one that is not there is an error, and stops the others.
-    fn spawn<'scope, 'env, T: Send + 'scope>(
-        &'env self,
-        scope: &'scope Scope<'scope, 'env>,
-        role: Role,
-        work: impl FnOnce() -> T + Send + 'scope,
-    ) -> ScopedJoinHandle<'scope, Result<T, Failure>>
-    where
-        'env: 'scope,
-    {
-        let (plan, stop) = (self.plan, self.stop);
-        scope.spawn(move || {
-            let _guard = StopOnPanic(stop);
-            if let Err(error) = plan.pin_current(role) {
-                stop.request();
-                return Err(Failure::Check(format!("placement: {error}")));
-            }
-            Ok(work())
-        })
-    }
-
-    fn lockstep_inline(
-        &self,
-        ingest: &mut Ingest<'_>,
-        mut decide: Decide,
-        mut exchange: crate::venue::in_memory::InMemoryExchange,
-        mut stamp_writer: StampWriter,
-        keeper: &mut Housekeeping,
-    ) -> Result<Finished, Failure> {
-        std::thread::scope(|scope| {
-            let thread = self.spawn(scope, Role::Inline, move || {
-                let mut sampler = Sampler::new(self.mode);
-                let outcome = lockstep::run_inline(
-                    ingest,
-                    &mut decide,
-                    &mut exchange,
-                    self.timer,
-                    &mut sampler,
-                    &mut stamp_writer,
-                    &self.counters.ingest.messages,
-                    self.stop,
-                );
-                (decide, exchange, stamp_writer.dropped(), ingest.messages(), outcome)
-            });
-            keeper.watch(self.counters, &[&thread]);
-            let (decide, exchange, dropped_stamps, messages, outcome) = thread.join().or_else(panicked)??;
-            let core = keeper.close(decide);
-            Ok(Finished { core, messages, dropped_stamps, entry: exchange.finish(), outcome })
-        })
-    }
-
-    fn lockstep_split(
-        &self,
-        ingest: &mut Ingest<'_>,
-        mut decide: Decide,
-        mut exchange: crate::venue::in_memory::InMemoryExchange,
-        mut stamp_writer: StampWriter,
-        keeper: &mut Housekeeping,
-    ) -> Result<Finished, Failure> {
-        let rings = &self.config.pipeline;
-        let (mut to_decide, mut market) = RingBuffer::new(rings.market_ring);
-        let (mut to_exchange, mut venue_market) = RingBuffer::new(rings.market_ring);
-        let (mut orders, mut order_queue) = RingBuffer::new(rings.order_ring);
-        let (mut executions, mut execution_queue) = RingBuffer::new(rings.execution_ring);
-        let (of_decide, of_exchange) = (Horizon::default(), Horizon::default());
-        let latencies = startup::latencies(self.config);
-        std::thread::scope(|scope| {
-            let (of_decide, of_exchange) = (&of_decide, &of_exchange);
-            let ingest_thread = self.spawn(scope, Role::Ingest, move || {
-                let outcome = lockstep::run_split_ingest(
-                    ingest,
-                    &mut to_decide,
-                    &mut to_exchange,
-                    &mut Sampler::new(self.mode),
-                    self.stop,
-                    &self.counters.ingest.messages,
-                    self.idle,
-                );
-                (ingest.messages(), outcome)
-            });
-            let entry_thread = self.spawn(scope, Role::OrderEntry, move || {
-                let outcome = lockstep::run_split_order_entry(
-                    &mut exchange,
-                    &mut venue_market,
-                    &mut order_queue,
-                    &mut executions,
-                    of_exchange,
-                    of_decide,
-                    latencies,
-                    &mut stamp_writer,
-                    self.stop,
-                    self.idle,
-                );
-                (exchange, stamp_writer.dropped(), outcome)
-            });
-            let decide_thread = self.spawn(scope, Role::Decide, move || {
-                let outcome = lockstep::run_split_decide(
-                    &mut decide,
-                    &mut market,
-                    &mut execution_queue,
-                    &mut orders,
-                    of_decide,
-                    of_exchange,
-                    latencies,
-                    self.timer,
-                    &mut Sampler::new(self.mode),
-                    self.stop,
-                    self.idle,
-                );
-                if outcome.is_err() {
-                    self.stop.request();
-                }
-                (decide, outcome)
-            });
-            keeper.watch(self.counters, &[&decide_thread]);
-            let (decide, decided) = decide_thread.join().or_else(panicked)??;
-            let (exchange, dropped_stamps, entered) = entry_thread.join().or_else(panicked)??;
-            let (messages, ingested) = ingest_thread.join().or_else(panicked)??;
-            let core = keeper.close(decide);
-            // The first cause counts: a stage that was stopped was stopped by another.
-            let outcome = [decided, ingested, entered]
-                .into_iter()
-                .reduce(|first, next| {
-                    if matches!(first, Ok(()) | Err(ReplayError::Stopped)) { next.and(first) } else { first }
-                })
-                .unwrap_or(Ok(()));
-            Ok(Finished { core, messages, dropped_stamps, entry: exchange.finish(), outcome })
-        })
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "everything a run consists of")]
-    fn paced(
-        &self,
-        inputs: &Inputs,
-        ingest: &mut Ingest<'_>,
-        mut decide: Decide,
-        entry: OrderEntry,
-        stamp_writer: StampWriter,
-        calibration: Calibration,
-        pace: Pace,
-        keeper: &mut Housekeeping,
-    ) -> Result<Finished, Failure> {
-        let released = &self.counters.ingest.messages;
-        let mut venue = VenueServer::bind(inputs, self.config)?;
-        let addresses = venue.addresses();
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let over = &over;
-            let venue_thread = self.spawn(scope, Role::Venue, move || {
-                venue.serve(server::Clock::Following(released), || {
-                    over.load(std::sync::atomic::Ordering::Relaxed)
-                });
-                venue.notes()
-            });
-            let finish = |result: Result<Finished, Failure>, keeper: &mut Housekeeping| {
-                over.store(true, std::sync::atomic::Ordering::Relaxed);
-                keeper.collector.drain();
-                result
-            };
-            let sockets = addresses.iter().map(|address| {
-                Socket::connect(address, Duration::from_secs(5))
-                    .map_err(|error| Failure::Input(format!("venue at {address}: {error}")))
-            });
-            let sockets = match sockets.collect::<Result<Vec<_>, _>>() {
-                Ok(sockets) => sockets,
-                Err(failure) => return finish(Err(failure), keeper),
-            };
-            let mut entry = SocketEntry::new(entry, sockets, stamp_writer, calibration);
-            if let Err(error) = entry.log_on(self.stop) {
-                return finish(Err(Failure::Input(error)), keeper);
-            }
-            let pacer = Pacer::new(pace, &calibration, ingest.next_time_ns().unwrap_or(0));
-            let result = match self.config.pipeline.topology {
-                Topology::Inline => {
-                    let thread = self.spawn(scope, Role::Inline, move || {
-                        let mut sampler = Sampler::new(self.mode);
-                        let outcome = paced::run_inline(
-                            ingest,
-                            &mut decide,
-                            &mut entry,
-                            pacer,
-                            self.timer,
-                            &mut sampler,
-                            released,
-                            self.stop,
-                        );
-                        (decide, entry, ingest.messages(), outcome)
-                    });
-                    keeper.watch(self.counters, &[&thread]);
-                    thread.join().or_else(panicked).and_then(|joined| joined)
-                }
-                Topology::Split => self.paced_split(ingest, decide, entry, pacer, keeper),
-            };
-            let result = result.map(|(decide, mut entry, messages, outcome)| {
-                entry.log_out();
-                let dropped_stamps = entry.dropped_stamps();
-                let core = keeper.close(decide);
-                Finished { core, messages, dropped_stamps, entry: entry.finish(), outcome }
-            });
-            let result = finish(result, keeper);
-            let _ = venue_thread.join();
-            result
-        })
-    }
-
-    #[allow(clippy::type_complexity, reason = "what three threads leave behind")]
-    fn paced_split(
-        &self,
-        ingest: &mut Ingest<'_>,
-        mut decide: Decide,
-        mut entry: SocketEntry,
-        pacer: Pacer,
-        keeper: &mut Housekeeping,
-    ) -> Result<(Decide, SocketEntry, u64, Result<(), ReplayError>), Failure> {
-        let rings = &self.config.pipeline;
-        let (mut to_decide, mut market) = RingBuffer::new(rings.market_ring);
-        let (mut orders, mut order_queue) = RingBuffer::new(rings.order_ring);
-        let (mut executions, mut execution_queue) = RingBuffer::new(rings.execution_ring);
-        let (quiet, finished) = (AtomicBool::new(false), AtomicBool::new(false));
-        std::thread::scope(|scope| {
-            let (quiet, finished) = (&quiet, &finished);
-            let ingest_thread = self.spawn(scope, Role::Ingest, move || {
-                let outcome = paced::run_split_ingest(
-                    ingest,
-                    &mut to_decide,
-                    pacer,
-                    &mut Sampler::new(self.mode),
-                    &self.counters.ingest.messages,
-                    &self.counters.ingest.market_ring_full,
-                    self.stop,
-                    self.idle,
-                );
-                (ingest.messages(), outcome)
-            });
-            let entry_thread = self.spawn(scope, Role::OrderEntry, move || {
-                paced::run_split_order_entry(
-                    &mut entry,
-                    &mut order_queue,
-                    &mut executions,
-                    quiet,
-                    finished,
-                    self.stop,
-                    self.idle,
-                );
-                entry
-            });
-            let decide_thread = self.spawn(scope, Role::Decide, move || {
-                let outcome = paced::run_split_decide(
-                    &mut decide,
-                    &mut market,
-                    &mut execution_queue,
-                    &mut orders,
-                    self.timer,
-                    &mut Sampler::new(self.mode),
-                    quiet,
-                    finished,
-                    self.stop,
-                    self.idle,
-                );
-                if outcome.is_err() {
-                    self.stop.request();
-                }
-                (decide, outcome)
-            });
-            keeper.watch(self.counters, &[&decide_thread]);
-            let (decide, decided) = decide_thread.join().or_else(panicked)??;
-            let entry = entry_thread.join().or_else(panicked)??;
-            let (messages, ingested) = ingest_thread.join().or_else(panicked)??;
-            let outcome = if matches!(decided, Ok(()) | Err(ReplayError::Stopped)) {
-                ingested.and(decided)
-            } else {
-                decided
-            };
-            Ok((decide, entry, messages, outcome))
-        })
-    }
-}
-
-impl Housekeeping {
-    /// Ends the decide stage; its journal is closed with what the run came to.
-    fn close(&mut self, decide: Decide) -> DecisionCore {
-        let (core, journal) = decide.finish();
-        self.collector.drain();
-        // Ending the stage has dropped the sender, so nothing can follow what is in the ring.
-        if let Some(Ok(digest)) = self.digest.take().map(DigestReceiver::finish) {
-            self.order_stream = digest.finish();
-        }
-        if let Some(journal) = journal
-            && let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash())
-        {
-            self.journal_error.get_or_insert_with(|| format!("decide: {error:?}"));
-        }
-        core
-    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "everything a run leaves behind")]

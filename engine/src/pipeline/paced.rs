@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rtrb::{Consumer, Producer};
 
@@ -39,6 +40,10 @@ const UNSENT_MAX: usize = 64;
 
 /// Longest wait for a venue's logon or logout.
 const SESSION_PATIENCE_NS: u64 = 5_000_000_000;
+
+/// Pause between two looks while a session opens or closes. The venue may share this core, and under a real-time
+/// policy a thread that spins here would never let it answer.
+const SESSION_PAUSE: Duration = Duration::from_micros(50);
 
 /// How fast market messages are handed on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -155,6 +160,7 @@ impl SocketEntry {
         for venue in 0..self.sockets.len() {
             while !self.entry.is_logged_on(venue as u8) {
                 self.poll();
+                std::thread::sleep(SESSION_PAUSE);
                 let waited_ns = self.now_ns().saturating_sub(now_ns);
                 if self.sockets[venue].is_none() || waited_ns > SESSION_PATIENCE_NS || stop.requested() {
                     return Err(format!("venue {venue}: no answer to our Logon; check CompIDs and address"));
@@ -170,6 +176,7 @@ impl SocketEntry {
         self.entry.logout(now_ns);
         while self.sockets.iter().any(Option::is_some) && self.now_ns() - now_ns < SESSION_PATIENCE_NS {
             self.poll();
+            std::thread::sleep(SESSION_PAUSE);
             let done = (0..self.sockets.len()).all(|venue| !self.entry.is_logged_on(venue as u8));
             if done {
                 break;

@@ -1,0 +1,66 @@
+//! The housekeeping of a run, on the calling thread: hashes the order stream, fills the histograms, keeps the journal's
+//! segments ahead, and shows progress.
+
+use std::thread::ScopedJoinHandle;
+use std::time::Duration;
+
+use crate::control::counters::Counters;
+use crate::control::digest::DigestReceiver;
+use crate::control::journal::JournalKeeper;
+use crate::control::progress::Progress;
+use crate::control::report::Collector;
+use crate::pipeline::decide::Decide;
+use crate::pipeline::decision_core::DecisionCore;
+
+/// Housekeeping looks at its rings this often.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_micros(200);
+
+/// What housekeeping does while the hot threads run.
+pub(super) struct Housekeeping {
+    pub(super) digest: Option<DigestReceiver>,
+    pub(super) order_stream: [u8; 32],
+    pub(super) collector: Collector,
+    pub(super) keeper: Option<JournalKeeper>,
+    pub(super) progress: Progress,
+    pub(super) journal_error: Option<String>,
+}
+
+impl Housekeeping {
+    pub(super) fn turn(&mut self, messages: u64) {
+        if let Some(digest) = &mut self.digest {
+            digest.poll();
+        }
+        self.collector.drain();
+        if let Some(keeper) = &mut self.keeper
+            && let Err(error) = keeper.poll()
+        {
+            // The writer goes on until its segments are used up, and then stops the run by itself.
+            self.journal_error.get_or_insert_with(|| error.to_string());
+        }
+        self.progress.update(messages);
+    }
+
+    /// Works until the threads are done.
+    pub(super) fn watch<T>(&mut self, counters: &Counters, threads: &[&ScopedJoinHandle<'_, T>]) {
+        while !threads.iter().all(|thread| thread.is_finished()) {
+            self.turn(counters.ingest.messages.get());
+            std::thread::sleep(HOUSEKEEPING_INTERVAL);
+        }
+    }
+
+    /// Ends the decide stage; its journal is closed with what the run came to.
+    pub(super) fn close(&mut self, decide: Decide) -> DecisionCore {
+        let (core, journal) = decide.finish();
+        self.collector.drain();
+        // Ending the stage has dropped the sender, so nothing can follow what is in the ring.
+        if let Some(Ok(digest)) = self.digest.take().map(DigestReceiver::finish) {
+            self.order_stream = digest.finish();
+        }
+        if let Some(journal) = journal
+            && let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash())
+        {
+            self.journal_error.get_or_insert_with(|| format!("decide: {error:?}"));
+        }
+        core
+    }
+}
