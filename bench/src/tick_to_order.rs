@@ -26,7 +26,7 @@ const MESSAGES: u64 = 1_000_000;
 const SYMBOLS: usize = 200;
 
 /// Orders that a run must have timed before its percentiles count.
-const ORDERS_MIN: u64 = 1_000;
+const ORDERS_MIN: u64 = 100;
 
 /// Stages that are reported beside the whole path; one path in 16 is stamped at each.
 const STAGES: [&str; 7] = ["tick_to_wire", "decode", "book", "decide", "risk", "journal", "encode"];
