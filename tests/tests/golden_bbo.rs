@@ -23,7 +23,8 @@ fn row(line: &str) -> (u64, String, [u64; 4]) {
 #[test]
 fn goog_agrees_with_every_golden_row() {
     let Some(capture) = shared(GOOG) else { return };
-    let golden = shared("itch50_from_lobster/20120621.GOOG_L10.golden_bbo.csv.gz").expect("beside the capture");
+    let golden =
+        shared("itch50_from_lobster/20120621.GOOG_L10.golden_bbo.csv.gz").expect("beside the capture");
     let directory = tempfile::tempdir().expect("a directory");
     let csv = directory.path().join("out.csv");
     let book = run([&"book".into(), &capture, &"--bbo".into(), &csv]);
