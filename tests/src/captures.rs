@@ -60,14 +60,14 @@ pub fn framed(stream: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-/// Rounds every time stamp of a stream down to a multiple of `quantum_ns`, so that many things happen at once.
-pub fn quantise(stream: &mut [u8], quantum_ns: u64) {
+/// Changes every time stamp of a stream, ns since midnight.
+pub fn map_times(stream: &mut [u8], time_of: impl Fn(u64) -> u64) {
     let bodies: Vec<usize> = framed(stream).map(|(offset, _)| offset + 2).collect();
     for body in bodies {
         let stamp = &mut stream[body + 5..body + 11];
         let mut bytes = [0; 8];
         bytes[2..].copy_from_slice(stamp);
-        let rounded = u64::from_be_bytes(bytes) / quantum_ns * quantum_ns;
-        stamp.copy_from_slice(&rounded.to_be_bytes()[2..]);
+        let mapped = time_of(u64::from_be_bytes(bytes));
+        stamp.copy_from_slice(&mapped.to_be_bytes()[2..]);
     }
 }

@@ -1,127 +1,206 @@
-//! The hot thread allocates nothing after warm-up: a counting allocator, and a strategy that reads its thread's count at
-//! every market event.
+//! Hot threads allocate nothing after warm-up: counted over more than a million market events.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use engine::control::config::{Config, Topology};
-use engine::control::replay::{ReplayOptions, replay};
+use engine::control::config::Config;
+use engine::control::counters::Counter;
+use engine::control::digest::digest_ring;
+use engine::control::inputs::Inputs;
+use engine::control::shutdown::Stop;
 use engine::control::startup;
-use engine::pipeline::paced::Pace;
+use engine::order::{Execution, Intent};
+use engine::pipeline::decide::Decide;
+use engine::pipeline::lockstep::{self, IntervalTimer};
+use engine::pipeline::order_table::LiveOrder;
+use engine::pipeline::paced::{self, Pace, Pacer, SocketEntry};
+use engine::pipeline::risk::RiskReasons;
+use engine::pipeline::socket::Socket;
+use engine::pipeline::stamps::{self, Sampler, StampMode};
+use engine::pipeline::tsc::Calibration;
 use engine::strategy::{Intents, Strategy, View};
+use engine::venue::server::{Clock, VenueServer};
 use feeds::event::MarketEvent;
 use feeds::source::synthetic::SyntheticConfig;
 use warptick_tests::captures::{generated, inputs};
 
+/// Market events before counting starts.
+const WARM_UP: u64 = 100_000;
+
+/// Messages of the session; enough for a million events after warm-up.
+const MESSAGES: u64 = 1_200_000;
+
 thread_local! {
+    static COUNTING: Cell<bool> = const { Cell::new(false) };
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting the calls of each thread.
-struct Counting;
+/// Counts what the threads that want it allocate.
+struct CountingAllocator;
 
 fn count() {
-    // A thread that is ending has no counter any more; nobody looks at it then.
-    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+    COUNTING.with(|counting| {
+        if counting.get() {
+            ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
+        }
+    });
 }
 
-// SAFETY: every call is handed on unchanged to the system's allocator, which upholds the contract; counting touches a
-// thread-local cell without a destructor and allocates nothing.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: every call goes to the system's allocator unchanged; the counters are plain thread-local cells without a
+// destructor, which allocate nothing themselves.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: the caller's contract is passed on.
+        // SAFETY: the caller's promise about `layout` is passed on.
         unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's contract is passed on.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's contract is passed on.
-        unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count();
-        // SAFETY: the caller's contract is passed on.
+        // SAFETY: the caller's promise about `pointer` and `layout` is passed on.
         unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise about its arguments is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Events before counting starts: the market makers have quoted, sessions have sent and received.
-const WARM_UP: u64 = 200_000;
-
-/// Events that must be counted.
-const COUNTED: u64 = 1_000_000;
-
-#[derive(Default)]
-struct Seen {
-    events: AtomicU64,
-    at_warm_up: AtomicU64,
-    latest: AtomicU64,
-}
-
-/// Asks for nothing; reads its thread's count.
-struct Watcher {
+/// Sees every event of its instruments, decides nothing, and switches the counting of its thread on after warm-up.
+struct Switch {
     instruments: Vec<u32>,
-    seen: Arc<Seen>,
+    events: u64,
 }
 
-impl Strategy for Watcher {
+impl Strategy for Switch {
     fn instruments(&self) -> &[u32] {
         &self.instruments
     }
 
     fn on_market(&mut self, _view: &View<'_>, _event: &MarketEvent, _intents: &mut Intents) {
-        let allocations = ALLOCATIONS.with(Cell::get);
-        let events = self.seen.events.fetch_add(1, Ordering::Relaxed) + 1;
-        if events == WARM_UP {
-            self.seen.at_warm_up.store(allocations, Ordering::Relaxed);
+        self.events += 1;
+        if self.events == WARM_UP {
+            COUNTING.with(|counting| counting.set(true));
         }
-        self.seen.latest.store(allocations, Ordering::Relaxed);
     }
+
+    fn on_execution(&mut self, _: &View<'_>, _: &Execution, _: &LiveOrder, _: bool, _: &mut Intents) {}
+
+    fn on_reject(&mut self, _: u64, _: &Intent, _: RiskReasons) {}
 }
 
-fn allocations_of(pace: Option<Pace>, topology: Topology) {
-    let settings = SyntheticConfig { messages: 1_300_000, symbols: 50, ..SyntheticConfig::default() };
+/// What the thread has allocated since the switch; counting ends.
+fn counted() -> u64 {
+    assert!(COUNTING.with(|counting| counting.replace(false)), "the switch was never reached");
+    ALLOCATIONS.with(|allocations| allocations.replace(0))
+}
+
+fn session() -> (Inputs, Config) {
+    let settings = SyntheticConfig { messages: MESSAGES, symbols: 50, ..SyntheticConfig::default() };
     let inputs = inputs(generated(&settings), settings.date);
-    let mut config = startup::complete(&inputs, Config::default()).expect("a configuration");
-    config.pipeline.topology = topology;
-    let seen = Arc::new(Seen::default());
-    let watcher = Watcher { instruments: (0..50).collect(), seen: Arc::clone(&seen) };
-    let options = ReplayOptions { pace, ..ReplayOptions::default() };
-    let outcome = replay(&inputs, &config, &options, vec![Box::new(watcher)]).expect("it runs");
-    assert_eq!(outcome.failure, None);
-    assert!(outcome.counters.new_orders > 100, "orders went the whole way: {:?}", outcome.counters);
-    assert!(outcome.counters.fills > 10, "executions came back: {:?}", outcome.counters);
-    let events = seen.events.load(Ordering::Relaxed);
-    assert!(events >= WARM_UP + COUNTED, "{events} events");
-    let at_warm_up = seen.at_warm_up.load(Ordering::Relaxed);
-    let latest = seen.latest.load(Ordering::Relaxed);
-    assert_eq!(latest - at_warm_up, 0, "allocator calls of the hot thread over {} events", events - WARM_UP);
+    let config = startup::complete(&inputs, Config::default()).expect("a configuration");
+    (inputs, config)
+}
+
+/// The decide stage with the switch beside the configured strategies; its digest is read by a thread of its own.
+fn decide(inputs: &Inputs, config: &Config) -> (Decide, std::thread::JoinHandle<()>) {
+    let count = inputs.directory().expect("symbols").len() as u32;
+    let mut strategies = startup::strategies(inputs, config).expect("strategies");
+    strategies.push(Box::new(Switch { instruments: (0..count).collect(), events: 0 }));
+    let core = startup::decision_core(inputs, config, strategies).expect("a core");
+    let (sender, receiver) = digest_ring(1 << 12);
+    let reader = std::thread::spawn(move || {
+        let mut receiver = receiver;
+        loop {
+            receiver.poll();
+            std::thread::sleep(Duration::from_millis(1));
+            match receiver.finish() {
+                Ok(_) => return,
+                Err(back) => receiver = *back,
+            }
+        }
+    });
+    (Decide::new(core, None, sender), reader)
+}
+
+fn enough(decide: &Decide) {
+    let counters = decide.core().counters();
+    assert!(counters.events >= WARM_UP + 1_000_000, "{counters:?}");
+    assert!(counters.new_orders > 1_000 && counters.fills > 50, "{counters:?}");
 }
 
 #[test]
-fn lockstep_inline_allocates_nothing() {
-    allocations_of(None, Topology::Inline);
+fn lockstep_inline_allocates_nothing_after_warm_up() {
+    let (inputs, config) = session();
+    let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
+    let (mut decide, reader) = decide(&inputs, &config);
+    let mut exchange = startup::exchange(&inputs, &config, None).expect("an exchange");
+    let (mut stamp_writer, _stamps) = stamps::channel(64);
+    let (progress, stop) = (Counter::default(), Stop::new());
+    let outcome = lockstep::run_inline(
+        &mut ingest,
+        &mut decide,
+        &mut exchange,
+        IntervalTimer::new(1_000_000_000),
+        &mut Sampler::new(StampMode::Sampled),
+        &mut stamp_writer,
+        &progress,
+        &stop,
+    );
+    let allocations = counted();
+    outcome.unwrap_or_else(|error| panic!("{error:?}"));
+    enough(&decide);
+    assert_eq!(allocations, 0);
+    drop(decide);
+    reader.join().expect("the digest's reader");
 }
 
 #[test]
-fn lockstep_split_decides_without_allocating() {
-    allocations_of(None, Topology::Split);
-}
-
-#[test]
-fn paced_inline_allocates_nothing() {
-    allocations_of(Some(Pace::Max), Topology::Inline);
+fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
+    let (inputs, config) = session();
+    let released = Counter::default();
+    let over = AtomicBool::new(false);
+    let mut venue = VenueServer::bind(&inputs, &config).expect("venues");
+    let addresses = venue.addresses();
+    let calibration = Calibration::measure();
+    std::thread::scope(|scope| {
+        let (released, over) = (&released, &over);
+        scope.spawn(move || venue.serve(Clock::Following(released), || over.load(Ordering::Relaxed)));
+        let sockets = addresses
+            .iter()
+            .map(|address| Socket::connect(address, Duration::from_secs(5)).expect("the venue listens"));
+        let entry = startup::order_entry(&inputs, &config, None).expect("sessions");
+        let (stamp_writer, _stamps) = stamps::channel(64);
+        let mut entry = SocketEntry::new(entry, sockets.collect(), stamp_writer, calibration);
+        let (mut decide, reader) = decide(&inputs, &config);
+        let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
+        let stop = Stop::new();
+        entry.log_on(&stop).expect("the venue answers");
+        let pacer = Pacer::new(Pace::Max, &calibration, ingest.next_time_ns().unwrap_or(0));
+        let outcome = paced::run_inline(
+            &mut ingest,
+            &mut decide,
+            &mut entry,
+            pacer,
+            IntervalTimer::new(1_000_000_000),
+            &mut Sampler::new(StampMode::Sampled),
+            released,
+            &stop,
+        );
+        let allocations = counted();
+        over.store(true, Ordering::Relaxed);
+        outcome.unwrap_or_else(|error| panic!("{error:?}"));
+        let counters = decide.core().counters();
+        assert!(counters.events >= WARM_UP + 1_000_000 && counters.new_orders > 1_000, "{counters:?}");
+        assert_eq!(allocations, 0);
+        drop(decide);
+        reader.join().expect("the digest's reader");
+    });
 }

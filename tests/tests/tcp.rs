@@ -1,187 +1,200 @@
-//! `warptick venue` as a stranger meets it: a FIX acceptor on TCP, spoken to with the general codec only.
+//! `warptick venue` on its own, and a plain TCP client that speaks FIX 4.4 to it without any code of the engine.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
-use engine::control::config::Config;
-use engine::control::counters::Counter;
-use engine::control::startup;
-use engine::fix::codec::{Encoder, Header, Message};
-use engine::fix::fix44;
-use engine::fix::identity::SessionIds;
-use engine::fix::timestamp::TimePrecision;
-use engine::venue::server::{Clock, VenueServer};
 use feeds::source::synthetic::SyntheticConfig;
-use std::sync::atomic::{AtomicBool, Ordering};
-use warptick_tests::captures::{generated, inputs};
+use tempfile::TempDir;
+use warptick_tests::captures::generated;
+use warptick_tests::warptick::command;
 
-/// A plain client with its own sequence numbers.
+struct Venue {
+    child: Child,
+    address: String,
+    _directory: TempDir,
+}
+
+impl Venue {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let capture = directory.path().join("day.itch");
+        let settings =
+            SyntheticConfig { messages: 20_000, symbols: 2, halts: 0, ..SyntheticConfig::default() };
+        let [mut stream, _] = generated(&settings);
+        // The day starts at its opening: a client need not wait for it.
+        warptick_tests::captures::map_times(&mut stream, |time_ns| {
+            time_ns.max(feeds::source::synthetic::MARKET_OPEN_NS)
+        });
+        std::fs::write(&capture, stream).expect("writable");
+        let mut child =
+            command().arg("venue").arg(&capture).stdout(Stdio::piped()).spawn().expect("the binary runs");
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut said).expect("a line");
+        let address = said.split("acceptor on ").nth(1).and_then(|rest| rest.split(',').next());
+        let address = address.unwrap_or_else(|| panic!("no address in: {said}")).to_owned();
+        Self { child, address, _directory: directory }
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// SendingTime(52): the venue refuses one that is minutes away from its own clock.
+fn utc_now() -> String {
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    // Day of the epoch to civil date: Howard Hinnant, chrono-compatible low-level date algorithms.
+    let day = now / 86_400 + 719_468;
+    let (era, day_of_era) = (day / 146_097, day % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let date = format!("{year:04}{month:02}{:02}", day_of_year - (153 * shifted + 2) / 5 + 1);
+    format!("{date}-{:02}:{:02}:{:02}.000", now / 3600 % 24, now / 60 % 60, now % 60)
+}
+
 struct Client {
     stream: TcpStream,
-    ids: SessionIds,
+    received: String,
     sequence: u32,
-    unread: Vec<u8>,
 }
 
 impl Client {
-    fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("the venue listens");
-        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-        let ids = SessionIds::new("FIX.4.4", "WARPTICK", "NASDAQ").expect("CompIDs");
-        Self { stream, ids, sequence: 0, unread: Vec::new() }
+    fn connect(venue: &Venue) -> Self {
+        let stream = TcpStream::connect(&venue.address).expect("the venue listens");
+        stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        Self { stream, received: String::new(), sequence: 0 }
     }
 
-    fn send(&mut self, message_type: &[u8], fill: impl FnOnce(&mut Encoder<'_>)) {
+    fn logged_on(venue: &Venue) -> Self {
+        let mut client = Self::connect(venue);
+        client.send("A", "98=0|108=30|141=Y|");
+        client.expect(&["35=A"]);
+        client
+    }
+
+    fn send(&mut self, kind: &str, fields: &str) {
         self.sequence += 1;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-        let header = Header {
-            ids: &self.ids,
-            sequence: self.sequence,
-            sending_time_ns: now.as_nanos() as u64,
-            time_precision: TimePrecision::Milliseconds,
-        };
-        let mut bytes = [0; 512];
-        let mut encoder = Encoder::start_message(&mut bytes, &header, message_type);
-        fill(&mut encoder);
-        let length = encoder.done().expect("it fits");
-        self.stream.write_all(&bytes[..length]).expect("the venue reads");
+        let time = utc_now();
+        let body = format!(
+            "35={kind}|49=WARPTICK|56=NASDAQ|34={}|52={time}|{}",
+            self.sequence,
+            fields.replace("TIME", &time)
+        )
+        .replace('|', "\x01");
+        let message = format!("8=FIX.4.4\x019={}\x01{body}", body.len());
+        let sum: u32 = message.bytes().map(u32::from).sum();
+        let message = format!("{message}10={:03}\x01", sum % 256);
+        self.stream.write_all(message.as_bytes()).expect("the venue reads");
     }
 
-    fn log_on(&mut self) {
-        self.send(b"A", |message| {
-            message
-                .set(fix44::ENCRYPT_METHOD, 0)
-                .set(fix44::HEART_BT_INT, 30)
-                .set(fix44::RESET_SEQ_NUM_FLAG, true);
-        });
-        assert_eq!(self.receive().expect("an answer").0, "A");
-    }
-
-    /// The next message: its type and its text with bars; `None` when the venue has closed the connection.
-    fn receive(&mut self) -> Option<(String, String)> {
+    /// Receives until a message has all the fields, and takes it and everything before it away.
+    fn expect(&mut self, fields: &[&str]) -> String {
+        let start = Instant::now();
         loop {
-            let end = self.unread.windows(4).position(|window| window == b"\x0110=").map(|at| at + 8);
-            if let Some(end) = end.filter(|&end| self.unread.len() >= end) {
-                let bytes: Vec<u8> = self.unread.drain(..end).collect();
-                let message = Message::decode(&bytes).expect("a well-formed message");
-                let kind = String::from_utf8_lossy(message.frame().message_type()).into_owned();
-                return Some((kind, String::from_utf8_lossy(&bytes).replace('\u{1}', "|")));
+            let mut consumed = 0;
+            while let Some(end) = self.received[consumed..].find("|10=").map(|at| consumed + at + 8) {
+                if end > self.received.len() {
+                    break;
+                }
+                let message = self.received[consumed..end].to_owned();
+                consumed = end;
+                if fields.iter().all(|field| message.contains(&format!("|{field}|"))) {
+                    self.received.drain(..consumed);
+                    return message;
+                }
             }
-            let mut bytes = [0; 4096];
-            match self.stream.read(&mut bytes) {
-                Ok(0) => return None,
-                Ok(length) => self.unread.extend_from_slice(&bytes[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("no answer within 5 s: {error}"),
-            }
+            assert!(start.elapsed() < Duration::from_secs(10), "no {fields:?} in {}", self.received);
+            assert!(self.receive(), "the connection closed before {fields:?}: {}", self.received);
         }
     }
 
-    fn order(&mut self, id: &str, symbol: &str, price: i64) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-        self.send(b"D", |message| {
-            message
-                .set(fix44::CL_ORD_ID, id.as_bytes())
-                .set(fix44::SYMBOL, symbol.as_bytes())
-                .set(fix44::SIDE, b'1')
-                .set(fix44::TRANSACT_TIME, now)
-                .set(fix44::ORDER_QTY, 100)
-                .set(fix44::ORD_TYPE, b'2')
-                .set(fix44::PRICE, price)
-                .set(fix44::TIME_IN_FORCE, b'0');
-        });
+    /// Receives what comes within the time-out; `false` when the connection is closed.
+    fn receive(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(length) => {
+                self.received += &String::from_utf8_lossy(&buffer[..length]).replace('\x01', "|");
+                true
+            }
+            Err(error) => !matches!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
+    }
+
+    fn is_closed_within(&mut self, patience: Duration) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < patience {
+            if !self.receive() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A buy order far below the market.
+    fn order(&mut self, id: &str, symbol: &str) {
+        self.send("D", &format!("11={id}|55={symbol}|54=1|60=TIME|38=100|40=2|44=0.01|59=0|"));
     }
 }
 
-/// Runs `test` against a venue that has applied half of a generated session, so that it is in continuous trading.
-fn with_venue(test: impl FnOnce(&str, &str)) {
-    let settings = SyntheticConfig { messages: 20_000, symbols: 5, ..SyntheticConfig::default() };
-    let inputs = inputs(generated(&settings), settings.date);
-    let config = startup::complete(&inputs, Config::default()).expect("a configuration");
-    let mut server = VenueServer::bind(&inputs, &config).expect("a free port");
-    let address = server.addresses()[0].clone();
-    let symbol = inputs.venues[0].scan.most_active(1)[0].symbol.to_string();
-    let (released, over) = (Counter::default(), AtomicBool::new(false));
-    released.set(10_000);
-    std::thread::scope(|scope| {
-        scope.spawn(|| server.serve(Clock::Following(&released), || over.load(Ordering::Relaxed)));
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&address, &symbol)));
-        over.store(true, Ordering::Relaxed);
-        if let Err(panic) = outcome {
-            std::panic::resume_unwind(panic);
-        }
-    });
+/// A symbol of the session that [`Venue::start`] generates.
+fn symbol() -> String {
+    let settings = SyntheticConfig { messages: 20_000, symbols: 2, halts: 0, ..SyntheticConfig::default() };
+    let [stream, _] = generated(&settings);
+    let (_, directory) =
+        warptick_tests::captures::framed(&stream).find(|(_, body)| body[0] == b'R').expect("a directory");
+    String::from_utf8_lossy(&directory[11..19]).trim_end().to_owned()
 }
 
 #[test]
-fn an_order_is_acknowledged_and_cancelled() {
-    with_venue(|address, symbol| {
-        let mut client = Client::connect(address);
-        client.log_on();
-        // The feed may be some way behind the first message of a fast client.
-        std::thread::sleep(Duration::from_millis(300));
-        client.order("first", symbol, 10_000_000);
-        let (kind, text) = client.receive().expect("a report");
-        assert!(kind == "8" && text.contains("|150=0|") && text.contains("|11=first|"), "{text}");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-        client.send(b"F", |message| {
-            message
-                .set(fix44::ORIG_CL_ORD_ID, &b"first"[..])
-                .set(fix44::CL_ORD_ID, &b"second"[..])
-                .set(fix44::SYMBOL, symbol.as_bytes())
-                .set(fix44::SIDE, b'1')
-                .set(fix44::TRANSACT_TIME, now);
-        });
-        let (kind, text) = client.receive().expect("a report");
-        assert!(kind == "8" && text.contains("|150=4|") && text.contains("|41=first|"), "{text}");
-        client.order("first", symbol, 10_000_000);
-        let (_, text) = client.receive().expect("a report");
-        assert!(text.contains("|150=8|"), "a ClOrdID is good once: {text}");
-        client.send(b"5", |_| {});
-        assert_eq!(client.receive().expect("an answer").0, "5");
-        assert_eq!(client.receive(), None, "the venue closes after the Logout handshake");
-    });
+fn an_order_is_acknowledged_and_cancelled_and_the_session_ends_in_order() {
+    let venue = Venue::start();
+    let symbol = symbol();
+    let mut client = Client::logged_on(&venue);
+    // The venue's day begins with the logon.
+    std::thread::sleep(Duration::from_millis(500));
+    client.order("1", &symbol);
+    let report = client.expect(&["35=8", "11=1", "150=0"]);
+    assert!(report.contains("|39=0|") && report.contains("|151=100|"), "{report}");
+
+    // A second connection while one is logged on is closed.
+    let mut second = Client::connect(&venue);
+    assert!(second.is_closed_within(Duration::from_secs(5)));
+
+    client.send("F", &format!("11=2|41=1|55={symbol}|54=1|60=TIME|38=100|"));
+    let report = client.expect(&["35=8", "11=2", "150=4"]);
+    assert!(report.contains("|41=1|") && report.contains("|39=4|"), "{report}");
+
+    client.send("5", "");
+    client.expect(&["35=5"]);
+    // Who asked for the end closes the connection; then the venue takes the next client.
+    drop(client);
+    std::thread::sleep(Duration::from_millis(200));
+    Client::logged_on(&venue);
 }
 
 #[test]
-fn a_second_connection_is_closed_and_the_first_lives_on() {
-    with_venue(|address, symbol| {
-        let mut first = Client::connect(address);
-        first.log_on();
-        let mut second = Client::connect(address);
-        assert_eq!(second.receive(), None);
-        std::thread::sleep(Duration::from_millis(300));
-        first.order("alive", symbol, 10_000_000);
-        assert!(first.receive().expect("a report").1.contains("|150=0|"));
-    });
-}
-
-#[test]
-fn a_disconnect_cancels_and_a_reconnect_starts_afresh() {
-    with_venue(|address, symbol| {
-        let mut client = Client::connect(address);
-        client.log_on();
-        std::thread::sleep(Duration::from_millis(300));
-        client.order("lost", symbol, 10_000_000);
-        assert!(client.receive().expect("a report").1.contains("|150=0|"));
-        drop(client);
-        std::thread::sleep(Duration::from_millis(300));
-        let mut client = Client::connect(address);
-        client.log_on();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-        client.send(b"F", |message| {
-            message
-                .set(fix44::ORIG_CL_ORD_ID, &b"lost"[..])
-                .set(fix44::CL_ORD_ID, &b"late"[..])
-                .set(fix44::SYMBOL, symbol.as_bytes())
-                .set(fix44::SIDE, b'1')
-                .set(fix44::TRANSACT_TIME, now);
-        });
-        let (kind, text) = client.receive().expect("a reject");
-        assert!(
-            kind == "9" && text.contains("|102=0|"),
-            "it went with the connection: too late to cancel: {text}"
-        );
-    });
+fn a_disconnect_cancels() {
+    let venue = Venue::start();
+    let symbol = symbol();
+    let mut client = Client::logged_on(&venue);
+    std::thread::sleep(Duration::from_millis(500));
+    client.order("1", &symbol);
+    client.expect(&["35=8", "11=1", "150=0"]);
+    drop(client);
+    std::thread::sleep(Duration::from_millis(500));
+    // The order is done: a cancel of it comes too late, and does not succeed.
+    let mut client = Client::logged_on(&venue);
+    client.send("F", &format!("11=9|41=1|55={symbol}|54=1|60=TIME|38=100|"));
+    let reject = client.expect(&["35=9", "11=9", "41=1"]);
+    assert!(reject.contains("|39=4|") && reject.contains("|102=0|"), "{reject}");
 }
