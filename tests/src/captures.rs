@@ -40,7 +40,7 @@ pub fn generated(config: &SyntheticConfig) -> [Vec<u8>; 2] {
 pub fn inputs(streams: [Vec<u8>; 2], date: u32) -> Inputs {
     let names = ["NASDAQ", "BX"];
     let captures = names.into_iter().zip(streams).map(|(venue, bytes)| {
-        let capture = Capture::from_bytes(&format!("generated {venue} session"), bytes);
+        let capture = Capture::from_bytes(format!("generated {venue} session"), bytes);
         (capture.unwrap_or_else(|error| panic!("{error}")), venue.to_owned())
     });
     let date = SessionDate::new(date / 10_000, date / 100 % 100, date % 100).expect("a date");

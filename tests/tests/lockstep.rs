@@ -49,7 +49,7 @@ fn session(seed: u64) -> Session {
     streams.iter_mut().for_each(|stream| map_times(stream, |time_ns| time_ns.clamp(first_ns, last_ns)));
     let mut times = LatencyConfig { order_ns: latency(&mut dice), fill_ns: latency(&mut dice), line_ns: 0 };
     // In every other session time goes in steps, so that market, arrival, execution and timer often fall together.
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         let quantum_ns = 10_000;
         streams.iter_mut().for_each(|stream| map_times(stream, |time_ns| time_ns / quantum_ns * quantum_ns));
         times.order_ns = quantum_ns * (1 + dice.below(5));

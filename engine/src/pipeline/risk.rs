@@ -433,4 +433,9 @@ impl Risk {
 
 #[cfg(test)]
 #[path = "risk_tests.rs"]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "draws of a test: small numbers, or any bits at all"
+)]
 mod tests;
