@@ -99,7 +99,7 @@ impl Drop for Run {
 #[test]
 fn ctrl_c_ends_in_order() {
     let Some(capture) = shared(GOOG) else { return };
-    let mut run = Run::start(&capture, "300x");
+    let mut run = Run::start(&capture, "2000x");
     run.wait_for_actions(20);
     run.signal("-INT");
     let (finished, took) = run.finish(Duration::from_secs(20));
