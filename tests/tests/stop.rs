@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::control::journal::{DecideReader, DecideRecord};
@@ -96,10 +97,14 @@ impl Drop for Run {
     }
 }
 
+/// Hot threads spin on the cores that they are pinned to: one run at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[test]
 fn ctrl_c_ends_in_order() {
     let Some(capture) = shared(GOOG) else { return };
-    let mut run = Run::start(&capture, "300x");
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut run = Run::start(&capture, "2000x");
     run.wait_for_actions(20);
     run.signal("-INT");
     let (finished, took) = run.finish(Duration::from_secs(20));
@@ -116,6 +121,7 @@ fn ctrl_c_ends_in_order() {
 #[test]
 fn the_kill_switch_cancels_everything_and_lets_nothing_new_out() {
     let Some(capture) = shared(GOOG) else { return };
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut run = Run::start(&capture, "2000x");
     run.wait_for_actions(20);
     run.signal("-USR1");
