@@ -469,21 +469,21 @@ pub fn run_split_order_entry(
                 stamp_writer.push(stamps.order_ready(action));
             }
         }
-        // With the execution ring full nothing more happens at the venues, but orders are still taken: decide may
-        // be waiting for room in their ring before it takes executions again.
-        if !hand_over(exchange, executions, &mut in_flight) {
-            idle.wait();
-            continue;
-        }
-        let unfinished = their_market.min(in_flight.oldest_ns(executions_worked_off));
+        // A full execution ring does not stop the venues: decide may be waiting for the next market event before it takes
+        // executions, and ingest for room in our market ring before it can give decide one. What finds no room waits
+        // here, and keeps our horizon so low that decide does not pass it.
+        hand_over(exchange, executions, &mut in_flight);
+        let waiting = exchange.next_execution_ns().unwrap_or(NEVER);
+        let unfinished = their_market.min(in_flight.oldest_ns(executions_worked_off)).min(waiting);
         let bound = unfinished.saturating_add(latencies.order_ns);
+        let cause_of_waiting = if waiting == NEVER { NEVER } else { waiting - latencies.fill_ns };
         let arrival = exchange.next_arrival_ns().unwrap_or(NEVER);
         let Some(head) = head_ns(market) else {
-            mine.publish(worked_off, last_market);
+            mine.publish(worked_off, last_market.min(cause_of_waiting));
             idle.wait();
             continue;
         };
-        mine.publish(worked_off, head);
+        mine.publish(worked_off, head.min(cause_of_waiting));
         let known = arrival != NEVER;
         if arrival < head {
             worked_off += exchange.deliver_next();
@@ -500,19 +500,15 @@ pub fn run_split_order_entry(
     }
 }
 
-/// Pushes the executions that wait; `false` when the ring is full before all are in it.
+/// Pushes the executions that wait, as far as there is room.
 fn hand_over(
     exchange: &mut InMemoryExchange,
     executions: &mut Producer<Execution>,
     in_flight: &mut InFlight,
-) -> bool {
-    while exchange.next_execution_ns().is_some() {
-        if executions.is_full() {
-            return false;
-        }
-        let Some(execution) = exchange.take_execution() else { break };
+) {
+    while !executions.is_full() {
+        let Some(execution) = exchange.take_execution() else { return };
         in_flight.push(execution.time_ns);
         let _ = executions.push(execution);
     }
-    true
 }
