@@ -248,9 +248,37 @@ impl Config {
     /// # Errors
     /// What is wrong, with the file's name and, where the parser knows it, the line.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
+        let mut config: Self = toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
+        config.inherit_limits(text);
         config.check().map_err(|what| format!("{name}: {what}"))?;
         Ok(config)
+    }
+
+    /// A limit that an instrument does not give is that of `[limits]`, not the built-in default: leaving one out must
+    /// never loosen it.
+    fn inherit_limits(&mut self, text: &str) {
+        let Ok(table) = text.parse::<toml::Table>() else { return };
+        let given = table.get("instruments").and_then(toml::Value::as_array);
+        let common = self.limits;
+        for (instrument, given) in self.instruments.iter_mut().zip(given.into_iter().flatten()) {
+            let Some(limits) = &mut instrument.limits else { continue };
+            let absent = |field: &str| given.get("limits").and_then(|limits| limits.get(field)).is_none();
+            if absent("order_qty_max") {
+                limits.order_qty_max = common.order_qty_max;
+            }
+            if absent("order_notional_max") {
+                limits.order_notional_max = common.order_notional_max;
+            }
+            if absent("collar_bp") {
+                limits.collar_bp = common.collar_bp;
+            }
+            if absent("position_max") {
+                limits.position_max = common.position_max;
+            }
+            if absent("price_tick_e9") {
+                limits.price_tick_e9 = common.price_tick_e9;
+            }
+        }
     }
 
     /// Checks what the types cannot.

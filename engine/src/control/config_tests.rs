@@ -78,3 +78,14 @@ fn money_is_never_a_float() {
     let error = Config::parse("desk.toml", "[limits]\nprice_tick_e9 = 0.01").expect_err("a float");
     assert!(error.starts_with("desk.toml: "), "{error}");
 }
+
+#[test]
+fn a_limit_left_out_is_the_common_one() {
+    let text = "[limits]\ncollar_bp = 50\nposition_max = 7\n[[instruments]]\nsymbol = \"A\"\n\
+                [instruments.limits]\nposition_max = 9\n[[instruments]]\nsymbol = \"B\"\n";
+    let config = Config::parse("desk.toml", text).expect("it is good");
+    let limits = config.instruments[0].limits.expect("it has its own");
+    assert_eq!((limits.collar_bp, limits.position_max), (50, 9));
+    assert_eq!(limits.order_qty_max, config.limits.order_qty_max);
+    assert_eq!(config.instruments[1].limits, None);
+}
