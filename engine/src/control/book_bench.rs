@@ -278,7 +278,7 @@ mod tests {
     }
 
     /// The 10.5-million-message file that notes/performance.md times all peers on is not in the repository: name it
-    /// in `WARPTICK_SYN10M`.
+    /// in `WARPTICK_SYN10M`, and use `--release` (debug builds check a level at every event).
     #[test]
     #[ignore = "needs the file named by WARPTICK_SYN10M"]
     fn syn10m_ends_in_its_known_state() {

@@ -13,25 +13,27 @@
 //! does not match orders, keeps no L2 feed ([`EventKind::LevelSet`] is refused), and does not decide what a crossed
 //! book means: it counts it.
 
-use super::huge::{HugeArray, prefetch};
+use super::huge::HugeArray;
 use super::ladder::{Ladders, key_of_tick};
 use super::levels::{LevelKey, LevelRecord, LevelTable};
 use super::orders::{LEVEL_SLOTS_MAX, OrderRecord, OrderTable};
 use super::slots::{SLOT_NONE, SlotRecord};
+use super::tick::Tick;
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 
+pub use super::look_ahead::LOOK_AHEAD;
 pub use super::orders::PRIORITY_MAX;
 pub use super::query::{Bbo, DepthLevel, QueuedOrders, RestingOrder};
 
 /// Capacities of one venue's books, all of them memory taken at start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BookConfig {
-    /// Instruments, numbered below this. At most 2^30.
+    /// Instruments, numbered below this; about 550 bytes each are reserved. At most 2^24.
     pub instruments_max: usize,
-    /// Live orders; 64 to 128 bytes each are reserved.
+    /// Live orders; 64 to 128 bytes each are reserved, and a table that is emptier is faster. At most 2^27.
     pub orders_max: usize,
-    /// Live price levels; about 80 to 144 bytes each are reserved. At most 2^22.
+    /// Live price levels; about 100 to 160 bytes each are reserved. At most 2^22.
     pub levels_max: usize,
     /// Price units (1e-9) of one book tick. Every price must be a multiple of it, and the quotient fit an `i32`.
     pub price_tick: i64,
@@ -53,9 +55,9 @@ impl Default for BookConfig {
 /// A [`BookConfig`] that no book can be made from: which field, and its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BookConfigError {
-    /// `instruments_max` is zero or above 2^30.
+    /// `instruments_max` is zero or above 2^24.
     Instruments(usize),
-    /// `orders_max` is zero or above 2^30.
+    /// `orders_max` is zero or above 2^27.
     Orders(usize),
     /// `levels_max` is zero or above 2^22.
     Levels(usize),
@@ -77,7 +79,7 @@ impl std::fmt::Display for BookConfigError {
 impl std::error::Error for BookConfigError {}
 
 const INSTRUMENTS_LIMIT: usize = 1 << 24;
-const ORDERS_LIMIT: usize = 1 << 30;
+const ORDERS_LIMIT: usize = 1 << 27;
 const LEVELS_LIMIT: usize = 1 << 22;
 const _: () = assert!(LEVELS_LIMIT * 2 < LEVEL_SLOTS_MAX);
 
@@ -176,48 +178,8 @@ pub struct VenueBooks {
     venue_status: Option<TradingStatus>,
     next_priority: u64,
     crossed_events: u64,
-    tick: Tick,
+    pub(super) tick: Tick,
     config: BookConfig,
-}
-
-/// Exact division by the tick without a divide instruction.
-#[derive(Clone, Copy)]
-pub(super) struct Tick {
-    size: i64,
-    /// Inverse of the tick's odd part modulo 2^64.
-    inverse: u64,
-    shift: u32,
-}
-
-impl Tick {
-    fn new(size: i64) -> Self {
-        let shift = size.trailing_zeros();
-        let odd = (size >> shift) as u64;
-        // Newton's iteration doubles the correct bits: 3, 6, 12, 24, 48, 96.
-        let inverse = (0..5)
-            .fold(odd, |inverse: u64, _| inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse))));
-        Self { size, inverse, shift }
-    }
-
-    /// Price in ticks, if it is a whole number of them that fits.
-    #[inline(always)]
-    pub(super) fn ticks(self, price: i64) -> Option<i32> {
-        let ticks = ((price >> self.shift) as u64).wrapping_mul(self.inverse) as i64;
-        let narrow = ticks as i32;
-        (i64::from(narrow) == ticks && ticks.checked_mul(self.size) == Some(price)).then_some(narrow)
-    }
-
-    /// Price in ticks if it is a whole number of them that fits, else any number.
-    #[inline(always)]
-    fn ticks_of_multiple(self, price: i64) -> i32 {
-        ((price >> self.shift) as u64).wrapping_mul(self.inverse) as i32
-    }
-
-    #[inline(always)]
-    pub(super) fn price(self, ticks: i32) -> i64 {
-        // Every tick in a book came from a price that fits.
-        i64::from(ticks).wrapping_mul(self.size)
-    }
 }
 
 impl VenueBooks {
@@ -604,48 +566,6 @@ impl VenueBooks {
         Ok(Applied { bbo_changed: self.orders.live() != orders_before, ..Applied::NOTHING })
     }
 
-    /// First stage of the look-ahead, from the event alone: asks for the lines of the order or orders that it names,
-    /// of its level when it names one, and of the instrument's book. Best about twice [`LOOK_AHEAD`] events before
-    /// [`Self::apply`], or for every message of a packet first.
-    #[inline(always)]
-    pub fn prefetch_order(&self, event: &MarketEvent) {
-        self.orders.prefetch_home(event.order_id);
-        prefetch(&self.ladders.sides, event.instrument as usize * 2);
-        if event.kind == EventKind::OrderAdd {
-            self.levels.prefetch_home(self.expected_level(event, event.side == Side::Sell));
-        } else if event.kind == EventKind::OrderReplace {
-            self.orders.prefetch_home(event.second_id);
-        }
-    }
-
-    /// Second stage, about [`LOOK_AHEAD`] events before [`Self::apply`], when the lines of the first have come: asks
-    /// for the level of the order, its neighbours in the queue, and the top of the ladder. It reads the books and
-    /// changes nothing.
-    #[inline(always)]
-    pub fn prefetch_level(&self, event: &MarketEvent) {
-        if event.kind == EventKind::OrderAdd {
-            let level = self.expected_level(event, event.side == Side::Sell);
-            self.orders.prefetch_slot(self.levels.at_home(level).tail);
-            self.ladders.prefetch_top(level.book_side as usize);
-            return;
-        }
-        // An order that is not there yet, or not at home, gives another order's neighbours: wasted, not wrong.
-        let order = self.orders.at_home(event.order_id);
-        self.levels.prefetch_slot(order.level());
-        self.orders.prefetch_slot(order.prev);
-        self.orders.prefetch_slot(order.next);
-        if event.kind == EventKind::OrderReplace {
-            self.levels.prefetch_home(self.expected_level(event, order.is_sell()));
-        }
-    }
-
-    /// The level that a new order would join; some level of the instrument for an event that has no price.
-    #[inline(always)]
-    fn expected_level(&self, event: &MarketEvent, sell: bool) -> LevelKey {
-        let book_side = event.instrument.wrapping_mul(2) | u32::from(sell);
-        LevelKey { book_side, tick: self.tick.ticks_of_multiple(event.price) }
-    }
-
     /// Trading status of an instrument: what the venue last said, [`TradingStatus::Trading`] before that.
     #[must_use]
     pub fn status(&self, instrument: u32) -> TradingStatus {
@@ -686,16 +606,6 @@ impl VenueBooks {
     pub fn config(&self) -> &BookConfig {
         &self.config
     }
-
-    #[inline(always)]
-    pub(super) fn tick_price(&self, tick: i32) -> i64 {
-        self.tick.price(tick)
-    }
-
-    #[inline(always)]
-    pub(super) fn price_tick(&self, price: i64) -> Option<i32> {
-        self.tick.ticks(price)
-    }
 }
 
 /// A replace that keeps price and quantity changes the queue, not what is displayed.
@@ -703,7 +613,3 @@ impl VenueBooks {
 fn same_shown(event: &MarketEvent, old: &Applied) -> bool {
     event.price == old.price && event.quantity == old.quantity
 }
-
-/// Distance of the look-ahead that was best over many symbols, in events: `prefetch_order` at twice this distance,
-/// `prefetch_level` at it.
-pub const LOOK_AHEAD: usize = 8;

@@ -11,13 +11,13 @@
 
 use super::huge::{HugeArray, Zeroable, prefetch};
 
-/// Keys that are compared and moved at once: half a cache line.
-const CHUNK: usize = 8;
+/// Keys that are compared at once: one cache line. They are moved by whole or half chunks.
+const CHUNK: usize = 16;
 
 /// Keys in the smallest block, sentinels and slack included.
-const BLOCK_MIN: usize = 32;
+const BLOCK_MIN: usize = 64;
 
-/// Block sizes: 32 << 0 up to 32 << 24.
+/// Block sizes: 64 << 0 up to 64 << 24.
 const CLASSES: usize = 25;
 
 /// "No block".
@@ -101,14 +101,12 @@ impl Ladders {
         let above = above_in_chunk(&self.arena, end, key);
         if above < CHUNK {
             let at = end - above;
-            // The keys above and what lies behind them move up together.
-            if let Some(window) = self.arena.get_mut(at..at + CHUNK + 1)
-                && let Some(moved) = window.first_chunk::<CHUNK>().copied()
-                && let Some((first, rest)) = window.split_first_mut()
-            {
-                rest.copy_from_slice(&moved);
-                *first = key;
+            if above <= CHUNK / 2 {
+                move_up::<{ CHUNK / 2 }>(&mut self.arena, at);
+            } else {
+                move_up::<CHUNK>(&mut self.arena, at);
             }
+            self.arena[at] = key;
         } else {
             let keys = &mut self.arena[header.offset as usize + CHUNK..=end];
             let at = keys[..keys.len() - 1].partition_point(|&other| other <= key);
@@ -129,10 +127,10 @@ impl Ladders {
         if above < CHUNK {
             let at = end - 1 - above;
             debug_assert_eq!(self.arena[at], key, "the key to remove is there");
-            if let Some(window) = self.arena.get_mut(at..at + CHUNK + 1)
-                && let Some(moved) = window.last_chunk::<CHUNK>().copied()
-            {
-                window[..CHUNK].copy_from_slice(&moved);
+            if above <= CHUNK / 2 {
+                move_down::<{ CHUNK / 2 }>(&mut self.arena, at);
+            } else {
+                move_down::<CHUNK>(&mut self.arena, at);
             }
         } else {
             let keys = &mut self.arena[header.offset as usize + CHUNK..end];
@@ -182,7 +180,9 @@ impl Ladders {
     #[inline(always)]
     pub(crate) fn prefetch_top(&self, side: usize) {
         if let Some(side) = self.sides.get(side) {
-            prefetch(&self.arena, side.offset as usize + CHUNK + side.len as usize);
+            let end = side.offset as usize + CHUNK + side.len as usize;
+            prefetch(&self.arena, end);
+            prefetch(&self.arena, end - CHUNK);
         }
     }
 }
@@ -198,6 +198,22 @@ fn above_in_chunk(arena: &[i32], end: usize, key: i32) -> usize {
     let chunk: &[i32; CHUNK] =
         arena[..end].last_chunk().expect("a chunk of sentinels stands before the keys");
     chunk.iter().map(|&other| u32::from(other > key)).sum::<u32>() as usize
+}
+
+/// Moves `N` keys from `at` on up by one: those that are there and what lies behind them.
+#[inline(always)]
+fn move_up<const N: usize>(arena: &mut [i32], at: usize) {
+    let window = &mut arena[at..=at + N];
+    let moved: [i32; N] = *window.first_chunk().expect("one more than N");
+    window[1..].copy_from_slice(&moved);
+}
+
+/// Moves the `N` keys behind `at` down by one, over the one at `at`.
+#[inline(always)]
+fn move_down<const N: usize>(arena: &mut [i32], at: usize) {
+    let window = &mut arena[at..=at + N];
+    let moved: [i32; N] = *window.last_chunk().expect("one more than N");
+    window[..N].copy_from_slice(&moved);
 }
 
 #[cfg(test)]

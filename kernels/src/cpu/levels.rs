@@ -1,8 +1,9 @@
-//! Price levels: 32 bytes each, found by (instrument, side, tick) without touching the instrument's book, so that a
-//! look-ahead can ask for a level's line from the message alone.
+//! Price levels: 32 bytes each, found by (instrument, side, tick) without touching the instrument's book: an event on
+//! an existing level needs no search among prices, and a look-ahead can ask for the level's line from the message
+//! alone.
 
 use super::huge::Zeroable;
-use super::slots::{BLOCK_BITS, SlotRecord, SlotTable, fold};
+use super::slots::{BLOCK_BITS, SlotRecord, SlotTable};
 
 /// Which side of which instrument, and the price in book ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,11 +72,11 @@ impl SlotRecord for LevelRecord {
     const DISPLACED_MAX: u32 = u32::MAX;
 
     #[inline(always)]
-    fn spread(key: LevelKey) -> u64 {
+    fn spread(key: LevelKey) -> (u64, u32) {
+        // The levels of a side within 8192 ticks share blocks; ticks are often multiples of 100, so they are mixed.
         let tick = key.tick as u32;
-        let block = fold((u64::from(key.book_side) << 32) | u64::from(tick >> 13));
-        (block << BLOCK_BITS)
-            | (((u64::from(tick).wrapping_mul(0x9E37_79B9)) >> (32 - BLOCK_BITS)) & ((1 << BLOCK_BITS) - 1))
+        let place = tick.wrapping_mul(0x9E37_79B9) >> (32 - BLOCK_BITS);
+        ((u64::from(key.book_side) << 32) | u64::from(tick >> 13), place)
     }
 
     #[inline(always)]

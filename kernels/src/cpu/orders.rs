@@ -1,11 +1,13 @@
 //! Order records: 32 bytes each, found by the venue's 64-bit order id, linked into the FIFO queue of their level.
 //!
-//! Sixteen consecutive ids share a block of the table (8 lines), blocks are scattered by a multiplicative hash, so
-//! that ids that ascend densely stay as cheap as an array index while sparse ids (or ids above 2^48) cost the same
-//! single cache line.
+//! 128 consecutive ids share a block of the table (4 KiB), and a hash scatters the blocks: ids that ascend, dense or
+//! sparse, stay beside their neighbours in time, and ids of any form (above 2^48, strided) cost the same one cache
+//! line. A dense array of records behind a separate index, with levels found through their ladder, was measured too:
+//! syn10m 170 ns a message against 121 (medians of 4 interleaved rounds on a loaded machine), for it takes two
+//! dependent misses where this takes one.
 
 use super::huge::Zeroable;
-use super::slots::{BLOCK_BITS, SLOT_NONE, SlotRecord, SlotTable, fold};
+use super::slots::{BLOCK_BITS, SLOT_NONE, SlotRecord, SlotTable};
 use feeds::event::Side;
 
 /// Bits of [`OrderRecord::place`]: level slot + 1, zero in a free record.
@@ -94,11 +96,8 @@ impl SlotRecord for OrderRecord {
     const DISPLACED_MAX: u32 = (1 << DISPLACED_BITS) - 1;
 
     #[inline(always)]
-    fn spread(id: u64) -> u64 {
-        // The block comes from the hash of the upper bits; the place in it is the id's low bits, turned by other bits
-        // of the hash so that ids with a stride of 16 or more do not all want the same place.
-        let hash = fold(id >> BLOCK_BITS);
-        (hash << BLOCK_BITS) | ((id ^ (hash >> 48)) & ((1 << BLOCK_BITS) - 1))
+    fn spread(id: u64) -> (u64, u32) {
+        (id >> BLOCK_BITS, id as u32)
     }
 
     #[inline(always)]

@@ -21,6 +21,7 @@ const PROBES_MAX: usize = 4096;
 /// keys share cache lines and cannot crowd out a neighbouring block.
 const BLOCK: usize = 1 << BLOCK_BITS;
 
+/// Bits of a place in a block.
 pub(crate) const BLOCK_BITS: u32 = 7;
 
 /// The smallest table: small enough for tests, large enough that no class of slots fills by chance.
@@ -32,8 +33,8 @@ pub(crate) trait SlotRecord: Zeroable {
     type Key: Copy + Eq;
     /// Largest value that `displaced` can hold.
     const DISPLACED_MAX: u32;
-    /// A number whose low 4 bits choose the place in a block and whose other bits choose the block.
-    fn spread(key: Self::Key) -> u64;
+    /// What chooses the block of a key, and what chooses its place in the block (from the low bits).
+    fn spread(key: Self::Key) -> (u64, u32);
     /// The key, meaningful only while the record is live.
     fn key(&self) -> Self::Key;
     /// Whether the slot is in use.
@@ -80,6 +81,8 @@ impl Seat {
 pub(crate) struct SlotTable<R: SlotRecord> {
     pub(crate) records: HugeArray<R>,
     mask: usize,
+    /// 64 less the bits of a slot number.
+    hash_shift: u32,
     live: usize,
 }
 
@@ -94,7 +97,8 @@ impl<R: SlotRecord> SlotTable<R> {
     pub(crate) fn new(live_max: usize) -> Self {
         let slots = Self::slots_for(live_max);
         assert!(slots <= SLOT_NONE as usize, "slot numbers are 32 bits");
-        Self { records: HugeArray::zeroed(slots + 1), mask: slots - 1, live: 0 }
+        let hash_shift = 64 - slots.trailing_zeros();
+        Self { records: HugeArray::zeroed(slots + 1), mask: slots - 1, hash_shift, live: 0 }
     }
 
     /// Live records.
@@ -103,8 +107,11 @@ impl<R: SlotRecord> SlotTable<R> {
     }
 
     #[inline(always)]
-    fn home(&self, key: R::Key) -> usize {
-        R::spread(key) as usize & self.mask
+    pub(crate) fn home(&self, key: R::Key) -> usize {
+        let (block, place) = R::spread(key);
+        // The top bits of the product depend on all bits of the factor. Keys of one block differ in `place` alone.
+        let hash = block.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.hash_shift;
+        hash as usize ^ (place as usize & (BLOCK - 1))
     }
 
     /// The slot of a probe sequence: home, its neighbour in the same line, then the same pair of later blocks.
@@ -253,11 +260,4 @@ impl<R: SlotRecord> SlotTable<R> {
             assert_eq!(record.displaced(), displaced[slot], "displaced records of slot {slot}");
         }
     }
-}
-
-/// Multiplies and folds: every bit of the input reaches the low bits of the result.
-#[inline(always)]
-pub(crate) fn fold(value: u64) -> u64 {
-    let product = u128::from(value) * 0x9E37_79B9_7F4A_7C15_u128;
-    (product >> 64) as u64 ^ product as u64
 }
