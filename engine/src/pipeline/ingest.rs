@@ -140,7 +140,8 @@ impl<'a> Ingest<'a> {
         for source in &mut sources {
             source.advance()?;
         }
-        let mut ingest = Self { sources, directory, time_ns: 0, messages: 0, events: 0, next: None, damage: None };
+        let mut ingest =
+            Self { sources, directory, time_ns: 0, messages: 0, events: 0, next: None, damage: None };
         ingest.choose();
         Ok(ingest)
     }
