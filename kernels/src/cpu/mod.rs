@@ -13,5 +13,5 @@ mod query;
 pub mod quote_action;
 pub mod quoting;
 mod slots;
-pub mod volatility;
 mod tick;
+pub mod volatility;
