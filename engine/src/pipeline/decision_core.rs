@@ -258,14 +258,6 @@ impl DecisionCore {
         book_hash(&self.books)
     }
 
-    /// Touches what a market event will need, before it is applied.
-    #[inline]
-    pub fn prefetch(&self, event: &MarketEvent) {
-        if let Some(books) = self.books.get(usize::from(event.venue)) {
-            books.prefetch_order(event);
-        }
-    }
-
     /// Consumes one input; approved orders are in `actions` afterwards (it is emptied first).
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //! states that are flagged, not errors. Our own orders are left out by the caller, who knows them.
 
 use super::book::Bbo;
-use super::huge::{HugeArray, Zeroable, prefetch};
+use super::huge::{HugeArray, Zeroable};
 use feeds::units::PRICE_NONE;
 
 /// Venues that one NBBO can span: the width of its attribution masks.
@@ -204,13 +204,6 @@ impl Nbbo {
         };
         let ((bid_px, bid_qty), (ask_px, ask_qty)) = (at(0), at(1));
         Bbo { bid_px, bid_qty, ask_px, ask_qty }
-    }
-
-    /// Asks for the lines of an instrument, some messages ahead of its update.
-    #[inline(always)]
-    pub fn prefetch(&self, instrument: u32) {
-        prefetch(&self.bests, instrument as usize * 2);
-        prefetch(&self.quotes, instrument as usize * 2 * self.venues);
     }
 }
 
