@@ -8,7 +8,7 @@ use super::executions;
 use super::frame::Frame;
 use super::framer::Framer;
 use super::identity::SessionIds;
-use super::model;
+use super::naive_decoder;
 use super::requests;
 use super::send_buffer::SendBuffer;
 use super::session::{Outcome, Session, SessionConfig};
@@ -128,7 +128,7 @@ fn damaged(random: &mut Random, sequence: u32) -> Vec<u8> {
     if kind > 0 {
         damage(random, &mut body);
     }
-    let mut bytes = model::framed_bytes(&body);
+    let mut bytes = naive_decoder::framed_bytes(&body);
     if kind > 12 {
         damage(random, &mut bytes);
     }
@@ -142,7 +142,7 @@ fn decoders_and_the_naive_model_accept_the_same() {
     for round in 0..200_000 {
         let bytes = damaged(&mut random, 7);
         let context = || format!("seed {SEED:#x} round {round}: {}", bytes.escape_ascii());
-        let wanted = model::message(&bytes);
+        let wanted = naive_decoder::message(&bytes);
         let got = Message::decode(&bytes).ok();
         let fields = got.map(|message| {
             let fields: Vec<_> = message.fields().map(|(tag, value)| (tag, value.to_vec())).collect();
@@ -159,10 +159,10 @@ fn decoders_and_the_naive_model_accept_the_same() {
         accepted[0] += 1;
         let frame = Frame::parse(&bytes).unwrap();
         let execution = executions::decode(frame, 2, 5).ok();
-        assert_eq!(execution, model::execution(&message_type, &fields), "{}", context());
+        assert_eq!(execution, naive_decoder::execution(&message_type, &fields), "{}", context());
         let request = requests::decode(frame, 5).ok();
         let request = request.map(|read| (read.request, read.symbol.to_vec(), read.transact_time_ns));
-        assert_eq!(request, model::request(&message_type, &fields), "{}", context());
+        assert_eq!(request, naive_decoder::request(&message_type, &fields), "{}", context());
         accepted[1] += u32::from(execution.is_some());
         accepted[2] += u32::from(request.is_some());
     }
@@ -218,7 +218,7 @@ fn a_million_damaged_inputs_panic_nowhere() {
             now_ns = START_NS;
             let _ = session.on_connect(now_ns, &mut out);
             let logon = BODIES[7].replace('#', "1");
-            let _ = session.on_bytes(now_ns, &model::framed(&logon), &mut out, &mut |_, _, _| Ok(()));
+            let _ = session.on_bytes(now_ns, &naive_decoder::framed(&logon), &mut out, &mut |_, _, _| Ok(()));
         }
     }
     assert!(closed > 1_000 && handled > 30_000 && written > 100_000, "{closed} {handled} {written}");

@@ -306,10 +306,10 @@ fn reason_in_text(text: &[u8]) -> RejectReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fix::model;
+    use crate::fix::naive_decoder;
 
     fn decode_text(body: &str) -> Result<Option<Execution>, MessageError> {
-        let bytes = model::framed(body);
+        let bytes = naive_decoder::framed(body);
         decode(Frame::parse(&bytes).unwrap(), 3, 99)
     }
 

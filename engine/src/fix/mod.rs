@@ -58,4 +58,4 @@ pub mod timestamp;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
-mod model;
+mod naive_decoder;

@@ -170,14 +170,14 @@ fn read<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fix::model;
+    use crate::fix::naive_decoder;
 
     const NEW: &str = "35=D|34=2|49=WARPTICK|52=20120621-13:30:00.123|56=VENUE|11=A-1|21=1|38=00000200|40=2|\
                        44=00000187.4500|54=1|55=GOOG|59=3|60=20120621-13:30:00.123|";
 
     #[test]
     fn a_known_order() {
-        let bytes = model::framed(NEW);
+        let bytes = naive_decoder::framed(NEW);
         let decoded = decode(Frame::parse(&bytes).unwrap(), 5).unwrap();
         let expected = OrderRequest {
             kind: OrderAction::New,
@@ -213,12 +213,12 @@ mod tests {
             ("35=D|", "35=F|", 41, Fault::Missing),
             ("35=D|", "35=E|", 35, Fault::UnsupportedMessageType),
         ] {
-            let bytes = model::framed(&NEW.replacen(from, to, 1));
+            let bytes = naive_decoder::framed(&NEW.replacen(from, to, 1));
             let error = decode(Frame::parse(&bytes).unwrap(), 5).unwrap_err();
             assert_eq!(error, MessageError::new(tag, fault), "{from} {to}");
         }
         // Time in force is optional: day.
-        let bytes = model::framed(&NEW.replace("59=3|", ""));
+        let bytes = naive_decoder::framed(&NEW.replace("59=3|", ""));
         assert_eq!(decode(Frame::parse(&bytes).unwrap(), 5).unwrap().request.time_in_force, TimeInForce::Day);
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::fix::codec::Message;
 use crate::fix::fault::Fault;
-use crate::fix::model;
+use crate::fix::naive_decoder;
 use crate::fix::timestamp::write_timestamp;
 
 const START_NS: u64 = 1_340_285_400_000_000_000;
@@ -99,7 +99,9 @@ fn by_hand(message_type: &str, sequence: u32, now_ns: u64, header: &str, body: &
     let mut time = [0; 21];
     write_timestamp(now_ns, TimePrecision::Milliseconds, &mut time).unwrap();
     let time = std::str::from_utf8(&time).unwrap();
-    model::framed(&format!("35={message_type}|34={sequence}|{header}49=WARPTICK|52={time}|56=VENUE|{body}"))
+    naive_decoder::framed(&format!(
+        "35={message_type}|34={sequence}|{header}49=WARPTICK|52={time}|56=VENUE|{body}"
+    ))
 }
 
 /// The messages in some bytes, as text without the trailer, `|` for SOH, times cut out.
@@ -281,7 +283,7 @@ fn a_low_number_ends_the_session() {
     let (said, outcome, _) = answer(&by_hand("0", 1, START_NS, "43=Y|122=20120621-13:30:01|", ""));
     assert_eq!(said.len(), 2);
     assert_eq!(outcome, Outcome::Close(CloseReason::Header));
-    let (_, outcome, _) = answer(&model::framed("35=0|49=WARPTICK|52=20120621-13:30:00|56=VENUE|"));
+    let (_, outcome, _) = answer(&naive_decoder::framed("35=0|49=WARPTICK|52=20120621-13:30:00|56=VENUE|"));
     assert_eq!(outcome, Outcome::Close(CloseReason::Sequence));
 }
 
@@ -291,7 +293,7 @@ fn wrong_headers_end_the_session() {
     let body = |from: &str, to: &str| {
         let frame = text(by_hand("0", 2, START_NS, "", ""));
         let start = frame.find("35=").unwrap();
-        model::framed(&frame[start..frame.len() - 7].replace(from, to))
+        naive_decoder::framed(&frame[start..frame.len() - 7].replace(from, to))
     };
     let (said, outcome, _) = answer(&body("49=WARPTICK", "49=OTHER"));
     assert_eq!(said, ["3|34=2|45=2|58=CompID problem|371=49|372=0|373=9", "5|34=3|58=CompID problem"]);
@@ -401,7 +403,10 @@ fn logons_that_are_refused() {
     let silent = (Vec::new(), Outcome::Close(CloseReason::LogonInvalid));
     assert_eq!(first(&by_hand("D", 1, START_NS, "", "98=0|108=30|")), silent);
     assert_eq!(first(&by_hand("A", 1, START_NS + 121 * NS_PER_S, "", "98=0|108=30|")), silent);
-    assert_eq!(first(&model::framed("35=A|34=1|49=X|52=20120621-13:30:00|56=VENUE|98=0|108=30|")), silent);
+    assert_eq!(
+        first(&naive_decoder::framed("35=A|34=1|49=X|52=20120621-13:30:00|56=VENUE|98=0|108=30|")),
+        silent
+    );
     for body in ["98=0|", "108=30|", "98=1|108=30|", "98=0|108=-1|", "98=0|108=3601|", "98=0|108=30|141=X|"] {
         let (said, outcome) = first(&by_hand("A", 1, START_NS, "", body));
         assert!(said.len() == 1 && said[0].starts_with("5|34=1|58="), "{body}: {said:?}");
