@@ -56,10 +56,17 @@ pub enum EventKind {
     Trade = 7,
     /// Trading status of `instrument` (or [`INSTRUMENT_ALL`]): `quantity` holds a [`TradingStatus`] code.
     TradingStatus = 8,
-    /// Messages are missing: `second_id` is the first missing sequence number, `quantity` how many.
+    /// Messages are missing: `second_id` is the first missing sequence number, `quantity` how many. The books of
+    /// `instrument` (or [`INSTRUMENT_ALL`]) at this venue are stale from here on until [`Self::Recovered`].
     Gap = 9,
     /// All orders and levels of `instrument` (or [`INSTRUMENT_ALL`]) at this venue are to be forgotten.
     Clear = 10,
+    /// Order `order_id` now has `price` and `quantity` on `side`. It keeps its place if the price stays and the
+    /// quantity does not grow, else it goes to the queue's end (feeds that do not say which: CME, Databento).
+    OrderModify = 11,
+    /// What was missing has come, or a snapshot has replaced it: the books of `instrument` (or [`INSTRUMENT_ALL`]) at
+    /// this venue are current again.
+    Recovered = 12,
 }
 
 /// Trading status codes carried in `quantity` of [`EventKind::TradingStatus`].

@@ -131,8 +131,10 @@ impl Model {
                     .retain(|_, o| event.instrument != INSTRUMENT_ALL && o.instrument != event.instrument);
                 return Ok(Applied::NOTHING);
             }
-            EventKind::LevelSet => return Err(BookError::Unsupported),
-            EventKind::Trade | EventKind::Gap | EventKind::TradingStatus => return Ok(Applied::NOTHING),
+            EventKind::LevelSet | EventKind::OrderModify => return Err(BookError::Unsupported),
+            EventKind::Trade | EventKind::Gap | EventKind::Recovered | EventKind::TradingStatus => {
+                return Ok(Applied::NOTHING);
+            }
             EventKind::OrderReplace
             | EventKind::OrderDelete
             | EventKind::OrderReduce

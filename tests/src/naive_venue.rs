@@ -173,7 +173,7 @@ impl NaiveVenue {
                 self.displayed.retain(|shown| !concerns(event.instrument, shown.instrument));
                 self.lose_places(event.instrument);
             }
-            EventKind::LevelSet => {}
+            EventKind::LevelSet | EventKind::OrderModify | EventKind::Recovered => {}
         }
     }
 

@@ -267,7 +267,7 @@ impl VenueCore {
             EventKind::TradingStatus => self.on_status(event, out),
             EventKind::Gap => self.on_gap(event),
             EventKind::Clear => self.on_clear(event),
-            EventKind::LevelSet => {}
+            EventKind::LevelSet | EventKind::OrderModify | EventKind::Recovered => {}
         }
     }
 

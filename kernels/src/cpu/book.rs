@@ -226,10 +226,10 @@ impl VenueBooks {
             EventKind::OrderDelete => self.delete(event),
             EventKind::OrderReduce | EventKind::OrderExecute => self.reduce(event),
             EventKind::OrderReplace => self.replace(event),
-            EventKind::Trade | EventKind::Gap => Ok(Applied::NOTHING),
+            EventKind::Trade | EventKind::Gap | EventKind::Recovered => Ok(Applied::NOTHING),
             EventKind::TradingStatus => self.set_status(event),
             EventKind::Clear => self.clear(event),
-            EventKind::LevelSet => Err(BookError::Unsupported),
+            EventKind::LevelSet | EventKind::OrderModify => Err(BookError::Unsupported),
         }
     }
 
