@@ -12,8 +12,10 @@
 pub mod directory;
 pub mod error;
 pub mod event;
+pub mod glimpse;
 pub mod itch;
 pub mod moldudp64;
+pub mod soupbintcp;
 pub mod source;
 pub mod symbol;
 pub mod units;
