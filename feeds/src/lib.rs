@@ -12,8 +12,10 @@
 pub mod directory;
 pub mod error;
 pub mod event;
+pub mod iex;
 pub mod itch;
 pub mod listing_map;
+mod little_endian;
 pub mod moldudp64;
 pub mod packet_decoder;
 pub mod source;
