@@ -2,7 +2,7 @@
 //! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
 //! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
 //! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
-//! Made here: [`synthetic`].
+//! Live lines: [`udp`]. Made here: [`synthetic`].
 
 pub mod file;
 pub mod memory;
@@ -10,3 +10,4 @@ mod network;
 pub mod pcap;
 pub mod prescan;
 pub mod synthetic;
+pub mod udp;
