@@ -9,6 +9,7 @@
     clippy::cast_lossless
 )]
 
+pub mod arbiter;
 pub mod directory;
 pub mod error;
 pub mod event;

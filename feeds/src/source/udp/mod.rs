@@ -11,7 +11,7 @@
 //! It refuses to interpret payloads: framing, arbitration and gaps are not here. A datagram longer than
 //! [`ReceiveOptions::datagram_bytes_max`] is counted and thrown away, never handed out cut.
 
-mod checksum;
+pub(super) mod checksum;
 mod config;
 mod control_message;
 mod filter;
