@@ -14,6 +14,8 @@ use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::progress::Progress;
 use crate::control::shutdown;
+use crate::control::startup;
+use crate::control::universe::Universe;
 
 /// Instruments whose last BBO is printed.
 const SHOWN: usize = 20;
@@ -44,7 +46,7 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
     let instruments_max = ingest.directory().capacity();
     let mut books = Vec::new();
     for venue in 0..inputs.venues.len() as u8 {
-        books.push(inputs.books(venue, instruments_max)?);
+        books.push(startup::venue_books(inputs, venue, instruments_max)?);
     }
     let mut rows = match bbo_file {
         Some(path) => Some(BboRows::create(path, inputs.date.eastern_midnight_ns())?),

@@ -33,4 +33,5 @@ pub mod shutdown;
 pub mod startup;
 pub mod summary;
 pub mod tune;
+pub mod universe;
 pub mod venue_run;

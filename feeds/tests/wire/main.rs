@@ -3,4 +3,6 @@
 mod captures;
 mod containers;
 mod errors;
+mod frames;
+mod iex;
 mod mutations;
