@@ -80,6 +80,7 @@ pub mod in_memory;
 mod matching;
 mod names;
 mod orders;
+pub mod publisher;
 pub mod report;
 pub mod request;
 #[cfg(test)]
