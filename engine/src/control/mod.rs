@@ -15,6 +15,7 @@ pub mod cpus;
 pub mod demo;
 pub mod digest;
 pub mod failure;
+pub mod feed_config;
 pub mod generate;
 pub mod histograms;
 mod hot_threads;

@@ -24,7 +24,7 @@ use feeds::moldudp64::{END_OF_SESSION, HEADER_LENGTH, Header, Request};
 use feeds::source::file::Capture;
 use feeds::units::NS_PER_S;
 
-pub use line_faults::{FaultConfig, FaultCounts, LineFaults, PPM, SequenceRanges};
+pub use line_faults::{FaultConfig, FaultCounts, LineFaults, PACKETS_MAX, PPM, SequenceRanges};
 pub use snapshot::{Snapshot, SnapshotBooks, Told};
 use tape::{Tape, message_at};
 
@@ -62,6 +62,29 @@ impl Default for PublisherConfig {
             retransmission_window: 1 << 20,
             answer_packets_max: 8,
         }
+    }
+}
+
+impl PublisherConfig {
+    /// Checks the bounds of its fields.
+    ///
+    /// # Errors
+    /// The first field out of its bounds.
+    pub fn check(&self) -> Result<(), PublisherConfigError> {
+        let bounds = [
+            ("packet_bytes_max", self.packet_bytes_max, PACKET_BYTES_MIN, PACKET_BYTES_MAX),
+            ("retransmission_window", self.retransmission_window, 1, RETRANSMISSION_WINDOW_MAX),
+            ("answer_packets_max", self.answer_packets_max as usize, 1, 1 << 16),
+        ];
+        for (field, value, least, most) in bounds {
+            if !(least..=most).contains(&value) {
+                return Err(PublisherConfigError(field, value as u64, least as u64, most as u64));
+            }
+        }
+        if self.heartbeat_ns == 0 {
+            return Err(PublisherConfigError("heartbeat_ns", 0, 1, u64::MAX));
+        }
+        Ok(())
     }
 }
 
@@ -130,19 +153,7 @@ impl<'a> FeedPublisher<'a> {
     /// # Errors
     /// A field out of its bounds.
     pub fn new(capture: &'a Capture, config: PublisherConfig) -> Result<Self, PublisherConfigError> {
-        let bounds = [
-            ("packet_bytes_max", config.packet_bytes_max, PACKET_BYTES_MIN, PACKET_BYTES_MAX),
-            ("retransmission_window", config.retransmission_window, 1, RETRANSMISSION_WINDOW_MAX),
-            ("answer_packets_max", config.answer_packets_max as usize, 1, 1 << 16),
-        ];
-        for (field, value, least, most) in bounds {
-            if !(least..=most).contains(&value) {
-                return Err(PublisherConfigError(field, value as u64, least as u64, most as u64));
-            }
-        }
-        if config.heartbeat_ns == 0 {
-            return Err(PublisherConfigError("heartbeat_ns", 0, 1, u64::MAX));
-        }
+        config.check()?;
         Ok(Self {
             tape: Tape::new(capture),
             offsets: vec![0; config.retransmission_window].into_boxed_slice(),
