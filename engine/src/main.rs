@@ -270,7 +270,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     let outcome = replay::replay(&inputs, &config, &options, Vec::new())?;
     print(&outcome.to_string())?;
     if let Some(path) = &arguments.summary {
-        replay::write_summary(&outcome, path)?;
+        outcome.write_summary(path)?;
     }
     outcome.failure.map_or(Ok(()), Err)
 }

@@ -4,6 +4,7 @@
 //! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
 //! does not exist is an error.
 
+use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::control::feed_config::FeedLinesConfig;
@@ -33,6 +34,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Venues, in the order of their dense numbers. Those of the command line are added.
     pub venues: Vec<VenueConfig>,
+    /// Sizes of each venue's books in a live run; a replay knows from its captures.
+    pub books: BooksConfig,
     /// Instruments that may be traded, and by which strategies.
     pub instruments: Vec<InstrumentConfig>,
 }
@@ -129,6 +132,33 @@ pub struct RiskConfig {
 impl Default for RiskConfig {
     fn default() -> Self {
         Self { messages_per_s: 1_000, messages_burst: 200 }
+    }
+}
+
+/// Sizes of each venue's books in a live run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BooksConfig {
+    /// Symbols of the feeds that the configuration does not name: they are booked, not traded.
+    pub late_listings_max: usize,
+    /// Live orders of a venue.
+    pub orders_max: usize,
+    /// Live price levels of a venue.
+    pub levels_max: usize,
+    /// Price unit of the books, 1e-9; 100,000 is ITCH's 0.0001 dollar.
+    pub price_tick_e9: i64,
+}
+
+impl Default for BooksConfig {
+    /// A full US equity venue, about 350 MB.
+    fn default() -> Self {
+        let books = BookConfig::default();
+        Self {
+            late_listings_max: books.instruments_max,
+            orders_max: books.orders_max,
+            levels_max: books.levels_max,
+            price_tick_e9: books.price_tick,
+        }
     }
 }
 
