@@ -4,6 +4,7 @@
 //! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
 //! does not exist is an error.
 
+use feeds::source::udp::LineConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::control::session_date::SessionDate;
@@ -181,6 +182,9 @@ pub struct VenueConfig {
     /// Fee of taking a share, 1e-9; negative is a rebate.
     #[serde(default = "default_taker_fee_e9")]
     pub taker_fee_e9: i64,
+    /// The lines of its live feed, A first: `GROUP:PORT[@INTERFACE][,SOURCE]` each.
+    #[serde(default)]
+    pub lines: Vec<String>,
 }
 
 fn default_comp_id() -> String {
@@ -207,7 +211,17 @@ impl VenueConfig {
             heartbeat_s: default_heartbeat_s(),
             address: String::new(),
             taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
+            lines: Vec::new(),
         }
+    }
+
+    /// The lines of its live feed.
+    ///
+    /// # Errors
+    /// Which line is wrong, and why.
+    pub fn feed_lines(&self) -> Result<Vec<LineConfig>, String> {
+        let wrong = |error| format!("venue {}: lines: {error}", self.name);
+        self.lines.iter().map(|line| line.parse().map_err(wrong)).collect()
     }
 
     /// TargetCompID(56).
@@ -288,6 +302,9 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         if let Some(date) = &self.date {
             date.parse::<SessionDate>()?;
+        }
+        for venue in &self.venues {
+            venue.feed_lines()?;
         }
         let rings = [self.pipeline.market_ring, self.pipeline.order_ring, self.pipeline.execution_ring];
         if rings.iter().any(|&slots| !(64..=1 << 24).contains(&slots)) {

@@ -8,12 +8,14 @@
 pub mod atomic_file;
 pub mod book_bench;
 pub mod book_report;
+pub mod capture;
 pub mod config;
 pub mod counters;
 pub mod cpus;
 pub mod demo;
 pub mod digest;
 pub mod failure;
+pub mod feed_bench;
 pub mod generate;
 pub mod histograms;
 mod hot_threads;
