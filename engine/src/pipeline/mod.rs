@@ -16,6 +16,7 @@ pub mod order_entry;
 pub mod order_table;
 pub mod paced;
 pub mod pairs;
+pub mod recorder;
 pub mod risk;
 pub mod socket;
 pub mod staleness;
