@@ -5,4 +5,5 @@ mod containers;
 mod errors;
 mod frames;
 mod iex;
+mod mdp3;
 mod mutations;
