@@ -27,24 +27,6 @@ pub struct Group<'a, E> {
 }
 
 impl<'a, E: Block> Group<'a, E> {
-    /// A group of entries that lie in `bytes`, as an encoder needs it; `block_length` bytes each.
-    ///
-    /// `None` when the bytes are not whole entries, more than 255, or too short for the template.
-    #[must_use]
-    pub fn new(bytes: &'a [u8], block_length: u16) -> Option<Self> {
-        let length = usize::from(block_length);
-        let entries = if length == 0 { 0 } else { bytes.len() / length };
-        let count = u8::try_from(entries).ok()?;
-        (entries * length == bytes.len() && (count == 0 || length >= E::NEEDED)).then_some(Self {
-            bytes,
-            block_length,
-            count,
-            present: true,
-            padding: [0; 5],
-            entry: PhantomData,
-        })
-    }
-
     /// Entries in the group.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -128,6 +110,26 @@ impl<'a, E: Block> Group<'a, E> {
     }
 }
 
+/// What a message of a template looks like on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// TemplateID.
+    pub template: u16,
+    /// Bytes of the root block.
+    pub root_length: usize,
+    /// The groups behind it.
+    pub groups: &'static [GroupLayout],
+}
+
+/// What a repeating group looks like on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupLayout {
+    /// Bytes of the group's header: 3 («groupSize») or 8 («groupSize8Byte»).
+    pub header_length: usize,
+    /// Bytes of an entry.
+    pub entry_length: usize,
+}
+
 /// `NAME [templates] Root { group: Entry / header length, ... }`
 macro_rules! templates {
     ($($(#[$doc:meta])* $name:ident [$($template:literal),*] $root:ident {
@@ -146,6 +148,9 @@ macro_rules! templates {
             }
 
             impl<'a> $name<'a> {
+                const GROUPS: &'static [GroupLayout] =
+                    &[$(GroupLayout { header_length: $dimension, entry_length: $entry::LENGTH }),*];
+
                 #[inline(always)]
                 #[allow(unused_mut, unused_variables)] // templates without groups
                 fn read(header: &MessageHeader, body: &'a [u8]) -> Result<Self, PacketErrorCause> {
@@ -173,8 +178,12 @@ macro_rules! templates {
             $($(#[$doc])* $name($name<'a>),)*
         }
 
-        /// Numbers of all templates that are known here.
-        pub const TEMPLATES: &[u16] = &[$($($template),*),*];
+        /// All templates that are known here.
+        pub const LAYOUTS: &[Layout] = &[$($(Layout {
+            template: $template,
+            root_length: $root::LENGTH,
+            groups: $name::GROUPS,
+        }),*),*];
 
         /// Decodes one message, `body` being what is behind its header. `Ok(None)`: a template that is not known here.
         /// Groups and fields that a newer version has behind the known ones are left out.
@@ -375,3 +384,7 @@ templates! {
         entries: SnapshotTcpEntry / 3,
     }
 }
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

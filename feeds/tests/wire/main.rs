@@ -7,3 +7,5 @@ mod frames;
 mod iex;
 mod mdp3;
 mod mutations;
+mod mutator;
+mod packet_mutations;
