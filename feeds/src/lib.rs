@@ -9,9 +9,11 @@
     clippy::cast_lossless
 )]
 
+pub mod arbiter;
 pub mod directory;
 pub mod error;
 pub mod event;
+pub mod glimpse;
 pub mod iex;
 pub mod itch;
 pub mod listing_map;
@@ -19,6 +21,7 @@ mod little_endian;
 pub mod mdp3;
 pub mod moldudp64;
 pub mod packet_decoder;
+pub mod soupbintcp;
 pub mod source;
 pub mod symbol;
 pub mod units;

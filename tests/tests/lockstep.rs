@@ -7,6 +7,7 @@ use engine::control::config::{Config, LatencyConfig, LimitsConfig, RiskConfig, T
 use engine::control::inputs::Inputs;
 use engine::control::replay::{Outcome, ReplayOptions, replay};
 use engine::control::startup;
+use engine::control::universe::Universe;
 use engine::pipeline::stamps::StampMode;
 use engine::strategy::Strategy;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};

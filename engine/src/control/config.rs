@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::feed_config::FeedLinesConfig;
 use crate::control::session_date::SessionDate;
 use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
 use crate::strategy::market_maker::MarketMakerConfig;
@@ -181,6 +182,9 @@ pub struct VenueConfig {
     /// Fee of taking a share, 1e-9; negative is a rebate.
     #[serde(default = "default_taker_fee_e9")]
     pub taker_fee_e9: i64,
+    /// Its market data on the network; without it only captures have any.
+    #[serde(default)]
+    pub feed: Option<FeedLinesConfig>,
 }
 
 fn default_comp_id() -> String {
@@ -207,6 +211,7 @@ impl VenueConfig {
             heartbeat_s: default_heartbeat_s(),
             address: String::new(),
             taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
+            feed: None,
         }
     }
 
@@ -321,6 +326,9 @@ impl Config {
         for (at, venue) in self.venues.iter().enumerate() {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return Err(format!("venue {} is configured twice", venue.name));
+            }
+            if let Some(feed) = &venue.feed {
+                feed.check().map_err(|what| format!("venue {}: {what}", venue.name))?;
             }
         }
         for (at, instrument) in self.instruments.iter().enumerate() {

@@ -7,6 +7,7 @@
 
 pub mod atomic_file;
 pub mod book_bench;
+pub mod book_hash;
 pub mod book_report;
 pub mod config;
 pub mod counters;
@@ -14,6 +15,7 @@ pub mod cpus;
 pub mod demo;
 pub mod digest;
 pub mod failure;
+pub mod feed_config;
 pub mod generate;
 pub mod histograms;
 mod hot_threads;
@@ -33,4 +35,5 @@ pub mod shutdown;
 pub mod startup;
 pub mod summary;
 pub mod tune;
+pub mod universe;
 pub mod venue_run;

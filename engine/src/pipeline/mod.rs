@@ -16,5 +16,6 @@ pub mod paced;
 pub mod pairs;
 pub mod risk;
 pub mod socket;
+pub mod staleness;
 pub mod stamps;
 pub mod tsc;

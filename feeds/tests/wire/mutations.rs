@@ -4,8 +4,11 @@
 use feeds::itch::decode::decode;
 use feeds::itch::encode::encode;
 use feeds::itch::messages::BODY_LENGTH_MAX;
-use feeds::moldudp64;
+use feeds::soupbintcp::{
+    Framer, LoginAccepted, LoginRequest, Packet, RejectReason, session_field, text_field,
+};
 use feeds::source::file::Capture;
+use feeds::{glimpse, moldudp64};
 
 use crate::captures::itch_packet_files;
 use crate::containers::{
@@ -81,6 +84,78 @@ fn mold_decoder() {
         assert_eq!(bodies.count(), usize::from(header.message_count()));
         assert_eq!(bodies.map(|body| body.len() + 2).sum::<usize>(), blocks.len());
         true
+    });
+}
+
+#[test]
+fn soup_bin_tcp_stream() {
+    let login = LoginRequest {
+        username: text_field(b"WARP"),
+        password: text_field(b"TICK"),
+        session: session_field(b"1"),
+        sequence: 1,
+    };
+    let end = glimpse::encode_end(77);
+    let packets = [
+        Packet::LoginRequest(login),
+        Packet::LoginAccepted(LoginAccepted { session: session_field(b"1"), sequence: 1 }),
+        Packet::LoginRejected(RejectReason::NotAuthorized),
+        Packet::Debug(b"hello"),
+        Packet::Sequenced(b"message"),
+        Packet::Sequenced(&end),
+        Packet::Unsequenced(b""),
+        Packet::ServerHeartbeat,
+        Packet::ClientHeartbeat,
+        Packet::LogoutRequest,
+        Packet::EndOfSession,
+    ];
+    let streams: Vec<Vec<u8>> = packets
+        .windows(3)
+        .map(|packets| {
+            let mut stream = Vec::new();
+            for packet in packets {
+                let mut out = [0; 64];
+                let length = packet.encode(&mut out).unwrap();
+                stream.extend_from_slice(&out[..length]);
+            }
+            stream
+        })
+        .collect();
+    let mut framer = Framer::with_capacity(128);
+    run("SoupBinTCP", &streams, |stream| {
+        framer.clear();
+        let mut rest = stream;
+        loop {
+            rest = &rest[framer.push(rest)..];
+            let packet = match framer.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) if rest.is_empty() => return framer.buffered() == 0,
+                Ok(None) => continue,
+                Err(_) => return false,
+            };
+            match Packet::decode(packet) {
+                Ok(packet) => assert!(packet.encode(&mut [0; 256]).is_some()),
+                Err(_) => return false,
+            }
+        }
+    });
+}
+
+#[test]
+fn glimpse_messages() {
+    let mut bodies: Vec<Vec<u8>> =
+        every_message_framed().into_iter().map(|framed| framed[2..].to_vec()).collect();
+    bodies.extend([1, 77, u64::MAX].map(|next_sequence| glimpse::encode_end(next_sequence).to_vec()));
+    run("GLIMPSE", &bodies, |body| match glimpse::decode(body) {
+        Ok(glimpse::SnapshotMessage::State(state)) => {
+            assert!(decode(state).is_ok());
+            true
+        }
+        Ok(glimpse::SnapshotMessage::End { next_sequence }) => {
+            assert!(next_sequence > 0);
+            true
+        }
+        Err(_) => false,
     });
 }
 
