@@ -10,6 +10,7 @@ use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
 
 use crate::control::atomic_file;
 use crate::control::book_bench;
+use crate::control::book_hash;
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::progress::Progress;
@@ -28,6 +29,8 @@ pub struct BookReport {
     pub events: u64,
     /// Messages known to be missing.
     pub gaps: u64,
+    /// One hash over all books, by symbol.
+    pub book_hash: u64,
     /// The books, one table a venue.
     pub books: Vec<VenueBooks>,
     /// Why it ended early, if it did.
@@ -95,6 +98,7 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         events,
         gaps,
         active: most_active(&changes),
+        book_hash: book_hash::by_symbol(&books, ingest.directory()),
         books,
         failure,
     })
@@ -148,16 +152,10 @@ impl BookReport {
             "events": self.events,
             "gaps": self.gaps,
             "live_orders": live,
-            "book_hash": format!("{:016x}", self.book_hash()),
+            "book_hash": format!("{:016x}", self.book_hash),
         });
         atomic_file::write(path, format!("{summary:#}\n").as_bytes())
             .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
-    }
-
-    /// One hash over all books.
-    #[must_use]
-    pub fn book_hash(&self) -> u64 {
-        crate::pipeline::decision_core::book_hash(&self.books)
     }
 
     /// Writes the report for the terminal.
@@ -174,7 +172,7 @@ impl BookReport {
         writeln!(out, "live levels   {levels}")?;
         writeln!(out, "gaps          {} messages missing", self.gaps)?;
         writeln!(out, "crossed       {crossed} events in continuous trading")?;
-        writeln!(out, "book hash     {:016x}", self.book_hash())?;
+        writeln!(out, "book hash     {:016x}", self.book_hash)?;
         let Ok(directory) = inputs.directory() else { return Ok(()) };
         writeln!(
             out,

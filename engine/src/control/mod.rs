@@ -7,6 +7,7 @@
 
 pub mod atomic_file;
 pub mod book_bench;
+pub mod book_hash;
 pub mod book_report;
 pub mod config;
 pub mod counters;

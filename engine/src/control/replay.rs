@@ -5,6 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use feeds::directory::Directory;
+
+use crate::control::book_hash;
 use crate::control::config::{Config, Topology};
 use crate::control::counters::Counters;
 use crate::control::cpus::Host;
@@ -63,7 +66,7 @@ impl Default for ReplayOptions {
 pub struct Outcome {
     /// SHA-256 of the order stream.
     pub digest: [u8; 32],
-    /// One hash over all books.
+    /// One hash over all books, by symbol.
     pub book_hash: u64,
     /// Messages decoded.
     pub messages: u64,
@@ -136,7 +139,7 @@ pub fn replay(
             hot.paced(inputs, &mut ingest, decide, entry, stamp_writer, calibration, pace, &mut keeper)?
         }
     };
-    conclude(inputs, options, topology, &plan, run, keeper, journal, &counters)
+    conclude(inputs, options, topology, &plan, run, keeper, journal, &counters, ingest.directory())
 }
 
 fn placement(config: &Config, topology: Topology, paced: bool) -> Result<Plan, Failure> {
@@ -167,6 +170,7 @@ fn conclude(
     mut keeper: Housekeeping,
     journal: Option<RunJournal>,
     counters: &Counters,
+    directory: &Directory,
 ) -> Result<Outcome, Failure> {
     let Finished { core, messages, dropped_stamps, entry, outcome } = run;
     keeper.collector.drain();
@@ -211,7 +215,7 @@ fn conclude(
         (Ok(()), None) => None,
     };
     let table = keeper.collector.table(dropped_stamps);
-    let book_hash = core.book_hash();
+    let book_hash = book_hash::by_symbol(core.books(), directory);
     let summary = Summary {
         messages,
         events: core_counters.events,

@@ -1,12 +1,12 @@
 //! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
 //! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
-//! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
-//! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
-//! Made here: [`synthetic`].
+//! Live lines: [`udp`]; [`pcapng_writer`] makes recordings of them. Made here: [`synthetic`].
 
 pub mod file;
 pub mod memory;
 mod network;
 pub mod pcap;
+pub mod pcapng_writer;
 pub mod prescan;
 pub mod synthetic;
+pub mod udp;
