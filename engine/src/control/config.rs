@@ -4,8 +4,8 @@
 //! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
 //! does not exist is an error.
 
-use kernels::cpu::book::BookConfig;
 use feeds::source::udp::LineConfig;
+use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::control::feed_config::FeedLinesConfig;
@@ -217,6 +217,7 @@ pub struct VenueConfig {
     #[serde(default)]
     pub feed: Option<FeedLinesConfig>,
     /// The lines of its live feed, A first: `GROUP:PORT[@INTERFACE][,SOURCE]` each.
+    #[serde(default)]
     pub lines: Vec<String>,
 }
 
