@@ -10,10 +10,12 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
-    book_report, demo, generate, journal_replay, kill_switch, replay, shutdown, startup, tune, venue_run,
+    book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch, replay, shutdown, startup,
+    tune, venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
+use feeds::source::udp::{Backend as ReceiveBackend, LineConfig};
 use tuning::host::HostFiles;
 
 /// A tick-to-trade engine for small market-making and arbitrage desks.
@@ -39,6 +41,11 @@ enum Task {
     /// Read a journal.
     #[command(subcommand)]
     Journal(JournalTask),
+    /// Record live lines as pcapng.
+    Capture(CaptureArguments),
+    /// Measure one thing on this machine; the last line is JSON.
+    #[command(subcommand)]
+    Bench(BenchTask),
     /// Look at what of this machine is not as a trading machine should be.
     #[command(subcommand)]
     Tune(TuneTask),
@@ -131,6 +138,40 @@ struct GenerateArguments {
     date: String,
 }
 
+#[derive(Args)]
+struct CaptureArguments {
+    /// Lines to record, in the order of their interfaces in the file.
+    #[arg(long = "line", value_name = "GROUP:PORT[@IFACE][,SOURCE]", required_unless_present = "config")]
+    lines: Vec<LineConfig>,
+    /// Record the lines of all venues of a configuration.
+    #[arg(long, conflicts_with = "lines")]
+    config: Option<PathBuf>,
+    /// The recording; an existing file is not overwritten.
+    out: PathBuf,
+    /// End after so many seconds; without it, with Ctrl-C.
+    #[arg(long, value_parser = parse_seconds)]
+    seconds: Option<f64>,
+    /// auto, recv, recvmmsg, packet-ring or io-uring.
+    #[arg(long, default_value = "auto")]
+    backend: ReceiveBackend,
+    /// Longest payload; a longer datagram is counted and not recorded.
+    #[arg(long, default_value_t = 1_900, value_parser = clap::value_parser!(u16).range(1..=65_507))]
+    datagram_bytes: u16,
+}
+
+#[derive(Subcommand)]
+enum BenchTask {
+    /// The receive backends side by side on loopback, and what the live receive path adds to a bare loop.
+    Feed {
+        /// Turns of every variant.
+        #[arg(long, default_value_t = 10)]
+        rounds: u64,
+        /// Packets of a turn.
+        #[arg(long, default_value_t = 10_000)]
+        packets: u64,
+    },
+}
+
 #[derive(Subcommand)]
 enum JournalTask {
     /// Check every record.
@@ -191,6 +232,13 @@ fn parse_pace(text: &str) -> Result<PaceArgument, String> {
     }
 }
 
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok();
+    seconds
+        .filter(|seconds| (0.0..=1e7).contains(seconds))
+        .ok_or_else(|| "a number of seconds, 0 to 10,000,000".to_owned())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     for installed in [shutdown::install(), kill_switch::install()] {
@@ -228,6 +276,10 @@ fn run(task: Task) -> Result<(), Failure> {
                 date,
                 &mut std::io::stdout(),
             )
+        }
+        Task::Capture(arguments) => run_capture(arguments),
+        Task::Bench(BenchTask::Feed { rounds, packets }) => {
+            print(&feed_bench::run(&feed_bench::FeedBenchOptions { rounds, packets })?)
         }
         Task::Journal(task) => run_journal(&task),
         Task::Tune(TuneTask::Check { strict }) => {
@@ -270,7 +322,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     let outcome = replay::replay(&inputs, &config, &options, Vec::new())?;
     print(&outcome.to_string())?;
     if let Some(path) = &arguments.summary {
-        replay::write_summary(&outcome, path)?;
+        outcome.write_summary(path)?;
     }
     outcome.failure.map_or(Ok(()), Err)
 }
@@ -288,6 +340,26 @@ fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
         report.write_summary(path)?;
     }
     report.failure.map_or(Ok(()), Err)
+}
+
+fn run_capture(arguments: CaptureArguments) -> Result<(), Failure> {
+    let mut lines = arguments.lines;
+    if arguments.config.is_some() {
+        for venue in read_config(arguments.config.as_ref())?.venues {
+            lines.extend(venue.feed_lines().map_err(Failure::Input)?);
+        }
+        if lines.is_empty() {
+            return Err(Failure::Input("the configuration gives no venue any lines".to_owned()));
+        }
+    }
+    let options = capture::CaptureOptions {
+        lines,
+        out: arguments.out,
+        seconds: arguments.seconds,
+        backend: arguments.backend,
+        datagram_bytes_max: usize::from(arguments.datagram_bytes),
+    };
+    capture::run(&options, &shutdown::Stop::new(), &mut std::io::stdout())
 }
 
 fn run_journal(task: &JournalTask) -> Result<(), Failure> {

@@ -263,9 +263,9 @@ impl Arbiter {
             let before = self.expected;
             self.take(&header, blocks, receive_ns, now_ns, sink);
             if self.expected != before {
-                // One answer holds one packet's worth: the rest is asked for at once.
+                // An answer may be of several packets; once they stop, the rest is asked for.
                 self.unanswered = 0;
-                self.next_request_ns = now_ns;
+                self.next_request_ns = now_ns.saturating_add(self.config.reorder_wait_ns);
             }
         }
     }
@@ -401,7 +401,8 @@ impl Arbiter {
         }
         let Recovery { retransmission, snapshot } = self.config.recovery;
         let hole = self.window.next_held(self.expected, self.known) - self.expected;
-        let hopeless = hole > self.config.request_messages_max
+        let hopeless = self.distrusted
+            || hole > self.config.request_messages_max
             || self.unanswered >= self.config.requests_max
             || self.state == FeedState::Snapshot;
         if self.distrusted && !snapshot {
@@ -446,7 +447,7 @@ impl Arbiter {
     /// books are stale until a snapshot has replaced them.
     #[cold]
     pub fn distrust(&mut self, now_ns: u64, sink: &mut impl FnMut(Sequenced<'_>)) {
-        if self.distrusted || self.loading {
+        if self.distrusted {
             return;
         }
         self.distrusted = true;

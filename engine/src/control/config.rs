@@ -4,6 +4,8 @@
 //! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
 //! does not exist is an error.
 
+use kernels::cpu::book::BookConfig;
+use feeds::source::udp::LineConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::control::feed_config::FeedLinesConfig;
@@ -33,6 +35,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Venues, in the order of their dense numbers. Those of the command line are added.
     pub venues: Vec<VenueConfig>,
+    /// Sizes of each venue's books in a live run; a replay knows from its captures.
+    pub books: BooksConfig,
     /// Instruments that may be traded, and by which strategies.
     pub instruments: Vec<InstrumentConfig>,
 }
@@ -132,6 +136,33 @@ impl Default for RiskConfig {
     }
 }
 
+/// Sizes of each venue's books in a live run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BooksConfig {
+    /// Symbols of the feeds that the configuration does not name: they are booked, not traded.
+    pub late_listings_max: usize,
+    /// Live orders of a venue.
+    pub orders_max: usize,
+    /// Live price levels of a venue.
+    pub levels_max: usize,
+    /// Price unit of the books, 1e-9; 100,000 is ITCH's 0.0001 dollar.
+    pub price_tick_e9: i64,
+}
+
+impl Default for BooksConfig {
+    /// A full US equity venue, about 350 MB.
+    fn default() -> Self {
+        let books = BookConfig::default();
+        Self {
+            late_listings_max: books.instruments_max,
+            orders_max: books.orders_max,
+            levels_max: books.levels_max,
+            price_tick_e9: books.price_tick,
+        }
+    }
+}
+
 /// Limits of one instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -185,6 +216,8 @@ pub struct VenueConfig {
     /// Its market data on the network; without it only captures have any.
     #[serde(default)]
     pub feed: Option<FeedLinesConfig>,
+    /// The lines of its live feed, A first: `GROUP:PORT[@INTERFACE][,SOURCE]` each.
+    pub lines: Vec<String>,
 }
 
 fn default_comp_id() -> String {
@@ -212,7 +245,17 @@ impl VenueConfig {
             address: String::new(),
             taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
             feed: None,
+            lines: Vec::new(),
         }
+    }
+
+    /// The lines of its live feed.
+    ///
+    /// # Errors
+    /// Which line is wrong, and why.
+    pub fn feed_lines(&self) -> Result<Vec<LineConfig>, String> {
+        let wrong = |error| format!("venue {}: lines: {error}", self.name);
+        self.lines.iter().map(|line| line.parse().map_err(wrong)).collect()
     }
 
     /// TargetCompID(56).
@@ -293,6 +336,9 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         if let Some(date) = &self.date {
             date.parse::<SessionDate>()?;
+        }
+        for venue in &self.venues {
+            venue.feed_lines()?;
         }
         let rings = [self.pipeline.market_ring, self.pipeline.order_ring, self.pipeline.execution_ring];
         if rings.iter().any(|&slots| !(64..=1 << 24).contains(&slots)) {

@@ -3,6 +3,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use feeds::arbiter::{ArbiterConfig, Recovery};
+use feeds::source::udp::Backend;
 use serde::{Deserialize, Serialize};
 
 use crate::venue::publisher::{FaultConfig, PPM, PublisherConfig};
@@ -32,12 +34,79 @@ pub struct FeedLinesConfig {
     /// Password for GLIMPSE, up to 10 characters.
     #[serde(default)]
     pub glimpse_password: String,
+    /// How `warptick run` receives it.
+    #[serde(default)]
+    pub client: FeedClientConfig,
     /// How the simulated venue publishes.
     #[serde(default)]
     pub publisher: PublishingConfig,
     /// What is wrong with the simulated venue's lines.
     #[serde(default)]
     pub faults: LineFaultsConfig,
+}
+
+/// How `warptick run` receives a feed. All venues of a run share one way to the kernel: the first venue's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedClientConfig {
+    /// `auto`, `recv`, `recvmmsg`, `packet-ring` or `io-uring`; `auto` is the fastest that works on the host.
+    pub backend: String,
+    /// Whether the kernel's receive time is taken; else the engine's own clock at the poll.
+    pub kernel_time: bool,
+    /// Receive buffer asked of the kernel for each line, bytes; what is granted is reported.
+    pub receive_buffer_bytes: usize,
+    /// SO_BUSY_POLL, us; 0 leaves the system's setting.
+    pub busy_poll_us: u32,
+    /// How long a message may be late before its gap is open, us.
+    pub reorder_wait_us: u64,
+    /// Between two requests for the same message, us.
+    pub request_interval_us: u64,
+    /// Requests without an answer after which a snapshot is fetched.
+    pub requests_max: u32,
+    /// Largest hole that is asked for, messages; a larger one means a snapshot.
+    pub request_messages_max: u64,
+    /// Messages that can wait for a missing one, 80 bytes each.
+    pub window_messages: usize,
+}
+
+impl Default for FeedClientConfig {
+    fn default() -> Self {
+        let arbiter = ArbiterConfig::default();
+        Self {
+            backend: Backend::Auto.name().to_owned(),
+            kernel_time: true,
+            receive_buffer_bytes: 8 << 20,
+            busy_poll_us: 0,
+            reorder_wait_us: arbiter.reorder_wait_ns / 1_000,
+            request_interval_us: arbiter.request_interval_ns / 1_000,
+            requests_max: arbiter.requests_max,
+            request_messages_max: arbiter.request_messages_max,
+            window_messages: arbiter.window_messages,
+        }
+    }
+}
+
+impl FeedClientConfig {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first value out of range, and the range.
+    fn check(&self) -> Result<(), String> {
+        self.backend.parse::<Backend>()?;
+        if !(64..=1 << 24).contains(&self.window_messages) {
+            return Err("feed.client.window_messages is 64 to 16777216".to_owned());
+        }
+        if [self.reorder_wait_us, self.request_interval_us].iter().any(|&us| us > DELAY_NS_MAX / 1_000) {
+            return Err("feed.client: a time is at most 60000000 us (a minute)".to_owned());
+        }
+        if self.request_interval_us == 0 || self.requests_max == 0 || self.request_messages_max == 0 {
+            return Err(
+                "feed.client: request_interval_us, requests_max and request_messages_max are at least 1"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
 }
 
 /// How the simulated venue publishes.
@@ -138,6 +207,7 @@ impl FeedLinesConfig {
         if self.publisher.multicast_ttl > 255 {
             return Err("feed.publisher.multicast_ttl is 0 to 255".to_owned());
         }
+        self.client.check()?;
         self.publishing().check().map_err(|error| error.to_string())?;
         let faults = &self.faults;
         if [faults.loss_ppm, faults.duplicate_ppm, faults.reorder_ppm, faults.burst_ppm]
@@ -153,6 +223,24 @@ impl FeedLinesConfig {
             return Err(format!("feed.faults: a delay is at most {DELAY_NS_MAX} ns (a minute)"));
         }
         Ok(())
+    }
+
+    /// How the client puts the lines in order, and where it gets what is missing.
+    #[must_use]
+    pub fn arbiter(&self) -> ArbiterConfig {
+        ArbiterConfig {
+            lines: if self.line_b.is_some() { 2 } else { 1 },
+            window_messages: self.client.window_messages,
+            reorder_wait_ns: self.client.reorder_wait_us * 1_000,
+            request_interval_ns: self.client.request_interval_us * 1_000,
+            requests_max: self.client.requests_max,
+            request_messages_max: self.client.request_messages_max,
+            recovery: Recovery {
+                retransmission: self.retransmission.is_some(),
+                snapshot: self.glimpse.is_some(),
+            },
+            ..ArbiterConfig::default()
+        }
     }
 
     /// What the publisher is made of.

@@ -49,7 +49,7 @@ fn receive(source: &mut LiveSource) -> (Vec<u8>, u64, u8) {
 
 /// Payload number `number`: lengths from 0 to the longest, contents that depend on both.
 fn payload(number: usize, longest: usize) -> Vec<u8> {
-    let length = if number % 7 == 0 { longest } else { number * 131 % (longest + 1) };
+    let length = if number.is_multiple_of(7) { longest } else { number * 131 % (longest + 1) };
     (0..length).map(|at| u8::try_from((at * 7 + number) % 251).unwrap()).collect()
 }
 

@@ -91,6 +91,8 @@ pub trait PacketSource {
 }
 
 /// A source of any backend; a poll costs one well-predicted branch more than the backend's own.
+// One value a thread, made once: boxing the large variant would put a pointer into every poll.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum LiveSource {
     /// One `recv` or `recvmsg` a datagram.

@@ -271,7 +271,7 @@ fn bind(socket: &OwnedFd, group: IpAddr, interface: u32) -> io::Result<()> {
     let protocol = if group.is_ipv4() { libc::ETH_P_IP } else { libc::ETH_P_IPV6 };
     // SAFETY: integers and an array of them, for which all zeroes is valid.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    address.sll_family = libc::AF_PACKET as libc::c_ushort;
+    address.sll_family = socket::family_of(libc::AF_PACKET);
     address.sll_protocol = u16::try_from(protocol).unwrap_or_default().to_be();
     address.sll_ifindex = libc::c_int::try_from(interface).map_err(|_| io::ErrorKind::InvalidInput)?;
     let length = libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).unwrap_or_default();

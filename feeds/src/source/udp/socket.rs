@@ -243,7 +243,7 @@ fn socket_address(address: SocketAddr, scope: Option<u32>) -> (libc::sockaddr_st
     let length = match address {
         SocketAddr::V4(v4) => {
             let value = libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_family: family_of(libc::AF_INET),
                 sin_port: v4.port().to_be(),
                 sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
                 sin_zero: [0; 8],
@@ -254,7 +254,7 @@ fn socket_address(address: SocketAddr, scope: Option<u32>) -> (libc::sockaddr_st
         }
         SocketAddr::V6(v6) => {
             let value = libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_family: family_of(libc::AF_INET6),
                 sin6_port: v6.port().to_be(),
                 sin6_flowinfo: 0,
                 sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
@@ -266,6 +266,11 @@ fn socket_address(address: SocketAddr, scope: Option<u32>) -> (libc::sockaddr_st
         }
     };
     (storage, length_of(length))
+}
+
+/// An address family as socket addresses hold it.
+pub(super) fn family_of(family: libc::c_int) -> libc::sa_family_t {
+    libc::sa_family_t::try_from(family).expect("address families are small")
 }
 
 /// The length of a structure as the socket calls take it.
