@@ -1,5 +1,5 @@
-//! 10^6 damaged inputs to ITCH, MoldUDP64 and each capture form: none may panic, hang, or hand out bytes that are not
-//! in the input.
+//! 10^6 damaged inputs to ITCH, MoldUDP64, SoupBinTCP, GLIMPSE and each capture form: none may panic, hang, or hand
+//! out bytes that are not in the input.
 
 use feeds::itch::decode::decode;
 use feeds::itch::encode::encode;
