@@ -34,7 +34,7 @@ enum Task {
     Replay(ReplayArguments),
     /// Build books only.
     Book(BookArguments),
-    /// The simulated exchange alone: FIX acceptors over the session of captures.
+    /// The simulated exchange alone: FIX acceptors over the session of captures, and its feed.
     Venue(VenueArguments),
     /// Make a synthetic capture of two venues: OUT.nasdaq.itch and OUT.bx.itch.
     Generate(GenerateArguments),
@@ -115,6 +115,9 @@ struct VenueArguments {
     /// Times the capture's own speed.
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// Start the day now, not with the first logon.
+    #[arg(long)]
+    at_once: bool,
 }
 
 #[derive(Args)]
@@ -261,7 +264,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Venue(arguments) => {
             let inputs = Inputs::open(&arguments.captures, arguments.date.as_deref())?;
             let config = startup::complete(&inputs, read_config(arguments.config.as_ref())?)?;
-            venue_run::run(&inputs, &config, arguments.speed, &mut std::io::stdout())
+            venue_run::run(&inputs, &config, arguments.speed, arguments.at_once, &mut std::io::stdout())
         }
         Task::Generate(arguments) => {
             let date = arguments.date.parse().map_err(Failure::Input)?;
@@ -319,7 +322,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     let outcome = replay::replay(&inputs, &config, &options, Vec::new())?;
     print(&outcome.to_string())?;
     if let Some(path) = &arguments.summary {
-        replay::write_summary(&outcome, path)?;
+        outcome.write_summary(path)?;
     }
     outcome.failure.map_or(Ok(()), Err)
 }

@@ -97,7 +97,7 @@ pub enum Sequenced<'a> {
     Gap {
         /// First missing message.
         first: u64,
-        /// How many in this hole.
+        /// How many in this hole; zero when none is missing but what came cannot be right.
         count: u64,
     },
     /// A snapshot follows: all orders and levels are to be forgotten.
@@ -160,6 +160,8 @@ pub struct ArbiterCounters {
     pub gaps: u64,
     /// Messages in them.
     pub missing_messages: u64,
+    /// Times that what was handed on could not be right.
+    pub distrusted: u64,
     /// Requests to the retransmission server.
     pub requests: u64,
     /// Packets that it sent.
@@ -188,6 +190,8 @@ pub struct Arbiter {
     unanswered: u32,
     /// A snapshot is being taken in: nothing else is handed on.
     loading: bool,
+    /// What was handed on cannot be right: only a snapshot helps.
+    distrusted: bool,
     ended: bool,
     window: Window,
     lines: Lines,
@@ -212,6 +216,7 @@ impl Arbiter {
             next_request_ns: 0,
             unanswered: 0,
             loading: false,
+            distrusted: false,
             ended: false,
             window: Window::new(config.window_messages),
             lines: Lines::new(config.lines),
@@ -258,9 +263,9 @@ impl Arbiter {
             let before = self.expected;
             self.take(&header, blocks, receive_ns, now_ns, sink);
             if self.expected != before {
-                // One answer holds one packet's worth: the rest is asked for at once.
+                // An answer may be of several packets; once they stop, the rest is asked for.
                 self.unanswered = 0;
-                self.next_request_ns = now_ns;
+                self.next_request_ns = now_ns.saturating_add(self.config.reorder_wait_ns);
             }
         }
     }
@@ -317,7 +322,9 @@ impl Arbiter {
                 sink(Sequenced::Message { body, sequence, receive_ns, snapshot: false });
             }
         }
-        if self.expected == self.known {
+        if self.distrusted {
+            // Whatever comes: the snapshot is still wanted.
+        } else if self.expected == self.known {
             self.waiting_since_ns = None;
             if self.state != FeedState::Live && !self.loading {
                 self.recovered(sink);
@@ -350,6 +357,10 @@ impl Arbiter {
     fn late(&mut self, since_ns: u64, now_ns: u64, sink: &mut impl FnMut(Sequenced<'_>)) -> Option<Action> {
         if self.loading {
             return None;
+        }
+        if self.distrusted {
+            self.hand_on(now_ns, sink);
+            return self.ask(now_ns);
         }
         if self.window.holds(self.expected) {
             self.hand_on(now_ns, sink);
@@ -390,9 +401,13 @@ impl Arbiter {
         }
         let Recovery { retransmission, snapshot } = self.config.recovery;
         let hole = self.window.next_held(self.expected, self.known) - self.expected;
-        let hopeless = hole > self.config.request_messages_max
+        let hopeless = self.distrusted
+            || hole > self.config.request_messages_max
             || self.unanswered >= self.config.requests_max
             || self.state == FeedState::Snapshot;
+        if self.distrusted && !snapshot {
+            return None;
+        }
         if snapshot && (hopeless || !retransmission) {
             self.state = FeedState::Snapshot;
             self.next_request_ns = now_ns.saturating_add(self.config.snapshot_interval_ns);
@@ -413,9 +428,11 @@ impl Arbiter {
     /// Begins to take in a snapshot that holds everything before message `next_sequence`. `false`: it is older than
     /// the hole, or nothing is missing any more; it is not wanted.
     pub fn begin_snapshot(&mut self, next_sequence: u64, sink: &mut impl FnMut(Sequenced<'_>)) -> bool {
-        if self.state == FeedState::Live || next_sequence <= self.expected || self.loading {
+        let first_wanted = if self.distrusted { self.expected } else { self.expected + 1 };
+        if self.state == FeedState::Live || next_sequence < first_wanted || self.loading {
             return false;
         }
+        self.distrusted = false;
         self.state = FeedState::Snapshot;
         self.loading = true;
         self.window.forget(self.expected, next_sequence);
@@ -424,6 +441,21 @@ impl Arbiter {
         self.known = self.known.max(next_sequence);
         sink(Sequenced::Clear);
         true
+    }
+
+    /// What was handed on contradicts itself (a message that does not decode, an event that does not fit its book): the
+    /// books are stale until a snapshot has replaced them.
+    #[cold]
+    pub fn distrust(&mut self, now_ns: u64, sink: &mut impl FnMut(Sequenced<'_>)) {
+        if self.distrusted {
+            return;
+        }
+        self.distrusted = true;
+        self.state = FeedState::Snapshot;
+        self.waiting_since_ns = Some(now_ns);
+        self.next_request_ns = now_ns;
+        self.counters.distrusted += 1;
+        sink(Sequenced::Gap { first: self.expected.saturating_sub(1), count: 0 });
     }
 
     /// A message of the snapshot.

@@ -6,6 +6,7 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal::{DecideReader, DecideRecord};
 use engine::control::replay::{ReplayOptions, replay};
 use engine::control::startup;
+use engine::control::universe::Universe;
 use engine::order::{Execution, ExecutionKind, Order};
 use engine::venue::{ClOrdIdText, OrderRequest, VenueReport};
 use feeds::units::ITCH_PRICE4_UNIT;

@@ -10,10 +10,13 @@ use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
 
 use crate::control::atomic_file;
 use crate::control::book_bench;
+use crate::control::book_hash;
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::progress::Progress;
 use crate::control::shutdown;
+use crate::control::startup;
+use crate::control::universe::Universe;
 
 /// Instruments whose last BBO is printed.
 const SHOWN: usize = 20;
@@ -26,6 +29,8 @@ pub struct BookReport {
     pub events: u64,
     /// Messages known to be missing.
     pub gaps: u64,
+    /// One hash over all books, by symbol.
+    pub book_hash: u64,
     /// The books, one table a venue.
     pub books: Vec<VenueBooks>,
     /// Why it ended early, if it did.
@@ -44,7 +49,7 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
     let instruments_max = ingest.directory().capacity();
     let mut books = Vec::new();
     for venue in 0..inputs.venues.len() as u8 {
-        books.push(inputs.books(venue, instruments_max)?);
+        books.push(startup::venue_books(inputs, venue, instruments_max)?);
     }
     let mut rows = match bbo_file {
         Some(path) => Some(BboRows::create(path, inputs.date.eastern_midnight_ns())?),
@@ -93,6 +98,7 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         events,
         gaps,
         active: most_active(&changes),
+        book_hash: book_hash::by_symbol(&books, ingest.directory()),
         books,
         failure,
     })
@@ -146,16 +152,10 @@ impl BookReport {
             "events": self.events,
             "gaps": self.gaps,
             "live_orders": live,
-            "book_hash": format!("{:016x}", self.book_hash()),
+            "book_hash": format!("{:016x}", self.book_hash),
         });
         atomic_file::write(path, format!("{summary:#}\n").as_bytes())
             .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
-    }
-
-    /// One hash over all books.
-    #[must_use]
-    pub fn book_hash(&self) -> u64 {
-        crate::pipeline::decision_core::book_hash(&self.books)
     }
 
     /// Writes the report for the terminal.
@@ -172,7 +172,7 @@ impl BookReport {
         writeln!(out, "live levels   {levels}")?;
         writeln!(out, "gaps          {} messages missing", self.gaps)?;
         writeln!(out, "crossed       {crossed} events in continuous trading")?;
-        writeln!(out, "book hash     {:016x}", self.book_hash())?;
+        writeln!(out, "book hash     {:016x}", self.book_hash)?;
         let Ok(directory) = inputs.directory() else { return Ok(()) };
         writeln!(
             out,

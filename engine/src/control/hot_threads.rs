@@ -322,6 +322,7 @@ impl Hot<'_> {
                     finished,
                     self.stop,
                     self.idle,
+                    None,
                 );
                 if outcome.is_err() {
                     self.stop.request();

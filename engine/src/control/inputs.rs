@@ -6,10 +6,11 @@ use feeds::directory::Directory;
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::Capture;
 use feeds::source::prescan::{Prescan, prescan};
-use kernels::cpu::book::{BookConfig, BookError, VenueBooks};
+use kernels::cpu::book::{BookConfig, BookError};
 
 use crate::control::failure::Failure;
 use crate::control::session_date::SessionDate;
+use crate::control::universe::Universe;
 use crate::pipeline::ingest::{Ingest, offset_of};
 
 /// Symbols that may be listed after the start.
@@ -110,20 +111,6 @@ impl Inputs {
         self.venues.iter().map(|input| input.scan.messages).sum()
     }
 
-    /// The symbols of all captures with their listings.
-    ///
-    /// # Errors
-    /// More symbols than the engine can number.
-    pub fn directory(&self) -> Result<Directory, Failure> {
-        let symbols = self.venues.iter().flat_map(|input| input.scan.listings.iter().map(|l| l.symbol));
-        let too_many = |error| Failure::Input(format!("symbol directory: {error}"));
-        let mut directory = Directory::new(symbols.collect(), LATE_LISTINGS_MAX).map_err(too_many)?;
-        for input in &self.venues {
-            input.scan.list_into(&mut directory).map_err(too_many)?;
-        }
-        Ok(directory)
-    }
-
     /// The decoder of each venue's stream over its capture, merged; `line_latency_ns` where a capture has no receive
     /// time.
     ///
@@ -135,27 +122,6 @@ impl Inputs {
         let sources =
             feeds.map(|(venue, input)| (&input.capture, ItchFeed::new(venue, midnight_ns, line_latency_ns)));
         Ok(Ingest::new(sources.collect(), self.directory()?)?)
-    }
-
-    /// Sizes of one venue's book tables: what its capture adds, at most a full market.
-    #[must_use]
-    pub fn book_config(&self, venue: u8) -> BookConfig {
-        let full = BookConfig::default();
-        let adds: u64 = self
-            .venues
-            .get(usize::from(venue))
-            .map_or(0, |input| input.scan.listings.iter().map(|listing| listing.order_adds).sum());
-        let orders_max = usize::try_from(adds).unwrap_or(usize::MAX).clamp(1 << 10, full.orders_max);
-        BookConfig { orders_max, levels_max: orders_max.min(full.levels_max), ..full }
-    }
-
-    /// Book tables for one venue.
-    ///
-    /// # Errors
-    /// Tables that do not fit in memory or in their numbers.
-    pub fn books(&self, venue: u8, instruments_max: usize) -> Result<VenueBooks, Failure> {
-        VenueBooks::new(BookConfig { instruments_max, ..self.book_config(venue) })
-            .map_err(|error| Failure::Input(format!("book tables: {error}")))
     }
 
     /// Words for a market event that does not fit its book, with its file and byte offset.
@@ -171,5 +137,36 @@ impl Inputs {
             input.capture.name(),
             sequence.saturating_sub(1),
         ))
+    }
+}
+
+impl Universe for Inputs {
+    fn directory(&self) -> Result<Directory, Failure> {
+        let symbols = self.venues.iter().flat_map(|input| input.scan.listings.iter().map(|l| l.symbol));
+        let too_many = |error| Failure::Input(format!("symbol directory: {error}"));
+        let mut directory = Directory::new(symbols.collect(), LATE_LISTINGS_MAX).map_err(too_many)?;
+        for input in &self.venues {
+            input.scan.list_into(&mut directory).map_err(too_many)?;
+        }
+        Ok(directory)
+    }
+
+    fn date(&self) -> SessionDate {
+        self.date
+    }
+
+    fn venue_count(&self) -> u8 {
+        self.venues.len() as u8
+    }
+
+    /// What its capture adds, at most a full market.
+    fn book_config(&self, venue: u8) -> BookConfig {
+        let full = BookConfig::default();
+        let adds: u64 = self
+            .venues
+            .get(usize::from(venue))
+            .map_or(0, |input| input.scan.listings.iter().map(|listing| listing.order_adds).sum());
+        let orders_max = usize::try_from(adds).unwrap_or(usize::MAX).clamp(1 << 10, full.orders_max);
+        BookConfig { orders_max, levels_max: orders_max.min(full.levels_max), ..full }
     }
 }

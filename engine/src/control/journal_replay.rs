@@ -187,7 +187,6 @@ impl std::fmt::Display for JournalOutcome {
         {
             writeln!(f, "tail          {tail:?}")?;
         }
-        writeln!(f, "book hash     {:016x}", self.book_hash)?;
         writeln!(f, "order digest  {}", hex(&self.digest))?;
         match (&self.end, self.is_reproduced()) {
             (Some(_), true) => writeln!(f, "VERDICT: REPRODUCED"),

@@ -1,12 +1,13 @@
 //! Puts a run together: configuration and captures in, the stages out. Everything that is allocated is allocated here.
 
 use feeds::symbol::Symbol;
-use kernels::cpu::book::BookConfig;
+use kernels::cpu::book::{BookConfig, VenueBooks};
 
 use crate::control::config::{Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, VenueConfig};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::journal::SegmentWriter;
+use crate::control::universe::Universe;
 use crate::fix::identity::SessionIds;
 use crate::fix::session::SessionConfig;
 use crate::fix::templates::TemplateFormat;
@@ -98,8 +99,8 @@ fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// A symbol that no capture lists.
-pub fn instrument_number(inputs: &Inputs, symbol: &str) -> Result<u32, Failure> {
-    let directory = inputs.directory()?;
+pub fn instrument_number(universe: &impl Universe, symbol: &str) -> Result<u32, Failure> {
+    let directory = universe.directory()?;
     let found = Symbol::new(symbol).ok().and_then(|symbol| directory.instrument(symbol));
     found.ok_or_else(|| Failure::Input(format!("instrument {symbol} is in no capture")))
 }
@@ -118,10 +119,10 @@ fn limits(config: &LimitsConfig) -> InstrumentLimits {
 ///
 /// # Errors
 /// A parameter out of range, with the instrument's name.
-pub fn strategies(inputs: &Inputs, config: &Config) -> Result<Vec<Box<dyn Strategy>>, Failure> {
+pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<dyn Strategy>>, Failure> {
     let mut built: Vec<Box<dyn Strategy>> = Vec::new();
     for entry in &config.instruments {
-        let instrument = instrument_number(inputs, &entry.symbol)?;
+        let instrument = instrument_number(universe, &entry.symbol)?;
         let price_tick = entry.limits.unwrap_or(config.limits).price_tick_e9;
         let refused = |error: String| Failure::Input(format!("instrument {}: {error}", entry.symbol));
         if let Some(maker) = &entry.market_maker {
@@ -150,26 +151,26 @@ pub fn strategies(inputs: &Inputs, config: &Config) -> Result<Vec<Box<dyn Strate
 /// # Errors
 /// Tables that cannot be made.
 pub fn decision_core(
-    inputs: &Inputs,
+    universe: &impl Universe,
     config: &Config,
     strategies: Vec<Box<dyn Strategy>>,
 ) -> Result<DecisionCore, Failure> {
-    let instruments_max = inputs.directory()?.capacity();
+    let instruments_max = universe.directory()?.capacity();
     let mut by_instrument = vec![InstrumentLimits::NONE; instruments_max];
     for entry in &config.instruments {
-        let instrument = instrument_number(inputs, &entry.symbol)?;
+        let instrument = instrument_number(universe, &entry.symbol)?;
         by_instrument[instrument as usize] = limits(&entry.limits.unwrap_or(config.limits));
     }
     let mut books = Vec::new();
-    for venue in 0..inputs.venues.len() as u8 {
-        books.push(inputs.books(venue, instruments_max)?);
+    for venue in 0..universe.venue_count() {
+        books.push(venue_books(universe, venue, instruments_max)?);
     }
     let engine = EngineLimits {
         messages_per_s: config.risk.messages_per_s,
         messages_burst: config.risk.messages_burst,
     };
     let sizes = CoreSizes {
-        date: inputs.date.yyyymmdd(),
+        date: universe.date().yyyymmdd(),
         instruments_max,
         orders_max: config.pipeline.open_orders_max,
         messages_max: config.pipeline.messages_max,
@@ -177,8 +178,21 @@ pub fn decision_core(
     Ok(DecisionCore::new(sizes, books, Risk::new(engine, by_instrument), strategies))
 }
 
-fn symbols(inputs: &Inputs) -> Result<Vec<Symbol>, Failure> {
-    let directory = inputs.directory()?;
+/// Book tables for one venue.
+///
+/// # Errors
+/// Tables that do not fit in memory or in their numbers.
+pub fn venue_books(
+    universe: &impl Universe,
+    venue: u8,
+    instruments_max: usize,
+) -> Result<VenueBooks, Failure> {
+    VenueBooks::new(BookConfig { instruments_max, ..universe.book_config(venue) })
+        .map_err(|error| Failure::Input(format!("book tables: {error}")))
+}
+
+fn symbols(universe: &impl Universe) -> Result<Vec<Symbol>, Failure> {
+    let directory = universe.directory()?;
     Ok((0..directory.len() as u32).filter_map(|instrument| directory.symbol(instrument)).collect())
 }
 
@@ -192,7 +206,7 @@ fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
 /// # Errors
 /// A CompID that FIX does not allow.
 pub fn order_entry(
-    inputs: &Inputs,
+    universe: &impl Universe,
     config: &Config,
     journal: Option<SegmentWriter>,
 ) -> Result<OrderEntry, Failure> {
@@ -202,7 +216,7 @@ pub fn order_entry(
         sessions.push((SessionConfig::initiator(ids.clone(), venue.heartbeat_s), ids));
     }
     let format = TemplateFormat { price_decimals: PRICE_DECIMALS, ..TemplateFormat::default() };
-    OrderEntry::new(sessions, &symbols(inputs)?, format, journal)
+    OrderEntry::new(sessions, &symbols(universe)?, format, journal)
         .map_err(|error| Failure::Input(error.to_string()))
 }
 
@@ -210,12 +224,12 @@ pub fn order_entry(
 ///
 /// # Errors
 /// Tables that cannot be made; a CompID that FIX does not allow.
-pub fn gateways(inputs: &Inputs, config: &Config) -> Result<Vec<Gateway>, Failure> {
-    let instruments_max = inputs.directory()?.capacity();
-    let symbols = symbols(inputs)?;
+pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<Gateway>, Failure> {
+    let instruments_max = universe.directory()?.capacity();
+    let symbols = symbols(universe)?;
     let mut gateways = Vec::new();
     for (number, venue) in (0u8..).zip(&config.venues) {
-        let books = BookConfig { instruments_max, ..inputs.book_config(number) };
+        let books = BookConfig { instruments_max, ..universe.book_config(number) };
         let core = VenueCore::new(CoreConfig {
             venue: number,
             books,

@@ -250,6 +250,13 @@ impl<'a> Ingest<'a> {
         self.messages
     }
 
+    /// Messages decoded so far of source number `source`, in the order that [`Self::new`] was given; 0 for one that
+    /// is not there.
+    #[must_use]
+    pub fn messages_of(&self, source: usize) -> u64 {
+        self.sources.get(source).map_or(0, |source| source.consumed)
+    }
+
     /// Market events handed out so far.
     #[must_use]
     pub const fn events(&self) -> u64 {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::control::inputs::Inputs;
 use crate::control::session_date::SessionDate;
+use crate::control::universe::Universe;
 use crate::pipeline::draws::Draws;
 use feeds::moldudp64::Header;
 use feeds::source::synthetic::{SyntheticConfig, generate_bytes};

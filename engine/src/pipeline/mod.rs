@@ -9,6 +9,8 @@ pub mod decision_core;
 mod draws;
 pub mod idle;
 pub mod ingest;
+pub mod live;
+pub mod live_feed;
 pub mod lockstep;
 pub mod order_entry;
 pub mod order_table;

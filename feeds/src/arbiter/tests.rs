@@ -320,8 +320,33 @@ fn a_hole_is_asked_for_until_it_is_filled_and_ends_in_recovered() {
     assert_eq!(arbiter.state(), FeedState::Recovering);
     assert_eq!(arbiter.on_time(200_000, &mut note), None);
     arbiter.on_retransmission(&packet(3, 1), 300_000, 300_000, &mut note);
-    assert_eq!(arbiter.on_time(300_000, &mut note), Some(Action::Request { sequence: 4, count: 1 }));
-    arbiter.on_packet(1, &packet(4, 1), 310_000, 310_000, &mut note);
+    assert_eq!(arbiter.on_time(300_000, &mut note), None, "the answer may go on");
+    assert_eq!(arbiter.on_time(400_000, &mut note), Some(Action::Request { sequence: 4, count: 1 }));
+    arbiter.on_packet(1, &packet(4, 1), 410_000, 410_000, &mut note);
     assert_eq!(arbiter.state(), FeedState::Live);
     assert_eq!(items, ["Message ", "Message ", "Gap { fi", "Message ", "Message ", "Message ", "Recovere"]);
+}
+
+#[test]
+fn what_cannot_be_right_is_replaced_by_a_snapshot() {
+    let mut arbiter = Arbiter::new(ArbiterConfig { recovery: BOTH, ..ArbiterConfig::default() });
+    let mut items = Vec::new();
+    let mut note = |item: Sequenced<'_>| items.push(format!("{item:?}").chars().take(8).collect::<String>());
+    arbiter.on_packet(0, &packet(1, 3), 10, 10, &mut note);
+    arbiter.distrust(20, &mut note);
+    arbiter.distrust(20, &mut note);
+    assert_eq!(arbiter.on_time(20, &mut note), Some(Action::Snapshot));
+    arbiter.on_packet(0, &packet(4, 1), 30, 30, &mut note);
+    assert_eq!(arbiter.state(), FeedState::Snapshot, "more messages make nothing right");
+    assert!(!arbiter.begin_snapshot(4, &mut note), "it does not hold message 4, which is gone");
+    assert!(arbiter.begin_snapshot(5, &mut note));
+    arbiter.snapshot_message(b"order", 40, &mut note);
+    arbiter.on_packet(0, &packet(5, 1), 40, 40, &mut note);
+    arbiter.end_snapshot(50, &mut note);
+    assert_eq!(arbiter.state(), FeedState::Live);
+    let expected = [
+        "Message ", "Message ", "Message ", "Gap { fi", "Message ", "Clear", "Message ", "Message ",
+        "Recovere",
+    ];
+    assert_eq!(items, expected);
 }
