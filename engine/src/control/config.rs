@@ -4,8 +4,8 @@
 //! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
 //! does not exist is an error.
 
-use kernels::cpu::book::BookConfig;
 use feeds::source::udp::LineConfig;
+use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::control::feed_config::FeedLinesConfig;

@@ -388,10 +388,11 @@ fn report(options: &FeedBenchOptions, variants: &[Variant], cores: &str, default
     };
     let mut added = Vec::new();
     for live in variants.iter().filter(|variant| variant.path == Path::Live && variant.skipped.is_none()) {
-        // A bare loop on the same socket: `recv` itself, elsewhere nothing but the poll.
-        let bare = match live.backend {
-            Backend::Recv => find(Backend::Recv, false, Path::Bare),
-            backend => find(backend, live.kernel_time, Path::Poll),
+        // A bare loop on the same socket: `recv` itself; where there is no such call for it (a ring) or the socket stamps
+        // its datagrams, nothing but the poll.
+        let bare = match (live.backend, live.kernel_time) {
+            (Backend::Recv, false) => find(Backend::Recv, false, Path::Bare),
+            (backend, kernel_time) => find(backend, kernel_time, Path::Poll),
         };
         let Some(bare) = bare else { continue };
         let added_ns = p50(live) - p50(bare);
