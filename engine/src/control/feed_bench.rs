@@ -11,9 +11,11 @@ mod receivers;
 
 use std::fmt::Write as _;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use feeds::source::udp::Backend;
+use feeds::units::NS_PER_S;
 use hdrhistogram::Histogram;
 use serde_json::json;
 
@@ -39,6 +41,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What the live path may add to a bare loop on the same socket, ns p50.
 const ADDED_NS_MAX: f64 = 150.0;
 
+/// What the receiver tells the sender: wait, send, leave off.
+const WAIT: u8 = 0;
+const GO: u8 = 1;
+const LEAVE_OFF: u8 = 2;
+
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct FeedBenchOptions {
@@ -63,7 +70,8 @@ struct Variant {
 
 impl Variant {
     fn new(backend: Backend, kernel_time: bool, path: Path) -> Self {
-        let histogram = || Histogram::new(3).expect("three significant digits are supported");
+        let histogram =
+            || Histogram::new_with_bounds(1, 10 * NS_PER_S, 3).expect("constant bounds are valid");
         Self {
             backend,
             kernel_time,
@@ -171,15 +179,21 @@ impl Turn<'_> {
         address: SocketAddr,
         open: impl Fn() -> Result<R, String> + Sync,
     ) -> Result<(), String> {
+        let signal = AtomicU8::new(WAIT);
         let (one_way, queued) = std::thread::scope(|scope| {
-            // Opened on the thread that polls.
+            // Not spawned by the receiver: a thread starts with the affinity of the one that made it, and under a real-time
+            // priority would never get its turn beside a receiver that spins.
+            let sending = scope.spawn(|| self.send_paced(address, &signal));
             let measured = scope.spawn(|| {
-                self.plan.pin_current(Role::Ingest).map_err(|error| error.to_string())?;
-                let one_way = self.one_way(address, open()?)?;
-                let queued = self.queued(address, open()?)?;
-                Ok::<_, String>((one_way, queued))
+                let outcome = self.receive_both(address, &open, &signal);
+                // After a failure nobody would tell the sender.
+                signal.fetch_max(LEAVE_OFF * u8::from(outcome.is_err()), Ordering::Relaxed);
+                outcome
             });
-            measured.join().map_err(|_| "the receiving thread panicked".to_owned())?
+            let panicked = |_| "a thread panicked".to_owned();
+            let measured = measured.join().map_err(panicked)?;
+            sending.join().map_err(panicked)??;
+            measured
         })?;
         let warm_up = usize::try_from(self.packets / WARM_UP_PART).unwrap_or(0);
         for ticks in one_way.into_iter().skip(warm_up) {
@@ -195,42 +209,59 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// The receiving thread: sources are opened on the thread that polls them.
+    fn receive_both<R: Receiver>(
+        &self,
+        address: SocketAddr,
+        open: &impl Fn() -> Result<R, String>,
+        signal: &AtomicU8,
+    ) -> Result<(Vec<u64>, Vec<u64>), String> {
+        self.plan.pin_current(Role::Ingest).map_err(|error| error.to_string())?;
+        let one_way = self.one_way(open()?, signal)?;
+        let queued = self.queued(address, open()?)?;
+        Ok((one_way, queued))
+    }
+
     /// Ticks from the sender's stamp to the receiver's having the packet.
-    fn one_way(&self, address: SocketAddr, mut receiver: impl Receiver) -> Result<Vec<u64>, String> {
+    fn one_way(&self, mut receiver: impl Receiver, signal: &AtomicU8) -> Result<Vec<u64>, String> {
         // The first poll may do what is done once.
         receiver.receive().map_err(|error| error.to_string())?;
         let mut samples = Vec::with_capacity(self.packets as usize);
-        std::thread::scope(|scope| {
-            let sending = scope.spawn(|| self.send_paced(address));
-            let mut last = 0;
-            let mut patience = Patience::new();
-            while samples.len() < self.packets as usize {
-                let Some(stamp) = receiver.receive().map_err(|error| error.to_string())? else {
-                    patience.check(samples.len(), self.packets)?;
-                    continue;
-                };
-                samples.push(tsc::now().saturating_sub(stamp));
-                if stamp <= last {
-                    return Err(format!("packet {} came out of order", samples.len()));
-                }
-                last = stamp;
-                patience.restart();
+        // Relaxed: no data goes with it but what the socket carries.
+        signal.store(GO, Ordering::Relaxed);
+        let mut last = 0;
+        let mut patience = Patience::new();
+        while samples.len() < self.packets as usize {
+            let Some(stamp) = receiver.receive().map_err(|error| error.to_string())? else {
+                patience.check(samples.len(), self.packets)?;
+                continue;
+            };
+            samples.push(tsc::now().saturating_sub(stamp));
+            if stamp <= last {
+                return Err(format!("packet {} came out of order", samples.len()));
             }
-            sending.join().map_err(|_| "the sending thread panicked".to_owned())?
-        })?;
+            last = stamp;
+            patience.restart();
+        }
         Ok(samples)
     }
 
-    /// The sender: one packet every [`SEND_INTERVAL_NS`], on its own core.
-    fn send_paced(&self, address: SocketAddr) -> Result<(), String> {
+    /// The sender: one packet every [`SEND_INTERVAL_NS`], on its own core, when it is told to.
+    fn send_paced(&self, address: SocketAddr, signal: &AtomicU8) -> Result<(), String> {
         self.plan.pin_current(Role::Venue).map_err(|error| error.to_string())?;
         let socket = sender_to(address)?;
         let interval = self.calibration.ns_to_ticks(SEND_INTERVAL_NS);
         let mut packet = TestPacket::new();
+        while signal.load(Ordering::Relaxed) == WAIT {
+            std::hint::spin_loop();
+        }
         let mut due = tsc::now() + interval;
         for sequence in 1..=self.packets {
             while tsc::now() < due {
                 std::hint::spin_loop();
+            }
+            if signal.load(Ordering::Relaxed) == LEAVE_OFF {
+                break;
             }
             socket.send(packet.stamped(sequence)).map_err(|error| format!("send: {error}"))?;
             // After an interruption the next ones are not sent in a burst.
@@ -300,7 +331,10 @@ impl Patience {
             self.since = Instant::now();
         }
         if self.polls.is_multiple_of(1 << 14) && self.since.elapsed() > PATIENCE {
-            return Err(format!("nothing arrived for {PATIENCE:?} after {received} of {of} packets"));
+            return Err(format!(
+                "nothing arrived for {PATIENCE:?} after {received} of {of} packets: they were lost while the \
+                 receiver did not run (a busy machine: use chrt -f 50)"
+            ));
         }
         Ok(())
     }
@@ -354,10 +388,11 @@ fn report(options: &FeedBenchOptions, variants: &[Variant], cores: &str, default
     };
     let mut added = Vec::new();
     for live in variants.iter().filter(|variant| variant.path == Path::Live && variant.skipped.is_none()) {
-        // A bare loop on the same socket: `recv` itself, elsewhere nothing but the poll.
-        let bare = match live.backend {
-            Backend::Recv => find(Backend::Recv, false, Path::Bare),
-            backend => find(backend, live.kernel_time, Path::Poll),
+        // A bare loop on the same socket: `recv` itself; where there is no such call for it (a ring) or the socket stamps
+        // its datagrams, nothing but the poll.
+        let bare = match (live.backend, live.kernel_time) {
+            (Backend::Recv, false) => find(Backend::Recv, false, Path::Bare),
+            (backend, kernel_time) => find(backend, kernel_time, Path::Poll),
         };
         let Some(bare) = bare else { continue };
         let added_ns = p50(live) - p50(bare);

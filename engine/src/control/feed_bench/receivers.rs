@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 
 use feeds::arbiter::{Arbiter, ArbiterConfig, Sequenced};
 use feeds::directory::Directory;
@@ -107,6 +108,19 @@ impl BareReceiver {
     pub fn open(address: SocketAddr) -> io::Result<Self> {
         let socket = UdpSocket::bind(address)?;
         socket.set_nonblocking(true)?;
+        // As much as the others ask for; the kernel grants what it may.
+        let bytes =
+            libc::c_int::try_from(LineConfig::new(address).receive_buffer_bytes).unwrap_or(libc::c_int::MAX);
+        // SAFETY: the option's value is a live integer, and its size is given; the descriptor is open.
+        unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVBUF,
+                (&raw const bytes).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
         Ok(Self { socket, buffer: [0; 2_048] })
     }
 }
