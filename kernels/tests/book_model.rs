@@ -23,10 +23,11 @@ const EVENT: MarketEvent = MarketEvent {
     flags: flags::LAST_OF_EVENT,
 };
 
-/// Queues of orders by price, nothing clever.
+/// Queues of orders by price, and what L2 feeds said, by (instrument, sell, price); nothing clever.
 #[derive(Clone, Default)]
 struct Model {
     orders: BTreeMap<u64, RestingOrder>,
+    levels: BTreeMap<(u32, bool, i64), u64>,
     priority: u64,
 }
 
@@ -47,14 +48,38 @@ impl Model {
         levels
     }
 
+    /// Price, quantity, orders of each level, best first.
+    fn depth(&self, instrument: u32, side: Side) -> Vec<DepthLevel> {
+        let of_orders = self.side(instrument, side).into_iter().map(|(price, queue)| DepthLevel {
+            price,
+            quantity: queue.iter().map(|order| order.quantity).sum(),
+            orders: queue.len() as u32,
+        });
+        let sell = side == Side::Sell;
+        let shown = self.levels.range((instrument, sell, i64::MIN)..=(instrument, sell, i64::MAX));
+        let of_feeds = shown.map(|(&(_, _, price), &quantity)| DepthLevel { price, quantity, orders: 0 });
+        let mut of_feeds: Vec<_> = of_feeds.collect();
+        if !sell {
+            of_feeds.reverse();
+        }
+        of_orders.chain(of_feeds).collect()
+    }
+
     fn bbo(&self, instrument: u32) -> Bbo {
         let top = |side| {
-            self.side(instrument, side).first().map_or((PRICE_NONE, 0), |(price, queue)| {
-                (*price, queue.iter().map(|order| order.quantity).sum())
-            })
+            self.depth(instrument, side)
+                .first()
+                .map_or((PRICE_NONE, 0), |level| (level.price, level.quantity))
         };
         let ((bid_px, bid_qty), (ask_px, ask_qty)) = (top(Side::Buy), top(Side::Sell));
         Bbo { bid_px, bid_qty, ask_px, ask_qty }
+    }
+
+    fn check_price(price: i64) -> Result<(), BookError> {
+        if price == PRICE_NONE || price % TICK != 0 || i32::try_from(price / TICK).is_err() {
+            return Err(BookError::PriceOutOfRange(price));
+        }
+        Ok(())
     }
 
     fn enter(
@@ -64,10 +89,7 @@ impl Model {
         side: Side,
         event: &MarketEvent,
     ) -> Result<(), BookError> {
-        if event.price == PRICE_NONE || event.price % TICK != 0 || i32::try_from(event.price / TICK).is_err()
-        {
-            return Err(BookError::PriceOutOfRange(event.price));
-        }
+        Self::check_price(event.price)?;
         if event.quantity == 0 {
             return Err(BookError::QuantityOutOfRange(0));
         }
@@ -119,6 +141,9 @@ impl Model {
                 if event.side == Side::None {
                     return Err(BookError::SideMissing);
                 }
+                if self.levels.keys().any(|level| level.0 == event.instrument) {
+                    return Err(BookError::HoldsLevels(event.instrument));
+                }
                 self.enter(id, event.instrument, event.side, event)?;
                 let order = self.orders[&id];
                 return Ok(of(&order, order.quantity));
@@ -129,13 +154,15 @@ impl Model {
                 }
                 self.orders
                     .retain(|_, o| event.instrument != INSTRUMENT_ALL && o.instrument != event.instrument);
+                self.levels.retain(|at, _| event.instrument != INSTRUMENT_ALL && at.0 != event.instrument);
                 return Ok(Applied::NOTHING);
             }
-            EventKind::LevelSet | EventKind::OrderModify => return Err(BookError::Unsupported),
+            EventKind::LevelSet => return self.set_level(event),
             EventKind::Trade | EventKind::Gap | EventKind::Recovered | EventKind::TradingStatus => {
                 return Ok(Applied::NOTHING);
             }
             EventKind::OrderReplace
+            | EventKind::OrderModify
             | EventKind::OrderDelete
             | EventKind::OrderReduce
             | EventKind::OrderExecute => {}
@@ -156,6 +183,18 @@ impl Model {
                 }
                 Ok(of(&old, old.quantity))
             }
+            EventKind::OrderModify => {
+                if event.side == old.side.opposite() {
+                    return Err(BookError::SideChanged(event.side));
+                }
+                if event.price == old.price && (1..=old.quantity).contains(&event.quantity) {
+                    self.orders.get_mut(&id).expect("live").quantity = event.quantity;
+                    return Ok(of(&old, old.quantity - event.quantity));
+                }
+                self.orders.remove(&id);
+                self.enter(id, old.instrument, old.side, event)?;
+                Ok(of(&old, old.quantity))
+            }
             EventKind::OrderDelete => {
                 self.orders.remove(&id);
                 Ok(of(&old, old.quantity))
@@ -169,6 +208,28 @@ impl Model {
                 Ok(of(&old, event.quantity))
             }
         }
+    }
+}
+
+impl Model {
+    fn set_level(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        if event.instrument >= INSTRUMENTS {
+            return Err(BookError::InstrumentOutOfRange(event.instrument));
+        }
+        if event.side == Side::None {
+            return Err(BookError::SideMissing);
+        }
+        if self.orders.values().any(|order| order.instrument == event.instrument) {
+            return Err(BookError::HoldsOrders(event.instrument));
+        }
+        Self::check_price(event.price)?;
+        let at = (event.instrument, event.side == Side::Sell, event.price);
+        if event.quantity == 0 {
+            self.levels.remove(&at);
+        } else {
+            self.levels.insert(at, event.quantity);
+        }
+        Ok(Applied::NOTHING)
     }
 }
 
@@ -210,6 +271,8 @@ fn random_event(random: &mut Random, model: &Model) -> MarketEvent {
         EventKind::OrderAdd,
         EventKind::OrderReplace,
         EventKind::OrderReplace,
+        EventKind::OrderModify,
+        EventKind::OrderModify,
         EventKind::OrderReduce,
         EventKind::OrderDelete,
         EventKind::OrderDelete,
@@ -219,6 +282,7 @@ fn random_event(random: &mut Random, model: &Model) -> MarketEvent {
         random.pick(&[
             EventKind::Clear,
             EventKind::LevelSet,
+            EventKind::OrderAdd,
             EventKind::Trade,
             EventKind::Gap,
             EventKind::TradingStatus,
@@ -226,10 +290,16 @@ fn random_event(random: &mut Random, model: &Model) -> MarketEvent {
     } else {
         kind
     };
-    let target = if kind == EventKind::OrderAdd || random.below(20) == 0 { None } else { live(random) };
+    // One instrument is fed with levels, until an order finds it empty.
+    let l2 = random.below(6) == 0 && kind != EventKind::Clear;
+    let kind = if l2 { EventKind::LevelSet } else { kind };
+    let is_new = matches!(kind, EventKind::OrderAdd | EventKind::LevelSet);
+    let target = if is_new || random.below(20) == 0 { None } else { live(random) };
     let order_id = target.map_or_else(|| random_id(random), |order| order.order_id);
     let instrument = match target {
         Some(order) if random.below(30) != 0 => order.instrument,
+        None if l2 && random.below(20) != 0 => 3,
+        None if kind == EventKind::OrderAdd && random.below(100) != 0 => random.pick(&[0, 1, 2]),
         _ => random.pick(&[0, 0, 1, 1, 2, 2, 3, 3, INSTRUMENTS]),
     };
     let mut price = (random.below(12) as i64 - 6) * TICK;
@@ -242,6 +312,16 @@ fn random_event(random: &mut Random, model: &Model) -> MarketEvent {
     }
     let second_id = if random.below(8) == 0 { order_id } else { random_id(random) };
     let side = if random.below(100) == 0 { Side::None } else { random.pick(&[Side::Buy, Side::Sell]) };
+    let side = match target {
+        Some(order) if kind == EventKind::OrderModify && random.below(10) != 0 => order.side,
+        _ => side,
+    };
+    if let Some(order) = target
+        && kind == EventKind::OrderModify
+        && random.below(2) == 0
+    {
+        price = order.price;
+    }
     let all = kind == EventKind::Clear && random.below(2) == 0;
     let instrument = if all { INSTRUMENT_ALL } else { instrument };
     let quantity = if kind == EventKind::TradingStatus { 1 } else { quantity };
@@ -252,7 +332,7 @@ fn random_event(random: &mut Random, model: &Model) -> MarketEvent {
 fn compare(books: &VenueBooks, model: &Model, instrument: u32, context: &str) {
     assert_eq!(books.bbo(instrument), model.bbo(instrument), "{context}");
     for side in [Side::Buy, Side::Sell] {
-        let expected = model.side(instrument, side);
+        let expected = model.depth(instrument, side);
         let mut depth = [DepthLevel::default(); 40];
         let levels = books.depth(instrument, side, &mut depth);
         assert_eq!(
@@ -260,18 +340,12 @@ fn compare(books: &VenueBooks, model: &Model, instrument: u32, context: &str) {
             (expected.len(), expected.len()),
             "{context}"
         );
-        for (level, (price, queue)) in depth[..levels].iter().zip(&expected) {
-            let quantity = queue.iter().map(|order| order.quantity).sum();
-            assert_eq!(
-                *level,
-                DepthLevel { price: *price, quantity, orders: queue.len() as u32 },
-                "{context}"
-            );
-            assert_eq!(books.level_quantity(instrument, side, *price), quantity, "{context}");
-            assert!(
-                books.queue(instrument, side, *price).eq(queue.iter().copied()),
-                "FIFO at {price}: {context}"
-            );
+        assert_eq!(depth[..levels], expected, "{context}");
+        let mut queues = model.side(instrument, side).into_iter();
+        for DepthLevel { price, quantity, orders } in expected {
+            assert_eq!(books.level_quantity(instrument, side, price), quantity, "{context}");
+            let queue = if orders == 0 { Vec::new() } else { queues.next().expect("a queue a level").1 };
+            assert!(books.queue(instrument, side, price).eq(queue), "FIFO at {price}: {context}");
         }
     }
     let bbo = model.bbo(instrument);
@@ -292,7 +366,7 @@ fn random_streams_agree_with_the_model_after_every_event() {
     for seed in 1..=6_u64 {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let (mut books, mut model) = (books(1000, 500), Model::default());
-        let (mut applied, mut refused) = (0, 0);
+        let (mut applied, mut refused, mut l2_steps, mut moved) = (0, 0, 0, 0);
         for step in 0..25_000 {
             let event = random_event(&mut random, &model);
             books.prefetch_order(&event);
@@ -321,11 +395,17 @@ fn random_streams_agree_with_the_model_after_every_event() {
                 assert_eq!(books.order(id), model.orders.get(&id).copied(), "{context}");
             }
             assert_eq!(books.live_orders(), model.orders.len(), "{context}");
+            l2_steps += u64::from(!model.levels.is_empty());
+            moved += u64::from(event.kind == EventKind::OrderModify && got.is_ok());
             if step % 2500 == 0 {
                 books.check();
             }
         }
         books.check();
+        assert!(
+            l2_steps > 10_000 && moved > 1000,
+            "seed {seed}: {l2_steps} steps with levels, {moved} moved"
+        );
         assert!(applied > 12_000 && refused > 1000, "seed {seed}: {applied} applied, {refused} refused");
     }
 }
@@ -341,7 +421,7 @@ fn the_hash_depends_on_the_state_alone() {
             assert_eq!(original.apply(&event).is_ok(), model.apply(&event).is_ok());
         }
     }
-    assert!(model.orders.len() > 20);
+    assert!(model.orders.len() > 20 && !model.levels.is_empty());
     // The same state, entered straight into tables of other sizes.
     let mut copy = books(50_000, 20_000);
     let mut orders: Vec<_> = model.orders.values().collect();
@@ -351,6 +431,11 @@ fn the_hash_depends_on_the_state_alone() {
         let add =
             MarketEvent { kind: EventKind::OrderAdd, order_id, price, quantity, instrument, side, ..EVENT };
         copy.apply(&add).expect("room for all");
+    }
+    for (&(instrument, sell, price), &quantity) in &model.levels {
+        let side = if sell { Side::Sell } else { Side::Buy };
+        let set = MarketEvent { kind: EventKind::LevelSet, price, quantity, instrument, side, ..EVENT };
+        copy.apply(&set).expect("room for all");
     }
     assert_eq!(copy.book_hash(), original.book_hash());
     assert_eq!(copy.bbo_checksum(|i| u64::from(i) + 1), original.bbo_checksum(|i| u64::from(i) + 1));

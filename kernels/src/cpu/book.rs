@@ -1,5 +1,5 @@
-//! All market-by-order (L3) books of one venue: every displayed order in its FIFO queue, every price level, the top
-//! of every book.
+//! All books of one venue, market by order (L3: every displayed order in its FIFO queue) or market by price (L2: a
+//! quantity a level), an instrument the one or the other; every price level, the top of every book.
 //!
 //! Three tables, all taken at construction in pre-faulted huge pages: orders by id (`orders.rs`), levels by
 //! (instrument, side, price) (`levels.rs`), and each side's prices in order (`ladder.rs`). An event on an existing
@@ -10,8 +10,8 @@
 //!
 //! One thread owns it (in the engine: `decide`). Nothing is allocated after construction, work per event is bounded
 //! but for [`EventKind::Clear`], and a full table or an impossible event is a typed error that changes nothing. It
-//! does not match orders, keeps no L2 feed ([`EventKind::LevelSet`] is refused), and does not decide what a crossed
-//! book means: it counts it.
+//! does not match orders, does not mix orders and L2 levels in one instrument, and does not decide what a crossed book
+//! means: it counts it.
 
 use super::huge::HugeArray;
 use super::ladder::{Ladders, key_of_tick};
@@ -83,7 +83,8 @@ const ORDERS_LIMIT: usize = 1 << 27;
 const LEVELS_LIMIT: usize = 1 << 22;
 const _: () = assert!(LEVELS_LIMIT * 2 < LEVEL_SLOTS_MAX);
 
-/// What an event did to the book. For a replace it speaks of the old order.
+/// What an event did to the book. For a replace, and for a modification that moves its order, it speaks of the old
+/// order. A level set affects no order: it fills `bbo_changed` only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// Price of the affected resting order before the change, 1e-9; [`PRICE_NONE`] when no order was affected.
@@ -130,7 +131,7 @@ pub enum BookError {
     PriceOutOfRange(i64),
     /// A new order of no quantity, or a level's sum that would overflow.
     QuantityOutOfRange(u64),
-    /// A new order without a side.
+    /// A new order or a level set without a side.
     SideMissing,
     /// The table named is full: raise its capacity in the configuration.
     Full(Table),
@@ -140,8 +141,13 @@ pub enum BookError {
     WrongInstrument(u32),
     /// No such trading status code.
     UnknownStatus(u64),
-    /// The event kind cannot be applied to an order-by-order book (L2 level sets).
-    Unsupported,
+    /// A modification names this side; the order rests on the other one.
+    SideChanged(Side),
+    /// A level set for this instrument, which holds orders: clear it first, or configure one kind of feed for it.
+    HoldsOrders(u32),
+    /// A new order for this instrument, which holds levels of an L2 feed: clear it first, or configure one kind of
+    /// feed for it.
+    HoldsLevels(u32),
 }
 
 impl std::fmt::Display for BookError {
@@ -154,14 +160,22 @@ impl std::fmt::Display for BookError {
                 write!(f, "price {price} (1e-9) is missing, off the tick or too large")
             }
             Self::QuantityOutOfRange(quantity) => write!(f, "quantity {quantity} is zero or too large"),
-            Self::SideMissing => f.write_str("a new order without a side"),
+            Self::SideMissing => f.write_str("a new order or a level without a side"),
             Self::Full(table) => write!(f, "the table of {table:?} is full"),
             Self::InstrumentOutOfRange(instrument) => {
                 write!(f, "instrument {instrument} is not listed (unknown stock locate)")
             }
             Self::WrongInstrument(instrument) => write!(f, "the order belongs to instrument {instrument}"),
             Self::UnknownStatus(code) => write!(f, "unknown trading status {code}"),
-            Self::Unsupported => f.write_str("an event that an order-by-order book cannot take"),
+            Self::SideChanged(side) => {
+                write!(f, "a modification to side {side:?} of an order on the other one")
+            }
+            Self::HoldsOrders(instrument) => {
+                write!(f, "a level set for instrument {instrument}, which holds orders: clear it first")
+            }
+            Self::HoldsLevels(instrument) => {
+                write!(f, "an order for instrument {instrument}, which holds L2 levels: clear it first")
+            }
         }
     }
 }
@@ -178,6 +192,8 @@ pub struct VenueBooks {
     venue_status: Option<TradingStatus>,
     next_priority: u64,
     crossed_events: u64,
+    /// Levels of L2 feeds among the live levels; zero spares a venue of orders every check for them.
+    l2_levels: usize,
     pub(super) tick: Tick,
     config: BookConfig,
 }
@@ -208,6 +224,7 @@ impl VenueBooks {
             venue_status: None,
             next_priority: 1,
             crossed_events: 0,
+            l2_levels: 0,
             tick: Tick::new(config.price_tick),
             config,
         })
@@ -229,7 +246,8 @@ impl VenueBooks {
             EventKind::Trade | EventKind::Gap | EventKind::Recovered => Ok(Applied::NOTHING),
             EventKind::TradingStatus => self.set_status(event),
             EventKind::Clear => self.clear(event),
-            EventKind::LevelSet | EventKind::OrderModify => Err(BookError::Unsupported),
+            EventKind::OrderModify => self.modify(event),
+            EventKind::LevelSet => self.set_level(event),
         }
     }
 
@@ -240,6 +258,7 @@ impl VenueBooks {
         let entered = if (event.instrument as usize) < self.config.instruments_max
             && event.side != Side::None
             && self.orders.live() < self.config.orders_max
+            && (self.l2_levels == 0 || !self.holds_levels(event.instrument))
         {
             self.enter(event.order_id, event, sell, self.config.levels_max)
         } else {
@@ -373,13 +392,105 @@ impl VenueBooks {
         Ok(applied)
     }
 
+    /// A change of one order by a feed that does not say whether it keeps its place: see [`EventKind::OrderModify`].
+    #[inline(never)]
+    fn modify(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        let Some(slot) = self.resting(event) else {
+            return Err(self.why_not_resting(event));
+        };
+        let order = &mut self.orders.records[slot as usize];
+        let (level_slot, priority, side) = (order.level(), order.priority(), order.side());
+        if event.side == side.opposite() {
+            return Err(BookError::SideChanged(event.side));
+        }
+        let level = &mut self.levels.records[level_slot as usize];
+        let key = level.key();
+        let stays = event.quantity != 0 && event.quantity <= order.quantity;
+        if !stays || self.tick.price(key.tick) != event.price {
+            return self.replace_same_id(event, slot);
+        }
+        let taken = order.quantity - event.quantity;
+        order.quantity = event.quantity;
+        level.quantity -= taken;
+        self.debug_check_level(level_slot);
+        let bbo_changed = taken != 0 && self.touches(key);
+        self.note_crossed(event, bbo_changed);
+        Ok(Applied { price: event.price, quantity: taken, priority, side, bbo_changed })
+    }
+
+    /// What an L2 feed shows at a price. The table of levels and the ladder are those of the orders' levels.
+    #[inline(never)]
+    fn set_level(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
+        if event.instrument as usize >= self.config.instruments_max {
+            return Err(BookError::InstrumentOutOfRange(event.instrument));
+        }
+        if event.side == Side::None {
+            return Err(BookError::SideMissing);
+        }
+        if self.holds_orders(event.instrument) {
+            return Err(BookError::HoldsOrders(event.instrument));
+        }
+        let tick = self.tick.ticks(event.price).ok_or(BookError::PriceOutOfRange(event.price))?;
+        let sell = event.side == Side::Sell;
+        let key = LevelKey { book_side: event.instrument * 2 + u32::from(sell), tick };
+        let (side, ladder_key) = (key.book_side as usize, key_of_tick(tick, sell));
+        let seat = self.levels.seat(key);
+        let mut bbo_changed = self.touches(key);
+        if !seat.is_taken() {
+            if event.quantity == 0 {
+                return Ok(Applied::NOTHING);
+            }
+            if !seat.is_vacant() || self.levels.live() >= self.config.levels_max {
+                return Err(BookError::Full(Table::Levels));
+            }
+            if !self.ladders.insert(side, ladder_key) {
+                return Err(BookError::Full(Table::Ladders));
+            }
+            self.levels.occupy(seat, LevelRecord::without_orders(key, event.quantity));
+            self.l2_levels += 1;
+        } else if event.quantity == 0 {
+            self.levels.vacate(seat.slot);
+            self.ladders.remove(side, ladder_key);
+            self.l2_levels -= 1;
+        } else {
+            let quantity = &mut self.levels.records[seat.slot as usize].quantity;
+            bbo_changed &= *quantity != event.quantity;
+            *quantity = event.quantity;
+        }
+        self.note_crossed(event, bbo_changed);
+        Ok(Applied { bbo_changed, ..Applied::NOTHING })
+    }
+
+    /// Whether an instrument's levels come from an L2 feed; an empty book holds nothing.
+    #[cold]
+    #[inline(never)]
+    fn holds_levels(&self, instrument: u32) -> bool {
+        self.l2_levels != 0 && self.some_level(instrument).is_some_and(|level| level.orders == 0)
+    }
+
+    /// Whether an instrument's levels are queues of orders.
+    #[inline(always)]
+    fn holds_orders(&self, instrument: u32) -> bool {
+        self.orders.live() != 0 && self.some_level(instrument).is_some_and(|level| level.orders != 0)
+    }
+
+    /// One level of an instrument; all are of one kind.
+    fn some_level(&self, instrument: u32) -> Option<&LevelRecord> {
+        [instrument * 2, instrument * 2 + 1].into_iter().find_map(|book_side| {
+            let best = self.ladders.sides.get(book_side as usize)?.best()?;
+            let tick = key_of_tick(best, book_side & 1 == 1);
+            let slot = self.levels.find(LevelKey { book_side, tick })?;
+            Some(&self.levels.records[slot as usize])
+        })
+    }
+
     /// Levels that may exist while an order of `level` is on its way out.
     #[inline(always)]
     fn levels_max_without(&self, level: u32) -> usize {
         self.config.levels_max + usize::from(self.levels.records[level as usize].orders == 1)
     }
 
-    /// A feed that keeps the id: the order stays in its slot and moves to the end of its new queue.
+    /// A feed that keeps the id (a replace, a modification): the order stays in its slot and moves to the end of its new queue.
     #[cold]
     #[inline(never)]
     fn replace_same_id(&mut self, event: &MarketEvent, slot: u32) -> Result<Applied, BookError> {
@@ -464,6 +575,8 @@ impl VenueBooks {
             BookError::SideMissing
         } else if self.orders.live() >= self.config.orders_max {
             BookError::Full(Table::Orders)
+        } else if self.holds_levels(event.instrument) {
+            BookError::HoldsLevels(event.instrument)
         } else {
             self.why_not_entered(event.order_id, event, event.side == Side::Sell, self.config.levels_max)
         }
@@ -553,17 +666,23 @@ impl VenueBooks {
         } else {
             return Err(BookError::InstrumentOutOfRange(event.instrument));
         };
-        let orders_before = self.orders.live();
+        let levels_before = self.levels.live();
         for book_side in instruments.start * 2..instruments.end * 2 {
             while let Some(key) = self.ladders.sides[book_side as usize].best() {
                 let tick = key_of_tick(key, book_side & 1 == 1);
                 let level =
                     self.levels.find(LevelKey { book_side, tick }).expect("the ladder names live levels");
                 let head = self.levels.records[level as usize].head;
-                self.leave(head);
+                if head == SLOT_NONE {
+                    self.levels.vacate(level);
+                    self.ladders.remove(book_side as usize, key);
+                    self.l2_levels -= 1;
+                } else {
+                    self.leave(head);
+                }
             }
         }
-        Ok(Applied { bbo_changed: self.orders.live() != orders_before, ..Applied::NOTHING })
+        Ok(Applied { bbo_changed: self.levels.live() != levels_before, ..Applied::NOTHING })
     }
 
     /// Trading status of an instrument: what the venue last said, [`TradingStatus::Trading`] before that.

@@ -3,7 +3,7 @@
 //! alone.
 
 use super::huge::Zeroable;
-use super::slots::{BLOCK_BITS, SlotRecord, SlotTable};
+use super::slots::{BLOCK_BITS, SLOT_NONE, SlotRecord, SlotTable};
 
 /// Which side of which instrument, and the price in book ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,16 +26,16 @@ impl LevelKey {
 #[repr(C, align(32))]
 #[derive(Clone, Copy)]
 pub(crate) struct LevelRecord {
-    /// Sum of the quantities of its orders.
+    /// Sum of the quantities of its orders, or what an L2 feed said; zero marks a free record.
     pub(crate) quantity: u64,
     /// Price in ticks.
     pub(crate) tick: i32,
     book_side: u32,
-    /// Slot of the oldest order.
+    /// Slot of the oldest order, [`SLOT_NONE`] in a level of an L2 feed.
     pub(crate) head: u32,
-    /// Slot of the youngest order.
+    /// Slot of the youngest order, [`SLOT_NONE`] in a level of an L2 feed.
     pub(crate) tail: u32,
-    /// Orders in the queue; zero marks a free record.
+    /// Orders in the queue; zero in a level of an L2 feed.
     pub(crate) orders: u32,
     displaced: u32,
 }
@@ -58,6 +58,11 @@ impl LevelRecord {
             orders: 1,
             displaced: 0,
         }
+    }
+
+    /// A level of an L2 feed: a quantity (above zero) without orders.
+    pub(crate) fn without_orders(key: LevelKey, quantity: u64) -> Self {
+        Self { orders: 0, ..Self::with_first(key, quantity, SLOT_NONE) }
     }
 
     /// Instrument that it belongs to.
@@ -86,7 +91,7 @@ impl SlotRecord for LevelRecord {
 
     #[inline(always)]
     fn is_live(&self) -> bool {
-        self.orders != 0
+        self.quantity != 0
     }
 
     #[inline(always)]
@@ -101,6 +106,7 @@ impl SlotRecord for LevelRecord {
 
     #[inline(always)]
     fn free(&mut self) {
+        self.quantity = 0;
         self.orders = 0;
     }
 }

@@ -21,7 +21,7 @@ impl VenueBooks {
     pub fn prefetch_order(&self, event: &MarketEvent) {
         self.orders.prefetch_home(event.order_id);
         prefetch(&self.ladders.sides, event.instrument as usize * 2);
-        if event.kind == EventKind::OrderAdd {
+        if matches!(event.kind, EventKind::OrderAdd | EventKind::LevelSet) {
             self.levels.prefetch_home(self.expected_level(event, event.side == Side::Sell));
         } else if event.kind == EventKind::OrderReplace {
             self.orders.prefetch_home(event.second_id);
@@ -35,7 +35,7 @@ impl VenueBooks {
     /// Whether an event is an add is known to no branch predictor, so both kinds take the same way with other numbers.
     #[inline(always)]
     pub fn prefetch_level(&self, event: &MarketEvent) {
-        if event.kind == EventKind::OrderAdd {
+        if matches!(event.kind, EventKind::OrderAdd | EventKind::LevelSet) {
             let level = self.expected_level(event, event.side == Side::Sell);
             self.orders.prefetch_slot(self.levels.at_home(level).tail);
             self.ladders.prefetch_top(level.book_side as usize);
@@ -47,7 +47,7 @@ impl VenueBooks {
         self.orders.prefetch_slot(order.prev);
         self.orders.prefetch_slot(order.next);
         self.ladders.prefetch_top((event.instrument.wrapping_mul(2) | u32::from(order.is_sell())) as usize);
-        if event.kind == EventKind::OrderReplace {
+        if matches!(event.kind, EventKind::OrderReplace | EventKind::OrderModify) {
             self.levels.prefetch_home(self.expected_level(event, order.is_sell()));
         }
     }

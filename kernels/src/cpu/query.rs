@@ -39,7 +39,7 @@ pub struct DepthLevel {
     pub price: i64,
     /// All displayed quantity.
     pub quantity: u64,
-    /// Orders in the queue.
+    /// Orders in the queue; 0 in a level of an L2 feed.
     pub orders: u32,
 }
 
@@ -318,6 +318,10 @@ impl VenueBooks {
             priority = order.priority();
             prev = next;
             next = order.next;
+        }
+        if level.orders == 0 {
+            assert!(level.quantity != 0 && level.head == SLOT_NONE && level.tail == SLOT_NONE, "an L2 level");
+            return;
         }
         assert_eq!((quantity, orders, prev), (level.quantity, level.orders, level.tail), "level sums");
     }
