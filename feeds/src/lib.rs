@@ -9,6 +9,8 @@
     clippy::cast_lossless
 )]
 
+pub mod binance;
+pub mod databento;
 pub mod directory;
 pub mod error;
 pub mod event;

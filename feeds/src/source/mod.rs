@@ -1,7 +1,6 @@
-//! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
-//! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
-//! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
-//! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
+//! Where packets come from. Captures on disk: [`mod@file`] opens them, tells their [`protocol`] and walks BinaryFILE,
+//! [`pcap`] walks pcap and pcapng, `network` finds the UDP payload in a frame, [`stream`] decodes every protocol but
+//! ITCH, [`prescan`] reads a capture once for its directory.
 //! Made here: [`synthetic`].
 
 pub mod file;
@@ -9,4 +8,6 @@ pub mod memory;
 mod network;
 pub mod pcap;
 pub mod prescan;
+pub mod protocol;
+pub mod stream;
 pub mod synthetic;
