@@ -18,6 +18,7 @@ pub mod iex;
 pub mod itch;
 pub mod listing_map;
 mod little_endian;
+pub mod mdp3;
 pub mod moldudp64;
 pub mod packet_decoder;
 pub mod source;

@@ -5,4 +5,7 @@ mod containers;
 mod errors;
 mod frames;
 mod iex;
+mod mdp3;
 mod mutations;
+mod mutator;
+mod packet_mutations;
