@@ -31,6 +31,7 @@ pub mod run_header;
 pub mod session_date;
 pub mod shutdown;
 pub mod startup;
+pub mod stream_bench;
 pub mod summary;
 pub mod tune;
 pub mod venue_run;

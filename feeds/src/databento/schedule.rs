@@ -43,8 +43,7 @@ pub fn globex(exchange_ns: u64) -> (TradingStatus, u64) {
 
 /// Five or six hours.
 fn utc_minus_chicago_ns(utc_ns: u64) -> u64 {
-    let (year, march) = year_and_march(utc_ns / NS_PER_DAY);
-    let _ = year;
+    let march = first_of_march(utc_ns / NS_PER_DAY);
     // Second Sunday of March 02:00 CST is 08:00 UTC; first Sunday of November 02:00 CDT is 07:00 UTC.
     let begin = (sunday_on_or_after(march + 7)) * NS_PER_DAY + 8 * NS_PER_HOUR;
     let end = sunday_on_or_after(march + 245) * NS_PER_DAY + 7 * NS_PER_HOUR;
@@ -56,18 +55,15 @@ fn sunday_on_or_after(day: u64) -> u64 {
     day + (7 - (day + 4) % 7) % 7
 }
 
-/// The civil year of a day since the epoch, and the day of its 1 March (Howard Hinnant, «chrono-compatible low-level
-/// date algorithms»; the years there begin in March).
-fn year_and_march(day: u64) -> (u64, u64) {
+/// The day since the epoch of the 1 March at or before `day` (Howard Hinnant, «chrono-compatible low-level date
+/// algorithms»; the years there begin in March). January and February have standard time, and are so far behind that
+/// March that they lie behind its November too.
+fn first_of_march(day: u64) -> u64 {
     // Days since 0000-03-01.
-    let shifted = day + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
+    let of_era = (day + 719_468) % 146_097;
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march = day.saturating_sub(of_year);
-    // January and February belong to the civil year behind, whose March lies ahead; standard time rules either way.
-    (era * 400 + year_of_era, march)
+    day.saturating_sub(of_year)
 }
 
 #[cfg(test)]
@@ -95,6 +91,6 @@ mod tests {
         }
         let (_, until) = globex(u64::MAX);
         assert_eq!(until, u64::MAX);
-        globex(0);
+        assert_eq!(globex(0).0, TradingStatus::Trading, "Wednesday 18:00");
     }
 }
