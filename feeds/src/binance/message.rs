@@ -228,9 +228,7 @@ impl MessageParser {
         let message = match parsed {
             Ok(()) => {
                 let mut fields = Fields::default();
-                // Node 0 of a tape is a marker.
-                let nodes = tape.0.get(1..).unwrap_or_default();
-                read_object(nodes, DEPTH_MAX, &mut fields, &mut self.bids, &mut self.asks)
+                read_object(&tape.0, DEPTH_MAX, &mut fields, &mut self.bids, &mut self.asks)
                     .and_then(|_| interpret(&fields, &mut self.bids, &mut self.asks))
             }
             Err(_) => Err(MessageError::Json),
