@@ -10,6 +10,8 @@
 )]
 
 pub mod arbiter;
+pub mod binance;
+pub mod databento;
 pub mod directory;
 pub mod error;
 pub mod event;

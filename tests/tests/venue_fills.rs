@@ -73,7 +73,7 @@ fn request(order: &Order) -> OrderRequest {
 #[test]
 fn every_answer_on_goog_is_the_naive_venues() {
     let Some(capture) = shared(GOOG) else { return };
-    let argument = CaptureArgument { path: capture, venue: "NASDAQ".to_owned() };
+    let argument = CaptureArgument { path: capture, venue: Some("NASDAQ".to_owned()) };
     let inputs = Inputs::open(&[argument], None).expect("the capture");
     let config = startup::complete(&inputs, Config::default()).expect("a configuration");
     let directory = tempfile::tempdir().expect("a directory");

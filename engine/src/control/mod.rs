@@ -39,6 +39,7 @@ pub mod session_date;
 pub mod shutdown;
 pub mod snapshot_fetch;
 pub mod startup;
+pub mod stream_bench;
 pub mod summary;
 pub mod tune;
 pub mod universe;

@@ -90,7 +90,7 @@ impl RunHeader {
         let arguments: Vec<_> = self
             .captures
             .iter()
-            .map(|capture| CaptureArgument { path: capture.path.clone(), venue: capture.venue.clone() })
+            .map(|capture| CaptureArgument { path: capture.path.clone(), venue: Some(capture.venue.clone()) })
             .collect();
         let inputs = Inputs::open(&arguments, self.config.date.as_deref())?;
         for (input, capture) in inputs.venues.iter().zip(&self.captures) {

@@ -44,7 +44,7 @@ mod tests {
         let Ok(Some(Message::QuoteUpdate(quote))) = decode(&body) else { panic!() };
         assert_eq!((quote.bid_size, quote.bid_price), (9700, 990_500));
         assert_eq!((quote.ask_size, quote.ask_price), (1000, 990_700));
-        assert_eq!((quote.symbol.0, quote.timestamp_ns), (*b"ZIEXT   ", 0x1493_fd6d_b1f7_63ac));
+        assert_eq!((quote.symbol.wire8(), quote.timestamp_ns), (*b"ZIEXT   ", 0x1493_fd6d_b1f7_63ac));
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl IexFeed {
     /// The place of `symbol`, which is listed at first sight; `None` when the tables are full.
     #[inline(always)]
     fn place(&mut self, directory: &mut Directory, symbol: Symbol) -> Option<Place> {
-        let Some((locate, new)) = self.listings.locate_or_insert(u64::from_le_bytes(symbol.0)) else {
+        let Some((locate, new)) = self.listings.locate_or_insert(u64::from_le_bytes(symbol.wire8())) else {
             self.counters.unlisted_messages += 1;
             return None;
         };

@@ -12,7 +12,7 @@ use crate::iex::messages::*;
 const VENUE: u8 = 3;
 const LATENCY_NS: u64 = 500;
 const TIME: i64 = 1_700_000_000_000_000_000;
-const ZIEXT: Symbol = Symbol(*b"ZIEXT   ");
+const ZIEXT: Symbol = Symbol::from_wire8(*b"ZIEXT   ");
 
 fn header(message_protocol: u16) -> Header {
     Header {
@@ -255,7 +255,7 @@ fn listings_and_what_does_not_fit() {
             message_type: b'D',
             flags: 0,
             timestamp_ns: TIME,
-            symbol: Symbol(*symbol),
+            symbol: Symbol::from_wire8(*symbol),
             round_lot_size: 10,
             adjusted_close: 0,
             luld_tier: 1,
@@ -266,7 +266,7 @@ fn listings_and_what_does_not_fit() {
             message_type: b'R',
             reserved: 0,
             timestamp_ns: TIME,
-            symbol: Symbol(*symbol),
+            symbol: Symbol::from_wire8(*symbol),
             order_id: 1,
         })
     };
@@ -348,7 +348,7 @@ proptest! {
                     message_type: b'Q',
                     flags: 0,
                     timestamp_ns: TIME,
-                    symbol: Symbol([b'A' + symbol; 8]),
+                    symbol: Symbol::from_wire8([b'A' + symbol; 8]),
                     bid_size,
                     bid_price,
                     ask_price,
@@ -374,7 +374,7 @@ proptest! {
         let mut expected = BTreeMap::new();
         for symbol in 0..3 {
             let Some(last) = quotes.iter().rfind(|quote| quote.0 == symbol) else { continue };
-            let instrument = directory.instrument(Symbol([b'A' + symbol; 8])).unwrap();
+            let instrument = directory.instrument(Symbol::from_wire8([b'A' + symbol; 8])).unwrap();
             if last.1 != 0 {
                 expected.insert((instrument, Side::Buy as u8, last.2 * 100_000), last.1.into());
             }

@@ -95,7 +95,7 @@ impl<'a> SnapshotBooks<'a> {
     pub fn new(capture: &'a Capture, scan: &Prescan, config: BookConfig) -> Result<Self, BookConfigError> {
         let symbols = scan.listings.iter().map(|listing| listing.symbol).collect();
         let mut directory = Directory::new(symbols, 0).expect("16-bit locates give fewer symbols than fit");
-        let mut listings = vec![(0, Symbol([b' '; 8])); directory.len()];
+        let mut listings = vec![(0, Symbol::from_wire8([b' '; 8])); directory.len()];
         for listing in &scan.listings {
             // One locate a symbol: a venue that numbers one symbol twice keeps the first.
             if let Ok(instrument) = directory.list(VENUE, listing.locate, listing.symbol)
@@ -217,8 +217,11 @@ impl<'a> SnapshotBooks<'a> {
     }
 
     fn add_order(&self, order: &RestingOrder) -> Message {
-        let (locate, stock) =
-            self.listings.get(order.instrument as usize).copied().unwrap_or((0, Symbol([b' '; 8])));
+        let (locate, stock) = self
+            .listings
+            .get(order.instrument as usize)
+            .copied()
+            .unwrap_or((0, Symbol::from_wire8([b' '; 8])));
         // Price and quantity came out of 32-bit fields in these units.
         Message::AddOrder(AddOrder {
             header: Header { locate, tracking: 0, timestamp_ns: self.timestamp_ns },

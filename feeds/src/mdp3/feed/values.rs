@@ -30,7 +30,7 @@ pub fn symbol_of(security_id: i32) -> Symbol {
     for (to, from) in text[1..].iter_mut().zip(digits[..length].iter().rev()) {
         *to = *from;
     }
-    Symbol(text)
+    Symbol::from_wire8(text)
 }
 
 /// A definition's symbol when 8 characters hold it.
