@@ -10,8 +10,8 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
-    book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch, replay, shutdown, startup,
-    tune, venue_run,
+    book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch, live_lines, live_run,
+    replay, shutdown, startup, tune, venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
@@ -32,6 +32,8 @@ enum Task {
     Demo,
     /// A capture through the engine.
     Replay(ReplayArguments),
+    /// Live: feeds in over the network, orders out over FIX, until the sessions end or Ctrl-C.
+    Run(RunArguments),
     /// Build books only.
     Book(BookArguments),
     /// The simulated exchange alone: FIX acceptors over the session of captures, and its feed.
@@ -74,6 +76,34 @@ struct ReplayArguments {
     /// Write the run's journal into this new directory.
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
+    /// Write .hlog files into this directory.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Write the summary as JSON.
+    #[arg(long, value_name = "F.json")]
+    summary: Option<PathBuf>,
+    /// Which order paths are stamped at every stage.
+    #[arg(long, default_value = "sampled")]
+    stamps: StampArgument,
+}
+
+#[derive(Args)]
+struct RunArguments {
+    /// Configuration: venues with their feeds and FIX addresses, instruments with their strategies.
+    #[arg(long)]
+    config: PathBuf,
+    /// How stages are laid out on cores.
+    #[arg(long)]
+    topology: Option<Topology>,
+    /// Session date, YYYY-MM-DD; else that of the configuration.
+    #[arg(long)]
+    date: Option<String>,
+    /// Write the run's journal into this new directory.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Record every packet into this new pcapng file.
+    #[arg(long, value_name = "F.pcapng")]
+    record: Option<PathBuf>,
     /// Write .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
@@ -207,6 +237,15 @@ enum StampArgument {
     All,
 }
 
+impl StampArgument {
+    const fn mode(self) -> StampMode {
+        match self {
+            Self::Sampled => StampMode::Sampled,
+            Self::All => StampMode::All,
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Backend {
     Auto,
@@ -260,6 +299,7 @@ fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo => demo::run(&mut std::io::stdout()),
         Task::Replay(arguments) => run_replay(&arguments),
+        Task::Run(arguments) => run_live(arguments),
         Task::Book(arguments) => run_book(&arguments),
         Task::Venue(arguments) => {
             let inputs = Inputs::open(&arguments.captures, arguments.date.as_deref())?;
@@ -311,10 +351,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
             PaceArgument::Lockstep => None,
             PaceArgument::Paced(pace) => Some(pace),
         },
-        stamps: match arguments.stamps {
-            StampArgument::Sampled => StampMode::Sampled,
-            StampArgument::All => StampMode::All,
-        },
+        stamps: arguments.stamps.mode(),
         journal: arguments.journal.clone(),
         report: arguments.report.clone(),
         label: "messages",
@@ -325,6 +362,26 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
         outcome.write_summary(path)?;
     }
     outcome.failure.map_or(Ok(()), Err)
+}
+
+fn run_live(arguments: RunArguments) -> Result<(), Failure> {
+    let mut config = read_config(Some(&arguments.config))?;
+    config.date = arguments.date.or(config.date);
+    if let Some(topology) = arguments.topology {
+        config.pipeline.topology = topology;
+    }
+    let options = live_run::LiveOptions {
+        stamps: arguments.stamps.mode(),
+        journal: arguments.journal,
+        report: arguments.report,
+        record: arguments.record,
+    };
+    let live = live_run::run(&config, &options, &shutdown::Stop::new(), Vec::new())?;
+    print(&live.to_string())?;
+    if let Some(path) = &arguments.summary {
+        live.outcome.write_summary(path)?;
+    }
+    live.outcome.failure.map_or(Ok(()), Err)
 }
 
 fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
@@ -345,11 +402,9 @@ fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
 fn run_capture(arguments: CaptureArguments) -> Result<(), Failure> {
     let mut lines = arguments.lines;
     if arguments.config.is_some() {
-        for venue in read_config(arguments.config.as_ref())?.venues {
-            lines.extend(venue.feed_lines().map_err(Failure::Input)?);
-        }
+        lines.extend(live_lines::all_lines(&read_config(arguments.config.as_ref())?, false)?);
         if lines.is_empty() {
-            return Err(Failure::Input("the configuration gives no venue any lines".to_owned()));
+            return Err(Failure::Input("the configuration gives no venue a feed".to_owned()));
         }
     }
     let options = capture::CaptureOptions {

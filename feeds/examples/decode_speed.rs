@@ -8,35 +8,38 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use feeds::directory::Directory;
+use feeds::error::CaptureError;
+use feeds::event::MarketEvent;
 use feeds::itch::decode::decode;
 use feeds::itch::feed::ItchFeed;
 use feeds::itch::messages::Message;
-use feeds::source::file::{Capture, Packet};
+use feeds::source::file::{Capture, CapturedMessage};
 use feeds::source::prescan::prescan;
 
-fn walk(capture: &Capture, mut on_message: impl FnMut(&Packet, &[u8])) {
-    let mut cursor = capture.packets();
-    while let Some(packet) = cursor.next(capture).unwrap_or_else(|error| panic!("{error}")) {
-        for (body, _) in packet.messages() {
-            on_message(&packet, body);
-        }
-    }
+/// Hands every message to `on_message`, through which nothing fails.
+#[inline(always)]
+fn walk(capture: &Capture, mut on_message: impl FnMut(CapturedMessage<'_>)) {
+    let end = capture.walk(|message| -> Result<(), CaptureError> {
+        on_message(message);
+        Ok(())
+    });
+    end.unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn framing(capture: &Capture) -> (u64, u64) {
     let (mut messages, mut sum) = (0, 0u64);
-    walk(capture, |_, body| {
+    walk(capture, |message| {
         messages += 1;
-        sum = sum.wrapping_add(u64::from(body[0]));
+        sum = sum.wrapping_add(u64::from(message.body[0]));
     });
     (messages, sum)
 }
 
 fn fields(capture: &Capture) -> (u64, u64) {
     let (mut messages, mut sum) = (0, 0u64);
-    walk(capture, |_, body| {
+    walk(capture, |message| {
         messages += 1;
-        let Ok(message) = decode(body) else { panic!("bad message") };
+        let Ok(message) = decode(message.body) else { panic!("bad message") };
         let (header, parts) = match message {
             Message::AddOrder(m) => (m.header, [m.reference, m.shares.into(), m.price.into(), m.side.into()]),
             Message::AddOrderMpid(m) => {
@@ -61,14 +64,15 @@ fn fields(capture: &Capture) -> (u64, u64) {
 
 fn events(capture: &Capture, feed: &mut ItchFeed, directory: &mut Directory) -> (u64, u64) {
     let (mut messages, mut sum) = (0, 0u64);
-    walk(capture, |packet, body| {
+    let mut event = MarketEvent::NOTHING;
+    walk(capture, |message| {
         messages += 1;
-        match feed.decode_event(directory, body, packet.first_sequence, packet.receive_ns) {
-            Ok(Some(event)) => {
+        match feed.decode_into(directory, message.body, message.number, message.receive_ns, &mut event) {
+            Ok(true) => {
                 black_box(&event);
                 sum = sum.wrapping_add(event.quantity);
             }
-            Ok(None) => {}
+            Ok(false) => {}
             Err(error) => panic!("{error}"),
         }
     });

@@ -3,6 +3,8 @@
 //! A [`MarketEvent`] is 64 bytes of plain old data, one cache line. Each field has one meaning per
 //! [`EventKind`]; the table on the kind says which fields are set.
 
+use crate::units::PRICE_NONE;
+
 /// Instrument sentinel: the event concerns every instrument of its venue (a system event, for example).
 pub const INSTRUMENT_ALL: u32 = u32::MAX;
 
@@ -168,6 +170,24 @@ pub struct MarketEvent {
     pub side: Side,
     /// Bits of [`flags`].
     pub flags: u8,
+}
+
+impl MarketEvent {
+    /// An event that changes no book, every field empty: what a buffer of events starts with.
+    pub const NOTHING: Self = Self {
+        exchange_ns: 0,
+        receive_ns: 0,
+        sequence: 0,
+        order_id: 0,
+        second_id: 0,
+        price: PRICE_NONE,
+        quantity: 0,
+        instrument: INSTRUMENT_NONE,
+        venue: 0,
+        kind: EventKind::Recovered,
+        side: Side::None,
+        flags: flags::LAST_OF_EVENT,
+    };
 }
 
 const _: () = assert!(size_of::<MarketEvent>() == 64 && align_of::<MarketEvent>() == 64);

@@ -1,20 +1,26 @@
-//! How fast captures become books: decode alone, and decode with the full MBO books, in ns a message.
+//! How fast captures become books: decode alone, decode with the full MBO books, and one message at a time.
 //!
 //! Load model: captures in memory, one thread, as fast as it goes, whole captures from the first to the last message;
 //! the clock is read twice a pass. The books are made anew (allocated and touched) before each pass's clock starts.
 //! Warm-up: one pass of each kind is thrown away. It checks its own result: every pass must end in the same books.
 //! Pinning and scheduling are the caller's business.
+//!
+//! The pass of one message at a time reads the time stamp counter behind each message, with `rdtscp`, which waits for
+//! all work before it: messages do not overlap. What the stamp itself costs is in the figures, and printed beside them.
+//!
+//! Look-ahead ([`LOOK_AHEAD`]) asks for the memory of the messages that follow. It pays where the tables of orders and
+//! levels lie far beyond the core's caches, and costs 10 to 20 ns a message where one hot book fits in them. The rule:
+//! captures that list [`LOOK_AHEAD_INSTRUMENTS_MIN`] instruments or more are read with it, others without.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use feeds::directory::{Directory, DirectoryError};
 use feeds::error::CaptureError;
-use feeds::event::{EventKind, MarketEvent, Side, flags};
+use feeds::event::MarketEvent;
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::Capture;
 use feeds::source::prescan::{Prescan, prescan};
-use feeds::units::{PRICE_NONE, TIME_NONE};
 use kernels::cpu::book::{BookConfig, BookConfigError, LOOK_AHEAD, VenueBooks};
 
 /// Passes that are timed, of each kind; the median is reported.
@@ -23,6 +29,19 @@ const PASSES: usize = 5;
 /// Events in flight between the first look at a message and its application, at most; a power of two.
 const WINDOW: usize = 32;
 const _: () = assert!(LOOK_AHEAD * 2 < WINDOW && WINDOW.is_power_of_two());
+
+/// Instruments from which on the books are timed with look-ahead: a few dozen books fit in a core's second-level cache.
+pub const LOOK_AHEAD_INSTRUMENTS_MIN: usize = 64;
+
+/// A capture of at most this size stays in a core's second-level cache from pass to pass: its decode is in cache.
+pub const IN_CACHE_BYTES_MAX: usize = 512 << 10;
+
+/// Messages at a capture's start that the histogram leaves out, or the first half of a shorter capture: the books are
+/// being filled.
+const HISTOGRAM_SKIPS: u64 = 500_000;
+
+/// Largest interval of the histogram, ticks; longer ones are counted as this.
+const TICKS_MAX: usize = 1 << 16;
 
 /// One venue's capture.
 #[derive(Clone, Copy)]
@@ -40,8 +59,14 @@ pub struct BookBench {
     pub messages: u64,
     /// Decoding to [`MarketEvent`] alone: median pass, ns a message.
     pub decode_ns_per_message: f64,
-    /// Decoding and the full MBO books, with look-ahead: median pass, ns a message.
+    /// All captures together are small enough to stay in cache between passes ([`IN_CACHE_BYTES_MAX`]).
+    pub in_cache: bool,
+    /// Decoding and the full MBO books: median pass, ns a message.
     pub decode_and_book_ns_per_message: f64,
+    /// The books were timed with look-ahead.
+    pub look_ahead: bool,
+    /// Decoding and the full MBO books, one message at a time.
+    pub one_at_a_time: OneAtATime,
     /// End-state checksum ([`VenueBooks::bbo_checksum`] by stock locate), added up (wrapping) over the captures.
     pub bbo_checksum: u64,
     /// Live orders at the end.
@@ -50,6 +75,19 @@ pub struct BookBench {
     pub live_levels: usize,
     /// Events that the books refused.
     pub book_errors: u64,
+}
+
+/// Decode and book of single messages that do not overlap, ns, the stamp included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OneAtATime {
+    /// Median.
+    pub p50_ns: f64,
+    /// 90 in 100 messages took no longer.
+    pub p90_ns: f64,
+    /// 99 in 100 messages took no longer.
+    pub p99_ns: f64,
+    /// Cost of the stamp itself: the median of stamps back to back.
+    pub stamp_ns: f64,
 }
 
 /// Why nothing was measured.
@@ -127,6 +165,8 @@ pub fn bench(captures: &[VenueCapture<'_>], config: BookConfig) -> Result<BookBe
     }
     let config = BookConfig { instruments_max: directory.len().max(1), ..config };
 
+    let look_ahead = directory.len() >= LOOK_AHEAD_INSTRUMENTS_MIN;
+    let bytes: usize = captures.iter().map(|one| one.capture.bytes().len()).sum();
     let mut decode_ns = Vec::with_capacity(PASSES);
     let mut book_ns = Vec::with_capacity(PASSES);
     let mut end_state = None;
@@ -135,9 +175,13 @@ pub fn bench(captures: &[VenueCapture<'_>], config: BookConfig) -> Result<BookBe
         let mut booking = 0;
         let mut end = EndState::default();
         for (one, scan) in captures.iter().zip(&scans) {
-            decoding += decode_pass(one, &mut directory)?;
+            decoding += pass_ns(|| decode_pass(one, &mut directory))?;
             let mut books = VenueBooks::new(config)?;
-            booking += book_pass(one, &mut directory, &mut books, &mut end)?;
+            booking += if look_ahead {
+                pass_ns(|| book_pass::<true>(one, &mut directory, &mut books, &mut end, || {}))?
+            } else {
+                pass_ns(|| book_pass::<false>(one, &mut directory, &mut books, &mut end, || {}))?
+            };
             end.bbo_checksum = end.bbo_checksum.wrapping_add(checksum(&books, &directory, scan));
             end.live_orders += books.live_orders();
             end.live_levels += books.live_levels();
@@ -150,6 +194,7 @@ pub fn bench(captures: &[VenueCapture<'_>], config: BookConfig) -> Result<BookBe
             book_ns.push(booking);
         }
     }
+    let one_at_a_time = one_at_a_time(captures, &mut directory, config, look_ahead)?;
     let end = end_state.unwrap_or_default();
     let per_message = |ns: &mut Vec<u128>| {
         ns.sort_unstable();
@@ -158,7 +203,10 @@ pub fn bench(captures: &[VenueCapture<'_>], config: BookConfig) -> Result<BookBe
     Ok(BookBench {
         messages: end.messages,
         decode_ns_per_message: per_message(&mut decode_ns),
+        in_cache: bytes <= IN_CACHE_BYTES_MAX,
         decode_and_book_ns_per_message: per_message(&mut book_ns),
+        look_ahead,
+        one_at_a_time,
         bbo_checksum: end.bbo_checksum,
         live_orders: end.live_orders,
         live_levels: end.live_levels,
@@ -178,78 +226,130 @@ fn checksum(books: &VenueBooks, directory: &Directory, scan: &Prescan) -> u64 {
     books.bbo_checksum(|instrument| locates[instrument as usize])
 }
 
-/// Decodes a capture, handing each event to an opaque sink; ns.
-fn decode_pass(one: &VenueCapture<'_>, directory: &mut Directory) -> Result<u128, CaptureError> {
-    let mut feed = ItchFeed::new(one.venue, 0, 0);
-    let mut cursor = one.capture.packets();
-    let mut messages = 0;
+/// Times one pass, ns.
+fn pass_ns(pass: impl FnOnce() -> Result<(), CaptureError>) -> Result<u128, CaptureError> {
     let start = Instant::now();
-    while let Some(packet) = cursor.next(one.capture)? {
-        for (body, offset) in packet.messages() {
-            messages += 1;
-            let event = feed
-                .decode_event(directory, body, messages, packet.receive_ns)
-                .map_err(|error| one.capture.message_error(error, offset, messages - 1))?;
-            black_box(&event);
-        }
-    }
+    pass()?;
     Ok(start.elapsed().as_nanos())
 }
 
-/// Decodes a capture into books with the two-stage look-ahead over its following messages; ns.
-fn book_pass(
+/// Decodes a capture, handing each event to an opaque sink.
+fn decode_pass(one: &VenueCapture<'_>, directory: &mut Directory) -> Result<(), CaptureError> {
+    let mut feed = ItchFeed::new(one.venue, 0, 0);
+    let mut event = MarketEvent::NOTHING;
+    one.capture.walk(|message| {
+        match feed.decode_into(directory, message.body, message.number, message.receive_ns, &mut event) {
+            Ok(is_event) => {
+                black_box((&event, is_event));
+                Ok(())
+            }
+            Err(error) => Err(one.capture.message_error(error, message.offset, message.number - 1)),
+        }
+    })?;
+    Ok(())
+}
+
+/// Decodes a capture into books, with the two-stage look-ahead over its following messages or without; `behind_each` is
+/// called after each message.
+fn book_pass<const AHEAD: bool>(
     one: &VenueCapture<'_>,
     directory: &mut Directory,
     books: &mut VenueBooks,
     end: &mut EndState,
-) -> Result<u128, CaptureError> {
+    mut behind_each: impl FnMut(),
+) -> Result<(), CaptureError> {
     let mut feed = ItchFeed::new(one.venue, 0, 0);
-    let mut cursor = one.capture.packets();
-    let mut window = [NO_EVENT; WINDOW];
+    let mut window = [MarketEvent::NOTHING; WINDOW];
     let mut events = 0_usize;
-    let mut messages = 0;
     let mut errors = 0;
-    let start = Instant::now();
-    while let Some(packet) = cursor.next(one.capture)? {
-        for (body, offset) in packet.messages() {
-            messages += 1;
-            let event = feed
-                .decode_event(directory, body, messages, packet.receive_ns)
-                .map_err(|error| one.capture.message_error(error, offset, messages - 1))?;
-            if let Some(event) = event {
-                window[events % WINDOW] = event;
-                books.prefetch_order(&event);
-                books.prefetch_level(&window[events.wrapping_sub(LOOK_AHEAD) % WINDOW]);
-                errors +=
-                    u64::from(books.apply(&window[events.wrapping_sub(LOOK_AHEAD * 2) % WINDOW]).is_err());
+    let behind = if AHEAD { LOOK_AHEAD * 2 } else { 0 };
+    end.messages += one.capture.walk(|message| -> Result<(), CaptureError> {
+        let event = &mut window[events % WINDOW];
+        match feed.decode_into(directory, message.body, message.number, message.receive_ns, event) {
+            Ok(true) => {
+                if AHEAD {
+                    books.prefetch_order(event);
+                    books.prefetch_level(&window[events.wrapping_sub(LOOK_AHEAD) % WINDOW]);
+                }
+                errors += u64::from(books.apply(&window[events.wrapping_sub(behind) % WINDOW]).is_err());
                 events += 1;
             }
+            Ok(false) => {}
+            Err(error) => {
+                return Err(one.capture.message_error(error, message.offset, message.number - 1));
+            }
         }
-    }
-    for event in events.wrapping_sub(LOOK_AHEAD * 2)..events {
+        behind_each();
+        Ok(())
+    })?;
+    for event in events.wrapping_sub(behind)..events {
         errors += u64::from(books.apply(&window[event % WINDOW]).is_err());
     }
-    let elapsed = start.elapsed().as_nanos();
-    end.messages += messages;
     end.book_errors += errors;
-    Ok(elapsed)
+    Ok(())
 }
 
-/// What the window holds before the first events: leaves the books alone.
-const NO_EVENT: MarketEvent = MarketEvent {
-    exchange_ns: TIME_NONE,
-    receive_ns: TIME_NONE,
-    sequence: 0,
-    order_id: 0,
-    second_id: 0,
-    price: PRICE_NONE,
-    quantity: 0,
-    instrument: 0,
-    venue: 0,
-    kind: EventKind::Gap,
-    side: Side::None,
-    flags: flags::LAST_OF_EVENT,
-};
+/// One more pass, with a stamp behind each message.
+fn one_at_a_time(
+    captures: &[VenueCapture<'_>],
+    directory: &mut Directory,
+    config: BookConfig,
+    look_ahead: bool,
+) -> Result<OneAtATime, BookBenchError> {
+    let mut histogram = vec![0_u32; TICKS_MAX];
+    let (mut ticks, mut ns) = (0, 0);
+    for one in captures {
+        let mut books = VenueBooks::new(config)?;
+        let mut end = EndState::default();
+        let skip = HISTOGRAM_SKIPS.min(prescan(one.capture, one.venue).0.messages / 2);
+        let (mut messages, first) = (0_u64, stamp());
+        let mut last = first;
+        let stamp_each = || {
+            let now = stamp();
+            messages += 1;
+            if messages > skip {
+                histogram[(now.wrapping_sub(last) as usize).min(TICKS_MAX - 1)] += 1;
+            }
+            last = now;
+        };
+        ns += if look_ahead {
+            pass_ns(|| book_pass::<true>(one, directory, &mut books, &mut end, stamp_each))?
+        } else {
+            pass_ns(|| book_pass::<false>(one, directory, &mut books, &mut end, stamp_each))?
+        };
+        ticks += stamp().wrapping_sub(first);
+    }
+    let ns_per_tick = ns as f64 / ticks.max(1) as f64;
+    let mut costs: Vec<u64> = (0..1001).map(|_| stamp().wrapping_neg().wrapping_add(stamp())).collect();
+    costs.sort_unstable();
+    let at = |share: f64| {
+        let wanted = histogram.iter().map(|&count| f64::from(count)).sum::<f64>() * share;
+        let mut seen = 0.0;
+        let is_below = |&&count: &&u32| {
+            seen += f64::from(count);
+            seen < wanted
+        };
+        histogram.iter().take_while(is_below).count() as f64 * ns_per_tick
+    };
+    let stamp_ns = costs[costs.len() / 2] as f64 * ns_per_tick;
+    Ok(OneAtATime { p50_ns: at(0.5), p90_ns: at(0.9), p99_ns: at(0.99), stamp_ns })
+}
+
+/// The time stamp counter, behind all work before it.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn stamp() -> u64 {
+    let mut core = 0;
+    // SAFETY: every x86-64 CPU since 2008 has rdtscp; it writes `core` and no other memory.
+    unsafe { core::arch::x86_64::__rdtscp(&mut core) }
+}
+
+/// The engine's raw clock, on other machines.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn stamp() -> u64 {
+    crate::pipeline::tsc::now()
+}
 
 #[cfg(test)]
 mod tests {
@@ -274,6 +374,9 @@ mod tests {
         let goog = run(format!("{root}/itch50_from_lobster/20120621.GOOG_L10.itch50.gz"), config);
         assert_eq!((goog.messages, goog.bbo_checksum, goog.book_errors), (239_568, 56_520_462, 0));
         assert!(goog.decode_ns_per_message > 0.0);
+        let OneAtATime { p50_ns, p90_ns, p99_ns, stamp_ns } = goog.one_at_a_time;
+        assert!(0.0 < stamp_ns && stamp_ns < p50_ns && p50_ns <= p90_ns && p90_ns <= p99_ns, "{goog:?}");
+        assert!(bx.in_cache && !goog.in_cache && !goog.look_ahead);
         assert!(goog.decode_and_book_ns_per_message > goog.decode_ns_per_message);
     }
 

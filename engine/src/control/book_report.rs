@@ -127,12 +127,20 @@ pub fn bench(inputs: &Inputs) -> Result<String, Failure> {
         .collect();
     let bench = book_bench::bench(&captures, BookConfig::default());
     let bench = bench.map_err(|error| Failure::Input(error.to_string()))?;
+    let one = bench.one_at_a_time;
     Ok(format!(
-        "messages      {}\ndecode: {:.1} ns\ndecode + book: {:.1} ns\nbbo_checksum  {}\nlive orders   {}\nlive levels   \
-         {}\nbook errors   {}\n",
+        "messages      {}\ndecode: {:.1} ns{}\ndecode + book: {:.1} ns ({})\none message at a time: p50 {:.0} ns, p90 \
+         {:.0} ns, p99 {:.0} ns (of which the stamp {:.0} ns)\nbbo_checksum  {}\nlive orders   {}\nlive levels   {}\nbook \
+         errors   {}\n",
         bench.messages,
         bench.decode_ns_per_message,
+        if bench.in_cache { " (in cache)" } else { "" },
         bench.decode_and_book_ns_per_message,
+        if bench.look_ahead { "with look-ahead" } else { "without look-ahead" },
+        one.p50_ns,
+        one.p90_ns,
+        one.p99_ns,
+        one.stamp_ns,
         bench.bbo_checksum,
         bench.live_orders,
         bench.live_levels,

@@ -4,7 +4,6 @@
 //! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
 //! does not exist is an error.
 
-use feeds::source::udp::LineConfig;
 use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
@@ -216,8 +215,6 @@ pub struct VenueConfig {
     /// Its market data on the network; without it only captures have any.
     #[serde(default)]
     pub feed: Option<FeedLinesConfig>,
-    /// The lines of its live feed, A first: `GROUP:PORT[@INTERFACE][,SOURCE]` each.
-    pub lines: Vec<String>,
 }
 
 fn default_comp_id() -> String {
@@ -245,17 +242,7 @@ impl VenueConfig {
             address: String::new(),
             taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
             feed: None,
-            lines: Vec::new(),
         }
-    }
-
-    /// The lines of its live feed.
-    ///
-    /// # Errors
-    /// Which line is wrong, and why.
-    pub fn feed_lines(&self) -> Result<Vec<LineConfig>, String> {
-        let wrong = |error| format!("venue {}: lines: {error}", self.name);
-        self.lines.iter().map(|line| line.parse().map_err(wrong)).collect()
     }
 
     /// TargetCompID(56).
@@ -336,9 +323,6 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         if let Some(date) = &self.date {
             date.parse::<SessionDate>()?;
-        }
-        for venue in &self.venues {
-            venue.feed_lines()?;
         }
         let rings = [self.pipeline.market_ring, self.pipeline.order_ring, self.pipeline.execution_ring];
         if rings.iter().any(|&slots| !(64..=1 << 24).contains(&slots)) {

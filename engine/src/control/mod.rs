@@ -26,6 +26,8 @@ pub mod inputs;
 pub mod journal;
 pub mod journal_replay;
 pub mod kill_switch;
+pub mod live_lines;
+pub mod live_run;
 pub mod machine;
 pub mod outcome;
 pub mod placement;

@@ -7,14 +7,12 @@ use std::path::PathBuf;
 
 use crate::control::config::{Config, Topology};
 use crate::control::counters::Counters;
-use crate::control::cpus::Host;
 use crate::control::digest::digest_ring;
 use crate::control::failure::Failure;
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
 use crate::control::outcome::{self, Ended, Outcome};
-use crate::control::placement::{Plan, Role};
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
 use crate::control::run_header::RunJournal;
@@ -70,7 +68,7 @@ pub fn replay(
     let stop = Stop::new();
     let counters = Counters::default();
     let calibration = Calibration::measure();
-    let plan = placement(config, topology, options.pace.is_some())?;
+    let plan = startup::placement(config, topology, options.pace.is_some())?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
     let mut strategies = startup::strategies(inputs, config)?;
@@ -115,22 +113,4 @@ pub fn replay(
     let report = options.report.as_deref();
     let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
     outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))
-}
-
-fn placement(config: &Config, topology: Topology, paced: bool) -> Result<Plan, Failure> {
-    let host = Host::read().map_err(|error| Failure::Input(format!("placement: {error}")))?;
-    let mut roles = match topology {
-        Topology::Inline => vec![Role::Inline],
-        Topology::Split => vec![Role::Ingest, Role::Decide, Role::OrderEntry],
-    };
-    if paced {
-        roles.push(Role::Venue);
-    }
-    let plan = if config.pipeline.cores.is_empty() {
-        Plan::automatic(&host, &roles)
-    } else {
-        let wanted: Vec<_> = roles.into_iter().zip(config.pipeline.cores.iter().copied()).collect();
-        Plan::explicit(&host, &wanted)
-    };
-    plan.map_err(|error| Failure::Input(format!("placement: {error}")))
 }

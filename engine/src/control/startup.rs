@@ -3,10 +3,14 @@
 use feeds::symbol::Symbol;
 use kernels::cpu::book::{BookConfig, VenueBooks};
 
-use crate::control::config::{Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, VenueConfig};
+use crate::control::config::{
+    Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, Topology, VenueConfig,
+};
+use crate::control::cpus::Host;
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::journal::SegmentWriter;
+use crate::control::placement::{Plan, Role};
 use crate::control::universe::Universe;
 use crate::fix::identity::SessionIds;
 use crate::fix::session::SessionConfig;
@@ -258,6 +262,28 @@ pub fn exchange(
     let entry = order_entry(inputs, config, journal)?;
     let start_ns = inputs.ingest(config.latency.line_ns)?.next_time_ns().unwrap_or(0);
     Ok(InMemoryExchange::new(entry, gateways(inputs, config)?, latencies(config), start_ns))
+}
+
+/// Where the hot stages of a run go; `with_venue` when the simulated venue runs in this process.
+///
+/// # Errors
+/// Cores that are not there.
+pub fn placement(config: &Config, topology: Topology, with_venue: bool) -> Result<Plan, Failure> {
+    let host = Host::read().map_err(|error| Failure::Input(format!("placement: {error}")))?;
+    let mut roles = match topology {
+        Topology::Inline => vec![Role::Inline],
+        Topology::Split => vec![Role::Ingest, Role::Decide, Role::OrderEntry],
+    };
+    if with_venue {
+        roles.push(Role::Venue);
+    }
+    let plan = if config.pipeline.cores.is_empty() {
+        Plan::automatic(&host, &roles)
+    } else {
+        let wanted: Vec<_> = roles.into_iter().zip(config.pipeline.cores.iter().copied()).collect();
+        Plan::explicit(&host, &wanted)
+    };
+    plan.map_err(|error| Failure::Input(format!("placement: {error}")))
 }
 
 /// The virtual latencies.

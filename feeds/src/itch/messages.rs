@@ -26,7 +26,7 @@ pub struct Header {
 }
 
 /// Bits of [`Header::timestamp_ns`] that exist on the wire.
-const TIMESTAMP_MASK: u64 = (1 << 48) - 1;
+pub(super) const TIMESTAMP_MASK: u64 = (1 << 48) - 1;
 
 /// A value with a fixed big-endian wire form. `at` is a constant at every use, and the array that the caller holds
 /// is long enough by the compile-time check in [`messages!`], so that no bounds check remains.

@@ -7,3 +7,4 @@ pub mod decode;
 pub mod encode;
 pub mod feed;
 pub mod messages;
+mod order_fields;

@@ -84,6 +84,36 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
+/// A message as [`Capture::walk`] hands it out.
+#[derive(Clone, Copy, Debug)]
+pub struct CapturedMessage<'a> {
+    /// Its body: type character first, no length prefix.
+    pub body: &'a [u8],
+    /// Byte offset of its length prefix in the uncompressed file.
+    pub offset: u64,
+    /// Its number in the walk, from 1.
+    pub number: u64,
+    /// As [`Packet::receive_ns`].
+    pub receive_ns: u64,
+}
+
+/// How far ahead of the walk a BinaryFILE's bytes are asked for. The hardware's own prefetcher stops at each 4 KiB
+/// page and starts over: 1.5 KiB ahead bridges that and was best of 0.5 to 4 KiB.
+const PREFETCH_BYTES: usize = 1536;
+
+/// Asks for the cache line at `offset`, which may lie behind the end.
+#[inline(always)]
+fn prefetch(bytes: &[u8], offset: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: prefetching has no architectural effect whatever the address, which wraps and is not followed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(offset).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, offset);
+}
+
 /// A place in a [`Capture`]. Use it only with the capture that gave it.
 #[derive(Clone, Copy, Debug)]
 pub struct PacketCursor {
@@ -247,6 +277,49 @@ impl Capture {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.memory.bytes()
+    }
+
+    /// Hands every message of the capture to `on_message`, in order, and says how many there were. The same messages
+    /// as through [`Self::packets`], with nothing between two of them but the length prefix.
+    ///
+    /// # Errors
+    /// The first of `on_message`, which ends the walk, or [`CaptureError`] at the first part that cannot be read; all
+    /// messages before it have been handed out.
+    #[inline(always)]
+    pub fn walk<E: From<CaptureError>>(
+        &self,
+        mut on_message: impl FnMut(CapturedMessage<'_>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let is_binary_file = matches!(self.format, Format::BinaryFile);
+        let mut number = 0;
+        let mut cursor = self.packets();
+        loop {
+            // A BinaryFILE is one run of message blocks. Its last block may be cut; those of packets were checked.
+            let (blocks, start, receive_ns) = if is_binary_file {
+                (self.bytes(), 0, TIME_NONE)
+            } else if let Some(packet) = cursor.next(self)? {
+                (packet.blocks, packet.offset, packet.receive_ns)
+            } else {
+                return Ok(number);
+            };
+            let mut rest = blocks;
+            while let Some((prefix, behind)) = rest.split_first_chunk::<2>()
+                && let Some((body, next)) = behind.split_at_checked(usize::from(u16::from_be_bytes(*prefix)))
+                && !(is_binary_file && body.is_empty())
+            {
+                prefetch(rest, PREFETCH_BYTES);
+                number += 1;
+                let offset = start + (blocks.len() - rest.len()) as u64;
+                // The only call: it is inlined, whatever its size.
+                on_message(CapturedMessage { body, offset, number, receive_ns })?;
+                rest = next;
+            }
+            if is_binary_file {
+                (cursor.position, cursor.messages) = (blocks.len() - rest.len(), number);
+                cursor.end_of_binary_file(self, rest)?;
+                return Ok(number);
+            }
+        }
     }
 
     /// A cursor in front of the first packet.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use feeds::directory::Directory;
-use feeds::event::{EventKind, MarketEvent, Side, flags};
+use feeds::event::{EventKind, MarketEvent, Side, TradingStatus, flags};
+use feeds::mdp3::blocks::{END_OF_EVENT, INT32_NULL, SecurityStatusRoot};
 use feeds::mdp3::feed::{BookForm, Mdp3Feed, symbol_of};
 use feeds::mdp3::messages::{append_packet, decode};
 use feeds::mdp3::packet;
@@ -180,7 +181,7 @@ fn a_snapshot_of_the_tcp_service() {
 #[test]
 fn definitions_name_and_scale_their_instruments() {
     let file = "v1.5/MdInstrumentDefinitionSpread.pcap";
-    let Some((events, feed, directory)) = events_of(BookForm::Levels, file) else { return };
+    let Some((mut events, mut feed, mut directory)) = events_of(BookForm::Levels, file) else { return };
     assert_eq!(events.len(), 5);
     assert!(events.iter().all(|event| event.kind == EventKind::TradingStatus));
     // ESU6 has the tick 0.25; the display factor of 0.01 makes it 25 on the wire.
@@ -191,4 +192,26 @@ fn definitions_name_and_scale_their_instruments() {
     // The spreads ESM6-ESU6, ESM6-ESZ6 and ESU6-ESZ6 have more than 8 characters.
     assert_eq!(symbols, ["#7T7", "#65M", "ESU6", "#678", "ESZ5"]);
     assert_eq!(feed.counters().numbered_listings, 3);
+
+    // A status of their group is one of each of them.
+    let root = SecurityStatusRoot {
+        transact_ns: 1,
+        group: future.group,
+        asset: future.group,
+        security_id: INT32_NULL,
+        trade_date: 0,
+        match_event: END_OF_EVENT,
+        status: 17,
+        halt_reason: 0,
+        trading_event: 0,
+    };
+    let header = packet::MessageHeader { size: 40, block_length: 30, template: 30, schema: 1, version: 9 };
+    let message = [&header.to_bytes()[..], &root.to_bytes()].concat();
+    let mut payload = Vec::new();
+    append_packet(packet::PacketHeader { sequence: 3, sending_ns: 1 }, &message, &mut payload);
+    events.clear();
+    feed.decode_packet(&mut directory, &payload, TIME_NONE, &mut events).unwrap();
+    let trading = TradingStatus::Trading as u64;
+    assert!(events.iter().all(|event| event.quantity == trading && event.flags == flags::LAST_OF_EVENT));
+    assert_eq!(events.iter().map(|event| event.instrument).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }

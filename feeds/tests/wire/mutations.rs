@@ -1,6 +1,7 @@
-//! 10^6 damaged inputs to ITCH, MoldUDP64 and each capture form: none may panic, hang, or hand out bytes that are not
-//! in the input.
+//! 10^6 damaged inputs to ITCH, MoldUDP64, SoupBinTCP, GLIMPSE and each capture form: none may panic, hang, or hand
+//! out bytes that are not in the input.
 
+use feeds::error::CaptureError;
 use feeds::itch::decode::decode;
 use feeds::itch::encode::encode;
 use feeds::itch::messages::BODY_LENGTH_MAX;
@@ -17,10 +18,18 @@ use crate::containers::{
 };
 use crate::mutator::run;
 
-/// Walks a capture to its end or its error; everything handed out must lie in the file.
+/// Walks a capture to its end or its error; everything handed out must lie in the file, and [`Capture::walk`] must
+/// hand out the same messages and end the same way.
 fn walk(bytes: &[u8]) -> bool {
     let Ok(capture) = Capture::from_bytes("", bytes.to_vec()) else { return false };
     let range = capture.bytes().as_ptr_range();
+    let mut walked = Vec::new();
+    let end = capture.walk(|message| -> Result<(), CaptureError> {
+        walked.push((message.body.as_ptr(), message.body.len(), message.offset, message.receive_ns));
+        assert_eq!(message.number, walked.len() as u64);
+        Ok(())
+    });
+    let mut walked = walked.into_iter();
     let mut cursor = capture.packets();
     for _ in 0..=capture.bytes().len() {
         match cursor.next(&capture) {
@@ -28,6 +37,7 @@ fn walk(bytes: &[u8]) -> bool {
                 let mut offset = usize::try_from(packet.offset).unwrap();
                 let mut count = 0;
                 for (body, at) in packet.messages() {
+                    assert_eq!(walked.next(), Some((body.as_ptr(), body.len(), at, packet.receive_ns)));
                     assert_eq!(usize::try_from(at).unwrap(), offset);
                     assert!(range.contains(&body.as_ptr()) || body.is_empty());
                     assert!(capture.bytes()[offset + 2..].starts_with(body));
@@ -36,8 +46,12 @@ fn walk(bytes: &[u8]) -> bool {
                 }
                 assert_eq!(count, packet.message_count);
             }
-            Ok(None) => return true,
+            Ok(None) => {
+                assert!(end.is_ok() && walked.next().is_none());
+                return true;
+            }
             Err(error) => {
+                assert!(end == Err(error.clone()) && walked.next().is_none());
                 assert!(error.offset <= capture.bytes().len() as u64);
                 assert_eq!(cursor.next(&capture), Err(error), "the cursor stays at an error");
                 return false;

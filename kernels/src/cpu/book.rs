@@ -629,7 +629,9 @@ impl VenueBooks {
     /// Counts a top that is locked or crossed at the end of a market message in continuous trading.
     #[inline(always)]
     fn note_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
-        if bbo_changed && event.flags & flags::LAST_OF_EVENT != 0 && self.crossed(event.instrument) {
+        // No branch on `bbo_changed`, which no predictor knows; a sane feed is never crossed.
+        let judged = bbo_changed & (event.flags & flags::LAST_OF_EVENT != 0);
+        if judged & self.ladders.crossed(event.instrument as usize) {
             self.crossed_events += u64::from(self.is_continuous(event.instrument));
         }
     }

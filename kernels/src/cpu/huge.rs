@@ -103,6 +103,21 @@ pub(crate) fn prefetch<T>(records: &[T], index: usize) {
     let _ = (records, index);
 }
 
+/// Asks for the cache line of `a[at_a]` or else of `b[at_b]`, without a branch on which.
+#[inline(always)]
+pub(crate) fn prefetch_either<A, B>(first: bool, a: &[A], at_a: usize, b: &[B], at_b: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let [a, b] = [a.as_ptr().wrapping_add(at_a).cast::<i8>(), b.as_ptr().wrapping_add(at_b).cast::<i8>()];
+        let address = std::hint::select_unpredictable(first, a, b);
+        // SAFETY: prefetching has no architectural effect whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (first, a, at_a, b, at_b);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

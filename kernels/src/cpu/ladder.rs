@@ -90,6 +90,13 @@ impl Ladders {
         if side.len == 0 { &[] } else { &self.arena[side.offset as usize + CHUNK..][..side.len as usize] }
     }
 
+    /// Whether both sides of a book have levels and their best prices meet or cross; `book` is in range.
+    #[inline(always)]
+    pub(crate) fn crossed(&self, book: usize) -> bool {
+        let [bid, ask] = [&self.sides[book * 2], &self.sides[book * 2 + 1]];
+        (bid.len != 0) & (ask.len != 0) & (bid.best >= key_of_tick(ask.best, true))
+    }
+
     /// Inserts a key that is not there. `false`: no room, nothing changed.
     #[inline(always)]
     pub(crate) fn insert(&mut self, side: usize, key: i32) -> bool {
@@ -108,7 +115,7 @@ impl Ladders {
             }
             self.arena[at] = key;
         } else {
-            let keys = &mut self.arena[header.offset as usize + CHUNK..=end];
+            let keys = &mut self.arena[header.offset as usize + CHUNK..end + 1];
             let at = keys[..keys.len() - 1].partition_point(|&other| other <= key);
             keys.copy_within(at..keys.len() - 1, at + 1);
             keys[at] = key;
@@ -203,7 +210,7 @@ fn above_in_chunk(arena: &[i32], end: usize, key: i32) -> usize {
 /// Moves `N` keys from `at` on up by one: those that are there and what lies behind them.
 #[inline(always)]
 fn move_up<const N: usize>(arena: &mut [i32], at: usize) {
-    let window = &mut arena[at..=at + N];
+    let window = &mut arena[at..at + N + 1];
     let moved: [i32; N] = *window.first_chunk().expect("one more than N");
     window[1..].copy_from_slice(&moved);
 }
@@ -211,7 +218,7 @@ fn move_up<const N: usize>(arena: &mut [i32], at: usize) {
 /// Moves the `N` keys behind `at` down by one, over the one at `at`.
 #[inline(always)]
 fn move_down<const N: usize>(arena: &mut [i32], at: usize) {
-    let window = &mut arena[at..=at + N];
+    let window = &mut arena[at..at + N + 1];
     let moved: [i32; N] = *window.last_chunk().expect("one more than N");
     window[..N].copy_from_slice(&moved);
 }

@@ -5,7 +5,7 @@
 //! read, and change nothing; what they ask for in vain costs time, never correctness.
 
 use super::book::VenueBooks;
-use super::huge::prefetch;
+use super::huge::{prefetch, prefetch_either};
 use super::levels::LevelKey;
 use feeds::event::{EventKind, MarketEvent, Side};
 
@@ -21,9 +21,17 @@ impl VenueBooks {
     pub fn prefetch_order(&self, event: &MarketEvent) {
         self.orders.prefetch_home(event.order_id);
         prefetch(&self.ladders.sides, event.instrument as usize * 2);
-        if matches!(event.kind, EventKind::OrderAdd | EventKind::LevelSet) {
-            self.levels.prefetch_home(self.expected_level(event, event.side == Side::Sell));
-        } else if event.kind == EventKind::OrderReplace {
+        // Which kind comes next is known to no branch predictor: other kinds ask for their order once more instead.
+        let names_level = (event.kind == EventKind::OrderAdd) | (event.kind == EventKind::LevelSet);
+        let level = self.levels.home(self.expected_level(event, event.side == Side::Sell));
+        prefetch_either(
+            names_level,
+            &self.levels.records,
+            level,
+            &self.orders.records,
+            self.orders.home(event.order_id),
+        );
+        if event.kind == EventKind::OrderReplace {
             self.orders.prefetch_home(event.second_id);
         }
     }
@@ -35,20 +43,22 @@ impl VenueBooks {
     /// Whether an event is an add is known to no branch predictor, so both kinds take the same way with other numbers.
     #[inline(always)]
     pub fn prefetch_level(&self, event: &MarketEvent) {
-        if matches!(event.kind, EventKind::OrderAdd | EventKind::LevelSet) {
-            let level = self.expected_level(event, event.side == Side::Sell);
-            self.orders.prefetch_slot(self.levels.at_home(level).tail);
-            self.ladders.prefetch_top(level.book_side as usize);
-            return;
-        }
-        // An order that is not there yet, or not at home, gives another order's neighbours: wasted, not wrong.
+        let names_level = (event.kind == EventKind::OrderAdd) | (event.kind == EventKind::LevelSet);
+        // An order that is not there yet, or not at home, gives another order's level: wasted, not wrong.
         let order = self.orders.at_home(event.order_id);
-        self.levels.prefetch_slot(order.level());
+        let sell = if names_level { event.side == Side::Sell } else { order.is_sell() };
+        let joined = self.levels.home(self.expected_level(event, sell)) as u32;
+        let level = if names_level { joined } else { order.level() };
+        self.levels.prefetch_slot(level);
+        self.orders.prefetch_slot(if names_level {
+            self.levels.at_home(self.expected_level(event, sell)).tail
+        } else {
+            order.next
+        });
         self.orders.prefetch_slot(order.prev);
-        self.orders.prefetch_slot(order.next);
-        self.ladders.prefetch_top((event.instrument.wrapping_mul(2) | u32::from(order.is_sell())) as usize);
-        if matches!(event.kind, EventKind::OrderReplace | EventKind::OrderModify) {
-            self.levels.prefetch_home(self.expected_level(event, order.is_sell()));
+        self.ladders.prefetch_top((event.instrument.wrapping_mul(2) | u32::from(sell)) as usize);
+        if (event.kind == EventKind::OrderReplace) | (event.kind == EventKind::OrderModify) {
+            self.levels.prefetch_slot(joined);
         }
     }
 

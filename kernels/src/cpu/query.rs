@@ -142,12 +142,7 @@ impl VenueBooks {
     #[must_use]
     #[inline]
     pub fn crossed(&self, instrument: u32) -> bool {
-        if instrument as usize >= self.config().instruments_max {
-            return false;
-        }
-        let bid = self.ladders.sides[instrument as usize * 2].best();
-        let ask = self.ladders.sides[instrument as usize * 2 + 1].best();
-        matches!((bid, ask), (Some(bid), Some(ask)) if bid >= key_of_tick(ask, true))
+        (instrument as usize) < self.config().instruments_max && self.ladders.crossed(instrument as usize)
     }
 
     /// Levels of a side.

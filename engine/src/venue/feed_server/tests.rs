@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use feeds::glimpse::{self, SnapshotMessage};
@@ -14,10 +15,11 @@ use feeds::source::file::Capture;
 use feeds::source::synthetic::{SyntheticConfig, generate_bytes};
 
 use super::*;
-use crate::control::config::Config;
+use crate::control::config::{Config, VenueConfig};
 use crate::control::inputs::Inputs;
 use crate::control::session_date::SessionDate;
 use crate::control::universe::Universe;
+use crate::venue::server::{Clock, VenueServer};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -177,4 +179,57 @@ fn snapshots_are_told_while_the_day_goes_on() {
         assert!(count(b'A') > 100 && states.len() == 61 + count(b'A'));
     }
     assert_eq!(server.report().snapshots, 3);
+}
+
+/// Hears `line` until the session's end: the first header and that of the end. `started` is called when the first has
+/// come. How many messages come between depends on how well the machine's load lets the receiver keep up.
+fn hear(line: &UdpSocket, mut started: impl FnMut()) -> [moldudp64::Header; 2] {
+    let mut packet = [0; 2048];
+    let mut first = None;
+    line.set_nonblocking(false).expect("blocking");
+    line.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    loop {
+        let length = line.recv(&mut packet).expect("a packet before the deadline");
+        let (header, _) = moldudp64::decode(&packet[..length]).expect("a packet");
+        if header.is_end_of_session() {
+            return [first.unwrap_or(header), header];
+        }
+        if first.is_none() {
+            first = Some(header);
+            started();
+        }
+    }
+}
+
+#[test]
+fn the_day_begins_with_the_first_logon_or_at_once() {
+    let inputs = inputs();
+    for at_once in [false, true] {
+        let (a, b) = (receiver(), receiver());
+        let feed = Some(feed_config(&[&a, &b], ""));
+        let config = Config {
+            venues: vec![VenueConfig { feed, ..VenueConfig::named("NASDAQ") }],
+            ..Config::default()
+        };
+        let mut server = VenueServer::bind(&inputs, &config).expect("a venue");
+        server.publish(&inputs, &config).expect("a feed");
+        let acceptor = server.addresses().remove(0);
+        let over = AtomicBool::new(false);
+        let mut client = None;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                server.serve(Clock::Wall { times: 20.0, at_once }, || over.load(Ordering::Relaxed));
+            });
+            let [first, end] = hear(&a, || {
+                if !at_once {
+                    std::thread::sleep(Duration::from_millis(50));
+                    client = Some(TcpStream::connect(&acceptor).expect("it listens"));
+                }
+            });
+            over.store(true, Ordering::Relaxed);
+            assert_eq!((first.sequence, first.is_heartbeat()), (1, !at_once));
+            assert_eq!(end.sequence, inputs.messages() + 1);
+        });
+        assert!(server.notes().iter().any(|note| note.contains("NASDAQ feed:")), "{:?}", server.notes());
+    }
 }

@@ -11,6 +11,8 @@
 //! do not appear in it, and a hole in the capture is no hole in its sequence numbers.
 
 mod line_faults;
+#[cfg(test)]
+mod recovery_tests;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_tests;
