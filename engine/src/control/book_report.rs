@@ -11,11 +11,11 @@ use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
 
 use crate::control::atomic_file;
 use crate::control::book_bench;
-use crate::control::stream_bench;
 use crate::control::failure::Failure;
 use crate::control::inputs::{Inputs, VenueInput};
 use crate::control::progress::Progress;
 use crate::control::shutdown;
+use crate::control::stream_bench;
 
 /// Instruments whose last BBO is printed.
 const SHOWN: usize = 20;
@@ -189,7 +189,11 @@ impl BookReport {
             let symbol = directory.symbol(instrument).map_or_else(|| "?".to_owned(), |s| s.to_string());
             let name = &inputs.venues[usize::from(venue)].venue;
             let (bid, ask) = (decimal(bbo.bid_px), decimal(bbo.ask_px));
-            writeln!(out, "{symbol:<16} {name:<10} {bid:>16} {:>14} {ask:>16} {:>14}", bbo.bid_qty, bbo.ask_qty)?;
+            writeln!(
+                out,
+                "{symbol:<16} {name:<10} {bid:>16} {:>14} {ask:>16} {:>14}",
+                bbo.bid_qty, bbo.ask_qty
+            )?;
         }
         Ok(())
     }

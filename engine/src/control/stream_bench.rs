@@ -47,7 +47,9 @@ pub fn bench(inputs: &Inputs) -> Result<String, Failure> {
         let booking = start.elapsed().as_nanos();
         let hash = book_hash(&books);
         if *end.get_or_insert(hash) != hash {
-            return Err(Failure::Input("two passes over the same captures ended in different books".to_owned()));
+            return Err(Failure::Input(
+                "two passes over the same captures ended in different books".to_owned(),
+            ));
         }
         if pass > 0 {
             decode_ns.push(decoding);

@@ -91,7 +91,8 @@ fn two_captures_merge_like_a_sort() {
         for (venue, input) in (0u8..).zip(&inputs.venues) {
             let feed = ItchFeed::new(venue, midnight_ns, 5);
             let directory = inputs.directory().expect("few symbols");
-            let mut ingest = Ingest::new(vec![Input::Itch(&input.capture, feed)], directory).expect("a first message");
+            let mut ingest =
+                Ingest::new(vec![Input::Itch(&input.capture, feed)], directory).expect("a first message");
             sorted.extend(events(&mut ingest));
             messages += ingest.messages();
         }

@@ -295,7 +295,11 @@ impl BinanceFeed {
             Step::Kept => {}
             Step::Gap { first, count } => {
                 self.counters.gaps += 1;
-                events.push(MarketEvent { second_id: first, quantity: count, ..origin.event(EventKind::Gap) });
+                events.push(MarketEvent {
+                    second_id: first,
+                    quantity: count,
+                    ..origin.event(EventKind::Gap)
+                });
             }
         }
     }

@@ -223,8 +223,7 @@ impl MessageParser {
         self.text.extend_from_slice(json);
         self.text.resize(json.len() + INPUT_PADDING, 0);
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
-        let parsed =
-            simd_json::fill_tape_padded(&mut self.text, json.len(), &mut self.buffers, &mut tape);
+        let parsed = simd_json::fill_tape_padded(&mut self.text, json.len(), &mut self.buffers, &mut tape);
         let message = match parsed {
             Ok(()) => {
                 let mut fields = Fields::default();
@@ -354,11 +353,7 @@ fn level_of(
 }
 
 /// What the fields mean together.
-fn interpret(
-    fields: &Fields<'_>,
-    bids: &mut [Level],
-    asks: &mut [Level],
-) -> Result<Message, MessageError> {
+fn interpret(fields: &Fields<'_>, bids: &mut [Level], asks: &mut [Level]) -> Result<Message, MessageError> {
     let name = fields.symbol.text();
     let symbol = match fields.symbol {
         Value::Absent => None,
@@ -444,10 +439,14 @@ mod tests {
     #[test]
     fn diffs_of_all_markets() {
         let mut parser = MessageParser::new(0);
-        let spot = br#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":5,"s":"BTCUSDT","U":7,"u":9,
+        let spot =
+            br#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":5,"s":"BTCUSDT","U":7,"u":9,
             "b":[["61737.63000000","0.00000000"]],"a":[["61837.64","1.54698"],["0.00000001","3"]]}}"#;
         let message = parser.parse(spot).unwrap();
-        assert_eq!((message.market, message.symbol, message.exchange_ms), (Market::Spot, symbol("BTCUSDT"), 5));
+        assert_eq!(
+            (message.market, message.symbol, message.exchange_ms),
+            (Market::Spot, symbol("BTCUSDT"), 5)
+        );
         assert_eq!(message.body, Body::Diff { first: 7, last: 9, previous: None });
         assert_eq!(parser.bids(), [Level { price: 61_737_630_000_000, quantity: 0 }]);
         assert_eq!(parser.asks()[0], Level { price: 61_837_640_000_000, quantity: 154_698_000 });
@@ -469,7 +468,8 @@ mod tests {
         let snapshot = parse(r#"{"lastUpdateId":8,"E":1,"T":2,"bids":[],"asks":[]}"#).unwrap();
         assert_eq!(snapshot.market, Market::UsdM);
 
-        let ticker = parse(r#"{"data":{"u":4,"s":"BTCUSDT","b":"61837.63","B":"3.78","a":"61837.64","A":"1.5"}}"#);
+        let ticker =
+            parse(r#"{"data":{"u":4,"s":"BTCUSDT","b":"61837.63","B":"3.78","a":"61837.64","A":"1.5"}}"#);
         let bid = Level { price: 61_837_630_000_000, quantity: 378_000_000 };
         let ask = Level { price: 61_837_640_000_000, quantity: 150_000_000 };
         assert_eq!(ticker.unwrap().body, Body::Ticker { last: 4, bid, ask });
@@ -500,7 +500,10 @@ mod tests {
             (r#"{"e":"trade","t":1,"p":"1","q":"2","m":true}"#, MessageError::Field("s")),
             (r#"{"e":"trade","s":7}"#, MessageError::Field("s")),
             (r#"{"e":"depthUpdate","s":"A","U":3,"u":2,"b":[],"a":[]}"#, MessageError::Field("U")),
-            (r#"{"e":"depthUpdate","s":"A","U":3,"u":4,"b":[["1"]],"a":[]}"#, MessageError::Field("of a level")),
+            (
+                r#"{"e":"depthUpdate","s":"A","U":3,"u":4,"b":[["1"]],"a":[]}"#,
+                MessageError::Field("of a level"),
+            ),
             (r#"{"e":"depthUpdate","s":"A","U":3,"u":4,"b":[]}"#, MessageError::Field("b or a")),
             (
                 r#"{"e":"depthUpdate","s":"BTCUSD_PERP","U":3,"u":4,"pu":1,"b":[["1","0.5"]],"a":[]}"#,

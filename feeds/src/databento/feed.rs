@@ -15,7 +15,9 @@ use std::fmt;
 
 use dbn::decode::dbn::fsm::{DbnFsm, ProcessResult};
 use dbn::enums::{Action, Side as DbnSide, StatusAction};
-use dbn::{FlagSet, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, RecordHeader, StatusMsg, SymbolMappingMsg, TradeMsg};
+use dbn::{
+    FlagSet, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, RecordHeader, StatusMsg, SymbolMappingMsg, TradeMsg,
+};
 
 use super::records::{Layout, Record, symbol_of};
 use super::schedule;
@@ -423,7 +425,13 @@ impl DbnFeed {
         let old = std::mem::replace(&mut self.listed[locate].levels, *new);
         for (side, old, new) in [(Side::Buy, &old.bids, &new.bids), (Side::Sell, &old.asks, &new.asks)] {
             changes(old, new, |price, quantity| {
-                events.push(MarketEvent { side, price, quantity, flags, ..origin.event(EventKind::LevelSet) });
+                events.push(MarketEvent {
+                    side,
+                    price,
+                    quantity,
+                    flags,
+                    ..origin.event(EventKind::LevelSet)
+                });
             });
         }
     }
@@ -470,7 +478,11 @@ fn content(record: &dbn::RecordRef<'_>) -> Option<Result<Content, RecordError>> 
             let (Ok(action), Ok(side)) = ($message.action(), $message.side()) else {
                 return Some(Err(if $message.action().is_err() { ACTION } else { SIDE }));
             };
-            (action, Order { order_id: $order_id, price: $message.price, size: $message.size, side }, $message.flags)
+            (
+                action,
+                Order { order_id: $order_id, price: $message.price, size: $message.size, side },
+                $message.flags,
+            )
         }};
     }
     Some(Ok(if record.has::<MboMsg>() {

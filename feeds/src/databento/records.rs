@@ -80,7 +80,9 @@ impl Layout {
     /// [`LayoutError`] for DBN or DBZ that cannot be read.
     pub fn detect(bytes: &[u8]) -> Option<Result<Self, LayoutError>> {
         // DBZ is a zstd skippable frame with metadata in it, behind which the records are one more frame.
-        if bytes.first_chunk::<4>().is_some_and(|magic| (0x184d_2a50..=0x184d_2a5f).contains(&u32::from_le_bytes(*magic)))
+        if bytes
+            .first_chunk::<4>()
+            .is_some_and(|magic| (0x184d_2a50..=0x184d_2a5f).contains(&u32::from_le_bytes(*magic)))
         {
             return Some(Err(LayoutError::Dbz));
         }

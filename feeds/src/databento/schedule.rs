@@ -30,7 +30,9 @@ pub fn globex(exchange_ns: u64) -> (TradingStatus, u64) {
     let (day, of_day) = (local_ns / NS_PER_DAY, local_ns % NS_PER_DAY);
     // 1970-01-01 was a Thursday; 0 is Sunday.
     let (status, until) = match ((day + 4) % 7, of_day) {
-        (6, _) | (0, ..CLOSE_NS) => (TradingStatus::Closed, if (day + 4) % 7 == 6 { NS_PER_DAY } else { CLOSE_NS }),
+        (6, _) | (0, ..CLOSE_NS) => {
+            (TradingStatus::Closed, if (day + 4) % 7 == 6 { NS_PER_DAY } else { CLOSE_NS })
+        }
         (0, CLOSE_NS..OPEN_NS) => (TradingStatus::PreOpen, OPEN_NS),
         (5, CLOSE_NS..) => (TradingStatus::Closed, NS_PER_DAY),
         (_, CLOSE_NS..PRE_OPEN_NS) => (TradingStatus::Closed, PRE_OPEN_NS),
@@ -45,8 +47,8 @@ pub fn globex(exchange_ns: u64) -> (TradingStatus, u64) {
 fn utc_minus_chicago_ns(utc_ns: u64) -> u64 {
     let march = first_of_march(utc_ns / NS_PER_DAY);
     // Second Sunday of March 02:00 CST is 08:00 UTC; first Sunday of November 02:00 CDT is 07:00 UTC.
-    let begin = (sunday_on_or_after(march + 7)) * NS_PER_DAY + 8 * NS_PER_HOUR;
-    let end = sunday_on_or_after(march + 245) * NS_PER_DAY + 7 * NS_PER_HOUR;
+    let begin = sunday_on_or_after(march + 7).saturating_mul(NS_PER_DAY).saturating_add(8 * NS_PER_HOUR);
+    let end = sunday_on_or_after(march + 245).saturating_mul(NS_PER_DAY).saturating_add(7 * NS_PER_HOUR);
     if (begin..end).contains(&utc_ns) { 5 * NS_PER_HOUR } else { 6 * NS_PER_HOUR }
 }
 
@@ -74,14 +76,14 @@ mod tests {
     #[test]
     fn phases_of_known_moments() {
         for (utc_s, expected, until_s) in [
-            (1_703_545_199, TradingStatus::PreOpen, 1),       // Monday 2023-12-25 16:59:59
+            (1_703_545_199, TradingStatus::PreOpen, 1), // Monday 2023-12-25 16:59:59
             (1_703_545_200, TradingStatus::Trading, 7 * 3600), // 17:00
-            (1_703_541_600, TradingStatus::Closed, 45 * 60),  // 16:00
+            (1_703_541_600, TradingStatus::Closed, 45 * 60), // 16:00
             (1_703_544_300, TradingStatus::PreOpen, 15 * 60), // 16:45
-            (1_703_422_805, TradingStatus::Closed, 32_395),   // Sunday 2023-12-24 07:00:05
+            (1_703_422_805, TradingStatus::Closed, 32_395), // Sunday 2023-12-24 07:00:05
             (1_719_871_200, TradingStatus::Trading, 7 * 3600), // Monday 2024-07-01 17:00 (summer)
             (1_719_871_199, TradingStatus::PreOpen, 1),
-            (1_710_107_999, TradingStatus::PreOpen, 1),       // Sunday 2024-03-10 16:59:59, first summer day
+            (1_710_107_999, TradingStatus::PreOpen, 1), // Sunday 2024-03-10 16:59:59, first summer day
             (1_710_108_000, TradingStatus::Trading, 7 * 3600),
             (1_730_674_800, TradingStatus::Trading, 7 * 3600), // Sunday 2024-11-03 17:00, first winter day
             (1_704_495_600, TradingStatus::Closed, 7 * 3600),  // Friday 2024-01-05 17:00

@@ -174,10 +174,12 @@ impl PacketCursor {
     pub fn next_datagram<'a>(&mut self, capture: &'a Capture) -> Result<Option<Datagram<'a>>, CaptureError> {
         match &capture.format {
             Format::BinaryFile | Format::Dbn(_) | Format::Lines => Ok(None),
-            Format::Pcap(form) => pcap::next_datagram(self, capture, |cursor| form.next_frame(cursor, capture)),
-            Format::Pcapng(sections) => {
-                pcap::next_datagram(self, capture, |cursor| pcap::next_pcapng_frame(cursor, capture, sections))
+            Format::Pcap(form) => {
+                pcap::next_datagram(self, capture, |cursor| form.next_frame(cursor, capture))
             }
+            Format::Pcapng(sections) => pcap::next_datagram(self, capture, |cursor| {
+                pcap::next_pcapng_frame(cursor, capture, sections)
+            }),
         }
     }
 
@@ -185,7 +187,10 @@ impl PacketCursor {
     ///
     /// # Errors
     /// As [`Self::next`].
-    pub fn next_record<'a>(&mut self, capture: &'a Capture) -> Result<Option<(Record<'a>, u64)>, CaptureError> {
+    pub fn next_record<'a>(
+        &mut self,
+        capture: &'a Capture,
+    ) -> Result<Option<(Record<'a>, u64)>, CaptureError> {
         let Format::Dbn(layout) = &capture.format else { return Ok(None) };
         self.position = self.position.max(layout.records_at);
         let at = self.position;

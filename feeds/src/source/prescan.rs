@@ -224,8 +224,10 @@ fn scan_stream(capture: &Capture, scan: &mut Prescan) -> Result<(), CaptureError
         0 => ITCH_PRICE4_UNIT,
         tick => tick,
     };
-    scan.listings =
-        tallies.into_iter().filter(|listing| directory.instrument_at(scan.venue, listing.locate) != INSTRUMENT_NONE).collect();
+    scan.listings = tallies
+        .into_iter()
+        .filter(|listing| directory.instrument_at(scan.venue, listing.locate) != INSTRUMENT_NONE)
+        .collect();
     scan.stream = StreamConfig { line_bytes_max, ..stream.into_config() };
     outcome
 }

@@ -280,8 +280,7 @@ impl<'a> EventStream<'a> {
     pub fn into_config(self) -> StreamConfig {
         let mut config = self.config;
         if let Decoder::Binance(feed) = &self.decoder {
-            config.binance_symbols =
-                (0..=u16::MAX).map_while(|locate| feed.listing(locate)).collect();
+            config.binance_symbols = (0..=u16::MAX).map_while(|locate| feed.listing(locate)).collect();
             if feed.counters().diffs == 0 {
                 config.binance_source = BookSource::Ticker;
             }

@@ -56,7 +56,9 @@ fn survives(name: &str, whole: &[u8], rounds: u64) {
 #[test]
 fn mutated_dbn_files() {
     let Some(folder) = shared("databento_dbn/dbn_repo") else { return };
-    for name in ["mbo.v3.dbn", "mbp-1.dbn", "mbp-10.dbn", "definition.v1.dbn.frag", "trades.dbn", "status.dbn"] {
+    for name in
+        ["mbo.v3.dbn", "mbp-1.dbn", "mbp-10.dbn", "definition.v1.dbn.frag", "trades.dbn", "status.dbn"]
+    {
         let whole = std::fs::read(folder.join(format!("test_data.{name}"))).unwrap();
         survives(name, &whole, inputs());
     }

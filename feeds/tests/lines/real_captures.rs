@@ -41,7 +41,9 @@ fn count(events: &[MarketEvent], kind: EventKind) -> usize {
 
 #[test]
 fn es_mbo_day() {
-    let Some(path) = shared("databento_dbn/nautilus_tests/esh4-glbx-mdp3-20231225.mbo.dbn.zst") else { return };
+    let Some(path) = shared("databento_dbn/nautilus_tests/esh4-glbx-mdp3-20231225.mbo.dbn.zst") else {
+        return;
+    };
     let capture = Capture::open(path).unwrap();
     assert_eq!(capture.protocol(), Protocol::Dbn);
     let (events, scan) = events(&capture);
@@ -100,7 +102,11 @@ fn binance_streams() {
         assert_eq!((scan.listings.len(), scan.listings[0].symbol.to_string()), (1, symbol.to_owned()));
         assert_eq!(scan.price_tick, tick, "{name}");
         assert_eq!(count(&events, EventKind::Gap), 0, "{name}");
-        assert_eq!((count(&events, EventKind::Clear), count(&events, EventKind::Recovered)), (1, 1), "{name}");
+        assert_eq!(
+            (count(&events, EventKind::Clear), count(&events, EventKind::Recovered)),
+            (1, 1),
+            "{name}"
+        );
         assert!(count(&events, EventKind::Trade) > 1_000, "{name}");
     }
     assert_eq!(lines, 332_200);
