@@ -188,8 +188,6 @@ pub fn run(
     };
     let (tee, recorded) = recording.as_ref().map(|_| recorder::recorder(RING_BYTES)).unzip();
     let tee = tee.map(|recorder| Box::new(RecorderTee(recorder)) as Box<dyn Tee>);
-    let OpenedLines { mut ingest, fetcher, notices } =
-        live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
     let mut journal = match &options.journal {
         Some(dir) => Some(RunJournal::create_live(dir, config)?),
         None => None,
@@ -208,6 +206,9 @@ pub fn run(
         progress: Progress::start("messages", None),
         journal_error: None,
     };
+    // Last, since packets wait in the kernel's buffers from here on.
+    let OpenedLines { mut ingest, fetcher, notices } =
+        live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
     let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode: options.stamps };
     let over = &AtomicBool::new(false);
     let (run, fetched, written) = std::thread::scope(|scope| {

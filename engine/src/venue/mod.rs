@@ -284,6 +284,12 @@ impl VenueCore {
         self.orders.slot_of(order_id).map(|slot| self.orders[slot].queue_ahead)
     }
 
+    /// Every ClOrdID that any session has used today, in requests of every kind, refused ones too; in no particular
+    /// order.
+    pub fn cl_ord_ids(&self) -> impl Iterator<Item = &ClOrdIdText> {
+        self.names.iter().map(|(_, id)| id)
+    }
+
     /// Client orders that live now.
     #[must_use]
     pub fn live_orders(&self) -> usize {

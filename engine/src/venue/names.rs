@@ -74,6 +74,11 @@ impl NameTable {
         Ok(at as u32)
     }
 
+    /// Every stored id with its session, in no particular order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &ClOrdIdText)> {
+        self.slots.iter().filter(|name| !name.id.is_none()).map(|name| (name.session, &name.id))
+    }
+
     /// The order that a stored name is for, or [`NO_ORDER`].
     pub(super) fn order(&self, at: NameIndex) -> u32 {
         self.slots[at as usize].order

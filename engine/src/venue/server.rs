@@ -17,6 +17,7 @@ use crate::control::universe::Universe;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::socket::Socket;
 use crate::pipeline::tsc::{self, Calibration};
+use crate::venue::VenueCore;
 use crate::venue::feed_server::FeedServer;
 use crate::venue::gateway::Gateway;
 
@@ -250,6 +251,11 @@ impl<'a> VenueServer<'a> {
             desk.gateway.disconnected(now_ns);
         }
         worked
+    }
+
+    /// The matching core of each venue, by number: what it has on record.
+    pub fn cores(&self) -> impl Iterator<Item = &VenueCore> {
+        self.desks.iter().map(|desk| desk.gateway.core())
     }
 
     /// What a person should know after the venue has ended.

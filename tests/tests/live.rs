@@ -1,0 +1,222 @@
+//! A live run on loopback over bad lines: `warptick venue` and `warptick run` as threads of one process, real sockets.
+//!
+//! Each seed loses 1 % of the packets of each line for itself and 0.1 % on both at once, and reorders and repeats some.
+//! At the end the books equal those of the lossless session, every message that no line brought was in a gap, and by
+//! the venue's own record of ClOrdIDs no order was decided while its book was stale.
+//!
+//! Ten seeds; another number, 1,000 for instance, by `WARPTICK_SEEDS=1000 cargo test --test live -- --nocapture`.
+
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engine::control::config::{Config, Topology};
+use engine::control::inputs::Inputs;
+use engine::control::journal::{DecideReader, DecideRecord};
+use engine::control::live_run::{self, LiveOptions, LiveOutcome};
+use engine::control::shutdown::Stop;
+use engine::control::{book_report, journal_replay, startup};
+use engine::order::OrderAction;
+use engine::venue::feed_server::FeedReport;
+use engine::venue::server::{Clock, VenueServer};
+use feeds::event::EventKind;
+use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
+use warptick_tests::captures::{generated, inputs, map_times};
+
+const DATE: u32 = 2026_01_05;
+
+/// Times the session's own speed: six and a half hours in a second.
+const SPEED: f64 = 23_400.0;
+
+/// How long a packet may be late on a busy machine before it counts as lost.
+const REORDER_WAIT_US: u64 = 40_000;
+
+fn session() -> Inputs {
+    let settings =
+        SyntheticConfig { messages: 24_000, symbols: 12, halts: 0, date: DATE, ..SyntheticConfig::default() };
+    let mut streams = generated(&settings);
+    for stream in &mut streams {
+        // The day starts at its opening: nobody need wait for it.
+        map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
+    }
+    inputs(streams, DATE)
+}
+
+fn free_ports<const N: usize>() -> [u16; N] {
+    // All are held until all are known, so that no two are the same.
+    let sockets = [(); N].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
+    sockets.each_ref().map(|socket| socket.local_addr().expect("bound").port())
+}
+
+/// What a seed runs under.
+struct Trial {
+    seed: u64,
+    topology: Topology,
+    retransmission_window: usize,
+    backend: &'static str,
+}
+
+fn config(trial: &Trial, session: &Inputs) -> Config {
+    let mut text = format!(
+        "date = \"2026-01-05\"\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
+         [books]\nlate_listings_max = 64\norders_max = 40000\nlevels_max = 20000\n"
+    );
+    for (number, venue) in ["NASDAQ", "BX"].iter().enumerate() {
+        let [a, b, again, glimpse] = free_ports();
+        text += &format!(
+            "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n\
+             [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\
+             retransmission = \"127.0.0.1:{again}\"\nglimpse = \"127.0.0.1:{glimpse}\"\n\
+             [venues.feed.client]\nbackend = \"{}\"\nreorder_wait_us = {REORDER_WAIT_US}\n\
+             request_interval_us = 20000\nrequests_max = 3\nwindow_messages = 65536\n\
+             [venues.feed.publisher]\npacket_bytes_max = 300\nretransmission_window = {}\n\
+             [venues.feed.faults]\nloss_ppm = 10000\nburst_ppm = 1000\nburst_packets = 6\n\
+             reorder_ppm = 10000\nreorder_ns = 300000\nduplicate_ppm = 10000\nskew_ns = 50000\n\
+             jitter_ns = 30000\nseed = {}\n",
+            trial.backend,
+            trial.retransmission_window,
+            trial.seed * 2 + number as u64,
+        );
+    }
+    let config = Config::parse("live test", &text).expect("a configuration");
+    let mut config = startup::complete(session, config).expect("instruments");
+    config.pipeline.topology = trial.topology;
+    config
+}
+
+/// What both sides have on record.
+struct Record {
+    live: LiveOutcome,
+    published: Vec<FeedReport>,
+    /// ClOrdIDs that the venues received.
+    received: BTreeSet<u64>,
+}
+
+fn run(trial: &Trial, session: &Inputs, journal: &Path) -> (Record, Config) {
+    let mut config = config(trial, session);
+    let mut server = VenueServer::bind(session, &config).expect("acceptors");
+    server.publish(session, &config).expect("a feed");
+    for (venue, address) in config.venues.iter_mut().zip(server.addresses()) {
+        venue.address = address;
+    }
+    let over = AtomicBool::new(false);
+    let stop = Stop::new();
+    let options = LiveOptions { journal: Some(journal.to_owned()), ..LiveOptions::default() };
+    let (live, published, received) = std::thread::scope(|scope| {
+        let venue = scope.spawn(|| {
+            // Relaxed: a flag on its own.
+            let clock = Clock::Wall { times: SPEED, at_once: false };
+            server.serve(clock, || over.load(Ordering::Relaxed));
+            let published: Vec<_> =
+                server.feeds().iter().map(|feed| feed.as_ref().expect("published").report()).collect();
+            let ids = server.cores().flat_map(|core| core.cl_ord_ids());
+            let ids =
+                ids.map(|id| std::str::from_utf8(id.as_bytes()).expect("digits").parse().expect("digits"));
+            (published, ids.collect())
+        });
+        let live = live_run::run(&config, &options, &stop, Vec::new());
+        over.store(true, Ordering::Relaxed);
+        let (published, received) = venue.join().expect("the venue");
+        (live.unwrap_or_else(|failure| panic!("seed {}: {failure}", trial.seed)), published, received)
+    });
+    (Record { live, published, received }, config)
+}
+
+/// Messages in gaps by venue, and ClOrdIDs of every action, from the journal; fails at an order from a stale book.
+fn audit(seed: u64, journal: &Path) -> ([u64; 2], BTreeSet<u64>, u64) {
+    let mut stale = [false; 2];
+    let mut missing = [0; 2];
+    let mut actions = BTreeSet::new();
+    let mut while_stale = 0;
+    for record in DecideReader::open(journal).expect("a journal") {
+        match record.expect("intact").record {
+            DecideRecord::MarketEvent(event) => match event.kind {
+                EventKind::Gap => {
+                    stale[usize::from(event.venue)] = true;
+                    missing[usize::from(event.venue)] += event.quantity;
+                }
+                EventKind::Recovered => stale[usize::from(event.venue)] = false,
+                _ => {}
+            },
+            DecideRecord::Action(order) => {
+                actions.insert(order.cl_ord_id);
+                let is_stale = stale[usize::from(order.venue)];
+                while_stale += u64::from(is_stale);
+                assert!(
+                    !is_stale || order.action == OrderAction::Cancel,
+                    "seed {seed}: priced from a stale book: {order:?}"
+                );
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(stale, [false; 2], "seed {seed}: a gap is open at the end");
+    (missing, actions, while_stale)
+}
+
+fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> (u64, u64, u64) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let journal = directory.path().join("journal");
+    let (record, _config) = run(trial, session, &journal);
+    let seed = trial.seed;
+    let Record { live, published, received } = record;
+    assert!(live.outcome.failure.is_none(), "seed {seed}: {}", live.outcome.failure.unwrap());
+    assert_eq!(live.outcome.book_hash, book_hash, "seed {seed}: the lossless books\n{live}");
+    let (missing, actions, while_stale) = audit(seed, &journal);
+    let mut snapshots = 0;
+    for ((feed, published), missing) in live.feeds.iter().zip(&published).zip(missing) {
+        let lost = published.lost_on_all_lines.messages();
+        assert_eq!(feed.state, "live", "seed {seed}: {feed}");
+        assert_eq!(feed.arbiter.missing_messages, missing, "seed {seed}: every gap is an event\n{feed}");
+        snapshots += feed.arbiter.snapshots;
+        let dropped: u64 = feed.lines.iter().map(|line| line.kernel_drops).sum();
+        if feed.arbiter.snapshots == 0 && dropped == 0 {
+            assert_eq!(missing, lost, "seed {seed}: what no line brought is in a gap\n{feed}");
+            assert_eq!(feed.arbiter.messages, published.messages, "seed {seed}");
+        }
+        assert!(feed.lines.iter().all(|line| line.wins > 0 && line.lost_messages > 0), "seed {seed}: {feed}");
+    }
+    assert!(!received.is_empty(), "seed {seed}: nobody traded");
+    assert!(received.is_subset(&actions), "seed {seed}: the venue has an order that the journal has not");
+    let replayed =
+        journal_replay::replay(&journal).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    assert!(replayed.is_reproduced() && replayed.digest == live.outcome.digest, "seed {seed}: the journal");
+    (missing.iter().sum(), while_stale, snapshots)
+}
+
+fn lossless(session: &Inputs) -> u64 {
+    let report = book_report::build(session, None).expect("books");
+    assert!(report.failure.is_none());
+    report.book_hash
+}
+
+fn seeds() -> u64 {
+    std::env::var("WARPTICK_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
+}
+
+#[test]
+fn bad_lines_change_no_book_and_price_no_order() {
+    let session = session();
+    let book_hash = lossless(&session);
+    let (mut missing, mut cancels, mut snapshots) = (0, 0, 0);
+    for seed in 1..=seeds() {
+        let trial = Trial {
+            seed,
+            topology: if seed % 3 == 0 { Topology::Split } else { Topology::Inline },
+            // Every fifth seed has a server that forgets too soon: snapshots.
+            retransmission_window: if seed % 5 == 0 { 8 } else { 1 << 20 },
+            backend: if seed % 2 == 0 { "recv" } else { "auto" },
+        };
+        let (lost, stale, taken) = check(&trial, &session, book_hash);
+        println!("seed {seed}: {lost} messages in gaps, {stale} cancels while stale, {taken} snapshots");
+        missing += lost;
+        cancels += stale;
+        snapshots += taken;
+    }
+    assert!(missing > 0 && snapshots > 0, "the faults did nothing");
+    println!(
+        "{} seeds: {missing} messages in gaps, {cancels} cancels while stale, {snapshots} snapshots",
+        seeds()
+    );
+}
