@@ -192,6 +192,8 @@ pub struct Arbiter {
     loading: bool,
     /// What was handed on cannot be right: only a snapshot helps.
     distrusted: bool,
+    /// A hole was passed over: only a snapshot makes the books good again.
+    lossy: bool,
     ended: bool,
     window: Window,
     lines: Lines,
@@ -217,6 +219,7 @@ impl Arbiter {
             unanswered: 0,
             loading: false,
             distrusted: false,
+            lossy: false,
             ended: false,
             window: Window::new(config.window_messages),
             lines: Lines::new(config.lines),
@@ -336,8 +339,7 @@ impl Arbiter {
 
     #[cold]
     fn recovered(&mut self, sink: &mut impl FnMut(Sequenced<'_>)) {
-        if self.config.recovery == Recovery::NONE {
-            // Holes were passed over: nothing made the books good again.
+        if self.lossy {
             return;
         }
         self.state = FeedState::Live;
@@ -373,6 +375,7 @@ impl Arbiter {
             self.open_gap(now_ns, sink);
         }
         if self.config.recovery == Recovery::NONE {
+            self.lossy = true;
             self.expected = self.counted;
             self.hand_on(now_ns, sink);
             return None;
@@ -433,6 +436,7 @@ impl Arbiter {
             return false;
         }
         self.distrusted = false;
+        self.lossy = false;
         self.state = FeedState::Snapshot;
         self.loading = true;
         self.window.forget(self.expected, next_sequence);
@@ -473,6 +477,17 @@ impl Arbiter {
         self.state = FeedState::Recovering;
         self.waiting_since_ns = None;
         self.hand_on(now_ns, sink);
+    }
+
+    /// Nothing more will come (the end of a recording): what waits is handed on behind the holes that are left.
+    pub fn finish(&mut self, now_ns: u64, sink: &mut impl FnMut(Sequenced<'_>)) {
+        self.config.recovery = Recovery::NONE;
+        self.config.reorder_wait_ns = 0;
+        self.loading = false;
+        self.distrusted = false;
+        while let Some(since_ns) = self.waiting_since_ns {
+            self.late(since_ns, now_ns, sink);
+        }
     }
 
     /// Session that the packets belong to; `None` before the first.

@@ -12,6 +12,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -43,6 +44,8 @@ pub struct Capture {
     memory: Memory,
     format: Format,
     protocol: Protocol,
+    /// Where the datagrams that count were sent; empty: all of them count.
+    lines: Vec<SocketAddr>,
     /// The decompressor's error; the bytes before it are in `memory`.
     damage: Option<CaptureErrorKind>,
 }
@@ -346,7 +349,7 @@ impl Capture {
         } else {
             Format::BinaryFile
         };
-        let mut capture = Self { name, memory, format, protocol: Protocol::Itch, damage };
+        let mut capture = Self { name, memory, format, protocol: Protocol::Itch, lines: Vec::new(), damage };
         capture.protocol = match capture.format {
             Format::BinaryFile => Protocol::Itch,
             Format::Dbn(_) => Protocol::Dbn,
@@ -357,6 +360,46 @@ impl Capture {
             },
         };
         Ok(capture)
+    }
+
+    /// The lines that [`Self::set_lines`] told apart; empty: all datagrams are of one line.
+    #[must_use]
+    pub fn lines(&self) -> &[SocketAddr] {
+        &self.lines
+    }
+
+    /// Takes only datagrams that were sent to these addresses, each a line of one feed, from now on. Cursors that
+    /// were made before must not be used any more.
+    pub fn set_lines(&mut self, lines: Vec<SocketAddr>) {
+        self.lines = lines;
+    }
+
+    /// Where the datagrams of a pcap or pcapng capture were sent, in the order of first appearance, up to `most`
+    /// addresses; up to the first damaged part.
+    #[must_use]
+    pub fn destinations(&self, most: usize) -> Vec<SocketAddr> {
+        pcap::destinations(self, most)
+    }
+
+    /// Which line a datagram to this address is of; `None`: it does not count.
+    #[inline]
+    pub(super) fn line_of(&self, to: SocketAddr) -> Option<u8> {
+        if self.lines.is_empty() {
+            return Some(0);
+        }
+        self.lines.iter().position(|line| *line == to).and_then(|place| u8::try_from(place).ok())
+    }
+
+    /// The next frame of a pcap or pcapng capture; `None` at its end, and for other formats.
+    pub(super) fn next_frame(
+        &self,
+        cursor: &mut PacketCursor,
+    ) -> Result<Option<pcap::Frame<'_>>, CaptureError> {
+        match &self.format {
+            Format::BinaryFile | Format::Dbn(_) | Format::Lines => Ok(None),
+            Format::Pcap(form) => form.next_frame(cursor, self),
+            Format::Pcapng(sections) => pcap::next_pcapng_frame(cursor, self, sections),
+        }
     }
 
     /// The protocol of its messages, told by content.

@@ -4,6 +4,8 @@
 //! Borrows the frame, allocates nothing, checks every bound. It does not reassemble IP fragments and does not verify
 //! checksums (captures of the own host hold frames whose checksum the card had yet to fill in).
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 /// Link-layer header types that are understood.
 pub(super) mod link {
     pub const ETHERNET: u16 = 1;
@@ -24,8 +26,8 @@ const PROTOCOL_UDP: u8 = 17;
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content<'a> {
-    /// A UDP payload, `at` bytes into the frame.
-    Udp { at: usize, payload: &'a [u8] },
+    /// A UDP payload, `at` bytes into the frame, and where it was sent.
+    Udp { at: usize, payload: &'a [u8], to: SocketAddr },
     /// Nothing of the transport layer that carries data: ARP, IGMP, ICMP, spanning tree.
     Other,
     /// A frame that cannot belong to a MoldUDP64 feed.
@@ -90,7 +92,8 @@ fn ipv4(frame: &[u8], at: usize) -> Option<Content<'_>> {
     }
     // Zero: the card's segmentation offload had yet to fill it in.
     let end = if total_length == 0 { packet.len() } else { total_length };
-    transport(frame, protocol, at + header_length, at + end)
+    let to = IpAddr::V4(Ipv4Addr::from(*packet.get(16..)?.first_chunk::<4>()?));
+    transport(frame, protocol, at + header_length, at + end, to)
 }
 
 fn ipv6(frame: &[u8], at: usize) -> Option<Content<'_>> {
@@ -109,11 +112,12 @@ fn ipv6(frame: &[u8], at: usize) -> Option<Content<'_>> {
     if next_header == 44 {
         return Some(Content::OtherProtocol("an IP fragment"));
     }
-    transport(frame, next_header, at + transport_at, at + 40 + payload_length)
+    let to = IpAddr::V6(Ipv6Addr::from(*packet.get(24..)?.first_chunk::<16>()?));
+    transport(frame, next_header, at + transport_at, at + 40 + payload_length, to)
 }
 
 /// The transport layer between `at` and `end`; frames may be padded behind `end`.
-fn transport(frame: &[u8], protocol: u8, at: usize, end: usize) -> Option<Content<'_>> {
+fn transport(frame: &[u8], protocol: u8, at: usize, end: usize, to: IpAddr) -> Option<Content<'_>> {
     match protocol {
         PROTOCOL_UDP => {}
         PROTOCOL_TCP => return Some(Content::OtherProtocol("a TCP segment")),
@@ -123,8 +127,9 @@ fn transport(frame: &[u8], protocol: u8, at: usize, end: usize) -> Option<Conten
         return Some(Content::Damaged("it is shorter than its IP header says"));
     };
     let length = usize::from(u16_at(datagram, 4)?);
+    let to = SocketAddr::new(to, u16_at(datagram, 2)?);
     match datagram.get(8..length) {
-        Some(payload) => Some(Content::Udp { at: at + 8, payload }),
+        Some(payload) => Some(Content::Udp { at: at + 8, payload, to }),
         None => Some(Content::Damaged("its UDP length does not fit its IP length")),
     }
 }
@@ -199,7 +204,8 @@ mod tests {
         ];
         for (link_type, frame) in frames {
             match content(link_type, &frame) {
-                Content::Udp { at, payload } => {
+                Content::Udp { at, payload, to } => {
+                    assert_eq!(to.port(), 0x2000);
                     assert_eq!(payload, b"payload");
                     assert_eq!(&frame[at..at + 7], b"payload");
                 }

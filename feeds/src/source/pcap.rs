@@ -9,6 +9,8 @@
 //! Frames without UDP or TCP are passed over and counted. TCP, and UDP that is not the protocol of the capture's first
 //! datagram, is an error: the capture is of something else, or not filtered to one feed.
 
+use std::net::SocketAddr;
+
 use super::file::{Capture, Packet, PacketCursor};
 use super::network::{self, Content};
 use crate::error::{CaptureError, CaptureErrorKind};
@@ -74,6 +76,8 @@ pub struct Datagram<'a> {
     pub offset: u64,
     /// The capture's time stamp, UTC ns; [`TIME_NONE`] for frames without one.
     pub receive_ns: u64,
+    /// Which line it was sent to: its place among [`Capture::lines`]; 0 when no lines are told apart.
+    pub line: u8,
 }
 
 /// The next MoldUDP64 packet.
@@ -99,6 +103,24 @@ pub(super) fn next_packet<'a>(
     }))
 }
 
+/// See [`Capture::destinations`].
+pub(super) fn destinations(capture: &Capture, most: usize) -> Vec<SocketAddr> {
+    let mut found: Vec<SocketAddr> = Vec::new();
+    let mut cursor = capture.packets();
+    while let Ok(Some(frame)) = capture.next_frame(&mut cursor) {
+        cursor.position = frame.end;
+        if let Content::Udp { to, .. } = network::content(frame.link_type, frame.bytes)
+            && !found.contains(&to)
+        {
+            found.push(to);
+            if found.len() >= most {
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// The next UDP payload: takes frames from `next_frame` until one holds UDP.
 pub(super) fn next_datagram<'a>(
     cursor: &mut PacketCursor,
@@ -107,10 +129,11 @@ pub(super) fn next_datagram<'a>(
 ) -> Result<Option<Datagram<'a>>, CaptureError> {
     while let Some(frame) = next_frame(cursor)? {
         let kind = match network::content(frame.link_type, frame.bytes) {
-            Content::Udp { at, payload } => {
+            Content::Udp { at, payload, to } => {
                 cursor.position = frame.end;
+                let Some(line) = capture.line_of(to) else { continue };
                 let offset = (frame.at + at) as u64;
-                return Ok(Some(Datagram { payload, offset, receive_ns: frame.time_ns }));
+                return Ok(Some(Datagram { payload, offset, receive_ns: frame.time_ns, line }));
             }
             Content::Other => {
                 cursor.position = frame.end;

@@ -301,7 +301,7 @@ mod tests {
                 assert!(out.len() <= length + PACKET_OVERHEAD_BYTES, "{length}");
                 let captured = u32::from_le_bytes(*out[20..].first_chunk().unwrap());
                 let packet = &out[28..28 + usize::try_from(captured).unwrap()];
-                let Content::Udp { at, payload: found } = network::content(link::RAW, packet) else {
+                let Content::Udp { at, payload: found, .. } = network::content(link::RAW, packet) else {
                     panic!()
                 };
                 assert_eq!(found, payload);

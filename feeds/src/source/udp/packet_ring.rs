@@ -210,7 +210,7 @@ impl Line {
             Ok(frame) => frame,
             Err(fault) => return Some(Err(fault)),
         };
-        let Content::Udp { at, payload } = network::content(network::link::RAW, frame.packet) else {
+        let Content::Udp { at, payload, .. } = network::content(network::link::RAW, frame.packet) else {
             return Some(Err(Fault::Damaged));
         };
         if payload.len() > self.payload_bytes_max {
