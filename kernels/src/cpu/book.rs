@@ -629,9 +629,10 @@ impl VenueBooks {
     /// Counts a top that is locked or crossed at the end of a market message in continuous trading.
     #[inline(always)]
     fn note_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
-        // No branch on `bbo_changed`, which no predictor knows; a sane feed is never crossed.
-        let judged = bbo_changed & (event.flags & flags::LAST_OF_EVENT != 0);
-        if judged & self.ladders.crossed(event.instrument as usize) {
+        // What a predictor can know comes first: a sane feed is never crossed. Whether the top changed it cannot.
+        if self.ladders.crossed(event.instrument as usize)
+            && bbo_changed & (event.flags & flags::LAST_OF_EVENT != 0)
+        {
             self.crossed_events += u64::from(self.is_continuous(event.instrument));
         }
     }
