@@ -22,6 +22,8 @@ use super::tick::Tick;
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 
+use std::hint::select_unpredictable;
+
 pub use super::look_ahead::LOOK_AHEAD;
 pub use super::orders::PRIORITY_MAX;
 pub use super::query::{Bbo, DepthLevel, QueuedOrders, RestingOrder};
@@ -387,7 +389,7 @@ impl VenueBooks {
             return Err(self.why_not_entered(event.second_id, event, sell, levels_max));
         };
         let mut applied = self.leave(slot);
-        applied.bbo_changed = (applied.bbo_changed | entered) && !same_shown(event, &applied);
+        applied.bbo_changed = (applied.bbo_changed | entered) & !same_shown(event, &applied);
         self.note_crossed(event, applied.bbo_changed);
         Ok(applied)
     }
@@ -556,8 +558,8 @@ impl VenueBooks {
         } else {
             level.orders -= 1;
             level.quantity -= quantity;
-            level.head = if prev == SLOT_NONE { next } else { level.head };
-            level.tail = if next == SLOT_NONE { prev } else { level.tail };
+            level.head = select_unpredictable(prev == SLOT_NONE, next, level.head);
+            level.tail = select_unpredictable(next == SLOT_NONE, prev, level.tail);
             // The neighbours are only written to, so their cache misses hold nothing up.
             self.orders.or_spare(prev).next = next;
             self.orders.or_spare(next).prev = prev;
@@ -733,5 +735,5 @@ impl VenueBooks {
 /// A replace that keeps price and quantity changes the queue, not what is displayed.
 #[inline(always)]
 fn same_shown(event: &MarketEvent, old: &Applied) -> bool {
-    event.price == old.price && event.quantity == old.quantity
+    (event.price == old.price) & (event.quantity == old.quantity)
 }
