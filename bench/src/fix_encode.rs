@@ -156,7 +156,7 @@ fn approve(risk: &mut Risk, order: &Order) -> Result<RiskApproved<Order>, String
     let Order { action, price, quantity, instrument, venue, side, time_in_force, strategy, .. } = *order;
     let target = order.orig_cl_ord_id;
     let intent = Intent { action, target, price, quantity, instrument, venue, side, time_in_force };
-    let reference = Reference { bid_px: price, ask_px: price, tradable: true, crossed: false };
+    let reference = Reference { bid_px: price, ask_px: price, tradable: true, crossed: false, stale: false };
     let target =
         (action != OrderAction::New).then_some(Target { quantity, cumulative: 0, reserved: quantity });
     let (decision, time_ns, cl_ord_id) = (order.decision, order.time_ns, order.cl_ord_id);

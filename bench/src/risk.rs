@@ -131,7 +131,8 @@ fn case(instrument: u32, rejected: bool, random: &mut Random) -> Case {
         side: if random.below(2) == 0 { Side::Buy } else { Side::Sell },
         time_in_force: TimeInForce::Day,
     };
-    let mut reference = Reference { bid_px: mid - TICK, ask_px: mid + TICK, tradable: true, crossed: false };
+    let mut reference =
+        Reference { bid_px: mid - TICK, ask_px: mid + TICK, tradable: true, crossed: false, stale: false };
     let mut expected = RiskReasons::default();
     if rejected {
         expected = match random.below(7) {

@@ -10,7 +10,8 @@ use std::path::Path;
 use engine::control::config::{Config, Topology};
 use engine::control::histograms::Distribution;
 use engine::control::inputs::{CaptureArgument, Inputs};
-use engine::control::replay::{Outcome, ReplayOptions, replay};
+use engine::control::outcome::Outcome;
+use engine::control::replay::{ReplayOptions, replay};
 use engine::control::startup;
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
@@ -84,7 +85,7 @@ fn generated(dir: &Path) -> Result<(Inputs, String), String> {
     for (bytes, venue) in sessions.iter().zip(["NASDAQ", "BX"]) {
         let path = dir.join(format!("{venue}.itch"));
         std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-        captures.push(CaptureArgument { path, venue: venue.to_owned() });
+        captures.push(CaptureArgument { path, venue: Some(venue.to_owned()) });
     }
     let date = settings.date;
     let date = format!("{:04}-{:02}-{:02}", date / 10_000, date / 100 % 100, date % 100);

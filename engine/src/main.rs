@@ -10,10 +10,12 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
-    book_report, demo, generate, journal_replay, kill_switch, replay, shutdown, startup, tune, venue_run,
+    book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch, live_lines, live_run,
+    replay, shutdown, startup, tune, venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
+use feeds::source::udp::{Backend as ReceiveBackend, LineConfig};
 use tuning::host::HostFiles;
 
 /// A tick-to-trade engine for small market-making and arbitrage desks.
@@ -30,15 +32,22 @@ enum Task {
     Demo,
     /// A capture through the engine.
     Replay(ReplayArguments),
+    /// Live: feeds in over the network, orders out over FIX, until the sessions end or Ctrl-C.
+    Run(RunArguments),
     /// Build books only.
     Book(BookArguments),
-    /// The simulated exchange alone: FIX acceptors over the session of captures.
+    /// The simulated exchange alone: FIX acceptors over the session of captures, and its feed.
     Venue(VenueArguments),
     /// Make a synthetic capture of two venues: OUT.nasdaq.itch and OUT.bx.itch.
     Generate(GenerateArguments),
     /// Read a journal.
     #[command(subcommand)]
     Journal(JournalTask),
+    /// Record live lines as pcapng.
+    Capture(CaptureArguments),
+    /// Measure one thing on this machine; the last line is JSON.
+    #[command(subcommand)]
+    Bench(BenchTask),
     /// Look at what of this machine is not as a trading machine should be.
     #[command(subcommand)]
     Tune(TuneTask),
@@ -67,6 +76,34 @@ struct ReplayArguments {
     /// Write the run's journal into this new directory.
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
+    /// Write .hlog files into this directory.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Write the summary as JSON.
+    #[arg(long, value_name = "F.json")]
+    summary: Option<PathBuf>,
+    /// Which order paths are stamped at every stage.
+    #[arg(long, default_value = "sampled")]
+    stamps: StampArgument,
+}
+
+#[derive(Args)]
+struct RunArguments {
+    /// Configuration: venues with their feeds and FIX addresses, instruments with their strategies.
+    #[arg(long)]
+    config: PathBuf,
+    /// How stages are laid out on cores.
+    #[arg(long)]
+    topology: Option<Topology>,
+    /// Session date, YYYY-MM-DD; else that of the configuration.
+    #[arg(long)]
+    date: Option<String>,
+    /// Write the run's journal into this new directory.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Record every packet into this new pcapng file.
+    #[arg(long, value_name = "F.pcapng")]
+    record: Option<PathBuf>,
     /// Write .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
@@ -108,6 +145,9 @@ struct VenueArguments {
     /// Times the capture's own speed.
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// Start the day now, not with the first logon.
+    #[arg(long)]
+    at_once: bool,
 }
 
 #[derive(Args)]
@@ -126,6 +166,40 @@ struct GenerateArguments {
     /// Session date, YYYY-MM-DD.
     #[arg(long, default_value = "2026-01-05")]
     date: String,
+}
+
+#[derive(Args)]
+struct CaptureArguments {
+    /// Lines to record, in the order of their interfaces in the file.
+    #[arg(long = "line", value_name = "GROUP:PORT[@IFACE][,SOURCE]", required_unless_present = "config")]
+    lines: Vec<LineConfig>,
+    /// Record the lines of all venues of a configuration.
+    #[arg(long, conflicts_with = "lines")]
+    config: Option<PathBuf>,
+    /// The recording; an existing file is not overwritten.
+    out: PathBuf,
+    /// End after so many seconds; without it, with Ctrl-C.
+    #[arg(long, value_parser = parse_seconds)]
+    seconds: Option<f64>,
+    /// auto, recv, recvmmsg, packet-ring or io-uring.
+    #[arg(long, default_value = "auto")]
+    backend: ReceiveBackend,
+    /// Longest payload; a longer datagram is counted and not recorded.
+    #[arg(long, default_value_t = 1_900, value_parser = clap::value_parser!(u16).range(1..=65_507))]
+    datagram_bytes: u16,
+}
+
+#[derive(Subcommand)]
+enum BenchTask {
+    /// The receive backends side by side on loopback, and what the live receive path adds to a bare loop.
+    Feed {
+        /// Turns of every variant.
+        #[arg(long, default_value_t = 10)]
+        rounds: u64,
+        /// Packets of a turn.
+        #[arg(long, default_value_t = 10_000)]
+        packets: u64,
+    },
 }
 
 #[derive(Subcommand)]
@@ -163,6 +237,15 @@ enum StampArgument {
     All,
 }
 
+impl StampArgument {
+    const fn mode(self) -> StampMode {
+        match self {
+            Self::Sampled => StampMode::Sampled,
+            Self::All => StampMode::All,
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Backend {
     Auto,
@@ -188,6 +271,13 @@ fn parse_pace(text: &str) -> Result<PaceArgument, String> {
     }
 }
 
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok();
+    seconds
+        .filter(|seconds| (0.0..=1e7).contains(seconds))
+        .ok_or_else(|| "a number of seconds, 0 to 10,000,000".to_owned())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     for installed in [shutdown::install(), kill_switch::install()] {
@@ -209,11 +299,12 @@ fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo => demo::run(&mut std::io::stdout()),
         Task::Replay(arguments) => run_replay(&arguments),
+        Task::Run(arguments) => run_live(arguments),
         Task::Book(arguments) => run_book(&arguments),
         Task::Venue(arguments) => {
             let inputs = Inputs::open(&arguments.captures, arguments.date.as_deref())?;
             let config = startup::complete(&inputs, read_config(arguments.config.as_ref())?)?;
-            venue_run::run(&inputs, &config, arguments.speed, &mut std::io::stdout())
+            venue_run::run(&inputs, &config, arguments.speed, arguments.at_once, &mut std::io::stdout())
         }
         Task::Generate(arguments) => {
             let date = arguments.date.parse().map_err(Failure::Input)?;
@@ -225,6 +316,10 @@ fn run(task: Task) -> Result<(), Failure> {
                 date,
                 &mut std::io::stdout(),
             )
+        }
+        Task::Capture(arguments) => run_capture(arguments),
+        Task::Bench(BenchTask::Feed { rounds, packets }) => {
+            print(&feed_bench::run(&feed_bench::FeedBenchOptions { rounds, packets })?)
         }
         Task::Journal(task) => run_journal(&task),
         Task::Tune(TuneTask::Check { strict }) => {
@@ -256,10 +351,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
             PaceArgument::Lockstep => None,
             PaceArgument::Paced(pace) => Some(pace),
         },
-        stamps: match arguments.stamps {
-            StampArgument::Sampled => StampMode::Sampled,
-            StampArgument::All => StampMode::All,
-        },
+        stamps: arguments.stamps.mode(),
         journal: arguments.journal.clone(),
         report: arguments.report.clone(),
         label: "messages",
@@ -267,9 +359,29 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     let outcome = replay::replay(&inputs, &config, &options, Vec::new())?;
     print(&outcome.to_string())?;
     if let Some(path) = &arguments.summary {
-        replay::write_summary(&outcome, path)?;
+        outcome.write_summary(path)?;
     }
     outcome.failure.map_or(Ok(()), Err)
+}
+
+fn run_live(arguments: RunArguments) -> Result<(), Failure> {
+    let mut config = read_config(Some(&arguments.config))?;
+    config.date = arguments.date.or(config.date);
+    if let Some(topology) = arguments.topology {
+        config.pipeline.topology = topology;
+    }
+    let options = live_run::LiveOptions {
+        stamps: arguments.stamps.mode(),
+        journal: arguments.journal,
+        report: arguments.report,
+        record: arguments.record,
+    };
+    let live = live_run::run(&config, &options, &shutdown::Stop::new(), Vec::new())?;
+    print(&live.to_string())?;
+    if let Some(path) = &arguments.summary {
+        live.outcome.write_summary(path)?;
+    }
+    live.outcome.failure.map_or(Ok(()), Err)
 }
 
 fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
@@ -285,6 +397,24 @@ fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
         report.write_summary(path)?;
     }
     report.failure.map_or(Ok(()), Err)
+}
+
+fn run_capture(arguments: CaptureArguments) -> Result<(), Failure> {
+    let mut lines = arguments.lines;
+    if arguments.config.is_some() {
+        lines.extend(live_lines::all_lines(&read_config(arguments.config.as_ref())?, false)?);
+        if lines.is_empty() {
+            return Err(Failure::Input("the configuration gives no venue a feed".to_owned()));
+        }
+    }
+    let options = capture::CaptureOptions {
+        lines,
+        out: arguments.out,
+        seconds: arguments.seconds,
+        backend: arguments.backend,
+        datagram_bytes_max: usize::from(arguments.datagram_bytes),
+    };
+    capture::run(&options, &shutdown::Stop::new(), &mut std::io::stdout())
 }
 
 fn run_journal(task: &JournalTask) -> Result<(), Failure> {

@@ -5,8 +5,12 @@
 
 use std::fmt;
 
+use crate::binance::feed::LineError;
+use crate::databento::feed::RecordError;
+use crate::databento::records::LayoutError;
 use crate::itch::decode::DecodeError;
 use crate::moldudp64::MoldError;
+use crate::packet_decoder::PacketError;
 
 /// What is wrong with a capture, and where. Everything before `offset` was good and has been handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,16 @@ pub enum CaptureErrorKind {
     },
     /// The gzip stream is damaged or ends early; the decompressor's text.
     Gzip(String),
+    /// The zstd stream is damaged or ends early; the decompressor's text.
+    Zstd(String),
+    /// A packet of IEX-TP or MDP 3.0 does not decode.
+    Packet(PacketError),
+    /// A DBN file cannot be read at all.
+    Dbn(LayoutError),
+    /// A DBN record does not decode.
+    Record(RecordError),
+    /// A capture line of Binance does not decode.
+    Line(LineError),
     /// A message body does not decode: wrong length prefix, unknown type.
     Message(DecodeError),
     /// A frame carries something else than MoldUDP64 over UDP.
@@ -64,6 +78,11 @@ impl CaptureErrorKind {
             Self::Empty => "Check that the download or the recording finished.",
             Self::Truncated { .. } => "Copy the file again and compare its size with the source's.",
             Self::Gzip(_) => "Test it with `gzip -t` and copy it again.",
+            Self::Zstd(_) => "Test it with `zstd -t` and copy it again.",
+            Self::Packet(_) => "Filter the capture to the feed's own multicast groups and ports.",
+            Self::Dbn(_) => "Check the file with Databento's `dbn` tool, or download it again.",
+            Self::Record(_) => "Check the file with Databento's `dbn` tool, or copy it again.",
+            Self::Line(_) => "Each line is `recv_ns json`; cut the bad line out, or copy the file again.",
             Self::Message(_) => {
                 "Check that this is TotalView-ITCH 5.0 in BinaryFILE framing (u16 length prefix), and copy it again."
             }
@@ -89,6 +108,11 @@ impl fmt::Display for CaptureErrorKind {
                 )
             }
             Self::Gzip(text) => write!(f, "broken gzip stream: {text}"),
+            Self::Zstd(text) => write!(f, "broken zstd stream: {text}"),
+            Self::Packet(error) => error.fmt(f),
+            Self::Dbn(error) => error.fmt(f),
+            Self::Record(error) => error.fmt(f),
+            Self::Line(error) => error.fmt(f),
             Self::Message(DecodeError::Length { message_type, expected, found }) => write!(
                 f,
                 "wrong length prefix {found}: a message of type '{}' has {expected} bytes",

@@ -71,6 +71,28 @@ pub enum EventKind {
     Recovered = 12,
 }
 
+impl EventKind {
+    /// The kind of a code, or `None` for a code that has none.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::OrderAdd,
+            2 => Self::OrderReplace,
+            3 => Self::OrderReduce,
+            4 => Self::OrderDelete,
+            5 => Self::OrderExecute,
+            6 => Self::LevelSet,
+            7 => Self::Trade,
+            8 => Self::TradingStatus,
+            9 => Self::Gap,
+            10 => Self::Clear,
+            11 => Self::OrderModify,
+            12 => Self::Recovered,
+            _ => return None,
+        })
+    }
+}
+
 /// Trading status codes carried in `quantity` of [`EventKind::TradingStatus`].
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,6 +196,14 @@ const _: () = assert!(size_of::<MarketEvent>() == 64 && align_of::<MarketEvent>(
 mod tests {
     use super::*;
     use std::mem::offset_of;
+
+    #[test]
+    fn kinds_come_back_from_their_codes() {
+        for code in 0..=u8::MAX {
+            assert!(EventKind::from_code(code).is_none_or(|kind| kind as u8 == code));
+        }
+        assert_eq!(EventKind::from_code(EventKind::Recovered as u8), Some(EventKind::Recovered));
+    }
 
     #[test]
     fn layout_is_fixed() {

@@ -9,11 +9,21 @@
     clippy::cast_lossless
 )]
 
+pub mod arbiter;
+pub mod binance;
+pub mod databento;
 pub mod directory;
 pub mod error;
 pub mod event;
+pub mod glimpse;
+pub mod iex;
 pub mod itch;
+pub mod listing_map;
+mod little_endian;
+pub mod mdp3;
 pub mod moldudp64;
+pub mod packet_decoder;
+pub mod soupbintcp;
 pub mod source;
 pub mod symbol;
 pub mod units;

@@ -1,8 +1,9 @@
-//! MoldUDP64 downstream packets: the header, and a bounds-checked walk over the message blocks.
+//! MoldUDP64 packets: the downstream header with a bounds-checked walk over the message blocks, and the request for
+//! messages that were lost.
 //!
-//! Source: «MoldUDP64 Protocol Specification» (NASDAQ), section «Downstream Packet». Sans-I/O: the UDP payload in,
-//! borrowed message bodies out; nothing is allocated. Gaps, retransmission requests and A/B arbitration are not
-//! here. A packet is checked as a whole before any of its messages is handed out: blocks that do not fill the
+//! Source: «MoldUDP64 Protocol Specification» (NASDAQ), sections «Downstream Packet» and «Request Packet». Sans-I/O:
+//! the UDP payload in, borrowed message bodies out; nothing is allocated. When to ask for what, and A/B arbitration,
+//! are not here. A packet is checked as a whole before any of its messages is handed out: blocks that do not fill the
 //! payload exactly mean that it is damaged or of another protocol, and then none of it can be trusted.
 
 use std::fmt;
@@ -41,6 +42,16 @@ impl Header {
     #[must_use]
     pub const fn is_end_of_session(&self) -> bool {
         self.count == END_OF_SESSION
+    }
+
+    #[inline(always)]
+    fn read(bytes: &[u8; HEADER_LENGTH]) -> Self {
+        let [session @ .., a, b, c, d, e, f, g, h, count_high, count_low] = *bytes;
+        Self {
+            session,
+            sequence: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            count: u16::from_be_bytes([count_high, count_low]),
+        }
     }
 
     /// The header's wire form; the blocks follow it.
@@ -98,12 +109,7 @@ pub fn decode(payload: &[u8]) -> Result<(Header, &[u8]), MoldError> {
     let Some((header, all_blocks)) = payload.split_first_chunk::<HEADER_LENGTH>() else {
         return Err(MoldError::Header { found: payload.len() });
     };
-    let [session @ .., a, b, c, d, e, f, g, h, count_high, count_low] = *header;
-    let header = Header {
-        session,
-        sequence: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        count: u16::from_be_bytes([count_high, count_low]),
-    };
+    let header = Header::read(header);
     let mut walk = blocks(all_blocks);
     for block in 0..header.message_count() {
         if walk.next().is_none() {
@@ -115,6 +121,41 @@ pub fn decode(payload: &[u8]) -> Result<(Header, &[u8]), MoldError> {
         bytes => Err(MoldError::Trailing { bytes }),
     }
 }
+
+/// Bytes of a request packet.
+pub const REQUEST_LENGTH: usize = 20;
+
+/// A client's request to have messages sent again, to the retransmission server; the answer is downstream packets to
+/// the address that it came from. A server answers at most what fits in one packet, so that the client asks again for
+/// the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Session identifier, ASCII.
+    pub session: [u8; 10],
+    /// Sequence number of the first message asked for.
+    pub sequence: u64,
+    /// Messages asked for.
+    pub count: u16,
+}
+
+impl Request {
+    /// The request's wire form.
+    #[must_use]
+    pub fn encode(&self) -> [u8; REQUEST_LENGTH] {
+        Header { session: self.session, sequence: self.sequence, count: self.count }.encode()
+    }
+
+    /// The request in a UDP payload; `None` when the payload is not exactly [`REQUEST_LENGTH`] long.
+    #[must_use]
+    pub fn decode(payload: &[u8]) -> Option<Self> {
+        let payload: &[u8; REQUEST_LENGTH] = payload.try_into().ok()?;
+        let Header { session, sequence, count } = Header::read(payload);
+        Some(Self { session, sequence, count })
+    }
+}
+
+// A request is laid out as a header without blocks.
+const _: () = assert!(REQUEST_LENGTH == HEADER_LENGTH);
 
 /// Walks blocks: each a big-endian `u16` length and that many bytes. Ends at the end, and before a block that is
 /// cut (which [`decode`] refuses beforehand).
@@ -172,6 +213,33 @@ mod tests {
         let (header, all) = decode(&bytes).unwrap();
         assert!(header.is_end_of_session() && header.message_count() == 0 && all.is_empty());
         assert_eq!(decode(&packet(END_OF_SESSION, &[b"x"])), Err(MoldError::Trailing { bytes: 3 }));
+    }
+
+    #[test]
+    fn requests_are_twenty_bytes() {
+        // Laid out by hand from the specification's table of the packet.
+        let bytes = *b"SESSION 01\0\0\0\0\0\x01\x02\x03\x04\x05";
+        let request = Request { session: *b"SESSION 01", sequence: 0x01_0203, count: 0x0405 };
+        assert_eq!(Request::decode(&bytes), Some(request));
+        assert_eq!(request.encode(), bytes);
+        for length in 0..bytes.len() {
+            assert_eq!(Request::decode(&bytes[..length]), None);
+        }
+        assert_eq!(Request::decode(&[b'x'; REQUEST_LENGTH + 1]), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn requests_come_back(session: [u8; 10], sequence: u64, count: u16) {
+            let request = Request { session, sequence, count };
+            assert_eq!(Request::decode(&request.encode()), Some(request));
+        }
+
+        /// Any 20 bytes are a request, and encode back to themselves.
+        #[test]
+        fn any_twenty_bytes_are_a_request(bytes: [u8; 20]) {
+            assert_eq!(Request::decode(&bytes).map(|request| request.encode()), Some(bytes));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use engine::control::digest::digest_ring;
 use engine::control::inputs::Inputs;
 use engine::control::shutdown::Stop;
 use engine::control::startup;
+use engine::control::universe::Universe;
 use engine::order::{Execution, Intent};
 use engine::pipeline::decide::Decide;
 use engine::pipeline::lockstep::{self, IntervalTimer};

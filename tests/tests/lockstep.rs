@@ -5,8 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use engine::control::config::{Config, LatencyConfig, LimitsConfig, RiskConfig, Topology};
 use engine::control::inputs::Inputs;
-use engine::control::replay::{Outcome, ReplayOptions, replay};
+use engine::control::outcome::Outcome;
+use engine::control::replay::{ReplayOptions, replay};
 use engine::control::startup;
+use engine::control::universe::Universe;
 use engine::pipeline::stamps::StampMode;
 use engine::strategy::Strategy;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};

@@ -5,6 +5,7 @@ use std::thread;
 use engine::control::config::{Config, LimitsConfig, RiskConfig};
 use engine::control::digest::{OrderDigest, digest_ring};
 use engine::control::startup;
+use engine::control::universe::Universe;
 use engine::order::{Order, OrderAction};
 use engine::pipeline::decide::{Decide, OrderSink};
 use engine::pipeline::risk::RiskApproved;

@@ -6,6 +6,7 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal::{DecideReader, DecideRecord};
 use engine::control::replay::{ReplayOptions, replay};
 use engine::control::startup;
+use engine::control::universe::Universe;
 use engine::order::{Execution, ExecutionKind, Order};
 use engine::venue::{ClOrdIdText, OrderRequest, VenueReport};
 use feeds::units::ITCH_PRICE4_UNIT;
@@ -72,7 +73,7 @@ fn request(order: &Order) -> OrderRequest {
 #[test]
 fn every_answer_on_goog_is_the_naive_venues() {
     let Some(capture) = shared(GOOG) else { return };
-    let argument = CaptureArgument { path: capture, venue: "NASDAQ".to_owned() };
+    let argument = CaptureArgument { path: capture, venue: Some("NASDAQ".to_owned()) };
     let inputs = Inputs::open(&[argument], None).expect("the capture");
     let config = startup::complete(&inputs, Config::default()).expect("a configuration");
     let directory = tempfile::tempdir().expect("a directory");

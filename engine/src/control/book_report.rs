@@ -5,15 +5,20 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use feeds::event::MarketEvent;
+use feeds::source::protocol::Protocol;
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
 
 use crate::control::atomic_file;
 use crate::control::book_bench;
+use crate::control::book_hash;
 use crate::control::failure::Failure;
-use crate::control::inputs::Inputs;
+use crate::control::inputs::{Inputs, VenueInput};
 use crate::control::progress::Progress;
 use crate::control::shutdown;
+use crate::control::startup;
+use crate::control::stream_bench;
+use crate::control::universe::Universe;
 
 /// Instruments whose last BBO is printed.
 const SHOWN: usize = 20;
@@ -26,6 +31,8 @@ pub struct BookReport {
     pub events: u64,
     /// Messages known to be missing.
     pub gaps: u64,
+    /// One hash over all books, by symbol.
+    pub book_hash: u64,
     /// The books, one table a venue.
     pub books: Vec<VenueBooks>,
     /// Why it ended early, if it did.
@@ -44,10 +51,10 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
     let instruments_max = ingest.directory().capacity();
     let mut books = Vec::new();
     for venue in 0..inputs.venues.len() as u8 {
-        books.push(inputs.books(venue, instruments_max)?);
+        books.push(startup::venue_books(inputs, venue, instruments_max)?);
     }
     let mut rows = match bbo_file {
-        Some(path) => Some(BboRows::create(path, inputs.date.eastern_midnight_ns())?),
+        Some(path) => Some(BboRows::create(path, inputs)?),
         None => None,
     };
     let mut changes = vec![vec![0u64; instruments_max]; books.len()];
@@ -93,6 +100,7 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         events,
         gaps,
         active: most_active(&changes),
+        book_hash: book_hash::by_symbol(&books, ingest.directory()),
         books,
         failure,
     })
@@ -115,6 +123,9 @@ fn most_active(changes: &[Vec<u64>]) -> Vec<(u8, u32, u64)> {
 /// # Errors
 /// A capture that cannot be read to its end.
 pub fn bench(inputs: &Inputs) -> Result<String, Failure> {
+    if inputs.venues.iter().any(|input| input.scan.protocol != Protocol::Itch) {
+        return stream_bench::bench(inputs);
+    }
     let captures: Vec<_> = (0u8..)
         .zip(&inputs.venues)
         .map(|(venue, input)| book_bench::VenueCapture { capture: &input.capture, venue })
@@ -154,16 +165,10 @@ impl BookReport {
             "events": self.events,
             "gaps": self.gaps,
             "live_orders": live,
-            "book_hash": format!("{:016x}", self.book_hash()),
+            "book_hash": format!("{:016x}", self.book_hash),
         });
         atomic_file::write(path, format!("{summary:#}\n").as_bytes())
             .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
-    }
-
-    /// One hash over all books.
-    #[must_use]
-    pub fn book_hash(&self) -> u64 {
-        crate::pipeline::decision_core::book_hash(&self.books)
     }
 
     /// Writes the report for the terminal.
@@ -180,11 +185,11 @@ impl BookReport {
         writeln!(out, "live levels   {levels}")?;
         writeln!(out, "gaps          {} messages missing", self.gaps)?;
         writeln!(out, "crossed       {crossed} events in continuous trading")?;
-        writeln!(out, "book hash     {:016x}", self.book_hash())?;
+        writeln!(out, "book hash     {:016x}", self.book_hash)?;
         let Ok(directory) = inputs.directory() else { return Ok(()) };
         writeln!(
             out,
-            "\n{:<8} {:<8} {:>14} {:>9} {:>14} {:>9}",
+            "\n{:<16} {:<10} {:>16} {:>14} {:>16} {:>14}",
             "symbol", "venue", "bid", "size", "ask", "size"
         )?;
         for &(venue, instrument, _) in &self.active {
@@ -192,7 +197,11 @@ impl BookReport {
             let symbol = directory.symbol(instrument).map_or_else(|| "?".to_owned(), |s| s.to_string());
             let name = &inputs.venues[usize::from(venue)].venue;
             let (bid, ask) = (decimal(bbo.bid_px), decimal(bbo.ask_px));
-            writeln!(out, "{symbol:<8} {name:<8} {bid:>14} {:>9} {ask:>14} {:>9}", bbo.bid_qty, bbo.ask_qty)?;
+            writeln!(
+                out,
+                "{symbol:<16} {name:<10} {bid:>16} {:>14} {ask:>16} {:>14}",
+                bbo.bid_qty, bbo.ask_qty
+            )?;
         }
         Ok(())
     }
@@ -211,18 +220,40 @@ pub fn decimal(price: i64) -> String {
     format!("{sign}{whole}.{}", &digits[..kept])
 }
 
-/// The `--bbo` file.
+/// How a venue's rows are written.
+#[derive(Clone, Copy)]
+struct BboUnit {
+    /// Price units (1e-9) in one unit of the file.
+    price: i64,
+    /// UTC ns that times count from.
+    time_zero_ns: u64,
+}
+
+impl BboUnit {
+    /// ITCH: its own price unit and ns since Eastern midnight. The others: 1e-9 and UTC ns.
+    fn of(input: &VenueInput, midnight_ns: u64) -> Self {
+        match input.scan.protocol {
+            Protocol::Itch => Self { price: ITCH_PRICE4_UNIT, time_zero_ns: midnight_ns },
+            _ => Self { price: 1, time_zero_ns: 0 },
+        }
+    }
+}
+
+/// The `--bbo` file. Its header is the same for every protocol; the units are the feed's ([`BboUnit`]).
 struct BboRows {
     out: BufWriter<File>,
     path: String,
-    midnight_ns: u64,
+    /// By venue.
+    units: Vec<BboUnit>,
 }
 
 impl BboRows {
-    fn create(path: &Path, midnight_ns: u64) -> Result<Self, Failure> {
+    fn create(path: &Path, inputs: &Inputs) -> Result<Self, Failure> {
+        let midnight_ns = inputs.date.eastern_midnight_ns();
+        let units = inputs.venues.iter().map(|input| BboUnit::of(input, midnight_ns)).collect();
         let name = path.display().to_string();
         let file = File::create(path).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
-        let mut rows = Self { out: BufWriter::with_capacity(1 << 20, file), path: name, midnight_ns };
+        let mut rows = Self { out: BufWriter::with_capacity(1 << 20, file), path: name, units };
         rows.put("messages_consumed,ts_ns,symbol,bid_px,bid_sz,ask_px,ask_sz\n")?;
         Ok(rows)
     }
@@ -238,10 +269,11 @@ impl BboRows {
         symbol: Option<feeds::symbol::Symbol>,
         bbo: Bbo,
     ) -> Result<(), Failure> {
-        let unit = |price: i64| if price == PRICE_NONE { 0 } else { price / ITCH_PRICE4_UNIT };
+        let Some(units) = self.units.get(usize::from(event.venue)) else { return Ok(()) };
+        let unit = |price: i64| if price == PRICE_NONE { 0 } else { price / units.price };
         let symbol = symbol.map_or_else(String::new, |symbol| symbol.to_string());
         let (bid, ask) = (unit(bbo.bid_px), unit(bbo.ask_px));
-        let time_ns = event.exchange_ns - self.midnight_ns;
+        let time_ns = event.exchange_ns.saturating_sub(units.time_zero_ns);
         self.put(&format!("{messages},{time_ns},{symbol},{bid},{},{ask},{}\n", bbo.bid_qty, bbo.ask_qty))
     }
 

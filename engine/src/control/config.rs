@@ -4,8 +4,10 @@
 //! 1e-9 of the currency and says so in its name. A field that is not given has the default written here; a field that
 //! does not exist is an error.
 
+use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::control::feed_config::FeedLinesConfig;
 use crate::control::session_date::SessionDate;
 use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
 use crate::strategy::market_maker::MarketMakerConfig;
@@ -32,6 +34,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Venues, in the order of their dense numbers. Those of the command line are added.
     pub venues: Vec<VenueConfig>,
+    /// Sizes of each venue's books in a live run; a replay knows from its captures.
+    pub books: BooksConfig,
     /// Instruments that may be traded, and by which strategies.
     pub instruments: Vec<InstrumentConfig>,
 }
@@ -131,6 +135,33 @@ impl Default for RiskConfig {
     }
 }
 
+/// Sizes of each venue's books in a live run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BooksConfig {
+    /// Symbols of the feeds that the configuration does not name: they are booked, not traded.
+    pub late_listings_max: usize,
+    /// Live orders of a venue.
+    pub orders_max: usize,
+    /// Live price levels of a venue.
+    pub levels_max: usize,
+    /// Price unit of the books, 1e-9; 100,000 is ITCH's 0.0001 dollar.
+    pub price_tick_e9: i64,
+}
+
+impl Default for BooksConfig {
+    /// A full US equity venue, about 350 MB.
+    fn default() -> Self {
+        let books = BookConfig::default();
+        Self {
+            late_listings_max: books.instruments_max,
+            orders_max: books.orders_max,
+            levels_max: books.levels_max,
+            price_tick_e9: books.price_tick,
+        }
+    }
+}
+
 /// Limits of one instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -181,6 +212,9 @@ pub struct VenueConfig {
     /// Fee of taking a share, 1e-9; negative is a rebate.
     #[serde(default = "default_taker_fee_e9")]
     pub taker_fee_e9: i64,
+    /// Its market data on the network; without it only captures have any.
+    #[serde(default)]
+    pub feed: Option<FeedLinesConfig>,
 }
 
 fn default_comp_id() -> String {
@@ -207,6 +241,7 @@ impl VenueConfig {
             heartbeat_s: default_heartbeat_s(),
             address: String::new(),
             taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
+            feed: None,
         }
     }
 
@@ -321,6 +356,9 @@ impl Config {
         for (at, venue) in self.venues.iter().enumerate() {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return Err(format!("venue {} is configured twice", venue.name));
+            }
+            if let Some(feed) = &venue.feed {
+                feed.check().map_err(|what| format!("venue {}: {what}", venue.name))?;
             }
         }
         for (at, instrument) in self.instruments.iter().enumerate() {

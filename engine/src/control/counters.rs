@@ -55,6 +55,8 @@ pub struct IngestCounters {
 pub struct DecideCounters {
     /// Market events applied.
     pub events: Counter,
+    /// Market events of a live feed that did not fit their book.
+    pub book_errors: Counter,
     /// Approved actions: new orders, replaces and cancels.
     pub orders: Counter,
     /// Of these, cancels.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use rtrb::RingBuffer;
+use rtrb::{Producer, RingBuffer};
 
 use crate::control::config::{Config, Topology};
 use crate::control::counters::Counters;
@@ -20,7 +20,8 @@ use crate::pipeline::decide::Decide;
 use crate::pipeline::decision_core::DecisionCore;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
-use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, ReplayError};
+use crate::pipeline::live::{self, Distrust, LiveIngest, LiveShared};
+use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, MarketItem, ReplayError};
 use crate::pipeline::order_entry::OrderEntry;
 use crate::pipeline::paced::{self, Pace, Pacer, SocketEntry};
 use crate::pipeline::socket::Socket;
@@ -255,7 +256,22 @@ impl Hot<'_> {
                     keeper.watch(self.counters, &[&thread]);
                     thread.join().or_else(panicked).and_then(|joined| joined)
                 }
-                Topology::Split => self.paced_split(ingest, decide, entry, pacer, keeper),
+                Topology::Split => {
+                    let ingest_stage = |to_decide: &mut Producer<MarketItem>, _: &AtomicBool| {
+                        let outcome = paced::run_split_ingest(
+                            ingest,
+                            to_decide,
+                            pacer,
+                            &mut Sampler::new(self.mode),
+                            released,
+                            &self.counters.ingest.market_ring_full,
+                            self.stop,
+                            self.idle,
+                        );
+                        (ingest.messages(), outcome)
+                    };
+                    self.paced_split(ingest_stage, decide, entry, None, keeper)
+                }
             };
             let result = result.map(|(decide, mut entry, messages, outcome)| {
                 entry.log_out();
@@ -269,13 +285,68 @@ impl Hot<'_> {
         })
     }
 
+    /// A live run: real venues at the configuration's addresses, feeds from the network.
+    pub(super) fn live(
+        &self,
+        ingest: &mut LiveIngest,
+        mut decide: Decide,
+        entry: OrderEntry,
+        stamp_writer: StampWriter,
+        calibration: Calibration,
+        keeper: &mut Housekeeping,
+    ) -> Result<Finished, Failure> {
+        let mut sockets = Vec::new();
+        for venue in &self.config.venues {
+            let refused =
+                |error| Failure::Input(format!("venue {} at {}: {error}", venue.name, venue.address));
+            sockets.push(Socket::connect(&venue.address, Duration::from_secs(5)).map_err(refused)?);
+        }
+        let mut entry = SocketEntry::new(entry, sockets, stamp_writer, calibration);
+        entry.log_on(self.stop).map_err(Failure::Input)?;
+        let distrust = Distrust::default();
+        let shared = LiveShared {
+            released: &self.counters.ingest.messages,
+            book_errors: &self.counters.decide.book_errors,
+            ring_full: &self.counters.ingest.market_ring_full,
+            distrust: &distrust,
+            stop: self.stop,
+            calibration,
+        };
+        let shared = &shared;
+        let (decide, mut entry, messages, outcome) = match self.config.pipeline.topology {
+            Topology::Inline => std::thread::scope(|scope| {
+                let thread = self.spawn(scope, Role::Inline, move || {
+                    let mut sampler = Sampler::new(self.mode);
+                    let outcome =
+                        live::run_inline(ingest, &mut decide, &mut entry, self.timer, &mut sampler, shared);
+                    (decide, entry, ingest.messages(), outcome)
+                });
+                keeper.watch(self.counters, &[&thread]);
+                thread.join().or_else(panicked).and_then(|joined| joined)
+            })?,
+            Topology::Split => {
+                let ingest_stage = |to_decide: &mut Producer<MarketItem>, finished: &AtomicBool| {
+                    let mut sampler = Sampler::new(self.mode);
+                    let outcome =
+                        live::run_split_ingest(ingest, to_decide, finished, &mut sampler, shared, self.idle);
+                    (ingest.messages(), outcome)
+                };
+                self.paced_split(ingest_stage, decide, entry, Some(shared), keeper)?
+            }
+        };
+        entry.log_out();
+        let dropped_stamps = entry.dropped_stamps();
+        let core = keeper.close(decide);
+        Ok(Finished { core, messages, dropped_stamps, entry: entry.finish(), outcome })
+    }
+
     #[allow(clippy::type_complexity, reason = "what three threads leave behind")]
     fn paced_split(
         &self,
-        ingest: &mut Ingest<'_>,
+        ingest_stage: impl FnOnce(&mut Producer<MarketItem>, &AtomicBool) -> (u64, Result<(), ReplayError>) + Send,
         mut decide: Decide,
         mut entry: SocketEntry,
-        pacer: Pacer,
+        live: Option<&LiveShared<'_>>,
         keeper: &mut Housekeeping,
     ) -> Result<(Decide, SocketEntry, u64, Result<(), ReplayError>), Failure> {
         let rings = &self.config.pipeline;
@@ -285,19 +356,8 @@ impl Hot<'_> {
         let (quiet, finished) = (AtomicBool::new(false), AtomicBool::new(false));
         std::thread::scope(|scope| {
             let (quiet, finished) = (&quiet, &finished);
-            let ingest_thread = self.spawn(scope, Role::Ingest, move || {
-                let outcome = paced::run_split_ingest(
-                    ingest,
-                    &mut to_decide,
-                    pacer,
-                    &mut Sampler::new(self.mode),
-                    &self.counters.ingest.messages,
-                    &self.counters.ingest.market_ring_full,
-                    self.stop,
-                    self.idle,
-                );
-                (ingest.messages(), outcome)
-            });
+            let ingest_thread =
+                self.spawn(scope, Role::Ingest, move || ingest_stage(&mut to_decide, finished));
             let entry_thread = self.spawn(scope, Role::OrderEntry, move || {
                 paced::run_split_order_entry(
                     &mut entry,
@@ -322,6 +382,7 @@ impl Hot<'_> {
                     finished,
                     self.stop,
                     self.idle,
+                    live,
                 );
                 if outcome.is_err() {
                     self.stop.request();

@@ -5,26 +5,26 @@ use std::path::PathBuf;
 use feeds::directory::Directory;
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::Capture;
-use feeds::source::prescan::{Prescan, prescan};
-use kernels::cpu::book::{BookConfig, BookError, VenueBooks};
+use feeds::source::prescan::{Listing, Prescan, prescan};
+use feeds::source::protocol::Protocol;
+use feeds::source::stream::{EventStream, StreamConfig};
+use kernels::cpu::book::{BookConfig, BookError};
 
 use crate::control::failure::Failure;
 use crate::control::session_date::SessionDate;
-use crate::pipeline::ingest::{Ingest, offset_of};
+use crate::control::universe::Universe;
+use crate::pipeline::ingest::{Ingest, Input, offset_of};
 
 /// Symbols that may be listed after the start.
 const LATE_LISTINGS_MAX: usize = 256;
-
-/// The venue of a capture that names none.
-pub const DEFAULT_VENUE: &str = "NASDAQ";
 
 /// `FILE[@VENUE]` of the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureArgument {
     /// The file.
     pub path: PathBuf,
-    /// Name of its venue.
-    pub venue: String,
+    /// Name of its venue; `None` for the usual one of its protocol.
+    pub venue: Option<String>,
 }
 
 impl std::str::FromStr for CaptureArgument {
@@ -35,8 +35,8 @@ impl std::str::FromStr for CaptureArgument {
             !file.is_empty() && !venue.is_empty() && venue.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
         Ok(match named {
-            Some((file, venue)) => Self { path: file.into(), venue: venue.to_owned() },
-            None => Self { path: text.into(), venue: DEFAULT_VENUE.to_owned() },
+            Some((file, venue)) => Self { path: file.into(), venue: Some(venue.to_owned()) },
+            None => Self { path: text.into(), venue: None },
         })
     }
 }
@@ -67,7 +67,10 @@ impl Inputs {
     pub fn open(arguments: &[CaptureArgument], date: Option<&str>) -> Result<Self, Failure> {
         let mut captures = Vec::new();
         for argument in arguments {
-            captures.push((Capture::open(&argument.path)?, argument.venue.clone()));
+            let capture = Capture::open(&argument.path)?;
+            let usual = || capture.protocol().default_venue().to_owned();
+            let venue = argument.venue.clone().unwrap_or_else(usual);
+            captures.push((capture, venue));
         }
         let name =
             arguments.first().and_then(|argument| argument.path.file_name()).map(|n| n.to_string_lossy());
@@ -110,20 +113,6 @@ impl Inputs {
         self.venues.iter().map(|input| input.scan.messages).sum()
     }
 
-    /// The symbols of all captures with their listings.
-    ///
-    /// # Errors
-    /// More symbols than the engine can number.
-    pub fn directory(&self) -> Result<Directory, Failure> {
-        let symbols = self.venues.iter().flat_map(|input| input.scan.listings.iter().map(|l| l.symbol));
-        let too_many = |error| Failure::Input(format!("symbol directory: {error}"));
-        let mut directory = Directory::new(symbols.collect(), LATE_LISTINGS_MAX).map_err(too_many)?;
-        for input in &self.venues {
-            input.scan.list_into(&mut directory).map_err(too_many)?;
-        }
-        Ok(directory)
-    }
-
     /// The decoder of each venue's stream over its capture, merged; `line_latency_ns` where a capture has no receive
     /// time.
     ///
@@ -131,31 +120,19 @@ impl Inputs {
     /// A capture whose first message cannot be framed; the directory's.
     pub fn ingest(&self, line_latency_ns: u64) -> Result<Ingest<'_>, Failure> {
         let midnight_ns = self.date.eastern_midnight_ns();
-        let feeds = (0u8..).zip(&self.venues);
-        let sources =
-            feeds.map(|(venue, input)| (&input.capture, ItchFeed::new(venue, midnight_ns, line_latency_ns)));
-        Ok(Ingest::new(sources.collect(), self.directory()?)?)
-    }
-
-    /// Sizes of one venue's book tables: what its capture adds, at most a full market.
-    #[must_use]
-    pub fn book_config(&self, venue: u8) -> BookConfig {
-        let full = BookConfig::default();
-        let adds: u64 = self
-            .venues
-            .get(usize::from(venue))
-            .map_or(0, |input| input.scan.listings.iter().map(|listing| listing.order_adds).sum());
-        let orders_max = usize::try_from(adds).unwrap_or(usize::MAX).clamp(1 << 10, full.orders_max);
-        BookConfig { orders_max, levels_max: orders_max.min(full.levels_max), ..full }
-    }
-
-    /// Book tables for one venue.
-    ///
-    /// # Errors
-    /// Tables that do not fit in memory or in their numbers.
-    pub fn books(&self, venue: u8, instruments_max: usize) -> Result<VenueBooks, Failure> {
-        VenueBooks::new(BookConfig { instruments_max, ..self.book_config(venue) })
-            .map_err(|error| Failure::Input(format!("book tables: {error}")))
+        let mut sources = Vec::with_capacity(self.venues.len());
+        for (venue, input) in (0u8..).zip(&self.venues) {
+            let config = StreamConfig {
+                line_latency_ns,
+                instruments_max: (input.scan.listings.len() + LATE_LISTINGS_MAX).min(1 << 16),
+                ..input.scan.stream.clone()
+            };
+            sources.push(match EventStream::new(&input.capture, config)? {
+                Some(stream) => Input::Stream(Box::new(stream)),
+                None => Input::Itch(&input.capture, ItchFeed::new(venue, midnight_ns, line_latency_ns)),
+            });
+        }
+        Ok(Ingest::new(sources, self.directory()?)?)
     }
 
     /// Words for a market event that does not fit its book, with its file and byte offset.
@@ -165,11 +142,50 @@ impl Inputs {
             return Failure::Input(format!("venue {venue}: {error}"));
         };
         let offset = offset_of(&input.capture, sequence).map_or_else(String::new, |at| format!("byte {at} "));
+        let check = match input.scan.protocol {
+            Protocol::Itch => "complete from the start of the day, and of one venue",
+            Protocol::Dbn => "of one publisher, and starts with a snapshot or with the session",
+            Protocol::IexTp | Protocol::Mdp3 => "complete from a snapshot or the start of the session",
+            Protocol::Binance => "one stream's, each line once",
+        };
         Failure::Input(format!(
             "{}: {offset}(message {sequence}): {error}; {} messages were good before it. Check that the capture is \
-             complete from the start of the day, and of one venue",
+             {check}",
             input.capture.name(),
             sequence.saturating_sub(1),
         ))
+    }
+}
+
+impl Universe for Inputs {
+    fn directory(&self) -> Result<Directory, Failure> {
+        let symbols = self.venues.iter().flat_map(|input| input.scan.listings.iter().map(|l| l.symbol));
+        let too_many = |error| Failure::Input(format!("symbol directory: {error}"));
+        let mut directory = Directory::new(symbols.collect(), LATE_LISTINGS_MAX).map_err(too_many)?;
+        for input in &self.venues {
+            input.scan.list_into(&mut directory).map_err(too_many)?;
+        }
+        Ok(directory)
+    }
+
+    fn date(&self) -> SessionDate {
+        self.date
+    }
+
+    fn venue_count(&self) -> u8 {
+        self.venues.len() as u8
+    }
+
+    /// What its capture adds, at most a full market.
+    fn book_config(&self, venue: u8) -> BookConfig {
+        let full = BookConfig::default();
+        let Some(input) = self.venues.get(usize::from(venue)) else { return full };
+        let sum = |of: fn(&Listing) -> u64| -> usize {
+            let total: u64 = input.scan.listings.iter().map(of).sum();
+            usize::try_from(total).unwrap_or(usize::MAX)
+        };
+        let orders_max = sum(|listing| listing.order_adds).clamp(1 << 10, full.orders_max);
+        let levels_max = sum(Listing::activity).clamp(1 << 10, full.levels_max);
+        BookConfig { orders_max, levels_max, price_tick: input.scan.price_tick, ..full }
     }
 }

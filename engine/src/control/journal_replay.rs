@@ -10,6 +10,7 @@ use crate::control::digest::{OrderDigest, hex};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::journal::{DecideReader, DecideRecord, End, Tail};
+use crate::control::live_run::LiveUniverse;
 use crate::control::run_header::RunHeader;
 use crate::control::startup;
 use crate::order::Order;
@@ -49,12 +50,21 @@ impl JournalOutcome {
 /// A journal or capture that cannot be read: exit code 2. An action that differs: exit code 1, with both.
 pub fn replay(dir: &Path) -> Result<JournalOutcome, Failure> {
     let header = RunHeader::read(dir)?;
+    if header.is_live() {
+        let universe = LiveUniverse::new(&header.config)?;
+        let strategies = startup::strategies(&universe, &header.config)?;
+        let core = startup::decision_core(&universe, &header.config, strategies)?;
+        return replay_records(dir, Replay::new(core, None));
+    }
     let inputs = header.open_captures()?;
     let strategies = startup::strategies(&inputs, &header.config)?;
     let core = startup::decision_core(&inputs, &header.config, strategies)?;
     let ingest = inputs.ingest(header.config.latency.line_ns)?;
+    replay_records(dir, Replay::new(core, Some((&inputs, ingest))))
+}
+
+fn replay_records(dir: &Path, mut replay: Replay<'_>) -> Result<JournalOutcome, Failure> {
     let mut reader = DecideReader::open(dir).map_err(|error| Failure::Input(error.to_string()))?;
-    let mut replay = Replay::new(&inputs, core, ingest);
     let mut end = None;
     for record in reader.by_ref() {
         let record = record.map_err(|error| Failure::Input(error.to_string()))?;
@@ -77,9 +87,9 @@ pub fn replay(dir: &Path) -> Result<JournalOutcome, Failure> {
 }
 
 struct Replay<'a> {
-    inputs: &'a Inputs,
     core: DecisionCore,
-    ingest: Ingest<'a>,
+    /// Where market events come from; `None`: from the journal itself.
+    captures: Option<(&'a Inputs, Ingest<'a>)>,
     actions: Actions,
     digest: OrderDigest,
     /// Actions that the core has taken and the journal has not confirmed yet, oldest first.
@@ -90,12 +100,11 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn new(inputs: &'a Inputs, core: DecisionCore, ingest: Ingest<'a>) -> Self {
+    fn new(core: DecisionCore, captures: Option<(&'a Inputs, Ingest<'a>)>) -> Self {
         Self {
-            inputs,
             actions: Actions::new(core.actions_max()),
             core,
-            ingest,
+            captures,
             digest: OrderDigest::new(),
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
@@ -109,7 +118,8 @@ impl<'a> Replay<'a> {
         match record {
             DecideRecord::MarketRun(run) => {
                 for _ in 0..run.count {
-                    let Some(event) = self.ingest.next_event()? else {
+                    let next = self.captures.as_mut().map_or(Ok(None), |(_, ingest)| ingest.next_event())?;
+                    let Some(event) = next else {
                         return Err(Failure::Input(
                             "the journal consumed more than the captures hold".to_owned(),
                         ));
@@ -118,6 +128,7 @@ impl<'a> Replay<'a> {
                 }
                 Ok(())
             }
+            DecideRecord::MarketEvent(event) => self.feed(Input::Market(event)),
             DecideRecord::Execution(execution) => self.feed(Input::Execution(execution)),
             DecideRecord::Timer(timer) => self.feed(Input::Timer { due_ns: timer.due_ns }),
             DecideRecord::Command(command) if command.code == COMMAND_SLOTS => {
@@ -140,8 +151,10 @@ impl<'a> Replay<'a> {
         self.actions.set_slots(free, self.slots.take().unwrap_or(usize::MAX));
         if let Err(error) = self.core.on_input(input, &mut NoProbe, &mut self.actions)
             && let Input::Market(event) = input
+            && let Some((inputs, _)) = &self.captures
         {
-            return Err(self.inputs.book_failure(error, event.venue, event.sequence));
+            // A live run distrusts its feed then, and goes on.
+            return Err(inputs.book_failure(error, event.venue, event.sequence));
         }
         for order in self.actions.drain() {
             self.digest.push(&order);
@@ -187,7 +200,6 @@ impl std::fmt::Display for JournalOutcome {
         {
             writeln!(f, "tail          {tail:?}")?;
         }
-        writeln!(f, "book hash     {:016x}", self.book_hash)?;
         writeln!(f, "order digest  {}", hex(&self.digest))?;
         match (&self.end, self.is_reproduced()) {
             (Some(_), true) => writeln!(f, "VERDICT: REPRODUCED"),

@@ -23,7 +23,7 @@ use crate::control::journal::{
 pub struct RunHeader {
     /// Version of the engine.
     pub version: String,
-    /// Captures in the order of venue numbers.
+    /// Captures in the order of venue numbers; none for a live run, whose journal holds what it consumed.
     pub captures: Vec<CaptureHeader>,
     /// The completed configuration.
     pub config: Config,
@@ -63,6 +63,12 @@ impl RunHeader {
         Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), captures, config: config.clone() })
     }
 
+    /// Whether the run was live.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.captures.is_empty()
+    }
+
     /// Reads the header of a journal.
     ///
     /// # Errors
@@ -84,7 +90,7 @@ impl RunHeader {
         let arguments: Vec<_> = self
             .captures
             .iter()
-            .map(|capture| CaptureArgument { path: capture.path.clone(), venue: capture.venue.clone() })
+            .map(|capture| CaptureArgument { path: capture.path.clone(), venue: Some(capture.venue.clone()) })
             .collect();
         let inputs = Inputs::open(&arguments, self.config.date.as_deref())?;
         for (input, capture) in inputs.venues.iter().zip(&self.captures) {
@@ -136,6 +142,24 @@ impl RunJournal {
             }
         }
         Ok(Self { keeper: Some(keeper), ingest, decide: decide.map(RunRecorder::new), order_entry })
+    }
+
+    /// Creates the journal of a live run in an empty or new directory: decide's part records market events whole.
+    ///
+    /// # Errors
+    /// A directory that holds a journal already, no room.
+    pub fn create_live(dir: &Path, config: &Config) -> Result<Self, Failure> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let header = RunHeader { version, captures: Vec::new(), config: config.clone() };
+        let text =
+            toml::to_string(&header).map_err(|error| Failure::Input(format!("journal header: {error}")))?;
+        let threads = [JournalThread::Decide, JournalThread::OrderEntry];
+        let (keeper, writers) = journal::create(dir, &threads, JournalOptions::default(), text.as_bytes())
+            .map_err(|error| Failure::Input(error.to_string()))?;
+        let mut writers = writers.into_iter();
+        let (decide, order_entry) = (writers.next(), writers.next());
+        let decide = decide.map(RunRecorder::of_whole_events);
+        Ok(Self { keeper: Some(keeper), ingest: None, decide, order_entry })
     }
 
     /// The decide thread's part.

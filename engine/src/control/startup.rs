@@ -1,12 +1,19 @@
 //! Puts a run together: configuration and captures in, the stages out. Everything that is allocated is allocated here.
 
+use feeds::source::prescan::Listing;
+use feeds::source::protocol::Protocol;
 use feeds::symbol::Symbol;
-use kernels::cpu::book::BookConfig;
+use kernels::cpu::book::{BookConfig, VenueBooks};
 
-use crate::control::config::{Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, VenueConfig};
+use crate::control::config::{
+    Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, Topology, VenueConfig,
+};
+use crate::control::cpus::Host;
 use crate::control::failure::Failure;
-use crate::control::inputs::Inputs;
+use crate::control::inputs::{Inputs, VenueInput};
 use crate::control::journal::SegmentWriter;
+use crate::control::placement::{Plan, Role};
+use crate::control::universe::Universe;
 use crate::fix::identity::SessionIds;
 use crate::fix::session::SessionConfig;
 use crate::fix::templates::TemplateFormat;
@@ -27,8 +34,11 @@ const DEFAULT_QUOTED: usize = 8;
 /// Instruments in which the default configuration looks for arbitrage.
 const DEFAULT_ARBITRAGED: usize = 64;
 
-/// Decimals of Price(44) on every session.
-const PRICE_DECIMALS: u32 = 4;
+/// Fewest decimals of Price(44) on every session.
+const PRICE_DECIMALS_MIN: u32 = 4;
+
+/// Quantity units in one of the base asset, for Binance spot and USD-M.
+const BASE_UNIT: u64 = 100_000_000;
 
 /// Completes a configuration for what the captures hold: one venue entry a capture, in capture order, the session
 /// date, and, where it names no instrument, a sensible choice: the market maker on the most active instruments of the
@@ -62,14 +72,12 @@ pub fn complete(inputs: &Inputs, mut config: Config) -> Result<Config, Failure> 
 fn default_instruments(inputs: &Inputs) -> Vec<InstrumentConfig> {
     let mut chosen: Vec<InstrumentConfig> = Vec::new();
     let first = &inputs.venues[0];
-    for listing in first.scan.most_active(DEFAULT_QUOTED).iter().filter(|listing| listing.order_adds > 0) {
+    for listing in first.scan.most_active(DEFAULT_QUOTED).iter().filter(|listing| listing.activity() > 0) {
+        let (limits, parameters) = default_sizes(first, listing);
         chosen.push(InstrumentConfig {
             symbol: listing.symbol.to_string(),
-            limits: None,
-            market_maker: Some(MarketMakerEntry {
-                venue: first.venue.clone(),
-                parameters: MarketMakerConfig::default(),
-            }),
+            limits,
+            market_maker: Some(MarketMakerEntry { venue: first.venue.clone(), parameters }),
             arbitrage: None,
         });
     }
@@ -77,16 +85,85 @@ fn default_instruments(inputs: &Inputs) -> Vec<InstrumentConfig> {
         inputs.venues[1..].iter().any(|input| input.scan.listings.iter().any(|other| other.symbol == symbol))
     };
     let shared =
-        first.scan.most_active(usize::MAX).into_iter().filter(|l| l.order_adds > 0 && elsewhere(l.symbol));
+        first.scan.most_active(usize::MAX).into_iter().filter(|l| l.activity() > 0 && elsewhere(l.symbol));
     for listing in shared.take(DEFAULT_ARBITRAGED) {
         let symbol = listing.symbol.to_string();
-        let arbitrage = Some(ArbitrageTakerConfig::default());
+        let arbitrage = Some(default_arbitrage(first, &listing));
         match chosen.iter_mut().find(|instrument| instrument.symbol == symbol) {
             Some(instrument) => instrument.arbitrage = arbitrage,
-            None => chosen.push(InstrumentConfig { symbol, limits: None, market_maker: None, arbitrage }),
+            None => {
+                let (limits, _) = default_sizes(first, &listing);
+                chosen.push(InstrumentConfig { symbol, limits, market_maker: None, arbitrage });
+            }
         }
     }
     chosen
+}
+
+/// The size of a default quote in a feed's quantity unit: 100 shares, 10 contracts, 0.01 of a base asset.
+fn default_quote_qty(input: &VenueInput, listing: &Listing) -> u64 {
+    match input.scan.protocol {
+        Protocol::Itch | Protocol::IexTp => 100,
+        Protocol::Mdp3 | Protocol::Dbn => 10,
+        Protocol::Binance if is_coin_margined(listing) => 100,
+        Protocol::Binance => BASE_UNIT / 100,
+    }
+}
+
+/// COIN-M symbols are `BTCUSD_PERP`, USD-M's `BTCUSDT_PERP`: quantities are contracts.
+fn is_coin_margined(listing: &Listing) -> bool {
+    listing.symbol.to_string().contains("USD_")
+}
+
+/// Limits and quote sizes where the configuration names no instruments. ITCH keeps the configuration's limits; for
+/// the others ticks are the capture's own, sizes follow the feed's quantity unit, and the notional limit counts price
+/// times quantity unit (contract multipliers are not known to it).
+fn default_sizes(input: &VenueInput, listing: &Listing) -> (Option<LimitsConfig>, MarketMakerConfig) {
+    let parameters = MarketMakerConfig::default();
+    if input.scan.protocol == Protocol::Itch {
+        return (None, parameters);
+    }
+    let quote_qty = default_quote_qty(input, listing);
+    let limits = LimitsConfig::default();
+    let units = match input.scan.protocol {
+        Protocol::Binance => BASE_UNIT,
+        _ => 1,
+    };
+    let limits = LimitsConfig {
+        order_qty_max: quote_qty * 5,
+        order_notional_max: limits.order_notional_max.saturating_mul(units),
+        position_max: u32::try_from(quote_qty * 10).unwrap_or(u32::MAX),
+        price_tick_e9: if listing.price_tick > 0 { listing.price_tick } else { limits.price_tick_e9 },
+        ..limits
+    };
+    (Some(limits), MarketMakerConfig { quote_qty, position_max_qty: quote_qty * 10, ..parameters })
+}
+
+fn default_arbitrage(input: &VenueInput, listing: &Listing) -> ArbitrageTakerConfig {
+    let config = ArbitrageTakerConfig::default();
+    if input.scan.protocol == Protocol::Itch {
+        return config;
+    }
+    let (limits, _) = default_sizes(input, listing);
+    let limits = limits.unwrap_or_default();
+    ArbitrageTakerConfig {
+        qty_max: limits.order_qty_max,
+        notional_max: limits.order_notional_max / 2,
+        ..config
+    }
+}
+
+/// Largest order that the simulated venues take: at least what risk lets through.
+fn quantity_max(config: &Config) -> u64 {
+    let limits = config.instruments.iter().map(|entry| entry.limits.unwrap_or(config.limits).order_qty_max);
+    limits.fold(CoreConfig::default().quantity_max, u64::max)
+}
+
+/// Decimals of Price(44): what every tick that orders may have needs.
+fn price_decimals(config: &Config) -> u32 {
+    let ticks = config.instruments.iter().map(|entry| entry.limits.unwrap_or(config.limits).price_tick_e9);
+    let needed = |tick: i64| (0..9).find(|&decimals| tick % 10_i64.pow(9 - decimals) == 0).unwrap_or(9);
+    ticks.map(needed).fold(PRICE_DECIMALS_MIN, u32::max)
 }
 
 fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
@@ -98,8 +175,8 @@ fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// A symbol that no capture lists.
-pub fn instrument_number(inputs: &Inputs, symbol: &str) -> Result<u32, Failure> {
-    let directory = inputs.directory()?;
+pub fn instrument_number(universe: &impl Universe, symbol: &str) -> Result<u32, Failure> {
+    let directory = universe.directory()?;
     let found = Symbol::new(symbol).ok().and_then(|symbol| directory.instrument(symbol));
     found.ok_or_else(|| Failure::Input(format!("instrument {symbol} is in no capture")))
 }
@@ -118,10 +195,10 @@ fn limits(config: &LimitsConfig) -> InstrumentLimits {
 ///
 /// # Errors
 /// A parameter out of range, with the instrument's name.
-pub fn strategies(inputs: &Inputs, config: &Config) -> Result<Vec<Box<dyn Strategy>>, Failure> {
+pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<dyn Strategy>>, Failure> {
     let mut built: Vec<Box<dyn Strategy>> = Vec::new();
     for entry in &config.instruments {
-        let instrument = instrument_number(inputs, &entry.symbol)?;
+        let instrument = instrument_number(universe, &entry.symbol)?;
         let price_tick = entry.limits.unwrap_or(config.limits).price_tick_e9;
         let refused = |error: String| Failure::Input(format!("instrument {}: {error}", entry.symbol));
         if let Some(maker) = &entry.market_maker {
@@ -150,26 +227,26 @@ pub fn strategies(inputs: &Inputs, config: &Config) -> Result<Vec<Box<dyn Strate
 /// # Errors
 /// Tables that cannot be made.
 pub fn decision_core(
-    inputs: &Inputs,
+    universe: &impl Universe,
     config: &Config,
     strategies: Vec<Box<dyn Strategy>>,
 ) -> Result<DecisionCore, Failure> {
-    let instruments_max = inputs.directory()?.capacity();
+    let instruments_max = universe.directory()?.capacity();
     let mut by_instrument = vec![InstrumentLimits::NONE; instruments_max];
     for entry in &config.instruments {
-        let instrument = instrument_number(inputs, &entry.symbol)?;
+        let instrument = instrument_number(universe, &entry.symbol)?;
         by_instrument[instrument as usize] = limits(&entry.limits.unwrap_or(config.limits));
     }
     let mut books = Vec::new();
-    for venue in 0..inputs.venues.len() as u8 {
-        books.push(inputs.books(venue, instruments_max)?);
+    for venue in 0..universe.venue_count() {
+        books.push(venue_books(universe, venue, instruments_max)?);
     }
     let engine = EngineLimits {
         messages_per_s: config.risk.messages_per_s,
         messages_burst: config.risk.messages_burst,
     };
     let sizes = CoreSizes {
-        date: inputs.date.yyyymmdd(),
+        date: universe.date().yyyymmdd(),
         instruments_max,
         orders_max: config.pipeline.open_orders_max,
         messages_max: config.pipeline.messages_max,
@@ -177,8 +254,21 @@ pub fn decision_core(
     Ok(DecisionCore::new(sizes, books, Risk::new(engine, by_instrument), strategies))
 }
 
-fn symbols(inputs: &Inputs) -> Result<Vec<Symbol>, Failure> {
-    let directory = inputs.directory()?;
+/// Book tables for one venue.
+///
+/// # Errors
+/// Tables that do not fit in memory or in their numbers.
+pub fn venue_books(
+    universe: &impl Universe,
+    venue: u8,
+    instruments_max: usize,
+) -> Result<VenueBooks, Failure> {
+    VenueBooks::new(BookConfig { instruments_max, ..universe.book_config(venue) })
+        .map_err(|error| Failure::Input(format!("book tables: {error}")))
+}
+
+fn symbols(universe: &impl Universe) -> Result<Vec<Symbol>, Failure> {
+    let directory = universe.directory()?;
     Ok((0..directory.len() as u32).filter_map(|instrument| directory.symbol(instrument)).collect())
 }
 
@@ -192,7 +282,7 @@ fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
 /// # Errors
 /// A CompID that FIX does not allow.
 pub fn order_entry(
-    inputs: &Inputs,
+    universe: &impl Universe,
     config: &Config,
     journal: Option<SegmentWriter>,
 ) -> Result<OrderEntry, Failure> {
@@ -201,8 +291,8 @@ pub fn order_entry(
         let ids = session_ids(venue)?;
         sessions.push((SessionConfig::initiator(ids.clone(), venue.heartbeat_s), ids));
     }
-    let format = TemplateFormat { price_decimals: PRICE_DECIMALS, ..TemplateFormat::default() };
-    OrderEntry::new(sessions, &symbols(inputs)?, format, journal)
+    let format = TemplateFormat { price_decimals: price_decimals(config), ..TemplateFormat::default() };
+    OrderEntry::new(sessions, &symbols(universe)?, format, journal)
         .map_err(|error| Failure::Input(error.to_string()))
 }
 
@@ -210,21 +300,27 @@ pub fn order_entry(
 ///
 /// # Errors
 /// Tables that cannot be made; a CompID that FIX does not allow.
-pub fn gateways(inputs: &Inputs, config: &Config) -> Result<Vec<Gateway>, Failure> {
-    let instruments_max = inputs.directory()?.capacity();
-    let symbols = symbols(inputs)?;
+pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<Gateway>, Failure> {
+    let instruments_max = universe.directory()?.capacity();
+    let symbols = symbols(universe)?;
     let mut gateways = Vec::new();
     for (number, venue) in (0u8..).zip(&config.venues) {
-        let books = BookConfig { instruments_max, ..inputs.book_config(number) };
+        let books = BookConfig { instruments_max, ..universe.book_config(number) };
         let core = VenueCore::new(CoreConfig {
             venue: number,
             books,
             orders_max: config.pipeline.open_orders_max,
             cl_ord_ids_max: config.pipeline.messages_max.min(1_000_000),
             price_tick: config.limits.price_tick_e9,
+            quantity_max: quantity_max(config),
             ..CoreConfig::default()
         });
-        let core = core.map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))?;
+        let mut core = core.map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))?;
+        for entry in &config.instruments {
+            if let Some(limits) = &entry.limits {
+                core.set_price_tick(instrument_number(universe, &entry.symbol)?, limits.price_tick_e9);
+            }
+        }
         let ids = session_ids(venue)?.reversed();
         let session = SessionConfig::acceptor(ids.clone());
         gateways.push(Gateway::new(core, session, &ids, &symbols));
@@ -244,6 +340,28 @@ pub fn exchange(
     let entry = order_entry(inputs, config, journal)?;
     let start_ns = inputs.ingest(config.latency.line_ns)?.next_time_ns().unwrap_or(0);
     Ok(InMemoryExchange::new(entry, gateways(inputs, config)?, latencies(config), start_ns))
+}
+
+/// Where the hot stages of a run go; `with_venue` when the simulated venue runs in this process.
+///
+/// # Errors
+/// Cores that are not there.
+pub fn placement(config: &Config, topology: Topology, with_venue: bool) -> Result<Plan, Failure> {
+    let host = Host::read().map_err(|error| Failure::Input(format!("placement: {error}")))?;
+    let mut roles = match topology {
+        Topology::Inline => vec![Role::Inline],
+        Topology::Split => vec![Role::Ingest, Role::Decide, Role::OrderEntry],
+    };
+    if with_venue {
+        roles.push(Role::Venue);
+    }
+    let plan = if config.pipeline.cores.is_empty() {
+        Plan::automatic(&host, &roles)
+    } else {
+        let wanted: Vec<_> = roles.into_iter().zip(config.pipeline.cores.iter().copied()).collect();
+        Plan::explicit(&host, &wanted)
+    };
+    plan.map_err(|error| Failure::Input(format!("placement: {error}")))
 }
 
 /// The virtual latencies.

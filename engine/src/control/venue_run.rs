@@ -8,15 +8,23 @@ use crate::control::inputs::Inputs;
 use crate::control::shutdown;
 use crate::venue::server::{Clock, VenueServer};
 
-/// Serves the venues of the captures; the day starts with the first logon.
+/// Serves the venues of the captures, and publishes their feeds where the configuration has any; the day starts with the
+/// first logon, or `at_once`.
 ///
 /// # Errors
-/// An address that cannot be listened on.
-pub fn run(inputs: &Inputs, config: &Config, speed: f64, out: &mut impl Write) -> Result<(), Failure> {
+/// An address that cannot be listened on or sent from.
+pub fn run(
+    inputs: &Inputs,
+    config: &Config,
+    speed: f64,
+    at_once: bool,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     if !(speed.is_finite() && speed > 0.0) {
         return Err(Failure::Input("--speed is a positive number".to_owned()));
     }
     let mut server = VenueServer::bind(inputs, config)?;
+    server.publish(inputs, config)?;
     for (venue, address) in config.venues.iter().zip(server.addresses()) {
         writeln!(
             out,
@@ -27,8 +35,14 @@ pub fn run(inputs: &Inputs, config: &Config, speed: f64, out: &mut impl Write) -
         )
         .map_err(|error| Failure::Input(error.to_string()))?;
     }
+    for (venue, feed) in config.venues.iter().zip(server.feeds()) {
+        if let Some(feed) = feed {
+            writeln!(out, "{}: feed on {}", venue.name, feed.addresses())
+                .map_err(|error| Failure::Input(error.to_string()))?;
+        }
+    }
     out.flush().map_err(|error| Failure::Input(error.to_string()))?;
-    server.serve(Clock::Wall(speed), shutdown::signalled);
+    server.serve(Clock::Wall { times: speed, at_once }, shutdown::signalled);
     for note in server.notes() {
         writeln!(out, "{note}").map_err(|error| Failure::Input(error.to_string()))?;
     }

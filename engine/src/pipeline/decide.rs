@@ -207,7 +207,8 @@ fn journal_slots(
     Ok(())
 }
 
-/// A market event is recorded by its number in the merged stream, which ingest makes the same in every run.
+/// A market event of a capture is recorded by its number in the merged stream, which ingest makes the same in every
+/// run; a live one whole.
 #[inline]
 fn journal_input(
     journal: &mut RunRecorder,
@@ -215,7 +216,7 @@ fn journal_input(
     core: &DecisionCore,
 ) -> Result<(), AppendError> {
     match input {
-        Input::Market(event) => journal.market(0, core.counters().events, event.receive_ns)?,
+        Input::Market(event) => journal.market(0, core.counters().events, event)?,
         Input::Execution(execution) => {
             journal.execution(execution)?;
         }

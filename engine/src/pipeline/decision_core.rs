@@ -11,14 +11,15 @@ use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInF
 use crate::pipeline::order_table::{OrderState, OrderTable, OrderTableError};
 use crate::pipeline::pairs::Pairs;
 use crate::pipeline::risk::{Approval, Reference, Risk, RiskApproved, RiskReasons, Stamp, Target};
+use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
 use crate::strategy::{Intents, Strategy, View, Wanted};
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
 use kernels::cpu::book::{BookError, VenueBooks};
 use kernels::cpu::nbbo::Nbbo;
 
-/// Orders that a kill sweep looks at per input.
-const SWEEP_SLOTS: u32 = 64;
+/// Cancels that a sweep (after a kill, or while books are stale) makes per input at most.
+const SWEEP_MAX: usize = 64;
 
 /// An operator's command, sequenced like every other input.
 #[repr(u8)]
@@ -124,7 +125,7 @@ pub struct CoreCounters {
     /// Intents that risk refused.
     pub risk_rejects: u64,
     /// Refusals by rule, in bit order of [`RiskReasons`].
-    pub rejects_by_rule: [u64; 14],
+    pub rejects_by_rule: [u64; RiskReasons::NAMES.len()],
     /// Fills and partial fills.
     pub fills: u64,
     /// Fills that took liquidity (immediate-or-cancel orders).
@@ -147,6 +148,16 @@ pub struct CoreCounters {
     pub executions_late: u64,
     /// Messages known to be missing from the feed.
     pub gaps: u64,
+    /// Gap events: each made books stale.
+    pub gap_events: u64,
+    /// Times that stale books became current again.
+    pub recoveries: u64,
+    /// Market events applied to books that were stale.
+    pub stale_events: u64,
+    /// Market events that did not fit their stale book and were left out.
+    pub stale_book_errors: u64,
+    /// Cancels of orders that rested at a venue whose book had become stale.
+    pub stale_cancels: u64,
 }
 
 /// Sizes of the core's tables, fixed at start.
@@ -167,6 +178,7 @@ pub struct DecisionCore {
     decision: u64,
     time_ns: u64,
     books: Vec<VenueBooks>,
+    stale: Staleness,
     nbbo: Nbbo,
     orders: OrderTable,
     risk: Risk,
@@ -175,7 +187,6 @@ pub struct DecisionCore {
     subscriptions: Box<[(u32, u32)]>,
     subscribers: Box<[u16]>,
     intents: Intents,
-    sweep: u32,
     pairs: Pairs,
     counters: CoreCounters,
 }
@@ -196,6 +207,7 @@ impl DecisionCore {
         Self {
             decision: 0,
             time_ns: 0,
+            stale: Staleness::new(sizes.instruments_max),
             nbbo: Nbbo::new(sizes.instruments_max, books.len()),
             orders: OrderTable::new(sizes.date, sizes.orders_max, sizes.messages_max, strategies.len()),
             books,
@@ -204,7 +216,6 @@ impl DecisionCore {
             subscriptions,
             subscribers,
             intents: Intents::new(),
-            sweep: 0,
             pairs: Pairs::new(),
             counters: CoreCounters::default(),
         }
@@ -213,7 +224,7 @@ impl DecisionCore {
     /// Most actions that one input can lead to: a status of a whole venue reaches every strategy.
     #[must_use]
     pub fn actions_max(&self) -> usize {
-        self.strategies.len() * crate::strategy::INTENTS_MAX + SWEEP_SLOTS as usize
+        self.strategies.len() * crate::strategy::INTENTS_MAX + SWEEP_MAX
     }
 
     /// Sequence number of the last input.
@@ -288,7 +299,7 @@ impl DecisionCore {
                 self.risk.kill();
             }
         }
-        if self.risk.is_killed() && self.orders.live() > 0 {
+        if (self.risk.is_killed() || self.stale.any()) && self.orders.live() > 0 {
             self.sweep_orders(actions);
         }
         Ok(())
@@ -310,22 +321,35 @@ impl DecisionCore {
             .books
             .get_mut(usize::from(event.venue))
             .ok_or(BookError::InstrumentOutOfRange(event.instrument))?;
-        let applied = books.apply(event)?;
-        match event.kind {
-            EventKind::TradingStatus | EventKind::Clear if event.instrument == INSTRUMENT_ALL => {
-                for instrument in 0..self.subscriptions.len() as u32 {
-                    self.refresh_nbbo(event.venue, instrument);
-                }
+        let was_stale = self.stale.is_stale(event.venue, event.instrument);
+        let applied = match books.apply(event) {
+            Ok(applied) => applied,
+            // What refers to a missing message cannot fit, and that the book is wrong is known.
+            Err(_) if was_stale => {
+                self.counters.stale_book_errors += 1;
+                return Ok(());
             }
-            EventKind::TradingStatus | EventKind::Clear => self.refresh_nbbo(event.venue, event.instrument),
+            Err(error) => return Err(error),
+        };
+        self.counters.stale_events += u64::from(was_stale);
+        match event.kind {
+            EventKind::TradingStatus | EventKind::Clear => self.refresh_all(event),
             EventKind::Gap => {
                 self.counters.gaps = self.counters.gaps.saturating_add(event.quantity);
+                self.counters.gap_events += 1;
+                self.stale.mark(event.venue, event.instrument);
+                self.refresh_all(event);
+            }
+            EventKind::Recovered => {
+                self.counters.recoveries += 1;
+                self.stale.lift(event.venue, event.instrument);
+                self.refresh_all(event);
             }
             _ if applied.bbo_changed => self.refresh_nbbo(event.venue, event.instrument),
             _ => {}
         }
         probe.mark(Stage::Book);
-        if event.flags & flags::LAST_OF_EVENT == 0 {
+        if event.flags & flags::LAST_OF_EVENT == 0 || (was_stale && event.kind != EventKind::Recovered) {
             return Ok(());
         }
         if event.instrument == INSTRUMENT_ALL {
@@ -341,9 +365,21 @@ impl DecisionCore {
         Ok(())
     }
 
+    /// The event's instrument, or all of its venue.
+    fn refresh_all(&mut self, event: &MarketEvent) {
+        if event.instrument == INSTRUMENT_ALL {
+            for instrument in 0..self.subscriptions.len() as u32 {
+                self.refresh_nbbo(event.venue, instrument);
+            }
+        } else {
+            self.refresh_nbbo(event.venue, event.instrument);
+        }
+    }
+
     fn refresh_nbbo(&mut self, venue: u8, instrument: u32) {
         let books = &self.books[usize::from(venue)];
-        self.nbbo.update(instrument, venue, &books.bbo(instrument), books.is_continuous(instrument));
+        let eligible = books.is_continuous(instrument) && !self.stale.is_stale(venue, instrument);
+        self.nbbo.update(instrument, venue, &books.bbo(instrument), eligible);
     }
 
     fn on_execution(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
@@ -400,6 +436,7 @@ impl DecisionCore {
             time_ns: self.time_ns,
             strategy: number,
             books: &self.books,
+            stale: &self.stale,
             nbbo: &self.nbbo,
             orders: &self.orders,
             risk: &self.risk,
@@ -494,6 +531,7 @@ impl DecisionCore {
                 ask_px: feeds::units::PRICE_NONE,
                 tradable: false,
                 crossed: false,
+                stale: false,
             };
         };
         let (bid_px, ask_px) = if national.crossed() {
@@ -507,6 +545,7 @@ impl DecisionCore {
             ask_px,
             tradable: books.is_continuous(instrument),
             crossed: books.crossed(instrument),
+            stale: self.stale.is_stale(intent.venue, instrument),
         }
     }
 
@@ -532,19 +571,28 @@ impl DecisionCore {
         self.strategies[usize::from(strategy)].on_reject(self.time_ns, intent, reasons);
     }
 
-    /// Cancels a bounded number of the open orders; the next input goes on where this one stopped.
+    /// Cancels a bounded number of the open orders, all of them after a kill, else those whose book is stale; the next
+    /// input goes on with what is left.
     #[cold]
     fn sweep_orders(&mut self, actions: &mut Actions) {
-        for _ in 0..SWEEP_SLOTS {
-            let slot = self.orders.slot_after(self.sweep);
+        let killed = self.risk.is_killed();
+        let mut swept = [0; SWEEP_MAX];
+        let mut count = 0;
+        let orders = (0..self.strategies.len() as u16).flat_map(|strategy| self.orders.of_strategy(strategy));
+        let unwanted = orders.filter(|order| {
+            !order.is_pending() && (killed || self.stale.is_stale(order.venue, order.instrument))
+        });
+        for (place, order) in swept.iter_mut().zip(unwanted) {
+            *place = order.cl_ord_id;
+            count += 1;
+        }
+        for cl_ord_id in &swept[..count] {
             if !actions.has_slot(OrderAction::Cancel, 1) {
                 self.counters.intents_dropped += 1;
                 return;
             }
-            self.sweep = slot;
-            let Some(order) = self.orders.in_slot(self.sweep).filter(|order| !order.is_pending()) else {
-                continue;
-            };
+            let Some(order) = self.orders.get(*cl_ord_id) else { continue };
+            let strategy = order.strategy;
             let intent = Intent {
                 action: OrderAction::Cancel,
                 target: order.cl_ord_id,
@@ -555,8 +603,8 @@ impl DecisionCore {
                 side: order.side,
                 time_in_force: order.time_in_force,
             };
-            let strategy = order.strategy;
             if let Ok(approval) = self.approve(strategy, &intent, 0) {
+                self.counters.stale_cancels += u64::from(!killed);
                 self.commit(approval, actions);
             }
         }

@@ -350,7 +350,7 @@ fn a_kill_cancels_every_order_within_bounded_inputs() {
     }
     let now_ns = bench.now_ns;
     let mut cancels = bench.input(Input::Command { time_ns: now_ns, command: Command::Kill });
-    for _ in 0..ORDERS_MAX.div_ceil(SWEEP_SLOTS as usize) {
+    for _ in 0..ORDERS_MAX.div_ceil(SWEEP_MAX) {
         let sent = bench.timer();
         cancels.extend(sent);
     }
@@ -491,4 +491,61 @@ fn both_legs_of_a_pair_or_none() {
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[0].cl_ord_id % 100_000_000, 1, "what was taken back used no ClOrdID");
     bench.assert_reserved("after the pair");
+}
+
+#[test]
+fn a_gap_cancels_what_rests_there_and_prices_nothing_until_the_book_is_current() {
+    let keen = |venue: u8| {
+        let act = move |view: &View<'_>, intents: &mut Intents| {
+            if view.open_orders().next().is_none() {
+                intents.push(Intent { venue, ..limit(Side::Buy, 9_980, 10) });
+            }
+        };
+        Scripted { answers_executions: true, ..scripted(&[], act) }
+    };
+    let mut bench = Bench::quoted(vec![keen(0), keen(1)]);
+    let opened = bench.market(EventKind::Trade, 0, INSTRUMENT_ALL, 1);
+    assert_eq!(opened.iter().map(|order| order.venue).collect::<Vec<_>>(), [0, 1]);
+    for order in &opened {
+        bench.answer(order.cl_ord_id, ExecutionKind::New);
+    }
+
+    let swept = bench.market(EventKind::Gap, 0, INSTRUMENT_ALL, 7);
+    let cancels: Vec<_> = swept.iter().map(|order| (order.action, order.venue)).collect();
+    assert_eq!(cancels, [(OrderAction::Cancel, 0)], "the other venue's order stays");
+    assert_eq!(bench.core.counters().gaps, 7);
+    assert_eq!(bench.core.nbbo.quote(0).bid_venues, 0b10);
+    bench.answer(swept[0].cl_ord_id, ExecutionKind::Canceled);
+    for _ in 0..5 {
+        let asked = bench.market(EventKind::Trade, 1, INSTRUMENT_ALL, 1);
+        assert!(asked.is_empty(), "{asked:?}");
+    }
+    assert!(bench.core.counters().rejects_by_rule[14] >= 5, "the strategy asked, risk refused");
+
+    // What refers to a missing message is left out; what fits is applied; neither reaches a strategy.
+    let before = bench.core.counters().risk_rejects;
+    let lost = bench.event(EventKind::OrderDelete, 0, 0, 0);
+    bench.input(Input::Market(&lost));
+    bench.add(0, 0, Side::Buy, 9_995, 10);
+    bench.market(EventKind::Trade, 0, INSTRUMENT_ALL, 1);
+    let counters = *bench.core.counters();
+    assert_eq!((counters.stale_book_errors, counters.stale_events), (1, 2));
+    assert_eq!(bench.core.counters().risk_rejects, before);
+
+    let back = bench.market(EventKind::Recovered, 0, INSTRUMENT_ALL, 0);
+    assert_eq!(
+        back.iter().map(|order| (order.action, order.venue)).collect::<Vec<_>>(),
+        [(OrderAction::New, 0)]
+    );
+    assert_eq!(bench.core.nbbo.quote(0).bid_venues, 0b01, "9,995 of the recovered book is the best");
+}
+
+#[test]
+fn a_gap_of_one_instrument_leaves_the_others_alone() {
+    let mut bench = Bench::quoted(vec![]);
+    bench.market(EventKind::Gap, 1, 1, 3);
+    let venues = |bench: &Bench| [0, 1].map(|instrument| bench.core.nbbo.quote(instrument).bid_venues);
+    assert_eq!(venues(&bench), [0b11, 0b01]);
+    bench.market(EventKind::Recovered, 1, 1, 0);
+    assert_eq!(venues(&bench), [0b11, 0b11]);
 }

@@ -2,15 +2,19 @@
 //!
 //! One source a venue. Messages are merged by (receive time; source; sequence), and a message is decoded only when it
 //! is its turn, so that the stamp at the start of an order's path is taken right before its bytes are decoded.
-//! Times of the merged stream never decrease: a source whose clock steps back is held at the latest time seen.
+//! Times of the merged stream never decrease: a source whose clock steps back is held at the latest time seen. ITCH,
+//! whose messages are one event each, has its own path through here; a message of any other protocol may be many
+//! events, which are handed out one after the other before anything else has its turn.
 //!
-//! Allocates at construction only. It owns the symbol directory: a late listing is entered when its message comes.
+//! ITCH allocates at construction only; see [`feeds::source::stream`] for the others. It owns the symbol directory: a late listing is entered when its message comes.
 
 use feeds::directory::Directory;
 use feeds::error::{CaptureError, CaptureErrorKind};
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, flags};
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::{Capture, Messages, PacketCursor};
+use feeds::source::protocol::Protocol;
+use feeds::source::stream::EventStream;
 use feeds::units::{PRICE_NONE, TIME_NONE};
 
 /// Bytes 5 to 10 of every ITCH body are its time stamp.
@@ -28,8 +32,49 @@ struct Head<'a> {
     missing: u64,
 }
 
+/// Events that a message's buffer has room for at the start.
+const EVENTS_RESERVED: usize = 4096;
+
+/// A capture with the decoder of its protocol.
+pub enum Input<'a> {
+    /// ITCH: the capture and the feed of its venue.
+    Itch(&'a Capture, ItchFeed),
+    /// Any other protocol.
+    Stream(Box<EventStream<'a>>),
+}
+
 /// One capture being read.
-struct Source<'a> {
+enum Source<'a> {
+    Itch(ItchSource<'a>),
+    Stream(Box<StreamSource<'a>>),
+}
+
+impl Source<'_> {
+    /// Receive time of the next message, UTC ns; `None` at the end.
+    #[inline(always)]
+    fn head_time_ns(&self) -> Option<u64> {
+        match self {
+            Self::Itch(source) => source.head.as_ref().map(|head| head.time_ns),
+            // What is left of a message comes before everything else.
+            Self::Stream(source) if source.taken < source.events.len() => Some(0),
+            Self::Stream(source) => source.stream.next_time_ns(),
+        }
+    }
+}
+
+/// A capture of a protocol whose messages may be many events.
+struct StreamSource<'a> {
+    stream: EventStream<'a>,
+    /// Events of the message at hand.
+    events: Vec<MarketEvent>,
+    /// Those handed out already.
+    taken: usize,
+    /// Why the rest of the message could not be decoded.
+    damage: Option<CaptureError>,
+}
+
+/// One ITCH capture being read.
+struct ItchSource<'a> {
     capture: &'a Capture,
     cursor: PacketCursor,
     feed: ItchFeed,
@@ -41,7 +86,7 @@ struct Source<'a> {
     head: Option<Head<'a>>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> ItchSource<'a> {
     fn new(capture: &'a Capture, feed: ItchFeed) -> Self {
         let no_packet: Messages<'a> = feeds::source::file::Packet {
             blocks: &[],
@@ -130,15 +175,26 @@ pub struct Ingest<'a> {
 }
 
 impl<'a> Ingest<'a> {
-    /// Merges captures, each with the feed decoder of its venue.
+    /// Merges captures, each with the decoder of its venue, in the order of the venues' numbers.
     ///
     /// # Errors
     /// When the first message of a capture cannot be framed.
-    pub fn new(inputs: Vec<(&'a Capture, ItchFeed)>, directory: Directory) -> Result<Self, CaptureError> {
-        let mut sources: Vec<_> =
-            inputs.into_iter().map(|(capture, feed)| Source::new(capture, feed)).collect();
-        for source in &mut sources {
-            source.advance()?;
+    pub fn new(inputs: Vec<Input<'a>>, directory: Directory) -> Result<Self, CaptureError> {
+        let mut sources = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            sources.push(match input {
+                Input::Itch(capture, feed) => {
+                    let mut source = ItchSource::new(capture, feed);
+                    source.advance()?;
+                    Source::Itch(source)
+                }
+                Input::Stream(stream) => Source::Stream(Box::new(StreamSource {
+                    stream: *stream,
+                    events: Vec::with_capacity(EVENTS_RESERVED),
+                    taken: 0,
+                    damage: None,
+                })),
+            });
         }
         let mut ingest =
             Self { sources, directory, time_ns: 0, messages: 0, events: 0, next: None, damage: None };
@@ -148,7 +204,7 @@ impl<'a> Ingest<'a> {
 
     fn choose(&mut self) {
         let heads = self.sources.iter().enumerate();
-        let times = heads.filter_map(|(at, source)| source.head.as_ref().map(|head| (head.time_ns, at)));
+        let times = heads.filter_map(|(at, source)| source.head_time_ns().map(|time_ns| (time_ns, at)));
         self.next = times.min().map(|(_, at)| at);
     }
 
@@ -157,8 +213,7 @@ impl<'a> Ingest<'a> {
     #[must_use]
     pub fn next_time_ns(&self) -> Option<u64> {
         let Some(at) = self.next else { return self.damage.is_some().then_some(self.time_ns) };
-        let head = self.sources[at].head.as_ref()?;
-        Some(head.time_ns.max(self.time_ns))
+        Some(self.sources[at].head_time_ns()?.max(self.time_ns))
     }
 
     /// Decodes the next message; `Ok(Some(None))` for one that is no market event, `Ok(None)` at the end.
@@ -168,12 +223,13 @@ impl<'a> Ingest<'a> {
     #[inline(always)]
     pub fn next_message(&mut self) -> Result<Option<Option<MarketEvent>>, CaptureError> {
         let Some(at) = self.next else { return self.end() };
-        let source = &mut self.sources[at];
+        let Source::Itch(source) = &mut self.sources[at] else { return self.next_of_stream(at) };
         let Some(head) = &mut source.head else { return Ok(None) };
         self.time_ns = self.time_ns.max(head.time_ns);
         if head.missing > 0 {
             let missing = std::mem::take(&mut head.missing);
-            return Ok(Some(Some(self.gap(at, missing))));
+            let (sequence, venue) = (head.sequence, source.feed.venue);
+            return Ok(Some(Some(self.gap(venue, sequence, missing))));
         }
         let head = *head;
         let decoded =
@@ -190,13 +246,48 @@ impl<'a> Ingest<'a> {
             // This message was good: it goes out first, and nothing behind the damage does.
             self.damage = Some(error);
             self.next = None;
-        } else if self.sources.len() > 1 {
+        } else if source.head.is_none() || self.sources.len() > 1 {
             self.choose();
-        } else if self.sources[0].head.is_none() {
-            self.next = None;
         }
         let time_ns = self.time_ns;
         Ok(Some(decoded.map(|event| {
+            self.events += 1;
+            MarketEvent { receive_ns: time_ns, ..event }
+        })))
+    }
+
+    /// [`Self::next_message`] of the protocols whose messages may be many events.
+    #[inline(never)]
+    fn next_of_stream(&mut self, at: usize) -> Result<Option<Option<MarketEvent>>, CaptureError> {
+        let Source::Stream(source) = &mut self.sources[at] else { return Ok(None) };
+        if source.taken >= source.events.len() {
+            let Some(time_ns) = source.stream.next_time_ns() else { return Ok(None) };
+            self.time_ns = self.time_ns.max(time_ns);
+            source.events.clear();
+            source.taken = 0;
+            let before = source.stream.messages();
+            source.damage = source.stream.decode(&mut self.directory, &mut source.events).err();
+            self.messages += source.stream.messages() - before;
+        }
+        let event = source.events.get(source.taken).copied();
+        source.taken += 1;
+        if source.taken >= source.events.len() {
+            // The message is over: what is behind it is looked at now, damaged or not.
+            let damage = source.damage.take().or_else(|| source.stream.advance().err());
+            if let (Some(error), None) = (&damage, event) {
+                self.next = None;
+                self.damage = Some(error.clone());
+                return Err(error.clone());
+            }
+            if damage.is_some() {
+                self.damage = damage;
+                self.next = None;
+            } else {
+                self.choose();
+            }
+        }
+        let time_ns = self.time_ns;
+        Ok(Some(event.map(|event| {
             self.events += 1;
             MarketEvent { receive_ns: time_ns, ..event }
         })))
@@ -224,10 +315,8 @@ impl<'a> Ingest<'a> {
     }
 
     #[cold]
-    fn gap(&mut self, at: usize, missing: u64) -> MarketEvent {
+    fn gap(&mut self, venue: u8, sequence: u64, missing: u64) -> MarketEvent {
         self.events += 1;
-        let source = &self.sources[at];
-        let sequence = source.head.as_ref().map_or(0, |head| head.sequence);
         MarketEvent {
             exchange_ns: self.time_ns,
             receive_ns: self.time_ns,
@@ -237,7 +326,7 @@ impl<'a> Ingest<'a> {
             price: PRICE_NONE,
             quantity: missing,
             instrument: INSTRUMENT_ALL,
-            venue: source.feed.venue,
+            venue,
             kind: EventKind::Gap,
             side: Side::None,
             flags: flags::LAST_OF_EVENT,
@@ -248,6 +337,17 @@ impl<'a> Ingest<'a> {
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.messages
+    }
+
+    /// Messages decoded so far of source number `source`, in the order that [`Self::new`] was given; 0 for one that
+    /// is not there.
+    #[must_use]
+    pub fn messages_of(&self, source: usize) -> u64 {
+        match self.sources.get(source) {
+            Some(Source::Itch(source)) => source.consumed,
+            Some(Source::Stream(source)) => source.stream.messages(),
+            None => 0,
+        }
     }
 
     /// Market events handed out so far.
@@ -263,15 +363,35 @@ impl<'a> Ingest<'a> {
     }
 }
 
-/// Finds the byte offset of message `sequence` of a capture, for error texts; `None` when it is not there.
+/// Finds the byte offset of message `sequence` of a capture, for error texts; `None` when it is not there, and for
+/// packets of other protocols than ITCH.
 #[must_use]
 pub fn offset_of(capture: &Capture, sequence: u64) -> Option<u64> {
     let mut cursor = capture.packets();
-    while let Ok(Some(packet)) = cursor.next(capture) {
-        let ahead = sequence.checked_sub(packet.first_sequence);
-        if let Some(ahead) = ahead.filter(|&ahead| ahead < u64::from(packet.message_count)) {
-            return packet.messages().nth(usize::try_from(ahead).ok()?).map(|(_, offset)| offset);
+    match capture.protocol() {
+        Protocol::Itch => {
+            while let Ok(Some(packet)) = cursor.next(capture) {
+                let ahead = sequence.checked_sub(packet.first_sequence);
+                if let Some(ahead) = ahead.filter(|&ahead| ahead < u64::from(packet.message_count)) {
+                    return packet.messages().nth(usize::try_from(ahead).ok()?).map(|(_, offset)| offset);
+                }
+            }
         }
+        Protocol::Dbn => {
+            while let Ok(Some((_, offset))) = cursor.next_record(capture) {
+                if cursor.messages() == sequence {
+                    return Some(offset);
+                }
+            }
+        }
+        Protocol::Binance => {
+            while let Ok(Some((_, offset))) = cursor.next_line(capture) {
+                if cursor.messages() == sequence {
+                    return Some(offset);
+                }
+            }
+        }
+        Protocol::IexTp | Protocol::Mdp3 => {}
     }
     None
 }

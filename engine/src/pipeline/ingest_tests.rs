@@ -3,6 +3,7 @@
 use super::*;
 use crate::control::inputs::Inputs;
 use crate::control::session_date::SessionDate;
+use crate::control::universe::Universe;
 use crate::pipeline::draws::Draws;
 use feeds::moldudp64::Header;
 use feeds::source::synthetic::{SyntheticConfig, generate_bytes};
@@ -21,7 +22,7 @@ fn capture(bytes: Vec<u8>) -> Capture {
 
 fn single(capture: &Capture) -> Ingest<'_> {
     let directory = Directory::new(Vec::new(), 64).expect("small");
-    Ingest::new(vec![(capture, ItchFeed::new(0, 0, 0))], directory).expect("a first message")
+    Ingest::new(vec![Input::Itch(capture, ItchFeed::new(0, 0, 0))], directory).expect("a first message")
 }
 
 fn events(ingest: &mut Ingest<'_>) -> Vec<MarketEvent> {
@@ -91,7 +92,8 @@ fn two_captures_merge_like_a_sort() {
         for (venue, input) in (0u8..).zip(&inputs.venues) {
             let feed = ItchFeed::new(venue, midnight_ns, 5);
             let directory = inputs.directory().expect("few symbols");
-            let mut ingest = Ingest::new(vec![(&input.capture, feed)], directory).expect("a first message");
+            let mut ingest =
+                Ingest::new(vec![Input::Itch(&input.capture, feed)], directory).expect("a first message");
             sorted.extend(events(&mut ingest));
             messages += ingest.messages();
         }

@@ -190,12 +190,6 @@ impl OrderTable {
         self.slots.len() as u32 - self.live
     }
 
-    /// The slot number after `slot`, round and round.
-    #[must_use]
-    pub fn slot_after(&self, slot: u32) -> u32 {
-        if slot + 1 < self.slots.len() as u32 { slot + 1 } else { 0 }
-    }
-
     /// The open order in a slot.
     #[must_use]
     pub fn in_slot(&self, slot: u32) -> Option<&LiveOrder> {

@@ -22,6 +22,7 @@ use crate::pipeline::decide::{Decide, OrderSink};
 use crate::pipeline::decision_core::Command;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
+use crate::pipeline::live::{self, LiveShared};
 use crate::pipeline::lockstep::{IntervalTimer, MarketItem, OrderItem, ReplayError};
 use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
@@ -268,7 +269,12 @@ impl SocketEntry {
         }
     }
 
-    fn is_quiet(&self) -> bool {
+    /// The oldest execution that came in and was not taken yet.
+    pub(super) fn next_execution(&mut self) -> Option<Execution> {
+        self.executions.pop_front()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
         let silence = tsc::now().saturating_sub(self.last_heard_ticks);
         self.calibration.ticks_to_ns(silence) > QUIET_NS
     }
@@ -313,7 +319,7 @@ impl OrderSink for SocketEntry {
 }
 
 /// Turns the operator's kill word into a sequenced command, once.
-fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Result<(), ReplayError> {
+pub(super) fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Result<(), ReplayError> {
     if kill_switch::is_set() && !decide.core().risk().is_killed() {
         let time_ns = decide.core().time_ns();
         let mut stamps = PathStamps::begin_answer(false);
@@ -443,7 +449,8 @@ impl OrderSink for OrderRing<'_> {
     }
 }
 
-/// The decide thread of `split`. `finished` is set when the capture is over and order entry has been quiet.
+/// The decide thread of `split`, of a paced replay or of a live run (`live`). `finished` is set when the capture or the
+/// sessions are over and order entry has been quiet.
 ///
 /// # Errors
 /// See [`ReplayError`].
@@ -459,12 +466,22 @@ pub fn run_split_decide(
     finished: &AtomicBool,
     stop: &Stop,
     idle: Idle,
+    live: Option<&LiveShared<'_>>,
 ) -> Result<(), ReplayError> {
     let mut ended = false;
     loop {
         let mut worked = false;
+        let now_ns = live.map_or(0, |shared| shared.calibration.utc_ns(tsc::now()));
+        if live.is_some() {
+            timer.start(now_ns);
+            if timer.due_ns() <= now_ns {
+                let mut stamps = PathStamps::begin_answer(false);
+                decide.timer(timer.due_ns(), &mut stamps, &mut OrderRing(orders))?;
+                timer.skip_to(now_ns);
+            }
+        }
         while let Ok(execution) = executions.pop() {
-            let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
+            let execution = Execution { time_ns: decide.core().time_ns().max(now_ns), ..execution };
             decide.execution(
                 &execution,
                 &mut PathStamps::begin_answer(sampler.sample()),
@@ -475,6 +492,11 @@ pub fn run_split_decide(
         match market.pop() {
             Ok(MarketItem::Event(event, mut stamps)) => {
                 stamps.mark(Stage::Ring);
+                worked = true;
+                if let Some(shared) = live {
+                    live::hand_over(&event, &mut stamps, decide, &mut OrderRing(orders), shared)?;
+                    continue;
+                }
                 if timer.due_ns() < event.receive_ns {
                     decide.timer(
                         timer.due_ns(),
@@ -485,7 +507,6 @@ pub fn run_split_decide(
                 }
                 timer.start(event.receive_ns);
                 decide.market(&event, &mut stamps, &mut OrderRing(orders))?;
-                worked = true;
             }
             Ok(MarketItem::End) => ended = true,
             Ok(MarketItem::Time(_)) | Err(_) => {}

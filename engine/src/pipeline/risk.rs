@@ -54,9 +54,11 @@ impl RiskReasons {
     pub const TABLE_FULL: Self = Self(1 << 12);
     /// Another leg of an all-or-none group was refused.
     pub const GROUP: Self = Self(1 << 13);
+    /// Messages of the venue's feed are missing: its book is stale.
+    pub const STALE_BOOK: Self = Self(1 << 14);
 
     /// Names in bit order, for reports.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "KILL_SWITCH",
         "NOT_TRADABLE",
         "ORDER_QTY",
@@ -71,6 +73,7 @@ impl RiskReasons {
         "TARGET",
         "TABLE_FULL",
         "GROUP",
+        "STALE_BOOK",
     ];
 
     /// Whether nothing was found.
@@ -172,6 +175,8 @@ pub struct Reference {
     pub tradable: bool,
     /// The venue's own book is crossed.
     pub crossed: bool,
+    /// The venue's book is stale: messages of its feed are missing.
+    pub stale: bool,
 }
 
 /// The order that a replace or cancel is about.
@@ -369,6 +374,7 @@ impl Risk {
         RiskReasons::KILL_SWITCH.when(self.killed)
             | RiskReasons::NOT_TRADABLE.when(!reference.tradable || limits.order_qty_max == 0)
             | RiskReasons::BOOK_CROSSED.when(reference.crossed)
+            | RiskReasons::STALE_BOOK.when(reference.stale)
             | RiskReasons::ORDER_QTY.when(intent.quantity == 0 || intent.quantity > limits.order_qty_max)
             | RiskReasons::NOTIONAL.when(notional > limits.order_notional_max)
             | RiskReasons::PRICE.when(intent.price <= 0 || intent.price % limits.price_tick != 0)

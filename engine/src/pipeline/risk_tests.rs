@@ -16,7 +16,7 @@ const LIMITS: InstrumentLimits = InstrumentLimits {
 };
 
 const REFERENCE: Reference =
-    Reference { bid_px: 99 * DOLLAR, ask_px: 101 * DOLLAR, tradable: true, crossed: false };
+    Reference { bid_px: 99 * DOLLAR, ask_px: 101 * DOLLAR, tradable: true, crossed: false, stale: false };
 
 const INTENT: Intent = Intent {
     action: OrderAction::New,
@@ -170,7 +170,8 @@ fn cancels_pass_whatever_else_is_wrong() {
     let mut risk = Risk::new(EngineLimits { messages_per_s: 1, messages_burst: 1 }, vec![LIMITS]);
     risk.approve(&INTENT, &REFERENCE, None, &stamp(1, 0)).expect("clear");
     risk.kill();
-    let nothing_right = Reference { bid_px: PRICE_NONE, ask_px: PRICE_NONE, tradable: false, crossed: true };
+    let nothing_right =
+        Reference { bid_px: PRICE_NONE, ask_px: PRICE_NONE, tradable: false, crossed: true, stale: true };
     for id in 2..50 {
         let cancel = Intent { price: i64::MIN, quantity: u64::MAX, ..CANCEL };
         let approval = risk.approve(&cancel, &nothing_right, Some(TARGET), &stamp(id, 0)).expect("a cancel");
@@ -314,6 +315,7 @@ fn expected(
         | rule(risk.is_killed(), RiskReasons::KILL_SWITCH)
         | rule(!reference.tradable || limits.order_qty_max == 0, RiskReasons::NOT_TRADABLE)
         | rule(reference.crossed, RiskReasons::BOOK_CROSSED)
+        | rule(reference.stale, RiskReasons::STALE_BOOK)
         | rule(quantity == 0 || quantity > i128::from(limits.order_qty_max), RiskReasons::ORDER_QTY)
         | rule(price * quantity > limits.order_notional_max, RiskReasons::NOTIONAL)
         | rule(price <= 0 || price % i128::from(limits.price_tick) != 0, RiskReasons::PRICE)
@@ -356,6 +358,7 @@ fn every_mask_equals_the_rules_written_out() {
                 ask_px: quote(101 * DOLLAR, &mut draws),
                 tradable: !draws.once_in(30),
                 crossed: draws.once_in(30),
+                stale: draws.once_in(50),
             };
             let cumulative = draws.below(200);
             // What a target has reserved is part of what is open.

@@ -13,6 +13,7 @@ mod test_desk;
 use crate::order::{ClOrdId, Execution, Intent, OrderAction, TimeInForce};
 use crate::pipeline::order_table::{LiveOrder, OrderTable};
 use crate::pipeline::risk::{Exposure, Risk, RiskReasons};
+use crate::pipeline::staleness::Staleness;
 use feeds::event::{MarketEvent, Side};
 use kernels::cpu::book::{Bbo, DepthLevel, VenueBooks};
 use kernels::cpu::nbbo::{Nbbo, NbboQuote};
@@ -58,8 +59,10 @@ pub struct View<'a> {
     pub time_ns: u64,
     /// Number of the strategy that looks.
     pub strategy: u16,
-    /// Books, one a venue.
+    /// Books, one a venue; the methods below leave out those that are stale.
     pub books: &'a [VenueBooks],
+    /// Which of them are stale.
+    pub stale: &'a Staleness,
     /// National best bid and offer.
     pub nbbo: &'a Nbbo,
     /// All open orders.
@@ -69,10 +72,15 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Best bid and offer of one venue; empty for a venue that is not configured.
+    /// The books of a venue, if this instrument's is current.
+    fn current(&self, venue: u8, instrument: u32) -> Option<&'a VenueBooks> {
+        self.books.get(usize::from(venue)).filter(|_| !self.stale.is_stale(venue, instrument))
+    }
+
+    /// Best bid and offer of one venue; empty when its book is stale, and for a venue that is not configured.
     #[must_use]
     pub fn bbo(&self, venue: u8, instrument: u32) -> Bbo {
-        self.books.get(usize::from(venue)).map_or(Bbo::EMPTY, |books| books.bbo(instrument))
+        self.current(venue, instrument).map_or(Bbo::EMPTY, |books| books.bbo(instrument))
     }
 
     /// Best bid and offer over the venues that are trading.
@@ -81,15 +89,15 @@ impl<'a> View<'a> {
         self.nbbo.quote(instrument)
     }
 
-    /// The best levels of one venue's side, best first; returns how many were written.
+    /// The best levels of one venue's side, best first; returns how many were written, none when the book is stale.
     pub fn depth(&self, venue: u8, instrument: u32, side: Side, levels: &mut [DepthLevel]) -> usize {
-        self.books.get(usize::from(venue)).map_or(0, |books| books.depth(instrument, side, levels))
+        self.current(venue, instrument).map_or(0, |books| books.depth(instrument, side, levels))
     }
 
-    /// Whether the instrument is in continuous trading at the venue.
+    /// Whether the instrument is in continuous trading at the venue, and its book there current.
     #[must_use]
     pub fn is_continuous(&self, venue: u8, instrument: u32) -> bool {
-        self.books.get(usize::from(venue)).is_some_and(|books| books.is_continuous(instrument))
+        self.current(venue, instrument).is_some_and(|books| books.is_continuous(instrument))
     }
 
     /// Position and reservations of an instrument.

@@ -75,11 +75,13 @@
 //! fit the book (an unknown order, say) is counted, see [`VenueCore::book_errors`], and has no other effect.
 
 mod entry;
+pub mod feed_server;
 pub mod gateway;
 pub mod in_memory;
 mod matching;
 mod names;
 mod orders;
+pub mod publisher;
 pub mod report;
 pub mod request;
 #[cfg(test)]

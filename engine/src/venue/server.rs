@@ -1,8 +1,8 @@
 //! The simulated venues behind FIX acceptors on TCP, one listener a venue, all on one thread.
 //!
 //! The server replays its own copy of the captures. In a run it follows the messages that the engine has released, so
-//! that both are at the same point of the day; on its own (`warptick venue`) it keeps the wall clock's pace from the
-//! first logon on. A lost connection cancels the client's orders. Errors of one client end that client's connection
+//! that both are at the same point of the day; on its own (`warptick venue`) it keeps the wall clock's pace, from the
+//! first logon on or at once, and publishes each message as it applies it, where a feed is configured. A lost connection cancels the client's orders. Errors of one client end that client's connection
 //! and nothing else.
 
 use std::io::ErrorKind;
@@ -13,9 +13,11 @@ use crate::control::counters::Counter;
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::startup;
+use crate::control::universe::Universe;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::socket::Socket;
 use crate::pipeline::tsc::{self, Calibration};
+use crate::venue::feed_server::FeedServer;
 use crate::venue::gateway::Gateway;
 
 /// Market messages applied between two looks at the sockets.
@@ -29,8 +31,13 @@ const IDLE_TURNS: u32 = 1 << 10;
 pub enum Clock<'a> {
     /// As far as the engine in this process has released messages.
     Following(&'a Counter),
-    /// The wall clock at this many times the capture's speed, from the first logon.
-    Wall(f64),
+    /// The wall clock.
+    Wall {
+        /// At this many times the capture's speed.
+        times: f64,
+        /// The day starts at once, not with the first logon.
+        at_once: bool,
+    },
 }
 
 struct Desk {
@@ -48,6 +55,8 @@ pub struct VenueServer<'a> {
     calibration: Calibration,
     buffer: Box<[u8]>,
     failure: Option<String>,
+    /// By venue; empty until [`Self::publish`].
+    feeds: Vec<Option<FeedServer<'a>>>,
 }
 
 impl<'a> VenueServer<'a> {
@@ -70,7 +79,27 @@ impl<'a> VenueServer<'a> {
             calibration: Calibration::measure(),
             buffer: vec![0; 1 << 16].into_boxed_slice(),
             failure: None,
+            feeds: Vec::new(),
         })
+    }
+
+    /// Publishes from now on the feeds of those venues that have one configured.
+    ///
+    /// # Errors
+    /// An address that cannot be had; books that cannot be made.
+    pub fn publish(&mut self, inputs: &'a Inputs, config: &Config) -> Result<(), Failure> {
+        for ((number, input), venue) in (0u8..).zip(&inputs.venues).zip(&config.venues) {
+            let feed = venue.feed.as_ref();
+            let feed = feed.map(|feed| FeedServer::bind(input, feed, inputs.book_config(number)));
+            self.feeds.push(feed.transpose()?);
+        }
+        Ok(())
+    }
+
+    /// The feed of each venue, by number, for those that publish one.
+    #[must_use]
+    pub fn feeds(&self) -> &[Option<FeedServer<'a>>] {
+        &self.feeds
     }
 
     /// `HOST:PORT` of each venue's acceptor.
@@ -96,8 +125,9 @@ impl<'a> VenueServer<'a> {
             }
             worked |= match clock {
                 Clock::Following(released) => self.follow(released.get()),
-                Clock::Wall(times) => {
-                    if started.is_none() && self.desks.iter().any(|desk| desk.connections > 0) {
+                Clock::Wall { times, at_once } => {
+                    let has_begun = at_once || self.desks.iter().any(|desk| desk.connections > 0);
+                    if started.is_none() && has_begun {
                         started = self.ingest.next_time_ns().map(|first| (self.now_ns(), first));
                     }
                     let due = started.map(|(wall_ns, first_ns)| {
@@ -106,6 +136,7 @@ impl<'a> VenueServer<'a> {
                     due.is_some_and(|due_ns| self.advance_to(due_ns))
                 }
             };
+            worked |= self.serve_feeds();
             idle_turns = if worked { 0 } else { idle_turns.saturating_add(1) };
             if idle_turns > IDLE_TURNS {
                 std::thread::yield_now();
@@ -116,6 +147,22 @@ impl<'a> VenueServer<'a> {
             desk.client = None;
             desk.gateway.disconnected(now_ns);
         }
+    }
+
+    /// Publishes what has been applied, and serves who lost some of it.
+    fn serve_feeds(&mut self) -> bool {
+        if self.feeds.is_empty() {
+            return false;
+        }
+        let now_ns = self.now_ns();
+        let is_over = self.ingest.next_time_ns().is_none() || self.failure.is_some();
+        let mut worked = false;
+        for (venue, feed) in self.feeds.iter_mut().enumerate() {
+            if let Some(feed) = feed {
+                worked |= feed.turn(now_ns, self.ingest.messages_of(venue), is_over);
+            }
+        }
+        worked
     }
 
     fn follow(&mut self, released: u64) -> bool {
@@ -217,6 +264,9 @@ impl<'a> VenueServer<'a> {
                     desk.name
                 ));
             }
+        }
+        for (desk, feed) in self.desks.iter().zip(&self.feeds) {
+            notes.extend(feed.as_ref().map(|feed| format!("{} feed: {}", desk.name, feed.report())));
         }
         notes.extend(self.failure.iter().map(|error| format!("venue feed: {error}")));
         notes

@@ -87,11 +87,11 @@ impl Field for Symbol {
     const WIDTH: usize = 8;
     #[inline(always)]
     fn read(body: &[u8], at: usize) -> Self {
-        Self(array_at(body, at))
+        Self::from_wire8(array_at(body, at))
     }
     #[inline(always)]
     fn write(self, body: &mut [u8], at: usize) {
-        self.0.write(body, at);
+        self.wire8().write(body, at);
     }
 }
 

@@ -1,12 +1,14 @@
 //! Capture files: opening, telling the formats apart by content, and walking their packets.
 //!
 //! Formats: BinaryFILE (each ITCH message behind its big-endian `u16` length, a zero length ends the session;
-//! source: NASDAQ «BinaryFILE» specification), pcap and pcapng of MoldUDP64 ([`super::pcap`]); each plain or
-//! gzipped. The file is read (and decompressed) as a whole into [`Memory`] when it is opened; walking it allocates
-//! nothing and makes no system call. A [`Capture`] is immutable: threads may share it, each with its own cursor.
+//! source: NASDAQ «BinaryFILE» specification), pcap and pcapng ([`super::pcap`]) of MoldUDP64/ITCH, IEX-TP or CME
+//! MDP 3.0, Databento DBN, Binance lines `recv_ns json`; each plain, gzipped or zstd-compressed. The file is read (and
+//! decompressed) as a whole into [`Memory`] when it is opened; walking it allocates nothing and makes no system call.
+//! A [`Capture`] is immutable: threads may share it, each with its own cursor.
 //!
-//! It frames messages but does not decode them: types and lengths are checked by [`crate::itch::decode::decode`],
-//! whose errors [`Capture::message_error`] puts in their place. It does not look at sequence numbers.
+//! It frames messages but does not decode them: ITCH bodies are checked by [`crate::itch::decode::decode`],
+//! whose errors [`Capture::message_error`] puts in their place; the other protocols are walked and decoded by
+//! [`super::stream::EventStream`]. It does not look at sequence numbers.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +17,10 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::memory::Memory;
-use super::pcap::{self, PcapForm, Section};
+use super::pcap::{self, Datagram, PcapForm, Section};
+use super::protocol::{self, Protocol};
+use crate::binance::feed::split;
+use crate::databento::records::{self, Layout, Record};
 use crate::error::{CaptureError, CaptureErrorKind};
 use crate::itch::decode::DecodeError;
 use crate::units::TIME_NONE;
@@ -28,6 +33,8 @@ enum Format {
     BinaryFile,
     Pcap(PcapForm),
     Pcapng(Vec<Section>),
+    Dbn(Layout),
+    Lines,
 }
 
 /// A capture in memory.
@@ -35,8 +42,9 @@ pub struct Capture {
     name: String,
     memory: Memory,
     format: Format,
+    protocol: Protocol,
     /// The decompressor's error; the bytes before it are in `memory`.
-    gzip_damage: Option<String>,
+    damage: Option<CaptureErrorKind>,
 }
 
 /// A packet of a capture: message blocks that arrived together.
@@ -137,8 +145,8 @@ impl PacketCursor {
         self.skipped_frames
     }
 
-    /// The next packet; `None` at the end of the capture or of its session. `capture` is the one that gave this
-    /// cursor. After an error the cursor stays where it is.
+    /// The next ITCH packet; `None` at the end of the capture or of its session, and for captures of other protocols
+    /// than [`Protocol::Itch`] that are no pcap. `capture` is the one that gave this cursor. After an error the cursor stays where it is.
     ///
     /// # Errors
     /// [`CaptureError`] at the first part that cannot be read; all packets before it have been handed out.
@@ -166,7 +174,7 @@ impl PacketCursor {
                 }
                 self.end_of_binary_file(capture, rest).map(|()| None)
             }
-            Format::Pcap(_) | Format::Pcapng(_) => {
+            _ => {
                 // On a copy: the caller's cursor never has its address taken, so that a loop over BinaryFILE
                 // keeps it in registers (2 ns a message).
                 let mut cursor = *self;
@@ -181,10 +189,80 @@ impl PacketCursor {
     #[inline(never)]
     fn next_frame_packet<'a>(&mut self, capture: &'a Capture) -> Result<Option<Packet<'a>>, CaptureError> {
         match &capture.format {
-            Format::BinaryFile => Ok(None),
+            Format::BinaryFile | Format::Dbn(_) | Format::Lines => Ok(None),
             Format::Pcap(form) => pcap::next_packet(self, capture, |cursor| form.next_frame(cursor, capture)),
             Format::Pcapng(sections) => {
                 pcap::next_packet(self, capture, |cursor| pcap::next_pcapng_frame(cursor, capture, sections))
+            }
+        }
+    }
+
+    /// The next UDP payload of a pcap or pcapng capture; `None` at its end, and for other formats.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_datagram<'a>(&mut self, capture: &'a Capture) -> Result<Option<Datagram<'a>>, CaptureError> {
+        match &capture.format {
+            Format::BinaryFile | Format::Dbn(_) | Format::Lines => Ok(None),
+            Format::Pcap(form) => {
+                pcap::next_datagram(self, capture, |cursor| form.next_frame(cursor, capture))
+            }
+            Format::Pcapng(sections) => pcap::next_datagram(self, capture, |cursor| {
+                pcap::next_pcapng_frame(cursor, capture, sections)
+            }),
+        }
+    }
+
+    /// The next DBN record with its byte offset; `None` at the end, and for other formats.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_record<'a>(
+        &mut self,
+        capture: &'a Capture,
+    ) -> Result<Option<(Record<'a>, u64)>, CaptureError> {
+        let Format::Dbn(layout) = &capture.format else { return Ok(None) };
+        self.position = self.position.max(layout.records_at);
+        let at = self.position;
+        if let Some(record) = records::record_at(capture.bytes(), at) {
+            self.position += record.bytes.len();
+            self.messages += 1;
+            return Ok(Some((record, at as u64)));
+        }
+        if at >= capture.bytes().len() {
+            return capture.end(self, "DBN record", 1).map(|()| None);
+        }
+        Err(capture.short(self, "DBN record", records::needed_at(capture.bytes(), at)))
+    }
+
+    /// The next line that is not empty, without its end, with its byte offset; `None` at the end, and for other
+    /// formats.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_line<'a>(&mut self, capture: &'a Capture) -> Result<Option<(&'a [u8], u64)>, CaptureError> {
+        let Format::Lines = capture.format else { return Ok(None) };
+        loop {
+            let at = self.position;
+            let rest = capture.bytes().get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                return capture.end(self, "line", 1).map(|()| None);
+            }
+            let line = match memchr::memchr(b'\n', rest) {
+                Some(end) => {
+                    self.position = at + end + 1;
+                    &rest[..end]
+                }
+                None if capture.damage.is_some() => return Err(capture.short(self, "line", rest.len() + 1)),
+                None => {
+                    self.position = capture.bytes().len();
+                    rest
+                }
+            };
+            let line = line.trim_ascii_end();
+            if !line.is_empty() {
+                self.messages += 1;
+                return Ok(Some((line, at as u64)));
             }
         }
     }
@@ -210,11 +288,11 @@ impl PacketCursor {
 }
 
 impl Capture {
-    /// Reads a capture file into memory; gzip is recognised by its content and decompressed. A damaged gzip stream
+    /// Reads a capture file into memory; gzip and zstd are recognised by content and decompressed. A damaged stream
     /// is no error yet: what came before the damage is kept, and the walk reports the damage when it gets there.
     ///
     /// # Errors
-    /// [`CaptureError`] when the file cannot be read or is empty.
+    /// [`CaptureError`] when the file cannot be read, is empty, or is DBN that cannot be read at all.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         let path = path.as_ref();
         let name = path.display().to_string();
@@ -224,10 +302,10 @@ impl Capture {
         }
     }
 
-    /// A capture of bytes that are in memory already (a generated session, a test), gzipped or not.
+    /// A capture of bytes that are in memory already (a generated session, a test), compressed or not.
     ///
     /// # Errors
-    /// [`CaptureError`] when there are no bytes, or no memory for their copy.
+    /// [`CaptureError`] when there are no bytes, no memory for their copy, or for DBN that cannot be read at all.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, CaptureError> {
         let name = name.into();
         match Memory::copy_of(&bytes) {
@@ -238,32 +316,63 @@ impl Capture {
 
     fn from_memory(name: String, file: Memory) -> Result<Self, CaptureError> {
         let mut memory = file;
-        let mut gzip_damage = None;
-        if memory.bytes().starts_with(&[0x1f, 0x8b]) {
-            match decompress(memory.bytes()) {
-                Ok((decompressed, damage)) => {
+        let mut damage = None;
+        if let Some(compression) = Compression::of(memory.bytes()) {
+            match decompress(memory.bytes(), compression) {
+                Ok((decompressed, error)) => {
                     memory = decompressed;
-                    gzip_damage = damage.map(|error| error.to_string());
+                    damage = error.map(|error| compression.damage(error.to_string()));
                 }
                 Err(error) => return Err(io_error(name, &error)),
             }
         }
-        if memory.bytes().is_empty() && gzip_damage.is_none() {
-            return Err(CaptureError {
-                file: name,
-                offset: 0,
-                decoded_before: 0,
-                kind: CaptureErrorKind::Empty,
-            });
+        let error = |kind| CaptureError { file: name.clone(), offset: 0, decoded_before: 0, kind };
+        if memory.bytes().is_empty() && damage.is_none() {
+            return Err(error(CaptureErrorKind::Empty));
         }
-        let format = if let Some(form) = PcapForm::detect(memory.bytes()) {
+        let bytes = memory.bytes();
+        let format = if let Some(form) = PcapForm::detect(bytes) {
             Format::Pcap(form)
-        } else if memory.bytes().starts_with(&pcap::SECTION_HEADER_BLOCK) {
-            Format::Pcapng(pcap::index_sections(memory.bytes()))
+        } else if bytes.starts_with(&pcap::SECTION_HEADER_BLOCK) {
+            Format::Pcapng(pcap::index_sections(bytes))
+        } else if let Some(layout) = Layout::detect(bytes) {
+            match layout {
+                Ok(layout) => Format::Dbn(layout),
+                // What is missing at the end of a damaged stream is not the layout's fault.
+                Err(cause) => return Err(error(damage.unwrap_or(CaptureErrorKind::Dbn(cause)))),
+            }
+        } else if first_line_is_stamped_json(bytes) {
+            Format::Lines
         } else {
             Format::BinaryFile
         };
-        Ok(Self { name, memory, format, gzip_damage })
+        let mut capture = Self { name, memory, format, protocol: Protocol::Itch, damage };
+        capture.protocol = match capture.format {
+            Format::BinaryFile => Protocol::Itch,
+            Format::Dbn(_) => Protocol::Dbn,
+            Format::Lines => Protocol::Binance,
+            Format::Pcap(_) | Format::Pcapng(_) => match capture.packets().next_datagram(&capture) {
+                Ok(Some(datagram)) => protocol::of_datagram(datagram.payload),
+                Ok(None) | Err(_) => Protocol::Itch,
+            },
+        };
+        Ok(capture)
+    }
+
+    /// The protocol of its messages, told by content.
+    #[inline(always)]
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// What the metadata of a DBN file says; `None` for other formats.
+    #[must_use]
+    pub fn dbn_layout(&self) -> Option<&Layout> {
+        match &self.format {
+            Format::Dbn(layout) => Some(layout),
+            _ => None,
+        }
     }
 
     /// The file as the caller named it.
@@ -343,16 +452,21 @@ impl Capture {
 
     #[cold]
     pub(super) fn error(&self, offset: usize, decoded_before: u64, kind: CaptureErrorKind) -> CaptureError {
-        CaptureError { file: self.name.clone(), offset: offset as u64, decoded_before, kind }
+        self.error_at(offset as u64, decoded_before, kind)
+    }
+
+    #[cold]
+    pub(super) fn error_at(&self, offset: u64, decoded_before: u64, kind: CaptureErrorKind) -> CaptureError {
+        CaptureError { file: self.name.clone(), offset, decoded_before, kind }
     }
 
     /// The bytes end inside `part`, which starts at the cursor and needs `needed` bytes: the file is truncated, or
-    /// its gzip stream is.
+    /// its compressed stream is.
     #[cold]
     pub(super) fn short(&self, cursor: &PacketCursor, part: &'static str, needed: usize) -> CaptureError {
         let length = self.bytes().len();
-        match &self.gzip_damage {
-            Some(damage) => self.error(length, cursor.messages, CaptureErrorKind::Gzip(damage.clone())),
+        match &self.damage {
+            Some(damage) => self.error(length, cursor.messages, damage.clone()),
             None => {
                 let found = length.saturating_sub(cursor.position) as u64;
                 let kind = CaptureErrorKind::Truncated { part, needed: needed as u64, found };
@@ -369,7 +483,7 @@ impl Capture {
         part: &'static str,
         needed: usize,
     ) -> Result<(), CaptureError> {
-        if cursor.position >= self.bytes().len() && self.gzip_damage.is_none() {
+        if cursor.position >= self.bytes().len() && self.damage.is_none() {
             Ok(())
         } else {
             Err(self.short(cursor, part, needed))
@@ -390,13 +504,59 @@ fn read_file(path: &Path) -> io::Result<Memory> {
     Ok(memory)
 }
 
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            Some(Self::Gzip)
+        } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            Some(Self::Zstd)
+        } else {
+            None
+        }
+    }
+
+    fn damage(self, text: String) -> CaptureErrorKind {
+        match self {
+            Self::Gzip => CaptureErrorKind::Gzip(text),
+            Self::Zstd => CaptureErrorKind::Zstd(text),
+        }
+    }
+}
+
 /// The decompressed bytes, and the decompressor's error behind them; `Err` when there is no memory to start with.
-fn decompress(file: &[u8]) -> io::Result<(Memory, Option<io::Error>)> {
-    // The trailer holds the length of the last member, modulo 2^32: a hint, not a promise.
-    let hint = file.last_chunk::<4>().map_or(0, |trailer| u32::from_le_bytes(*trailer));
+fn decompress(file: &[u8], compression: Compression) -> io::Result<(Memory, Option<io::Error>)> {
     let most = file.len().saturating_mul(COMPRESSION_RATIO_MAX);
-    let capacity = usize::try_from(hint).unwrap_or(usize::MAX).min(most);
-    let mut memory = Memory::with_capacity(capacity.saturating_add(1))?;
-    let damage = memory.append_from(&mut MultiGzDecoder::new(file)).err();
-    Ok((memory, damage))
+    match compression {
+        Compression::Gzip => {
+            // The trailer holds the length of the last member, modulo 2^32: a hint, not a promise.
+            let hint = file.last_chunk::<4>().map_or(0, |trailer| u32::from_le_bytes(*trailer));
+            let capacity = usize::try_from(hint).unwrap_or(usize::MAX).min(most);
+            let mut memory = Memory::with_capacity(capacity.saturating_add(1))?;
+            let damage = memory.append_from(&mut MultiGzDecoder::new(file)).err();
+            Ok((memory, damage))
+        }
+        Compression::Zstd => {
+            // Market data shrinks about so much; the memory grows where it shrank more.
+            let mut memory = Memory::with_capacity(file.len().saturating_mul(6))?;
+            let damage = match zstd::stream::read::Decoder::with_buffer(file) {
+                Ok(mut decoder) => memory.append_from(&mut decoder).err(),
+                Err(error) => Some(error),
+            };
+            Ok((memory, damage))
+        }
+    }
+}
+
+/// Whether the bytes start with a receive time, a space, and a JSON object or array.
+fn first_line_is_stamped_json(bytes: &[u8]) -> bool {
+    let start = bytes.trim_ascii_start();
+    let start = start.get(..64).unwrap_or(start);
+    split(start).is_ok_and(|(_, json)| matches!(json.first(), Some(b'{' | b'[')))
 }

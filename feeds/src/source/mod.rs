@@ -1,12 +1,15 @@
-//! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
-//! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
-//! Where packets come from. Captures on disk: [`mod@file`] opens them and walks BinaryFILE, [`pcap`] walks pcap and
-//! pcapng, `network` finds the UDP payload in a frame, [`prescan`] reads a capture once for its directory.
-//! Made here: [`synthetic`].
+//! Where packets come from. Captures on disk: [`mod@file`] opens them, tells their [`protocol`] and walks BinaryFILE,
+//! [`pcap`] walks pcap and pcapng, `network` finds the UDP payload in a frame, [`stream`] decodes every protocol but
+//! ITCH, [`prescan`] reads a capture once for its directory.
+//! Live lines: [`udp`]; [`pcapng_writer`] makes recordings of them. Made here: [`synthetic`].
 
 pub mod file;
 pub mod memory;
 mod network;
 pub mod pcap;
+pub mod pcapng_writer;
 pub mod prescan;
+pub mod protocol;
+pub mod stream;
 pub mod synthetic;
+pub mod udp;

@@ -5,7 +5,7 @@
 //! checksums (captures of the own host hold frames whose checksum the card had yet to fill in).
 
 /// Link-layer header types that are understood.
-mod link {
+pub(super) mod link {
     pub const ETHERNET: u16 = 1;
     pub const RAW_BSD: u16 = 12;
     pub const RAW: u16 = 101;

@@ -1,4 +1,4 @@
-//! pcap and pcapng captures of a MoldUDP64 feed: frames, their time stamps, and the packets in them.
+//! pcap and pcapng captures of a UDP feed: frames, their time stamps, and the packets in them.
 //!
 //! Sources: «PCAP Capture File Format» and «PCAP Now Generic (pcapng) Capture File Format» (IETF opsawg drafts).
 //! An own parser rather than a library's: every error and every journalled message needs its byte offset in the
@@ -6,8 +6,8 @@
 //! time resolution, several sections and interfaces. Sections are indexed when the capture is opened; the walk
 //! allocates nothing.
 //!
-//! Frames without UDP or TCP are passed over and counted. TCP, and UDP that is not MoldUDP64, is an error: the
-//! capture is of something else, or not filtered to one feed.
+//! Frames without UDP or TCP are passed over and counted. TCP, and UDP that is not the protocol of the capture's first
+//! datagram, is an error: the capture is of something else, or not filtered to one feed.
 
 use super::file::{Capture, Packet, PacketCursor};
 use super::network::{self, Content};
@@ -65,39 +65,62 @@ impl ByteOrder {
     }
 }
 
-/// The next MoldUDP64 packet: takes frames from `next_frame` until one holds UDP.
+/// The UDP payload of a captured frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// The payload.
+    pub payload: &'a [u8],
+    /// Byte offset of the payload in the uncompressed file.
+    pub offset: u64,
+    /// The capture's time stamp, UTC ns; [`TIME_NONE`] for frames without one.
+    pub receive_ns: u64,
+}
+
+/// The next MoldUDP64 packet.
 pub(super) fn next_packet<'a>(
     cursor: &mut PacketCursor,
     capture: &'a Capture,
-    mut next_frame: impl FnMut(&mut PacketCursor) -> Result<Option<Frame<'a>>, CaptureError>,
+    next_frame: impl FnMut(&mut PacketCursor) -> Result<Option<Frame<'a>>, CaptureError>,
 ) -> Result<Option<Packet<'a>>, CaptureError> {
+    let before = cursor.position;
+    let Some(datagram) = next_datagram(cursor, capture, next_frame)? else { return Ok(None) };
+    let (header, blocks) = moldudp64::decode(datagram.payload).map_err(|error| {
+        cursor.position = before;
+        let kind = CaptureErrorKind::NotMold(error);
+        capture.error_at(datagram.offset, cursor.messages, kind)
+    })?;
+    cursor.messages += u64::from(header.message_count());
+    Ok(Some(Packet {
+        blocks,
+        offset: datagram.offset + moldudp64::HEADER_LENGTH as u64,
+        first_sequence: header.sequence,
+        receive_ns: datagram.receive_ns,
+        message_count: header.message_count(),
+    }))
+}
+
+/// The next UDP payload: takes frames from `next_frame` until one holds UDP.
+pub(super) fn next_datagram<'a>(
+    cursor: &mut PacketCursor,
+    capture: &'a Capture,
+    mut next_frame: impl FnMut(&mut PacketCursor) -> Result<Option<Frame<'a>>, CaptureError>,
+) -> Result<Option<Datagram<'a>>, CaptureError> {
     while let Some(frame) = next_frame(cursor)? {
-        let (at, payload) = match network::content(frame.link_type, frame.bytes) {
-            Content::Udp { at, payload } => (frame.at + at, payload),
+        let kind = match network::content(frame.link_type, frame.bytes) {
+            Content::Udp { at, payload } => {
+                cursor.position = frame.end;
+                let offset = (frame.at + at) as u64;
+                return Ok(Some(Datagram { payload, offset, receive_ns: frame.time_ns }));
+            }
             Content::Other => {
                 cursor.position = frame.end;
                 cursor.skipped_frames += 1;
                 continue;
             }
-            Content::OtherProtocol(what) => {
-                let kind = CaptureErrorKind::OtherProtocol(what);
-                return Err(capture.error(frame.at, cursor.messages, kind));
-            }
-            Content::Damaged(what) => {
-                return Err(capture.error(frame.at, cursor.messages, CaptureErrorKind::Frame(what)));
-            }
+            Content::OtherProtocol(what) => CaptureErrorKind::OtherProtocol(what),
+            Content::Damaged(what) => CaptureErrorKind::Frame(what),
         };
-        let (header, blocks) = moldudp64::decode(payload)
-            .map_err(|error| capture.error(at, cursor.messages, CaptureErrorKind::NotMold(error)))?;
-        cursor.position = frame.end;
-        cursor.messages += u64::from(header.message_count());
-        return Ok(Some(Packet {
-            blocks,
-            offset: (at + moldudp64::HEADER_LENGTH) as u64,
-            first_sequence: header.sequence,
-            receive_ns: frame.time_ns,
-            message_count: header.message_count(),
-        }));
+        return Err(capture.error(frame.at, cursor.messages, kind));
     }
     Ok(None)
 }

@@ -3,4 +3,9 @@
 mod captures;
 mod containers;
 mod errors;
+mod frames;
+mod iex;
+mod mdp3;
 mod mutations;
+mod mutator;
+mod packet_mutations;

@@ -1,99 +1,22 @@
-//! 10^6 damaged inputs to each decoder: none may panic, hang, or hand out bytes that are not in the input.
-//!
-//! Deterministic: seeded xorshift. A failure prints the seed of its input through [`Announce`].
+//! 10^6 damaged inputs to ITCH, MoldUDP64, SoupBinTCP, GLIMPSE and each capture form: none may panic, hang, or hand
+//! out bytes that are not in the input.
 
 use feeds::error::CaptureError;
 use feeds::itch::decode::decode;
 use feeds::itch::encode::encode;
 use feeds::itch::messages::BODY_LENGTH_MAX;
-use feeds::moldudp64;
+use feeds::soupbintcp::{
+    Framer, LoginAccepted, LoginRequest, Packet, RejectReason, session_field, text_field,
+};
 use feeds::source::file::Capture;
+use feeds::{glimpse, moldudp64};
 
 use crate::captures::itch_packet_files;
 use crate::containers::{
     Order, enhanced_packet, every_message_framed, frame, gzip, interface, mold, pcap, section_header,
     simple_packet,
 };
-
-const INPUTS: u64 = 1_000_000;
-
-struct XorShift(u64);
-
-impl XorShift {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Below `bound`, which is above 0.
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[3]
-    }
-}
-
-/// Prints the seed of the input at hand when a test panics.
-struct Announce(&'static str, u64);
-
-impl Drop for Announce {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{}: input with seed {:#x}", self.0, self.1);
-        }
-    }
-}
-
-/// Copies one of `inputs` to `out` and damages it in one to four places.
-fn damage(inputs: &[Vec<u8>], random: &mut XorShift, out: &mut Vec<u8>) {
-    out.clear();
-    out.extend_from_slice(&inputs[random.below(inputs.len())]);
-    for _ in 0..=random.below(4) {
-        if out.is_empty() {
-            out.push(random.byte());
-        }
-        let at = random.below(out.len());
-        match random.below(8) {
-            0 => out[at] = random.byte(),
-            1 => out[at] ^= 1 << random.below(8),
-            2 => out[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
-            3 => out.truncate(at),
-            4 => out.insert(at, random.byte()),
-            5 => drop(out.remove(at)),
-            6 => {
-                let end = (at + 1 + random.below(16)).min(out.len());
-                let value = [0, 0xff][random.below(2)];
-                out[at..end].fill(value);
-            }
-            _ => {
-                let end = (at + 1 + random.below(32)).min(out.len());
-                out.extend_from_within(at..end);
-            }
-        }
-    }
-}
-
-/// Feeds [`INPUTS`] damaged copies of `inputs` to `decoder`, which says whether it accepted one. A run that accepts
-/// everything or nothing has not tested the decoder.
-fn run(name: &'static str, inputs: &[Vec<u8>], mut decoder: impl FnMut(&[u8]) -> bool) {
-    let mut input = Vec::new();
-    let mut accepted = 0;
-    let mut seed = 0x9e37_79b9_7f4a_7c15;
-    for _ in 0..INPUTS {
-        let announce = Announce(name, seed);
-        let mut random = XorShift(seed);
-        damage(inputs, &mut random, &mut input);
-        accepted += u64::from(decoder(&input));
-        seed = random.next();
-        drop(announce);
-    }
-    println!("{name}: {accepted} of {INPUTS} damaged inputs were accepted");
-    assert!(accepted > INPUTS / 1000 && accepted < INPUTS - INPUTS / 1000);
-}
+use crate::mutator::run;
 
 /// Walks a capture to its end or its error; everything handed out must lie in the file, and [`Capture::walk`] must
 /// hand out the same messages and end the same way.
@@ -175,6 +98,78 @@ fn mold_decoder() {
         assert_eq!(bodies.count(), usize::from(header.message_count()));
         assert_eq!(bodies.map(|body| body.len() + 2).sum::<usize>(), blocks.len());
         true
+    });
+}
+
+#[test]
+fn soup_bin_tcp_stream() {
+    let login = LoginRequest {
+        username: text_field(b"WARP"),
+        password: text_field(b"TICK"),
+        session: session_field(b"1"),
+        sequence: 1,
+    };
+    let end = glimpse::encode_end(77);
+    let packets = [
+        Packet::LoginRequest(login),
+        Packet::LoginAccepted(LoginAccepted { session: session_field(b"1"), sequence: 1 }),
+        Packet::LoginRejected(RejectReason::NotAuthorized),
+        Packet::Debug(b"hello"),
+        Packet::Sequenced(b"message"),
+        Packet::Sequenced(&end),
+        Packet::Unsequenced(b""),
+        Packet::ServerHeartbeat,
+        Packet::ClientHeartbeat,
+        Packet::LogoutRequest,
+        Packet::EndOfSession,
+    ];
+    let streams: Vec<Vec<u8>> = packets
+        .windows(3)
+        .map(|packets| {
+            let mut stream = Vec::new();
+            for packet in packets {
+                let mut out = [0; 64];
+                let length = packet.encode(&mut out).unwrap();
+                stream.extend_from_slice(&out[..length]);
+            }
+            stream
+        })
+        .collect();
+    let mut framer = Framer::with_capacity(128);
+    run("SoupBinTCP", &streams, |stream| {
+        framer.clear();
+        let mut rest = stream;
+        loop {
+            rest = &rest[framer.push(rest)..];
+            let packet = match framer.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) if rest.is_empty() => return framer.buffered() == 0,
+                Ok(None) => continue,
+                Err(_) => return false,
+            };
+            match Packet::decode(packet) {
+                Ok(packet) => assert!(packet.encode(&mut [0; 256]).is_some()),
+                Err(_) => return false,
+            }
+        }
+    });
+}
+
+#[test]
+fn glimpse_messages() {
+    let mut bodies: Vec<Vec<u8>> =
+        every_message_framed().into_iter().map(|framed| framed[2..].to_vec()).collect();
+    bodies.extend([1, 77, u64::MAX].map(|next_sequence| glimpse::encode_end(next_sequence).to_vec()));
+    run("GLIMPSE", &bodies, |body| match glimpse::decode(body) {
+        Ok(glimpse::SnapshotMessage::State(state)) => {
+            assert!(decode(state).is_ok());
+            true
+        }
+        Ok(glimpse::SnapshotMessage::End { next_sequence }) => {
+            assert!(next_sequence > 0);
+            true
+        }
+        Err(_) => false,
     });
 }
 

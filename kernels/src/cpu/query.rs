@@ -248,6 +248,25 @@ impl VenueBooks {
         hash.0
     }
 
+    /// As [`Self::book_hash`], but every book goes under the name that `name_of` gives its instrument, and the books'
+    /// hashes are added up (wrapping): the same books under the same names give the same hash, however the
+    /// instruments are numbered.
+    #[must_use]
+    pub fn named_book_hash(&self, name_of: impl Fn(u32) -> u64) -> u64 {
+        let books = (0..self.config().instruments_max as u32).filter(|instrument| {
+            let sides = [instrument * 2, instrument * 2 + 1];
+            sides.iter().any(|&side| self.ladders.sides[side as usize].len > 0)
+        });
+        books.fold(0, |sum: u64, instrument| {
+            let mut hash = Fnv(0xCBF2_9CE4_8422_2325);
+            hash.word(name_of(instrument));
+            for book_side in [instrument * 2, instrument * 2 + 1] {
+                self.hash_side(&mut hash, book_side);
+            }
+            sum.wrapping_add(hash.0)
+        })
+    }
+
     fn hash_side(&self, hash: &mut Fnv, book_side: u32) {
         let keys = self.ladders.keys(book_side as usize);
         hash.word(keys.len() as u64);

@@ -18,10 +18,10 @@ pub enum RecordKind {
     Action = 5,
     /// [`super::End`]: what the run came to.
     End = 6,
+    /// [`feeds::event::MarketEvent`]: a market event of a live run consumed.
+    MarketEvent = 7,
     /// [`super::CaptureOpened`].
     CaptureOpened = 16,
-    /// [`super::PacketRange`].
-    PacketRange = 17,
     /// Bytes given to the session's socket, as they went out. The payload is the bytes.
     Sent = 32,
     /// Bytes taken from the session's socket, as they came. The payload is the bytes.
@@ -39,8 +39,8 @@ impl RecordKind {
         Self::Command,
         Self::Action,
         Self::End,
+        Self::MarketEvent,
         Self::CaptureOpened,
-        Self::PacketRange,
         Self::Sent,
         Self::Received,
         Self::Closed,
@@ -63,7 +63,7 @@ impl RecordKind {
             Self::Action => "action",
             Self::End => "end",
             Self::CaptureOpened => "capture_opened",
-            Self::PacketRange => "packet_range",
+            Self::MarketEvent => "market_event",
             Self::Sent => "sent",
             Self::Received => "received",
             Self::Closed => "closed",

@@ -20,6 +20,7 @@ mod error;
 mod keeper;
 mod kind;
 mod layout;
+mod market_record;
 mod order_records;
 mod reader;
 mod recorder;
@@ -45,10 +46,11 @@ pub use layout::{
     FORMAT_VERSION, PAYLOAD_MAX_BYTES, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC,
     SEGMENT_MIN_BYTES,
 };
+pub use market_record::{decode_market_event, encode_market_event};
 pub use order_records::{decode_execution, decode_order, encode_execution, encode_order};
 pub use reader::{DecideReader, JournalReader, Record, Sequenced, Tail};
 pub use recorder::{RUN_MESSAGES_MAX, RunRecorder};
-pub use records::{CaptureOpened, Command, DecideRecord, End, MarketRun, PacketRange, RunCounts, Timer};
+pub use records::{CaptureOpened, Command, DecideRecord, End, MarketRun, RunCounts, Timer};
 pub use show::{ShowFilter, show};
 pub use verify::{ThreadReport, VerifyReport, verify};
 pub use writer::{AppendError, SegmentWriter};
@@ -57,7 +59,7 @@ pub use writer::{AppendError, SegmentWriter};
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JournalThread {
-    /// Receives packets: what was opened, and where in it each packet lies.
+    /// Reads packets: which captures it has opened.
     Ingest = 1,
     /// The sequencer: its inputs and its actions.
     Decide = 2,

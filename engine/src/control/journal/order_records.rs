@@ -105,7 +105,7 @@ fn order_action(code: u8) -> Option<OrderAction> {
         .find(|&value| value as u8 == code)
 }
 
-fn side(code: u8) -> Option<Side> {
+pub(super) fn side(code: u8) -> Option<Side> {
     [Side::None, Side::Buy, Side::Sell].into_iter().find(|&value| value as u8 == code)
 }
 

@@ -6,9 +6,10 @@
 
 use super::{
     AppendError, Command, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Timer, encode_execution,
-    encode_order,
+    encode_market_event, encode_order,
 };
 use crate::order::{Execution, Order};
+use feeds::event::MarketEvent;
 
 /// Longest run of market messages: what a killed process may have consumed without a record of it.
 pub const RUN_MESSAGES_MAX: u64 = 65_536;
@@ -20,6 +21,8 @@ pub struct RunRecorder {
     run: MarketRun,
     /// Core time of the run's first message.
     run_time_ns: u64,
+    /// Market events are recorded whole: no capture holds them.
+    whole_events: bool,
     counts: RunCounts,
 }
 
@@ -28,7 +31,13 @@ impl RunRecorder {
     #[must_use]
     pub fn new(writer: SegmentWriter) -> Self {
         let run = MarketRun { source: 0, first_message: 0, count: 0 };
-        Self { writer, run, run_time_ns: 0, counts: RunCounts::default() }
+        Self { writer, run, run_time_ns: 0, whole_events: false, counts: RunCounts::default() }
+    }
+
+    /// As [`Self::new`], for a live run: each market event is recorded whole, since no capture holds it.
+    #[must_use]
+    pub fn of_whole_events(writer: SegmentWriter) -> Self {
+        Self { whole_events: true, ..Self::new(writer) }
     }
 
     /// What was recorded so far, the run not yet written included.
@@ -38,20 +47,26 @@ impl RunRecorder {
         RunCounts { market_messages, ..self.counts }
     }
 
-    /// Market message number `message` (from 1) of `source` is the next input. `time_ns` is its core time; the run
-    /// keeps that of its first message only, the others' times are in the feed.
+    /// A market event is the next input, number `message` (from 1) of `source`. The run keeps the core time of its first
+    /// message only, the others' times are in the feed.
     ///
     /// # Errors
-    /// [`AppendError::JournalFull`]: the run before this message could not be written. Do not consume it; stop.
+    /// [`AppendError::JournalFull`]: the run before this message, or the event, could not be written. Do not consume
+    /// it; stop.
     #[inline]
-    pub fn market(&mut self, source: u16, message: u64, time_ns: u64) -> Result<(), AppendError> {
+    pub fn market(&mut self, source: u16, message: u64, event: &MarketEvent) -> Result<(), AppendError> {
+        if self.whole_events {
+            self.writer.append(RecordKind::MarketEvent, event.receive_ns, &encode_market_event(event))?;
+            self.counts.market_messages += 1;
+            return Ok(());
+        }
         let run = &mut self.run;
         let continues = source == run.source && message == run.first_message.wrapping_add(run.count);
         if continues && run.count.wrapping_sub(1) < RUN_MESSAGES_MAX - 1 {
             run.count += 1;
             return Ok(());
         }
-        self.begin_run(source, message, time_ns)
+        self.begin_run(source, message, event.receive_ns)
     }
 
     /// A venue's answer is the next input. Its core time is `execution.time_ns`. Returns the record's sequence number.

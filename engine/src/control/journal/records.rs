@@ -5,9 +5,11 @@
 //! writes. The layout tests below fix every offset.
 
 use super::layout::{u32_at, u64_at};
+use super::market_record::decode_market_event;
 use super::order_records::{decode_execution, decode_order};
 use super::{PayloadError, RecordKind};
 use crate::order::{Execution, Order};
+use feeds::event::MarketEvent;
 
 /// Consecutive messages of one source that decide consumed with nothing between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,22 +77,13 @@ pub struct CaptureOpened {
     pub bytes: u64,
 }
 
-/// Where a packet lies in its capture, after decompression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PacketRange {
-    /// Number of the source.
-    pub source: u16,
-    /// Byte offset.
-    pub offset: u64,
-    /// Bytes.
-    pub length: u32,
-}
-
 /// A record of the decide thread, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecideRecord {
     /// Market messages consumed.
     MarketRun(MarketRun),
+    /// A market event of a live run consumed.
+    MarketEvent(MarketEvent),
     /// A venue's answer consumed.
     Execution(Execution),
     /// A timer that fired.
@@ -109,7 +102,14 @@ impl DecideRecord {
     /// Whether it is an input of the decision core, to be fed to it by a replay; the others are for comparing.
     #[must_use]
     pub const fn is_input(&self) -> bool {
-        matches!(self, Self::MarketRun(_) | Self::Execution(_) | Self::Timer(_) | Self::Command(_))
+        matches!(
+            self,
+            Self::MarketRun(_)
+                | Self::MarketEvent(_)
+                | Self::Execution(_)
+                | Self::Timer(_)
+                | Self::Command(_)
+        )
     }
 
     /// Decodes a record of the decide thread.
@@ -119,6 +119,7 @@ impl DecideRecord {
     pub fn decode(kind: RecordKind, payload: &[u8]) -> Result<Self, PayloadError> {
         Ok(match kind {
             RecordKind::MarketRun => Self::MarketRun(MarketRun::decode(payload)?),
+            RecordKind::MarketEvent => Self::MarketEvent(decode_market_event(payload)?),
             RecordKind::Execution => Self::Execution(decode_execution(payload)?),
             RecordKind::Timer => Self::Timer(Timer::decode(payload)?),
             RecordKind::Command => Self::Command(Command::decode(payload)?),
@@ -128,7 +129,7 @@ impl DecideRecord {
                 sized::<0>(kind, payload)?;
                 Self::Closed
             }
-            RecordKind::CaptureOpened | RecordKind::PacketRange | RecordKind::Sent | RecordKind::Received => {
+            RecordKind::CaptureOpened | RecordKind::Sent | RecordKind::Received => {
                 return Err(PayloadError::NotDecide { kind });
             }
         })
@@ -260,29 +261,6 @@ impl CaptureOpened {
     }
 }
 
-impl PacketRange {
-    /// `[source u16][zero 2][length u32][offset u64]`
-    #[must_use]
-    pub fn encode(&self) -> [u8; 16] {
-        let mut out = [0; 16];
-        out[0..2].copy_from_slice(&self.source.to_le_bytes());
-        out[4..8].copy_from_slice(&self.length.to_le_bytes());
-        out[8..16].copy_from_slice(&self.offset.to_le_bytes());
-        out
-    }
-
-    /// Reads what [`Self::encode`] wrote.
-    ///
-    /// # Errors
-    /// [`PayloadError`] for anything else.
-    pub fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
-        let bytes = sized::<16>(RecordKind::PacketRange, payload)?;
-        zero(RecordKind::PacketRange, payload, 2, 4)?;
-        let source = u16::from_le_bytes([bytes[0], bytes[1]]);
-        Ok(Self { source, offset: u64_at(bytes, 8), length: u32_at(bytes, 4) })
-    }
-}
-
 /// The payload as an array, if it is as long as its kind.
 pub(super) fn sized<const N: usize>(kind: RecordKind, payload: &[u8]) -> Result<&[u8; N], PayloadError> {
     payload.try_into().map_err(|_| PayloadError::Length { kind, found: payload.len(), expected: N })
@@ -297,7 +275,7 @@ pub(super) fn zero(kind: RecordKind, payload: &[u8], from: usize, to: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::journal::{encode_execution, encode_order};
+    use crate::control::journal::{encode_execution, encode_market_event, encode_order};
     use proptest::prelude::*;
 
     #[test]
@@ -314,9 +292,6 @@ mod tests {
         let command = Command { code: 7, instrument: u32::MAX };
         assert_eq!(command.encode(), [7, 0, 0, 0, 255, 255, 255, 255]);
         assert_eq!(Command::decode(&command.encode()), Ok(command));
-        let range = PacketRange { source: 8, offset: 9, length: 10 };
-        assert_eq!(range.encode(), [8, 0, 0, 0, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(PacketRange::decode(&range.encode()), Ok(range));
         let opened = CaptureOpened { source: 11, file_sha256: [12; 32], bytes: 13 };
         assert_eq!(opened.encode()[..16], [11, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(opened.encode()[16..], [12; 32]);
@@ -360,6 +335,9 @@ mod tests {
             for kind in RecordKind::ALL {
                 match DecideRecord::decode(kind, &bytes) {
                     Ok(DecideRecord::MarketRun(run)) => prop_assert_eq!(&run.encode()[..], &bytes[..]),
+                    Ok(DecideRecord::MarketEvent(event)) => {
+                        prop_assert_eq!(&encode_market_event(&event)[..], &bytes[..]);
+                    }
                     Ok(DecideRecord::Execution(execution)) => {
                         prop_assert_eq!(&encode_execution(&execution)[..], &bytes[..]);
                     }
@@ -370,9 +348,6 @@ mod tests {
                     Ok(DecideRecord::Closed) => prop_assert!(bytes.is_empty()),
                     Err(_) => {}
                 }
-            }
-            if let Ok(range) = PacketRange::decode(&bytes) {
-                prop_assert_eq!(&range.encode()[..], &bytes[..]);
             }
             if let Ok(opened) = CaptureOpened::decode(&bytes) {
                 prop_assert_eq!(&opened.encode()[..], &bytes[..]);

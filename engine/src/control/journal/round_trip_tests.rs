@@ -2,6 +2,7 @@
 
 use super::order_records::tests::{sample_execution, sample_order};
 use super::*;
+use feeds::event::{EventKind, MarketEvent, Side};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -81,7 +82,7 @@ fn a_journal_rolls_over_many_segments() {
     let (mut keeper, mut writer) = one(dir.path(), JournalThread::Ingest, small());
     // 3,968 bytes a segment, 48 a record: 82 records.
     for sequence in 1..=20_000u64 {
-        assert_eq!(writer.append(RecordKind::PacketRange, sequence, &[0; 16]), Ok(sequence));
+        assert_eq!(writer.append(RecordKind::Timer, sequence, &[0; 16]), Ok(sequence));
         if sequence % 50 == 0 {
             keeper.poll().unwrap();
             assert_eq!(keeper.durable_sequence(JournalThread::Ingest), 0, "nothing was synced");
@@ -93,7 +94,7 @@ fn a_journal_rolls_over_many_segments() {
     assert!(report.is_closed(), "{report}");
     let [thread] = &report.threads[..] else { panic!("{report}") };
     assert_eq!((thread.segments, thread.first_time_ns, thread.last_time_ns), (244, Some(1), Some(20_001)));
-    assert_eq!(thread.records[&RecordKind::PacketRange], 20_000);
+    assert_eq!(thread.records[&RecordKind::Timer], 20_000);
     assert_eq!(segment_files(dir.path()), 244, "unused segments are removed");
     let last = fs::metadata(dir.path().join("ingest.000244.wtj")).unwrap().len();
     assert_eq!(last, 128 + (20_000 % 82) * 48 + 32, "the last segment is cut");
@@ -105,7 +106,7 @@ fn full_segments_are_durable_when_asked_for() {
     let options = JournalOptions { durability: Durability::Power, ..small() };
     let (mut keeper, mut writer) = one(dir.path(), JournalThread::Ingest, options);
     for sequence in 1..=250u64 {
-        assert_eq!(writer.append(RecordKind::PacketRange, sequence, &[0; 16]), Ok(sequence));
+        assert_eq!(writer.append(RecordKind::Timer, sequence, &[0; 16]), Ok(sequence));
         if sequence % 50 == 0 {
             keeper.poll().unwrap();
             assert_eq!(keeper.durable_sequence(JournalThread::Ingest), (sequence - 1) / 82 * 82);
@@ -190,6 +191,38 @@ fn options_out_of_range_are_refused() {
     assert!(refused(&[JournalThread::Decide, JournalThread::Decide], small()));
 }
 
+fn event_at(receive_ns: u64) -> MarketEvent {
+    MarketEvent {
+        exchange_ns: 1,
+        receive_ns,
+        sequence: 2,
+        order_id: 3,
+        second_id: 4,
+        price: -5,
+        quantity: 6,
+        instrument: 7,
+        venue: 1,
+        kind: EventKind::OrderModify,
+        side: Side::Sell,
+        flags: 1,
+    }
+}
+
+#[test]
+fn a_live_run_records_every_event_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keeper, writer) = one(dir.path(), JournalThread::Decide, small());
+    let mut recorder = RunRecorder::of_whole_events(writer);
+    recorder.market(0, 1, &event_at(10)).unwrap();
+    recorder.market(0, 2, &event_at(11)).unwrap();
+    recorder.finish(12, [9; 32], 10).unwrap();
+    keeper.finish().unwrap();
+    let records: Vec<_> =
+        DecideReader::open(dir.path()).unwrap().map(|record| record.unwrap().record).collect();
+    assert_eq!(records[..2], [10, 11].map(|time_ns| DecideRecord::MarketEvent(event_at(time_ns))));
+    assert_eq!(records.iter().filter(|record| record.is_input()).count(), 2);
+}
+
 #[test]
 fn the_recorder_folds_messages_and_keeps_the_order() {
     let dir = tempfile::tempdir().unwrap();
@@ -198,17 +231,17 @@ fn the_recorder_folds_messages_and_keeps_the_order() {
     let (timer, command) = (Timer { id: 4, due_ns: 5 }, Command { code: 6, instrument: 7 });
     recorder.flush().unwrap();
     for message in 1..=5 {
-        recorder.market(0, message, 100 + message).unwrap();
+        recorder.market(0, message, &event_at(100 + message)).unwrap();
     }
     recorder.action(&sample_order()).unwrap();
-    recorder.market(0, 6, 106).unwrap();
-    recorder.market(1, 1, 107).unwrap();
-    recorder.market(1, 3, 108).unwrap();
+    recorder.market(0, 6, &event_at(106)).unwrap();
+    recorder.market(1, 1, &event_at(107)).unwrap();
+    recorder.market(1, 3, &event_at(108)).unwrap();
     recorder.execution(&sample_execution()).unwrap();
     recorder.timer(110, &timer).unwrap();
     recorder.command(111, &command).unwrap();
     for message in 7..7 + RUN_MESSAGES_MAX + 2 {
-        recorder.market(0, message, 112).unwrap();
+        recorder.market(0, message, &event_at(112)).unwrap();
     }
     let expected = RunCounts {
         market_messages: 8 + RUN_MESSAGES_MAX + 2,

@@ -2,7 +2,7 @@
 //!
 //! Credentials in session bytes are masked: the values of RawData(96), Password(554) and NewPassword(925).
 
-use super::records::{CaptureOpened, PacketRange};
+use super::records::CaptureOpened;
 use super::{DecideRecord, JournalError, JournalReader, JournalThread, Record, RecordKind};
 use crate::order::{Execution, Order};
 use feeds::units::{NS_PER_DAY, NS_PER_S, PRICE_NONE, PRICE_SCALE};
@@ -85,12 +85,6 @@ impl fmt::Display for Line<'_> {
                 }
                 Err(error) => write!(out, " ({error})"),
             },
-            RecordKind::PacketRange => match PacketRange::decode(record.payload) {
-                Ok(PacketRange { source, offset, length }) => {
-                    write!(out, " source={source} offset={offset} length={length}")
-                }
-                Err(error) => write!(out, " ({error})"),
-            },
             kind => match DecideRecord::decode(kind, record.payload) {
                 Ok(decoded) => write_decide(out, &decoded),
                 Err(error) => write!(out, " ({error})"),
@@ -104,6 +98,20 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
         DecideRecord::MarketRun(run) => {
             write!(out, " source={} first={} count={}", run.source, run.first_message, run.count)
         }
+        DecideRecord::MarketEvent(event) => write!(
+            out,
+            " {:?} venue={} sequence={} instrument={} order_id={} second_id={} {:?} price={} quantity={} flags={}",
+            event.kind,
+            event.venue,
+            event.sequence,
+            event.instrument,
+            event.order_id,
+            event.second_id,
+            event.side,
+            event.price,
+            event.quantity,
+            event.flags
+        ),
         DecideRecord::Execution(execution) => write_execution(out, execution),
         DecideRecord::Timer(timer) => write!(out, " id={} due={}", timer.id, TimeOfDay(timer.due_ns)),
         DecideRecord::Command(command) => {

@@ -1,6 +1,6 @@
 //! Checks a journal from end to end and counts what it holds.
 
-use super::records::{CaptureOpened, PacketRange};
+use super::records::CaptureOpened;
 use super::{
     Damage, DecideRecord, JournalError, JournalReader, JournalThread, PayloadError, Record, RecordKind, Tail,
 };
@@ -87,7 +87,6 @@ fn check_payload(record: &Record<'_>) -> Result<(), PayloadError> {
     match record.kind {
         RecordKind::Sent | RecordKind::Received => Ok(()),
         RecordKind::CaptureOpened => CaptureOpened::decode(record.payload).map(drop),
-        RecordKind::PacketRange => PacketRange::decode(record.payload).map(drop),
         kind => DecideRecord::decode(kind, record.payload).map(drop),
     }
 }

@@ -24,8 +24,8 @@ fn venues_lock_and_cross_for_microseconds_to_milliseconds() {
         let index = usize::from(venue);
         venues[index].apply(&message);
         if let Message::StockDirectory(m) = message {
-            names.entry(m.stock.0).or_default()[index] = header.locate;
-            symbols[index].insert(header.locate, m.stock.0);
+            names.entry(m.stock.wire8()).or_default()[index] = header.locate;
+            symbols[index].insert(header.locate, m.stock.wire8());
         }
         // Halted symbols do not count, and the cross of the opening comes before continuous trading.
         continuous |= matches!(message, Message::OrderDelete(_));

@@ -275,7 +275,7 @@ fn symbol_name(index: usize, count: usize) -> Symbol {
         *letter = LETTERS[code % 26];
         code /= 26;
     }
-    Symbol(name)
+    Symbol::from_wire8(name)
 }
 
 /// NASDAQ lists all symbols under ascending locates; BX a part of them, under locates in random order.

@@ -1,0 +1,381 @@
+//! `warptick run`: live. Feeds in over the network, orders out over FIX, until the sessions end or Ctrl-C.
+//!
+//! The hot stages are those of a paced replay with [`crate::pipeline::live`] in front; this file puts them together and
+//! says what the run came to, line by line of each feed.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use feeds::directory::Directory;
+use feeds::source::udp::{LineStatistics, PacketSource};
+use feeds::symbol::Symbol;
+use kernels::cpu::book::BookConfig;
+
+use crate::control::capture::RecordingFile;
+use crate::control::config::Config;
+use crate::control::counters::Counters;
+use crate::control::digest::digest_ring;
+use crate::control::failure::Failure;
+use crate::control::hot_threads::Hot;
+use crate::control::housekeeping::Housekeeping;
+use crate::control::live_lines::{self, OpenedLines};
+use crate::control::outcome::{self, Ended, Outcome};
+use crate::control::progress::Progress;
+use crate::control::report::Collector;
+use crate::control::run_header::RunJournal;
+use crate::control::session_date::SessionDate;
+use crate::control::shutdown::Stop;
+use crate::control::snapshot_fetch::FetchReport;
+use crate::control::startup;
+use crate::control::universe::Universe;
+use crate::pipeline::decide::Decide;
+use crate::pipeline::idle::Idle;
+use crate::pipeline::live::{LiveIngest, Tee};
+use crate::pipeline::lockstep::IntervalTimer;
+use crate::pipeline::recorder::{self, RING_BYTES, RecordedPackets, Recorder};
+use crate::pipeline::stamps::{self, StampMode};
+use crate::pipeline::tsc::Calibration;
+use crate::strategy::Strategy;
+
+/// Records that the digest ring and the stamp ring hold.
+const COLD_RING: usize = 1 << 15;
+
+/// What a live run is about: the symbols of its configuration, and room for what the feeds list beside them.
+#[derive(Clone, Debug)]
+pub struct LiveUniverse<'a> {
+    config: &'a Config,
+    date: SessionDate,
+}
+
+impl<'a> LiveUniverse<'a> {
+    /// The universe of a configuration.
+    ///
+    /// # Errors
+    /// A configuration without a date.
+    pub fn new(config: &'a Config) -> Result<Self, Failure> {
+        let Some(date) = &config.date else {
+            return Err(Failure::Input(
+                "a live run needs its session date: give --date or `date`".to_owned(),
+            ));
+        };
+        Ok(Self { config, date: date.parse().map_err(Failure::Input)? })
+    }
+}
+
+impl Universe for LiveUniverse<'_> {
+    fn directory(&self) -> Result<Directory, Failure> {
+        let mut symbols = Vec::new();
+        for instrument in &self.config.instruments {
+            let symbol = Symbol::new(&instrument.symbol)
+                .map_err(|error| Failure::Input(format!("instrument {}: {error}", instrument.symbol)))?;
+            symbols.push(symbol);
+        }
+        Directory::new(symbols, self.config.books.late_listings_max)
+            .map_err(|error| Failure::Input(format!("symbol directory: {error}")))
+    }
+
+    fn date(&self) -> SessionDate {
+        self.date
+    }
+
+    fn venue_count(&self) -> u8 {
+        self.config.venues.len() as u8
+    }
+
+    fn book_config(&self, _venue: u8) -> BookConfig {
+        let books = &self.config.books;
+        BookConfig {
+            orders_max: books.orders_max,
+            levels_max: books.levels_max,
+            price_tick: books.price_tick_e9,
+            ..BookConfig::default()
+        }
+    }
+}
+
+/// How a live run is made.
+#[derive(Clone, Debug, Default)]
+pub struct LiveOptions {
+    /// Which paths are stamped at every stage.
+    pub stamps: StampMode,
+    /// Where the journal goes.
+    pub journal: Option<PathBuf>,
+    /// Where `.hlog` files go.
+    pub report: Option<PathBuf>,
+    /// Where every packet of the lines and of the retransmission servers is recorded, as pcapng.
+    pub record: Option<PathBuf>,
+}
+
+/// One line's figures at the end.
+#[derive(Clone, Debug)]
+pub struct LineReport {
+    /// Venue and line, as `NASDAQ A`.
+    pub name: String,
+    /// Packets of the session.
+    pub packets: u64,
+    /// Packets that came first on this line.
+    pub wins: u64,
+    /// Packets that the line delivered more than once.
+    pub duplicates: u64,
+    /// Messages that the line never delivered.
+    pub lost_messages: u64,
+    /// Payloads that were no packets of the session.
+    pub refused: u64,
+    /// Datagrams that the kernel dropped.
+    pub kernel_drops: u64,
+    /// Lag behind the winning line, ns: median, 99th percentile, largest; `None` when it never came second.
+    pub lag_ns: Option<[u64; 3]>,
+}
+
+/// One venue's feed at the end.
+#[derive(Clone, Debug)]
+pub struct FeedReport {
+    /// Venue.
+    pub name: String,
+    /// Where the feed stands.
+    pub state: &'static str,
+    /// What its arbiter has counted.
+    pub arbiter: feeds::arbiter::ArbiterCounters,
+    /// What decoding has counted.
+    pub decoding: crate::pipeline::live_feed::LiveCounters,
+    /// Its lines, A first.
+    pub lines: Vec<LineReport>,
+}
+
+/// What a live run came to.
+pub struct LiveOutcome {
+    /// What every run comes to.
+    pub outcome: Outcome,
+    /// One a venue.
+    pub feeds: Vec<FeedReport>,
+}
+
+/// The hot end of the recording.
+struct RecorderTee(Recorder);
+
+impl Tee for RecorderTee {
+    fn packet(&mut self, line: u8, payload: &[u8], receive_ns: u64) {
+        // What finds no room is counted by the ring and said at the end.
+        let _ = self.0.offer(payload, receive_ns, line);
+    }
+}
+
+/// Runs live; strategies are the configuration's and `extra`.
+///
+/// # Errors
+/// Anything that keeps the run from starting. What stops it later is in [`Outcome::failure`].
+pub fn run(
+    config: &Config,
+    options: &LiveOptions,
+    stop: &Stop,
+    extra: Vec<Box<dyn Strategy>>,
+) -> Result<LiveOutcome, Failure> {
+    config.check().map_err(Failure::Input)?;
+    let universe = LiveUniverse::new(config)?;
+    let topology = config.pipeline.topology;
+    let counters = Counters::default();
+    let calibration = Calibration::measure();
+    let plan = startup::placement(config, topology, false)?;
+    let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
+
+    let mut strategies = startup::strategies(&universe, config)?;
+    strategies.extend(extra);
+    let core = startup::decision_core(&universe, config, strategies)?;
+    let recording = match &options.record {
+        None => None,
+        Some(path) => Some(RecordingFile::create(path, &live_lines::all_lines(config, true)?)?),
+    };
+    let (tee, recorded) = recording.as_ref().map(|_| recorder::recorder(RING_BYTES)).unzip();
+    let tee = tee.map(|recorder| Box::new(RecorderTee(recorder)) as Box<dyn Tee>);
+    let OpenedLines { mut ingest, fetcher, notices } =
+        live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
+    let mut journal = match &options.journal {
+        Some(dir) => Some(RunJournal::create_live(dir, config)?),
+        None => None,
+    };
+    let (digest_sender, digest_receiver) = digest_ring(COLD_RING);
+    let (stamp_writer, stamp_reader) = stamps::channel(COLD_RING);
+    let decide = Decide::new(core, journal.as_mut().and_then(RunJournal::take_decide), digest_sender);
+    let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);
+    let entry = startup::order_entry(&universe, config, entry_journal)?;
+    let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
+    let mut keeper = Housekeeping {
+        digest: Some(digest_receiver),
+        order_stream: [0; 32],
+        collector: Collector::new(stamp_reader, calibration, options.stamps),
+        keeper: journal.as_mut().and_then(RunJournal::take_keeper),
+        progress: Progress::start("messages", None),
+        journal_error: None,
+    };
+    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode: options.stamps };
+    let over = &AtomicBool::new(false);
+    let (run, fetched, written) = std::thread::scope(|scope| {
+        // Relaxed: a flag on its own.
+        let is_over = move || over.load(Ordering::Relaxed);
+        let fetching = scope.spawn(move || fetcher.run(is_over));
+        let writing = recording
+            .zip(recorded)
+            .map(|(file, packets)| scope.spawn(move || record(file, packets, is_over)));
+        let run = hot.live(&mut ingest, decide, entry, stamp_writer, calibration, &mut keeper);
+        over.store(true, Ordering::Relaxed);
+        let written = writing.map(|thread| thread.join());
+        (run, fetching.join().unwrap_or_default(), written)
+    });
+    let run = run?;
+    let feeds = feed_reports(config, &mut ingest);
+    let directory = ingest.directory();
+    let report = options.report.as_deref();
+    let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
+    let mut outcome = outcome::conclude(ended, |error, venue, sequence| {
+        Failure::Stopped(format!("venue {venue}: message {sequence}: {error}"))
+    })?;
+    outcome.notes.extend(notices);
+    outcome.notes.extend(fetch_note(&fetched));
+    if ingest.socket_errors() > 0 {
+        outcome.notes.push(format!("feed receive: {} polls failed", ingest.socket_errors()));
+    }
+    if counters.decide.book_errors.get() > 0 {
+        outcome.notes.push(format!(
+            "{} market events did not fit their book; their feeds were distrusted and recovered",
+            counters.decide.book_errors.get()
+        ));
+    }
+    match written {
+        None => {}
+        Some(Ok(Ok(note))) => outcome.notes.push(note),
+        Some(Ok(Err(failure))) => outcome.failure = outcome.failure.or(Some(failure)),
+        Some(Err(_)) => {
+            outcome.failure = Some(Failure::Check("the recording's writer panicked".to_owned()));
+        }
+    }
+    Ok(LiveOutcome { outcome, feeds })
+}
+
+/// Writes the recording until the run is over and the ring is empty.
+fn record(
+    mut file: RecordingFile,
+    mut packets: RecordedPackets,
+    over: impl Fn() -> bool,
+) -> Result<String, Failure> {
+    loop {
+        // Asked before the ring is emptied: what came before the end is in it then.
+        let last = over();
+        if !file.take(&mut packets)? {
+            if last {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_micros(200));
+        }
+    }
+    let lost = packets.lost();
+    let written = file.finish(&mut packets, &[])?;
+    if lost > 0 {
+        return Err(Failure::Check(format!("the recording lost {lost} packets for want of room")));
+    }
+    Ok(format!("recording: {} packets, {} bytes", written.packets, written.bytes))
+}
+
+fn fetch_note(fetched: &FetchReport) -> Option<String> {
+    let FetchReport { fetched, failed, last_error } = fetched;
+    (fetched + failed > 0).then(|| {
+        let error = last_error.as_ref().map_or_else(String::new, |error| format!("; the last said: {error}"));
+        format!("snapshots: {fetched} fetched, {failed} tries failed{error}")
+    })
+}
+
+fn feed_reports(config: &Config, ingest: &mut LiveIngest) -> Vec<FeedReport> {
+    let lines = ingest.lines().to_vec();
+    let kernel: Vec<LineStatistics> =
+        (0..lines.len()).map(|line| ingest.source_mut().statistics(line as u8).unwrap_or_default()).collect();
+    let mut reports = Vec::new();
+    for (number, (venue, live)) in (0u8..).zip(config.venues.iter().zip(ingest.venues_mut())) {
+        live.feed.arbiter_mut().close_lines();
+        let arbiter = live.feed.arbiter();
+        let mut report = FeedReport {
+            name: venue.name.clone(),
+            state: arbiter.state().name(),
+            arbiter: *arbiter.counters(),
+            decoding: *live.feed.counters(),
+            lines: Vec::new(),
+        };
+        for (line, figures) in (0u8..).zip(arbiter.lines()) {
+            let place = lines.iter().position(|owner| *owner == (number, line));
+            let lag = &figures.lag_ns;
+            report.lines.push(LineReport {
+                name: format!("{} {}", venue.name, char::from(b'A' + line)),
+                packets: figures.packets,
+                wins: figures.wins,
+                duplicates: figures.duplicates,
+                lost_messages: figures.lost_messages,
+                refused: figures.refused,
+                kernel_drops: place.map_or(0, |place| kernel[place].kernel_drops),
+                lag_ns: (!lag.is_empty())
+                    .then(|| [lag.value_at_quantile(0.5), lag.value_at_quantile(0.99), lag.max()]),
+            });
+        }
+        reports.push(report);
+    }
+    reports
+}
+
+impl std::fmt::Display for FeedReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counters = &self.arbiter;
+        writeln!(
+            f,
+            "feed {:<8} {}: {} messages, {} gaps ({} messages), {} requests, {} retransmitted packets, {} snapshots, {} \
+             recoveries",
+            self.name,
+            self.state,
+            counters.messages,
+            counters.gaps,
+            counters.missing_messages,
+            counters.requests,
+            counters.retransmitted_packets,
+            counters.snapshots,
+            counters.recoveries
+        )?;
+        let mut odd = String::new();
+        for (count, what) in [
+            (counters.reordered, "messages waited for an earlier one"),
+            (counters.beyond_window, "messages were too far ahead to wait"),
+            (counters.distrusted, "times the feed contradicted itself"),
+            (self.decoding.damaged_messages, "damaged messages"),
+            (self.decoding.unknown_messages, "messages of unknown type"),
+            (self.decoding.snapshots_refused, "snapshots came too late or too early"),
+        ] {
+            if count > 0 {
+                let _ = write!(odd, "{}{count} {what}", if odd.is_empty() { "" } else { ", " });
+            }
+        }
+        if !odd.is_empty() {
+            writeln!(f, "              {odd}")?;
+        }
+        for line in &self.lines {
+            write!(
+                f,
+                "line {:<8} {} packets, {} wins, {} duplicates, {} messages lost, {} dropped by the kernel, {} refused",
+                line.name,
+                line.packets,
+                line.wins,
+                line.duplicates,
+                line.lost_messages,
+                line.kernel_drops,
+                line.refused
+            )?;
+            match line.lag_ns {
+                Some([p50, p99, max]) => writeln!(f, "; lag p50 {p50} p99 {p99} max {max} ns")?,
+                None => writeln!(f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for LiveOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.outcome)?;
+        self.feeds.iter().try_for_each(|feed| write!(f, "{feed}"))
+    }
+}

@@ -1,0 +1,211 @@
+//! What a run came to: journal closed, histograms read, failure named; and how it is printed.
+
+use std::path::Path;
+
+use feeds::directory::Directory;
+use kernels::cpu::book::BookError;
+
+use crate::control::book_hash;
+use crate::control::config::Topology;
+use crate::control::counters::Counters;
+use crate::control::digest::hex;
+use crate::control::failure::Failure;
+use crate::control::hot_threads::Finished;
+use crate::control::housekeeping::Housekeeping;
+use crate::control::machine::Machine;
+use crate::control::placement::Plan;
+use crate::control::report::StageTable;
+use crate::control::run_header::RunJournal;
+use crate::control::summary::{self, Summary, WideSummary};
+use crate::pipeline::decide::DecideError;
+use crate::pipeline::decision_core::CoreCounters;
+use crate::pipeline::lockstep::ReplayError;
+use crate::pipeline::risk::RiskReasons;
+
+/// What a run came to.
+pub struct Outcome {
+    /// SHA-256 of the order stream.
+    pub digest: [u8; 32],
+    /// One hash over all books, by symbol.
+    pub book_hash: u64,
+    /// Messages decoded.
+    pub messages: u64,
+    /// What the core counted.
+    pub counters: CoreCounters,
+    /// Orders left open.
+    pub open_orders: u32,
+    /// The stage table.
+    pub table: StageTable,
+    /// The machine-readable summary.
+    pub summary: Summary,
+    /// What the reader must know: placement, waits, drops.
+    pub notes: Vec<String>,
+    /// Why it ended early, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// What is there when the hot threads of a run have ended.
+pub(super) struct Ended<'a> {
+    pub(super) topology: Topology,
+    pub(super) plan: &'a Plan,
+    pub(super) run: Finished,
+    pub(super) keeper: Housekeeping,
+    pub(super) journal: Option<RunJournal>,
+    pub(super) counters: &'a Counters,
+    pub(super) directory: &'a Directory,
+    /// Where the `.hlog` files go.
+    pub(super) report: Option<&'a Path>,
+}
+
+/// Closes what a run has open and says what it came to; `book_failure` has the words for an event that did not fit
+/// its book.
+pub(super) fn conclude(
+    ended: Ended<'_>,
+    book_failure: impl Fn(BookError, u8, u64) -> Failure,
+) -> Result<Outcome, Failure> {
+    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report } = ended;
+    let Finished { core, messages, dropped_stamps, entry, outcome } = run;
+    keeper.collector.drain();
+    keeper.progress.finish();
+    let mut notes = vec![format!("placement: {plan}")];
+    if entry.not_sent() > 0 || entry.malformed() > 0 {
+        notes.push(format!(
+            "order entry: {} orders not sent, {} malformed messages",
+            entry.not_sent(),
+            entry.malformed()
+        ));
+    }
+    let entry_journal = entry.finish();
+    if let Some(journal) = journal {
+        let closed = journal.close(entry_journal, keeper.keeper.take(), core.time_ns());
+        if let Err(error) = closed {
+            keeper.journal_error.get_or_insert(error);
+        }
+    }
+    let digest = keeper.order_stream;
+    let core_counters = *core.counters();
+    notes.extend(counter_notes(&core_counters, counters));
+    if let Some(dir) = report {
+        keeper
+            .collector
+            .write_logs(dir)
+            .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
+    }
+    let failure = match (outcome, keeper.journal_error) {
+        (Err(ReplayError::Capture(error)), _) => Some(Failure::from(error)),
+        (Err(ReplayError::Decide(DecideError::Book { error, venue, sequence })), _) => {
+            Some(book_failure(error, venue, sequence))
+        }
+        (Err(ReplayError::Decide(error)), _) => Some(Failure::Stopped(format!("decide stopped: {error:?}"))),
+        (Err(ReplayError::Stopped), _) => {
+            Some(Failure::Stopped(format!("stopped after {messages} messages")))
+        }
+        (Ok(()), Some(error)) => Some(Failure::Stopped(format!("journal: {error}"))),
+        (Ok(()), None) if core.risk().is_killed() => {
+            Some(Failure::Stopped("the kill switch stopped trading".to_owned()))
+        }
+        (Ok(()), None) => None,
+    };
+    let table = keeper.collector.table(dropped_stamps);
+    let book_hash = book_hash::by_symbol(core.books(), directory);
+    let summary = Summary {
+        messages,
+        events: core_counters.events,
+        orders: core_counters.new_orders + core_counters.replaces + core_counters.cancels,
+        risk_rejects: core_counters.risk_rejects,
+        fills: core_counters.fills,
+        gaps: core_counters.gaps,
+        order_stream_sha256: hex(&digest),
+        book_hash: format!("{book_hash:016x}"),
+        backend: "cpu".to_owned(),
+        topology: topology.name().to_owned(),
+        machine: Machine::read(),
+        wide: WideSummary::default(),
+        stages: summary::stages(keeper.collector.histograms()),
+    };
+    Ok(Outcome {
+        digest,
+        book_hash,
+        messages,
+        counters: core_counters,
+        open_orders: core.orders().live(),
+        table,
+        summary,
+        notes,
+        failure,
+    })
+}
+
+fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
+    let mut notes = Vec::new();
+    let rules = RiskReasons::NAMES.iter().zip(core.rejects_by_rule).filter(|(_, count)| *count > 0);
+    let rules: Vec<_> = rules.map(|(name, count)| format!("{name} {count}")).collect();
+    if !rules.is_empty() {
+        notes.push(format!("risk rejects by rule: {}", rules.join(", ")));
+    }
+    if core.intents_dropped > 0 {
+        notes.push(format!("{} intents dropped for want of an order slot", core.intents_dropped));
+    }
+    if core.executions_refused > 0 {
+        notes.push(format!("{} executions fitted no order", core.executions_refused));
+    }
+    if core.executions_late > 0 {
+        notes.push(format!(
+            "{} late answers about orders that were done: a cancel or replace crossed a fill",
+            core.executions_late
+        ));
+    }
+    let waits = counters.ingest.market_ring_full.get();
+    if waits > 0 {
+        notes.push(format!("ingest waited {waits} times for a full market ring"));
+    }
+    notes
+}
+
+impl Outcome {
+    /// Writes the summary where `--summary` says.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_summary(&self, path: &Path) -> Result<(), Failure> {
+        self.summary.write(path).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counters = &self.counters;
+        writeln!(f, "{}", self.table)?;
+        writeln!(f, "messages      {} ({} market events)", self.messages, counters.events)?;
+        writeln!(
+            f,
+            "orders        {} new, {} replaces, {} cancels; {} open at the end",
+            counters.new_orders, counters.replaces, counters.cancels, self.open_orders
+        )?;
+        writeln!(
+            f,
+            "fills         {} ({} passive, {} taking; {} shares)",
+            counters.fills,
+            counters.fills - counters.aggressive_fills,
+            counters.aggressive_fills,
+            counters.filled_quantity
+        )?;
+        writeln!(
+            f,
+            "pairs         {} two-leg arbitrages approved, {} with both legs filled",
+            counters.pairs, counters.pairs_filled
+        )?;
+        writeln!(
+            f,
+            "rejects       {} by risk, {} by the venue",
+            counters.risk_rejects, counters.venue_rejects
+        )?;
+        writeln!(f, "gaps          {} messages missing", counters.gaps)?;
+        for note in &self.notes {
+            writeln!(f, "note          {note}")?;
+        }
+        writeln!(f, "machine       {}", self.summary.machine)?;
+        writeln!(f, "book hash     {:016x}", self.book_hash)?;
+        writeln!(f, "order digest  {}", hex(&self.digest))
+    }
+}

@@ -1,0 +1,4 @@
+//! DBN files and Binance lines: real captures with their known answers, and mutated ones.
+
+mod mutations;
+mod real_captures;
