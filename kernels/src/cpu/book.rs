@@ -22,6 +22,8 @@ use super::tick::Tick;
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 
+use std::hint::select_unpredictable;
+
 pub use super::look_ahead::LOOK_AHEAD;
 pub use super::orders::PRIORITY_MAX;
 pub use super::query::{Bbo, DepthLevel, QueuedOrders, RestingOrder};
@@ -387,7 +389,7 @@ impl VenueBooks {
             return Err(self.why_not_entered(event.second_id, event, sell, levels_max));
         };
         let mut applied = self.leave(slot);
-        applied.bbo_changed = (applied.bbo_changed | entered) && !same_shown(event, &applied);
+        applied.bbo_changed = (applied.bbo_changed | entered) & !same_shown(event, &applied);
         self.note_crossed(event, applied.bbo_changed);
         Ok(applied)
     }
@@ -556,8 +558,8 @@ impl VenueBooks {
         } else {
             level.orders -= 1;
             level.quantity -= quantity;
-            level.head = if prev == SLOT_NONE { next } else { level.head };
-            level.tail = if next == SLOT_NONE { prev } else { level.tail };
+            level.head = select_unpredictable(prev == SLOT_NONE, next, level.head);
+            level.tail = select_unpredictable(next == SLOT_NONE, prev, level.tail);
             // The neighbours are only written to, so their cache misses hold nothing up.
             self.orders.or_spare(prev).next = next;
             self.orders.or_spare(next).prev = prev;
@@ -629,9 +631,10 @@ impl VenueBooks {
     /// Counts a top that is locked or crossed at the end of a market message in continuous trading.
     #[inline(always)]
     fn note_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
-        // No branch on `bbo_changed`, which no predictor knows; a sane feed is never crossed.
-        let judged = bbo_changed & (event.flags & flags::LAST_OF_EVENT != 0);
-        if judged & self.ladders.crossed(event.instrument as usize) {
+        // What a predictor can know comes first: a sane feed is never crossed. Whether the top changed it cannot.
+        if self.ladders.crossed(event.instrument as usize)
+            && bbo_changed & (event.flags & flags::LAST_OF_EVENT != 0)
+        {
             self.crossed_events += u64::from(self.is_continuous(event.instrument));
         }
     }
@@ -732,5 +735,5 @@ impl VenueBooks {
 /// A replace that keeps price and quantity changes the queue, not what is displayed.
 #[inline(always)]
 fn same_shown(event: &MarketEvent, old: &Applied) -> bool {
-    event.price == old.price && event.quantity == old.quantity
+    (event.price == old.price) & (event.quantity == old.quantity)
 }

@@ -11,7 +11,7 @@
 
 use super::huge::{HugeArray, Zeroable, prefetch};
 
-/// Keys that are compared at once: one cache line. They are moved by whole or half chunks.
+/// Keys that are compared at once: one cache line. They are moved by whole chunks.
 const CHUNK: usize = 16;
 
 /// Keys in the smallest block, sentinels and slack included.
@@ -108,11 +108,7 @@ impl Ladders {
         let above = above_in_chunk(&self.arena, end, key);
         if above < CHUNK {
             let at = end - above;
-            if above <= CHUNK / 2 {
-                move_up::<{ CHUNK / 2 }>(&mut self.arena, at);
-            } else {
-                move_up::<CHUNK>(&mut self.arena, at);
-            }
+            move_up(&mut self.arena, at);
             self.arena[at] = key;
         } else {
             let keys = &mut self.arena[header.offset as usize + CHUNK..end + 1];
@@ -134,11 +130,7 @@ impl Ladders {
         if above < CHUNK {
             let at = end - 1 - above;
             debug_assert_eq!(self.arena[at], key, "the key to remove is there");
-            if above <= CHUNK / 2 {
-                move_down::<{ CHUNK / 2 }>(&mut self.arena, at);
-            } else {
-                move_down::<CHUNK>(&mut self.arena, at);
-            }
+            move_down(&mut self.arena, at);
         } else {
             let keys = &mut self.arena[header.offset as usize + CHUNK..end];
             let at = keys.partition_point(|&other| other < key);
@@ -207,20 +199,21 @@ fn above_in_chunk(arena: &[i32], end: usize, key: i32) -> usize {
     chunk.iter().map(|&other| u32::from(other > key)).sum::<u32>() as usize
 }
 
-/// Moves `N` keys from `at` on up by one: those that are there and what lies behind them.
+/// Moves the keys from `at` on up by one: a chunk, those that are there and what lies behind them. A shorter move for
+/// fewer keys costs more than it saves: how many there are is known to no branch predictor.
 #[inline(always)]
-fn move_up<const N: usize>(arena: &mut [i32], at: usize) {
-    let window = &mut arena[at..at + N + 1];
-    let moved: [i32; N] = *window.first_chunk().expect("one more than N");
+fn move_up(arena: &mut [i32], at: usize) {
+    let window = &mut arena[at..at + CHUNK + 1];
+    let moved: [i32; CHUNK] = *window.first_chunk().expect("one more than a chunk");
     window[1..].copy_from_slice(&moved);
 }
 
-/// Moves the `N` keys behind `at` down by one, over the one at `at`.
+/// Moves the chunk of keys behind `at` down by one, over the one at `at`.
 #[inline(always)]
-fn move_down<const N: usize>(arena: &mut [i32], at: usize) {
-    let window = &mut arena[at..at + N + 1];
-    let moved: [i32; N] = *window.last_chunk().expect("one more than N");
-    window[..N].copy_from_slice(&moved);
+fn move_down(arena: &mut [i32], at: usize) {
+    let window = &mut arena[at..at + CHUNK + 1];
+    let moved: [i32; CHUNK] = *window.last_chunk().expect("one more than a chunk");
+    window[..CHUNK].copy_from_slice(&moved);
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::book::VenueBooks;
 use super::huge::{prefetch, prefetch_either};
 use super::levels::LevelKey;
 use feeds::event::{EventKind, MarketEvent, Side};
+use std::hint::select_unpredictable;
 
 /// Distance of the look-ahead that was best over many symbols, in events: `prefetch_order` at twice this distance,
 /// `prefetch_level` at it.
@@ -44,21 +45,18 @@ impl VenueBooks {
     #[inline(always)]
     pub fn prefetch_level(&self, event: &MarketEvent) {
         let names_level = (event.kind == EventKind::OrderAdd) | (event.kind == EventKind::LevelSet);
-        // An order that is not there yet, or not at home, gives another order's level: wasted, not wrong.
+        // An order that is not there yet, or not at home, gives another order's neighbours: wasted, not wrong.
         let order = self.orders.at_home(event.order_id);
-        let sell = if names_level { event.side == Side::Sell } else { order.is_sell() };
-        let joined = self.levels.home(self.expected_level(event, sell)) as u32;
-        let level = if names_level { joined } else { order.level() };
-        self.levels.prefetch_slot(level);
-        self.orders.prefetch_slot(if names_level {
-            self.levels.at_home(self.expected_level(event, sell)).tail
-        } else {
-            order.next
-        });
+        let sell = select_unpredictable(names_level, event.side == Side::Sell, order.is_sell());
+        let joined = self.levels.home(self.expected_level(event, sell));
+        self.levels.prefetch_slot(select_unpredictable(names_level, joined as u32, order.level()));
+        // Only the level that the first stage has asked for may be read: another one's line would hold everything up.
+        let tail = self.levels.records[select_unpredictable(names_level, joined, 0)].tail;
+        self.orders.prefetch_slot(select_unpredictable(names_level, tail, order.next));
         self.orders.prefetch_slot(order.prev);
         self.ladders.prefetch_top((event.instrument.wrapping_mul(2) | u32::from(sell)) as usize);
         if (event.kind == EventKind::OrderReplace) | (event.kind == EventKind::OrderModify) {
-            self.levels.prefetch_slot(joined);
+            self.levels.prefetch_slot(joined as u32);
         }
     }
 
