@@ -150,7 +150,7 @@ fn side(character: DbnSide) -> Side {
 }
 
 fn event_flags(set: FlagSet) -> u8 {
-    u8::from(set.is_last()) * flags::LAST_OF_EVENT | u8::from(set.is_snapshot()) * flags::SNAPSHOT
+    (u8::from(set.is_last()) * flags::LAST_OF_EVENT) | (u8::from(set.is_snapshot()) * flags::SNAPSHOT)
 }
 
 fn price(price: i64) -> i64 {
@@ -448,6 +448,7 @@ struct Order {
 
 /// What a record says, out of the decoder's buffer.
 #[derive(Clone, Copy)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack: a box would be an allocation a record")]
 enum Content {
     Order { action: Action, order: Order, set: FlagSet },
     Levels { action: Action, order: Order, set: FlagSet, levels: TopLevels },
