@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::control::config::{Config, Topology};
-use engine::control::inputs::Inputs;
+use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal::{DecideReader, DecideRecord};
 use engine::control::live_run::{self, LiveOptions, LiveOutcome};
 use engine::control::shutdown::Stop;
@@ -93,7 +93,7 @@ struct Record {
     received: BTreeSet<u64>,
 }
 
-fn run(trial: &Trial, session: &Inputs, journal: &Path) -> (Record, Config) {
+fn run(trial: &Trial, session: &Inputs, journal: &Path, recording: &Path) -> (Record, Config) {
     let mut config = config(trial, session);
     let mut server = VenueServer::bind(session, &config).expect("acceptors");
     server.publish(session, &config).expect("a feed");
@@ -102,7 +102,11 @@ fn run(trial: &Trial, session: &Inputs, journal: &Path) -> (Record, Config) {
     }
     let over = AtomicBool::new(false);
     let stop = Stop::new();
-    let options = LiveOptions { journal: Some(journal.to_owned()), ..LiveOptions::default() };
+    let options = LiveOptions {
+        journal: Some(journal.to_owned()),
+        record: Some(recording.to_owned()),
+        ..LiveOptions::default()
+    };
     let (live, published, received) = std::thread::scope(|scope| {
         let venue = scope.spawn(|| {
             // Relaxed: a flag on its own.
@@ -155,10 +159,23 @@ fn audit(seed: u64, journal: &Path) -> ([u64; 2], BTreeSet<u64>, u64) {
     (missing, actions, while_stale)
 }
 
-fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> (u64, u64, u64) {
+/// What a seed showed.
+struct Counted {
+    /// Messages in gaps.
+    missing: u64,
+    /// Orders cancelled because their book was stale.
+    while_stale: u64,
+    /// Snapshots taken in.
+    snapshots: u64,
+    /// Orders and cancels that the venues received.
+    orders: u64,
+}
+
+fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> Counted {
     let directory = tempfile::tempdir().expect("a directory");
     let journal = directory.path().join("journal");
-    let (record, _config) = run(trial, session, &journal);
+    let recording = directory.path().join("recording.pcapng");
+    let (record, config) = run(trial, session, &journal, &recording);
     let seed = trial.seed;
     let Record { live, published, received } = record;
     assert!(live.outcome.failure.is_none(), "seed {seed}: {}", live.outcome.failure.unwrap());
@@ -177,12 +194,23 @@ fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> (u64, u64, u64) {
         }
         assert!(feed.lines.iter().all(|line| line.wins > 0 && line.lost_messages > 0), "seed {seed}: {feed}");
     }
-    assert!(!received.is_empty(), "seed {seed}: nobody traded");
     assert!(received.is_subset(&actions), "seed {seed}: the venue has an order that the journal has not");
     let replayed =
         journal_replay::replay(&journal).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
     assert!(replayed.is_reproduced() && replayed.digest == live.outcome.digest, "seed {seed}: the journal");
-    (missing.iter().sum(), while_stale, snapshots)
+    check_recording(seed, &recording, &config, book_hash);
+    Counted { missing: missing.iter().sum(), while_stale, snapshots, orders: received.len() as u64 }
+}
+
+/// The recording's replay ends with the same books, both venues out of one file.
+fn check_recording(seed: u64, recording: &Path, config: &Config, book_hash: u64) {
+    let of_venue =
+        |venue: &str| CaptureArgument { path: recording.to_owned(), venue: Some(venue.to_owned()) };
+    let inputs = Inputs::open_for(config, &[of_venue("NASDAQ"), of_venue("BX")], None)
+        .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    let report = book_report::build(&inputs, None).expect("books");
+    assert!(report.failure.is_none(), "seed {seed}: {:?}", report.failure.map(|failure| failure.to_string()));
+    assert_eq!(report.book_hash, book_hash, "seed {seed}: the recording's books");
 }
 
 fn lossless(session: &Inputs) -> u64 {
@@ -199,7 +227,7 @@ fn seeds() -> u64 {
 fn bad_lines_change_no_book_and_price_no_order() {
     let session = session();
     let book_hash = lossless(&session);
-    let (mut missing, mut cancels, mut snapshots) = (0, 0, 0);
+    let mut all = Counted { missing: 0, while_stale: 0, snapshots: 0, orders: 0 };
     for seed in 1..=seeds() {
         let trial = Trial {
             seed,
@@ -208,15 +236,22 @@ fn bad_lines_change_no_book_and_price_no_order() {
             retransmission_window: if seed % 5 == 0 { 8 } else { 1 << 20 },
             backend: if seed % 2 == 0 { "recv" } else { "auto" },
         };
-        let (lost, stale, taken) = check(&trial, &session, book_hash);
-        println!("seed {seed}: {lost} messages in gaps, {stale} cancels while stale, {taken} snapshots");
-        missing += lost;
-        cancels += stale;
-        snapshots += taken;
+        let Counted { missing, while_stale, snapshots, orders } = check(&trial, &session, book_hash);
+        println!(
+            "seed {seed}: {missing} messages in gaps, {while_stale} cancels while stale, {snapshots} snapshots, \
+             {orders} messages to the venues"
+        );
+        all.missing += missing;
+        all.while_stale += while_stale;
+        all.snapshots += snapshots;
+        all.orders += orders;
     }
+    let Counted { missing, while_stale, snapshots, orders } = all;
     assert!(missing > 0 && snapshots > 0, "the faults did nothing");
+    assert!(orders > 0, "nobody traded");
     println!(
-        "{} seeds: {missing} messages in gaps, {cancels} cancels while stale, {snapshots} snapshots",
+        "{} seeds: {missing} messages in gaps, {while_stale} cancels while stale, {snapshots} snapshots, {orders} \
+         messages to the venues",
         seeds()
     );
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use feeds::event::MarketEvent;
+use feeds::event::{INSTRUMENT_ALL, MarketEvent};
 use feeds::source::protocol::Protocol;
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
@@ -83,7 +83,8 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         if event.kind == feeds::event::EventKind::Gap {
             gaps += event.quantity;
         }
-        if applied.bbo_changed {
+        // A clear of the whole venue names no instrument; the snapshot behind it brings each one's rows.
+        if applied.bbo_changed && event.instrument != INSTRUMENT_ALL {
             changes[usize::from(event.venue)][event.instrument as usize] += 1;
             if let Some(rows) = &mut rows {
                 let symbol = ingest.directory().symbol(event.instrument);
