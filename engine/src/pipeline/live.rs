@@ -256,10 +256,11 @@ impl LiveIngest {
         if let Some(done) = feed.take_loaded() {
             let _ = port.done.push(done);
         }
-        if port.fetched.peek().is_ok_and(|(venue, _)| usize::from(*venue) == at)
-            && let Ok((_, snapshot)) = port.fetched.pop()
+        if let Ok((venue, snapshot)) = port.fetched.pop()
+            && let Some(LiveVenue { feed, .. }) = venues.get_mut(usize::from(venue))
             && let Err(unwanted) = feed.load(snapshot, directory, now_ns, &mut emit)
         {
+            // Its venue did without it.
             let _ = port.done.push(unwanted);
         }
     }
