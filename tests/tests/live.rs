@@ -185,6 +185,8 @@ fn audit(seed: u64, journal: &Path) -> ([u64; 2], BTreeSet<u64>, u64) {
 struct Counted {
     /// Messages in gaps.
     missing: u64,
+    /// Venues whose gaps held exactly what no line brought.
+    exact: u64,
     /// Orders cancelled because their book was stale.
     while_stale: u64,
     /// Snapshots taken in.
@@ -201,16 +203,23 @@ fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> Counted {
     assert!(live.outcome.failure.is_none(), "seed {seed}: {}", live.outcome.failure.unwrap());
     assert_eq!(live.outcome.book_hash, book_hash, "seed {seed}: the lossless books\n{live}");
     let (missing, actions, while_stale) = audit(seed, &journal);
-    let mut snapshots = 0;
+    let (mut snapshots, mut exact) = (0, 0);
     for ((feed, published), missing) in live.feeds.iter().zip(&published).zip(missing) {
         let lost = published.lost_on_all_lines.messages();
         assert_eq!(feed.state, "live", "seed {seed}: {feed}");
         assert_eq!(feed.arbiter.missing_messages, missing, "seed {seed}: every gap is an event\n{feed}");
         snapshots += feed.arbiter.snapshots;
         let dropped: u64 = feed.lines.iter().map(|line| line.kernel_drops).sum();
-        if feed.arbiter.snapshots == 0 && dropped == 0 {
-            assert_eq!(missing, lost, "seed {seed}: what no line brought is in a gap\n{feed}");
+        if feed.arbiter.snapshots == 0 {
+            assert!(missing >= lost, "seed {seed}: what no line brought is in a gap\n{feed}");
             assert_eq!(feed.arbiter.messages, published.messages, "seed {seed}");
+        }
+        // On a machine that stood still for so long, what was late was counted too.
+        let lag_max_ns = feed.lines.iter().filter_map(|line| line.lag_ns).map(|[_, _, max]| max).max();
+        let stood_still = lag_max_ns.is_some_and(|max| max > REORDER_WAIT_US * 1_000 / 2);
+        if feed.arbiter.snapshots == 0 && dropped == 0 && !stood_still {
+            assert_eq!(missing, lost, "seed {seed}: and nothing else is\n{feed}");
+            exact += 1;
         }
         assert!(feed.lines.iter().all(|line| line.wins > 0 && line.lost_messages > 0), "seed {seed}: {feed}");
     }
@@ -219,7 +228,8 @@ fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> Counted {
         journal_replay::replay(&journal).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
     assert!(replayed.is_reproduced() && replayed.digest == live.outcome.digest, "seed {seed}: the journal");
     check_recording(seed, &recording, &config, book_hash);
-    Counted { missing: missing.iter().sum(), while_stale, snapshots, orders: received.len() as u64 }
+    let missing = missing.iter().sum();
+    Counted { missing, exact, while_stale, snapshots, orders: received.len() as u64 }
 }
 
 /// The recording's replay ends with the same books, both venues out of one file.
@@ -251,7 +261,7 @@ fn seeds() -> Range<u64> {
 fn bad_lines_change_no_book_and_price_no_order() {
     let session = session();
     let book_hash = lossless(&session);
-    let mut all = Counted { missing: 0, while_stale: 0, snapshots: 0, orders: 0 };
+    let mut all = Counted { missing: 0, exact: 0, while_stale: 0, snapshots: 0, orders: 0 };
     for seed in seeds() {
         let trial = Trial {
             seed,
@@ -260,23 +270,25 @@ fn bad_lines_change_no_book_and_price_no_order() {
             retransmission_window: if seed % 5 == 0 { 8 } else { 1 << 20 },
             backend: if seed % 2 == 0 { "recv" } else { "auto" },
         };
-        let Counted { missing, while_stale, snapshots, orders } = check(&trial, &session, book_hash);
+        let Counted { missing, exact, while_stale, snapshots, orders } = check(&trial, &session, book_hash);
         println!(
-            "seed {seed}: {missing} messages in gaps, {while_stale} cancels while stale, {snapshots} snapshots, \
+            "seed {seed}: {missing} messages in gaps (exact at {exact} venues), {while_stale} cancels while stale, {snapshots} snapshots, \
              {orders} messages to the venues"
         );
         all.missing += missing;
+        all.exact += exact;
         all.while_stale += while_stale;
         all.snapshots += snapshots;
         all.orders += orders;
     }
-    let Counted { missing, while_stale, snapshots, orders } = all;
+    let Counted { missing, exact, while_stale, snapshots, orders } = all;
     if seeds().count() >= 10 {
         assert!(missing > 0 && snapshots > 0, "the faults did nothing");
         assert!(orders > 0, "nobody traded");
+        assert!(exact > 0, "no venue's gaps were exactly what was lost");
     }
     println!(
-        "{:?} seeds: {missing} messages in gaps, {while_stale} cancels while stale, {snapshots} snapshots, {orders} \
+        "{:?} seeds: {missing} messages in gaps (exact at {exact} venues), {while_stale} cancels while stale, {snapshots} snapshots, {orders} \
          messages to the venues",
         seeds()
     );
