@@ -448,7 +448,10 @@ struct Order {
 
 /// What a record says, out of the decoder's buffer.
 #[derive(Clone, Copy)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack: a box would be an allocation a record")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack: a box would be an allocation a record"
+)]
 enum Content {
     Order { action: Action, order: Order, set: FlagSet },
     Levels { action: Action, order: Order, set: FlagSet, levels: TopLevels },
