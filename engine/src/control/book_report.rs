@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use feeds::event::MarketEvent;
+use feeds::event::{MarketEvent, flags};
 use feeds::source::protocol::Protocol;
 use feeds::units::{ITCH_PRICE4_UNIT, NS_PER_S, PRICE_NONE, TIME_NONE};
 use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
@@ -53,20 +53,26 @@ struct Active {
 #[derive(Clone, Copy)]
 struct Tops {
     changes: u64,
+    /// It has changed within a market message that has not ended.
+    unended: bool,
     shown: Bbo,
     /// When the book became empty, by the exchange's clock, UTC ns; of no meaning while it is not.
     emptied_ns: u64,
 }
 
 impl Tops {
-    const NONE: Self = Self { changes: 0, shown: Bbo::EMPTY, emptied_ns: TIME_NONE };
+    const NONE: Self = Self { changes: 0, unended: false, shown: Bbo::EMPTY, emptied_ns: TIME_NONE };
 
-    fn note(&mut self, bbo: Bbo, exchange_ns: u64) {
-        self.changes += 1;
-        if bbo == Bbo::EMPTY {
-            self.emptied_ns = exchange_ns;
-        } else {
-            self.shown = bbo;
+    /// Takes an event in, which may have changed the top: what counts as shown is what a market message leaves.
+    fn note(&mut self, event: &MarketEvent, bbo_changed: bool, books: &VenueBooks) {
+        self.changes += u64::from(bbo_changed);
+        self.unended |= bbo_changed;
+        if self.unended && event.flags & flags::LAST_OF_EVENT != 0 {
+            self.unended = false;
+            match books.bbo(event.instrument) {
+                Bbo::EMPTY => self.emptied_ns = event.exchange_ns,
+                bbo => self.shown = bbo,
+            }
         }
     }
 }
@@ -113,11 +119,11 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         if event.kind == feeds::event::EventKind::Gap {
             gaps += event.quantity;
         }
+        // A clear of the whole venue is of no instrument.
+        if let Some(tops) = tops[usize::from(event.venue)].get_mut(event.instrument as usize) {
+            tops.note(&event, applied.bbo_changed, table);
+        }
         if applied.bbo_changed {
-            // A clear of the whole venue is of no instrument.
-            if let Some(tops) = tops[usize::from(event.venue)].get_mut(event.instrument as usize) {
-                tops.note(table.bbo(event.instrument), event.exchange_ns);
-            }
             if let Some(rows) = &mut rows {
                 let symbol = ingest.directory().symbol(event.instrument);
                 rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
