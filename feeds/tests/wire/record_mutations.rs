@@ -41,7 +41,7 @@ fn metadata(version: u8) -> Vec<u8> {
     if version > 1 {
         body.extend(u16::try_from(symbol).unwrap().to_le_bytes());
     }
-    body.resize(100 - 8, 0);
+    body.resize(100, 0);
     body.extend(0u32.to_le_bytes());
     body.extend(1u32.to_le_bytes());
     body.extend(text("ES.FUT", symbol));
