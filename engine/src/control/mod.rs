@@ -32,6 +32,7 @@ pub mod machine;
 pub mod outcome;
 pub mod placement;
 pub mod progress;
+pub mod recorded_lines;
 pub mod replay;
 pub mod report;
 pub mod run_header;

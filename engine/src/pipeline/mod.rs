@@ -17,6 +17,7 @@ pub mod order_table;
 pub mod paced;
 pub mod pairs;
 pub mod recorder;
+pub mod recording;
 pub mod risk;
 pub mod socket;
 pub mod staleness;

@@ -18,7 +18,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::memory::Memory;
-use super::pcap::{self, Datagram, PcapForm, Section};
+use super::pcap::{self, Datagram, Destination, PcapForm, Section};
 use super::protocol::{self, Protocol};
 use crate::binance::feed::split;
 use crate::databento::records::{self, Layout, Record};
@@ -377,7 +377,7 @@ impl Capture {
     /// Where the datagrams of a pcap or pcapng capture were sent, in the order of first appearance, up to `most`
     /// addresses; up to the first damaged part.
     #[must_use]
-    pub fn destinations(&self, most: usize) -> Vec<SocketAddr> {
+    pub fn destinations(&self, most: usize) -> Vec<Destination> {
         pcap::destinations(self, most)
     }
 
