@@ -34,6 +34,9 @@ const GLOBEX: &str = "GLBX.MDP3";
 /// Bytes that the state machine holds: some of the longest records.
 const BUFFER_BYTES: usize = 16 << 10;
 
+/// Every record's length is a multiple of this many bytes, the alignment of its fields.
+const RECORD_ALIGN: usize = align_of::<MboMsg>();
+
 /// Most events of one record: a status, a gap, both sides' old and new levels, a trade.
 pub const EVENTS_MAX: usize = 48;
 
@@ -227,6 +230,11 @@ impl DbnFeed {
     ) -> Result<(), RecordError> {
         let length = u16::try_from(record.bytes.len()).unwrap_or(u16::MAX);
         let refused = RecordError::Refused { rtype: record.rtype, length };
+        // All types have a multiple of 8 bytes. Another length would leave the state machine's buffer where the crate
+        // must not form a reference to the next record: it counts on its alignment.
+        if !record.bytes.len().is_multiple_of(RECORD_ALIGN) {
+            return Err(refused);
+        }
         self.machine.write_all(record.bytes);
         let ProcessResult::Record(()) = self.machine.process() else {
             // Whatever it holds of the bad record must not be in front of a next one.

@@ -281,7 +281,8 @@ fn tally(events: &[MarketEvent], directory: &Directory, tallies: &mut Vec<Listin
 }
 
 /// Of absolute values; 0 counts as divisible by everything.
-fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+#[must_use]
+pub fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
     while b != 0 {
         (a, b) = (b, a % b);
