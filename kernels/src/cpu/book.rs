@@ -312,7 +312,7 @@ impl VenueBooks {
     ) -> Option<(u32, u32)> {
         let seat = self.levels.seat(key);
         if seat.is_taken() {
-            let level = &mut self.levels.records[seat.slot as usize];
+            let level = self.levels.at_mut(seat.slot);
             level.quantity = level.quantity.checked_add(quantity)?;
             level.orders += 1;
             return Some((seat.slot, std::mem::replace(&mut level.tail, slot)));
@@ -332,8 +332,8 @@ impl VenueBooks {
     #[inline(always)]
     fn resting(&self, event: &MarketEvent) -> Option<u32> {
         let slot = self.orders.find(event.order_id)?;
-        let level = self.orders.records[slot as usize].level();
-        (self.levels.records[level as usize].instrument() == event.instrument).then_some(slot)
+        let level = self.orders.at(slot).level();
+        (self.levels.at(level).instrument() == event.instrument).then_some(slot)
     }
 
     #[inline(always)]
@@ -351,7 +351,7 @@ impl VenueBooks {
         let Some(slot) = self.resting(event) else {
             return Err(self.why_not_resting(event));
         };
-        let order = &mut self.orders.records[slot as usize];
+        let order = self.orders.at_mut(slot);
         if event.quantity >= order.quantity {
             if event.quantity > order.quantity {
                 return Err(BookError::Overfill(order.quantity));
@@ -362,7 +362,7 @@ impl VenueBooks {
         }
         order.quantity -= event.quantity;
         let (level_slot, priority, side) = (order.level(), order.priority(), order.side());
-        let level = &mut self.levels.records[level_slot as usize];
+        let level = self.levels.at_mut(level_slot);
         level.quantity -= event.quantity;
         let key = level.key();
         self.debug_check_level(level_slot);
@@ -387,7 +387,7 @@ impl VenueBooks {
         }
         // The new order goes in first: it is what can fail. When the old one leaves a level empty, the two levels
         // exist together for a moment.
-        let order = &self.orders.records[slot as usize];
+        let order = self.orders.at(slot);
         let (sell, levels_max) = (order.is_sell(), self.levels_max_without(order.level()));
         let Some(entered) = self.enter(event.second_id, event, sell, levels_max) else {
             return Err(self.why_not_entered(event.second_id, event, sell, levels_max));
@@ -404,12 +404,12 @@ impl VenueBooks {
         let Some(slot) = self.resting(event) else {
             return Err(self.why_not_resting(event));
         };
-        let order = &mut self.orders.records[slot as usize];
+        let order = self.orders.at_mut(slot);
         let (level_slot, priority, side) = (order.level(), order.priority(), order.side());
         if event.side == side.opposite() {
             return Err(BookError::SideChanged(event.side));
         }
-        let level = &mut self.levels.records[level_slot as usize];
+        let level = self.levels.at_mut(level_slot);
         let key = level.key();
         let stays = event.quantity != 0 && event.quantity <= order.quantity;
         if !stays || self.tick.price(key.tick) != event.price {
@@ -459,7 +459,7 @@ impl VenueBooks {
             self.ladders.remove(side, ladder_key);
             self.l2_levels -= 1;
         } else {
-            let quantity = &mut self.levels.records[seat.slot as usize].quantity;
+            let quantity = &mut self.levels.at_mut(seat.slot).quantity;
             bbo_changed &= *quantity != event.quantity;
             *quantity = event.quantity;
         }
@@ -486,21 +486,21 @@ impl VenueBooks {
             let best = self.ladders.sides.get(book_side as usize)?.best()?;
             let tick = key_of_tick(best, book_side & 1 == 1);
             let slot = self.levels.find(LevelKey { book_side, tick })?;
-            Some(&self.levels.records[slot as usize])
+            Some(self.levels.at(slot))
         })
     }
 
     /// Levels that may exist while an order of `level` is on its way out.
     #[inline(always)]
     fn levels_max_without(&self, level: u32) -> usize {
-        self.config.levels_max + usize::from(self.levels.records[level as usize].orders == 1)
+        self.config.levels_max + usize::from(self.levels.at(level).orders == 1)
     }
 
     /// A feed that keeps the id (a replace, a modification): the order stays in its slot and moves to the end of its new queue.
     #[cold]
     #[inline(never)]
     fn replace_same_id(&mut self, event: &MarketEvent, slot: u32) -> Result<Applied, BookError> {
-        let order = self.orders.records[slot as usize];
+        let order = *self.orders.at(slot);
         let tick = self.tick.ticks(event.price).ok_or(BookError::PriceOutOfRange(event.price))?;
         if event.quantity == 0 {
             return Err(BookError::QuantityOutOfRange(0));
@@ -509,7 +509,7 @@ impl VenueBooks {
             return Err(BookError::Full(Table::Priorities));
         }
         let key = LevelKey { book_side: event.instrument * 2 + u32::from(order.is_sell()), tick };
-        let level = &self.levels.records[order.level() as usize];
+        let level = self.levels.at(order.level());
         let same_level = level.tick == tick;
         if same_level && (level.quantity - order.quantity).checked_add(event.quantity).is_none() {
             return Err(BookError::QuantityOutOfRange(event.quantity));
@@ -528,7 +528,7 @@ impl VenueBooks {
             applied = self.leave_level(slot);
         }
         self.orders.or_spare(prev).next = slot;
-        self.orders.records[slot as usize].move_to(level, event.quantity, self.next_priority, prev);
+        self.orders.at_mut(slot).move_to(level, event.quantity, self.next_priority, prev);
         self.next_priority += 1;
         self.debug_check_level(level);
         applied.bbo_changed = (applied.bbo_changed | touches) && !same_shown(event, &applied);
@@ -539,7 +539,7 @@ impl VenueBooks {
     /// Takes a live order out of the books.
     #[inline(always)]
     fn leave(&mut self, slot: u32) -> Applied {
-        let level = self.orders.records[slot as usize].level();
+        let level = self.orders.at(slot).level();
         let applied = self.leave_level(slot);
         self.orders.vacate(slot);
         self.debug_check_level(level);
@@ -549,10 +549,10 @@ impl VenueBooks {
     /// Takes a live order out of its queue, and its level out of the book when it was the last. Its own record stays.
     #[inline(always)]
     fn leave_level(&mut self, slot: u32) -> Applied {
-        let order = &self.orders.records[slot as usize];
+        let order = self.orders.at(slot);
         let (quantity, priority, side) = (order.quantity, order.priority(), order.side());
         let (level_slot, prev, next) = (order.level(), order.prev, order.next);
-        let level = &mut self.levels.records[level_slot as usize];
+        let level = self.levels.at_mut(level_slot);
         let key = level.key();
         let bbo_changed =
             self.ladders.sides[key.book_side as usize].touches(key_of_tick(key.tick, key.is_sell()));
@@ -692,7 +692,7 @@ impl VenueBooks {
                 let tick = key_of_tick(key, book_side & 1 == 1);
                 let level =
                     self.levels.find(LevelKey { book_side, tick }).expect("the ladder names live levels");
-                let head = self.levels.records[level as usize].head;
+                let head = self.levels.at(level).head;
                 if head == SLOT_NONE {
                     self.levels.vacate(level);
                     self.ladders.remove(book_side as usize, key);

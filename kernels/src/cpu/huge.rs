@@ -90,14 +90,14 @@ impl<T: Zeroable> Drop for HugeArray<T> {
     }
 }
 
-/// Asks for the cache line of `records[index]`; out of range asks for nothing.
+/// Asks for the cache line of `records[index]`; out of range asks in vain.
 #[inline(always)]
 pub(crate) fn prefetch<T>(records: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(record) = records.get(index) {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: prefetching has no architectural effect, and the address is that of a live record.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(record).cast()) };
+        // SAFETY: prefetching has no architectural effect whatever the address, which wraps and is not followed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(records.as_ptr().wrapping_add(index).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (records, index);

@@ -51,9 +51,9 @@ impl VenueBooks {
         let joined = self.levels.home(self.expected_level(event, sell));
         self.levels.prefetch_slot(select_unpredictable(names_level, joined as u32, order.level()));
         // Only the level that the first stage has asked for may be read: another one's line would hold everything up.
-        let tail = self.levels.records[select_unpredictable(names_level, joined, 0)].tail;
+        let tail = self.levels.at(select_unpredictable(names_level, joined as u32, 0)).tail;
         self.orders.prefetch_slot(select_unpredictable(names_level, tail, order.next));
-        self.orders.prefetch_slot(order.prev);
+        self.orders.prefetch_slot(select_unpredictable(names_level, tail, order.prev));
         self.ladders.prefetch_top((event.instrument.wrapping_mul(2) | u32::from(sell)) as usize);
         if (event.kind == EventKind::OrderReplace) | (event.kind == EventKind::OrderModify) {
             self.levels.prefetch_slot(joined as u32);
