@@ -1,7 +1,7 @@
 //! How fast a capture becomes full MBO books: `engine::control::book_bench` as it is, with its result checked.
 //!
-//! Load: the whole capture in memory, one thread, decode alone and decode with books (two-stage look-ahead), five
-//! timed passes of each; a sample is a pass. Every pass must end in the same books, and in those of the checksum that
+//! Load: the whole capture in memory, one thread, decode alone and decode with books (with look-ahead where it pays),
+//! five timed passes of each, and one pass with a stamp behind each message; a sample is a pass. Every pass must end in the same books, and in those of the checksum that
 //! is given as second argument (`notes/performance.md` has that of the file that peers were timed on).
 
 use std::path::Path;
@@ -45,7 +45,12 @@ pub fn run(arguments: &[String]) -> Result<Vec<Line>, String> {
         p50_ns: Some(tenths(found.decode_and_book_ns_per_message)),
         ..Figures::default()
     })
+    .with("look_ahead", found.look_ahead)
     .with("decode_ns", tenths(found.decode_ns_per_message))
+    .with("one_at_a_time_p50_ns", tenths(found.one_at_a_time.p50_ns))
+    .with("one_at_a_time_p90_ns", tenths(found.one_at_a_time.p90_ns))
+    .with("one_at_a_time_p99_ns", tenths(found.one_at_a_time.p99_ns))
+    .with("stamp_ns", tenths(found.one_at_a_time.stamp_ns))
     .with("messages", found.messages)
     .with("bbo_checksum", found.bbo_checksum)
     .with("live_orders", found.live_orders)

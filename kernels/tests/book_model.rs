@@ -369,8 +369,8 @@ fn random_streams_agree_with_the_model_after_every_event() {
         let (mut applied, mut refused, mut l2_steps, mut moved) = (0, 0, 0, 0);
         for step in 0..25_000 {
             let event = random_event(&mut random, &model);
-            books.prefetch_order(&event);
-            books.prefetch_level(&event);
+            let announced = books.prefetch_order(&event);
+            books.prefetch_level(&event, announced);
             let hash = (step % 64 == 0).then(|| books.book_hash());
             let (got, expected) = (books.apply(&event), model.apply(&event));
             let context = format!("seed {seed}, step {step}, {event:?}");

@@ -290,8 +290,8 @@ fn run(seed: u64, steps: u64) {
                 continue;
             }
         }
-        books.prefetch_order(&event);
-        books.prefetch_level(&event);
+        let announced = books.prefetch_order(&event);
+        books.prefetch_level(&event, announced);
         let result = books.apply(&event);
         assert_eq!(result.is_ok(), is_good, "{}: {event:?}: {result:?}", context());
         refused += u64::from(!is_good);

@@ -21,7 +21,7 @@ use feeds::event::MarketEvent;
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::Capture;
 use feeds::source::prescan::{Prescan, prescan};
-use kernels::cpu::book::{BookConfig, BookConfigError, LOOK_AHEAD, VenueBooks};
+use kernels::cpu::book::{Announced, BookConfig, BookConfigError, LOOK_AHEAD, VenueBooks};
 
 /// Passes that are timed, of each kind; the median is reported.
 const PASSES: usize = 5;
@@ -260,6 +260,7 @@ fn book_pass<const AHEAD: bool>(
 ) -> Result<(), CaptureError> {
     let mut feed = ItchFeed::new(one.venue, 0, 0);
     let mut window = [MarketEvent::NOTHING; WINDOW];
+    let mut announced = [Announced::default(); WINDOW];
     let mut events = 0_usize;
     let mut errors = 0;
     let behind = if AHEAD { LOOK_AHEAD * 2 } else { 0 };
@@ -268,8 +269,9 @@ fn book_pass<const AHEAD: bool>(
         match feed.decode_into(directory, message.body, message.number, message.receive_ns, event) {
             Ok(true) => {
                 if AHEAD {
-                    books.prefetch_order(event);
-                    books.prefetch_level(&window[events.wrapping_sub(LOOK_AHEAD) % WINDOW]);
+                    announced[events % WINDOW] = books.prefetch_order(event);
+                    let next = events.wrapping_sub(LOOK_AHEAD) % WINDOW;
+                    books.prefetch_level(&window[next], announced[next]);
                 }
                 errors += u64::from(books.apply(&window[events.wrapping_sub(behind) % WINDOW]).is_err());
                 events += 1;

@@ -24,7 +24,7 @@ use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 
 use std::hint::select_unpredictable;
 
-pub use super::look_ahead::LOOK_AHEAD;
+pub use super::look_ahead::{Announced, LOOK_AHEAD};
 pub use super::orders::PRIORITY_MAX;
 pub use super::query::{Bbo, DepthLevel, QueuedOrders, RestingOrder};
 

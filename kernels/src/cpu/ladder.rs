@@ -196,6 +196,33 @@ fn class_of(usable: u32) -> usize {
 fn above_in_chunk(arena: &[i32], end: usize, key: i32) -> usize {
     let chunk: &[i32; CHUNK] =
         arena[..end].last_chunk().expect("a chunk of sentinels stands before the keys");
+    above(chunk, key)
+}
+
+/// How many of ascending keys are above `key`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn above(chunk: &[i32; CHUNK], key: i32) -> usize {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpgt_epi32, _mm_loadu_si128, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32,
+        _mm_set1_epi32,
+    };
+    let keys = chunk.as_ptr().cast::<__m128i>();
+    // SAFETY: every x86-64 CPU has SSE2, and the four unaligned loads are the chunk's 64 bytes.
+    let mask = unsafe {
+        let key = _mm_set1_epi32(key);
+        let [a, b, c, d] = [0, 1, 2, 3].map(|at| _mm_cmpgt_epi32(_mm_loadu_si128(keys.add(at)), key));
+        _mm_movemask_epi8(_mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d)))
+    };
+    // Those above are the last ones: where the first is says how many, without a population count, which the oldest
+    // of these CPUs lack.
+    CHUNK - (mask | 1 << CHUNK).trailing_zeros() as usize
+}
+
+/// How many of ascending keys are above `key`.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn above(chunk: &[i32; CHUNK], key: i32) -> usize {
     chunk.iter().map(|&other| u32::from(other > key)).sum::<u32>() as usize
 }
 

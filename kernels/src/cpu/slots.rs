@@ -255,12 +255,6 @@ impl<R: SlotRecord> SlotTable<R> {
         prefetch(&self.records, slot as usize & self.mask);
     }
 
-    /// The record at the home of `key`, whosever it is: for look-ahead only.
-    #[inline(always)]
-    pub(crate) fn at_home(&self, key: R::Key) -> &R {
-        self.at(self.home(key) as u32)
-    }
-
     /// Checks the counts of displaced records and of live ones against the records themselves.
     pub(crate) fn check(&self) {
         let mut displaced = vec![0_u32; self.records.len()];
