@@ -19,7 +19,7 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal::{DecideReader, DecideRecord};
 use engine::control::live_run::{self, LiveOptions, LiveOutcome};
 use engine::control::shutdown::Stop;
-use engine::control::{book_report, journal_replay, startup};
+use engine::control::{book_report, histograms, journal_replay, startup};
 use engine::order::OrderAction;
 use engine::venue::feed_server::FeedReport;
 use engine::venue::server::{Clock, VenueServer};
@@ -113,6 +113,7 @@ fn run(
     let options = LiveOptions {
         journal: Some(journal.to_owned()),
         record: Some(recording.to_owned()),
+        report: Some(journal.with_extension("report")),
         ..LiveOptions::default()
     };
     let (live, published, received) = std::thread::scope(|scope| {
@@ -215,13 +216,18 @@ fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> Counted {
             assert_eq!(feed.arbiter.messages, published.messages, "seed {seed}");
         }
         // On a machine that stood still for so long, what was late was counted too.
-        let lag_max_ns = feed.lines.iter().filter_map(|line| line.lag_ns).map(|[_, _, max]| max).max();
+        let lag_max_ns = feed.lines.iter().map(|line| line.lag_ns.max()).max();
         let stood_still = lag_max_ns.is_some_and(|max| max > REORDER_WAIT_US * 1_000 / 2);
         if feed.arbiter.snapshots == 0 && dropped == 0 && !stood_still {
             assert_eq!(missing, lost, "seed {seed}: and nothing else is\n{feed}");
             exact += 1;
         }
         assert!(feed.lines.iter().all(|line| line.wins > 0 && line.lost_messages > 0), "seed {seed}: {feed}");
+        for line in feed.lines.iter().filter(|line| !line.lag_ns.is_empty()) {
+            let log = format!("lag_{}.hlog", line.name.replace(' ', "_"));
+            let read = histograms::read_log(&journal.with_extension("report").join(log));
+            assert_eq!(read.expect("a log").len(), line.lag_ns.len(), "seed {seed}: {}", line.name);
+        }
     }
     assert!(received.is_subset(&actions), "seed {seed}: the venue has an order that the journal has not");
     let replayed =

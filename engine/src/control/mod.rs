@@ -18,6 +18,7 @@ pub mod digest;
 pub mod failure;
 pub mod feed_bench;
 pub mod feed_config;
+pub mod feed_report;
 pub mod generate;
 pub mod histograms;
 mod hot_threads;
