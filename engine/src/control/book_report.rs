@@ -123,11 +123,12 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         if let Some(tops) = tops[usize::from(event.venue)].get_mut(event.instrument as usize) {
             tops.note(&event, applied.bbo_changed, table);
         }
-        if applied.bbo_changed && event.instrument != INSTRUMENT_ALL {
-            if let Some(rows) = &mut rows {
-                let symbol = ingest.directory().symbol(event.instrument);
-                rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
-            }
+        if applied.bbo_changed
+            && event.instrument != INSTRUMENT_ALL
+            && let Some(rows) = &mut rows
+        {
+            let symbol = ingest.directory().symbol(event.instrument);
+            rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
         }
     };
     progress.finish();

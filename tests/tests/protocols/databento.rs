@@ -220,8 +220,8 @@ fn by_price(path: &str, depth: usize) -> Option<(u64, u64, u64)> {
             assert_eq!((trade.price, trade.quantity), (i64_at(record, 16), u64::from(u32_at(record, 24))));
             (trades, traded) = (trades + 1, traded + trade.quantity);
         }
-        let book_changes = events.iter().filter(|event| event.kind != EventKind::TradingStatus);
-        if let Some(last) = book_changes.last() {
+        let mut book_changes = events.iter().filter(|event| event.kind != EventKind::TradingStatus);
+        if let Some(last) = book_changes.next_back() {
             assert_eq!(last.flags & flags::LAST_OF_EVENT != 0, record[30] & F_LAST != 0);
         }
         assert!(events.iter().all(|event| event.receive_ns == u64_at(record, 32)));
