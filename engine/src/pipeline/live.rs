@@ -22,11 +22,13 @@ use crate::control::counters::Counter;
 use crate::control::shutdown::Stop;
 use crate::order::Execution;
 use crate::pipeline::decide::{Decide, DecideError, OrderSink};
+use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::live_feed::{LiveFeed, Snapshot};
-use crate::pipeline::lockstep::{IntervalTimer, MarketItem, ReplayError};
+use crate::pipeline::lockstep::{IntervalTimer, ReplayError};
 use crate::pipeline::paced::{SocketEntry, take_kill};
 use crate::pipeline::recording;
+use crate::pipeline::slot_ring;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
 use crate::pipeline::tsc::{self, Calibration};
 
@@ -403,7 +405,7 @@ pub fn run_inline(
 /// See [`ReplayError`].
 pub fn run_split_ingest(
     ingest: &mut LiveIngest,
-    to_decide: &mut Producer<MarketItem>,
+    to_decide: &mut slot_ring::Producer<MarketHop>,
     finished: &AtomicBool,
     sampler: &mut Sampler,
     shared: &LiveShared<'_>,
@@ -420,14 +422,14 @@ pub fn run_split_ingest(
                     idle.wait();
                 }
             }
-            let _ = to_decide.push(MarketItem::Event(*event, stamps));
+            let _ = to_decide.push(MarketHop { event: Some(*event), stamps });
         });
         shared.released.set(ingest.messages());
         if shared.stop.requested() {
             return Err(ReplayError::Stopped);
         }
         if ingest.is_over() && !ended {
-            ended = to_decide.push(MarketItem::End).is_ok();
+            ended = to_decide.push(MarketHop::end()).is_ok();
         }
         // Acquire: pairs with decide's Release.
         if ended && finished.load(Ordering::Acquire) {

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod decision_core;
 #[cfg(test)]
 mod draws;
+pub mod hop;
 pub mod idle;
 pub mod ingest;
 pub mod live;
@@ -19,6 +20,7 @@ pub mod pairs;
 pub mod recorder;
 pub mod recording;
 pub mod risk;
+pub mod slot_ring;
 pub mod socket;
 pub mod staleness;
 pub mod stamps;
