@@ -6,6 +6,10 @@ pub mod fix_decode;
 pub mod fix_encode;
 pub mod journal_append;
 pub mod line;
+#[cfg(feature = "peers")]
+pub mod peer_book;
+#[cfg(feature = "peers")]
+pub mod peer_decode;
 pub mod ring_hop;
 pub mod risk;
 pub mod tick_to_order;

@@ -17,6 +17,10 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("ring_hop", "", |_| bench::ring_hop::run()),
     ("tick_to_order", "[FILE[@VENUE]...]", bench::tick_to_order::run),
     ("book", "FILE [BBO_CHECKSUM]", bench::book::run),
+    #[cfg(feature = "peers")]
+    ("peer_decode", "FILE...", bench::peer_decode::run),
+    #[cfg(feature = "peers")]
+    ("peer_book", "FILE...", bench::peer_book::run),
 ];
 
 fn main() -> ExitCode {

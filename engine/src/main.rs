@@ -120,6 +120,9 @@ struct BookArguments {
     /// Captures, one a venue.
     #[arg(required = true, value_name = "FILE[@VENUE]")]
     captures: Vec<CaptureArgument>,
+    /// Configuration: a recording's lines are those of its venues' feeds.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Write a row after each message that changed its instrument's best bid or offer.
     #[arg(long, value_name = "F.csv")]
     bbo: Option<PathBuf>,
@@ -302,8 +305,9 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Run(arguments) => run_live(arguments),
         Task::Book(arguments) => run_book(&arguments),
         Task::Venue(arguments) => {
+            let config = read_config(arguments.config.as_ref())?;
             let inputs = Inputs::open(&arguments.captures, arguments.date.as_deref())?;
-            let config = startup::complete(&inputs, read_config(arguments.config.as_ref())?)?;
+            let config = startup::complete(&inputs, config)?;
             venue_run::run(&inputs, &config, arguments.speed, arguments.at_once, &mut std::io::stdout())
         }
         Task::Generate(arguments) => {
@@ -340,7 +344,7 @@ fn read_config(path: Option<&PathBuf>) -> Result<Config, Failure> {
 fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     let config = read_config(arguments.config.as_ref())?;
     let date = arguments.date.as_deref().or(config.date.as_deref());
-    let inputs = Inputs::open(&arguments.captures, date)?;
+    let inputs = Inputs::open_for(&config, &arguments.captures, date)?;
     let mut config = startup::complete(&inputs, config)?;
     if let Some(topology) = arguments.topology {
         config.pipeline.topology = topology;
@@ -385,7 +389,8 @@ fn run_live(arguments: RunArguments) -> Result<(), Failure> {
 }
 
 fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
-    let inputs = Inputs::open(&arguments.captures, None)?;
+    let config = read_config(arguments.config.as_ref())?;
+    let inputs = Inputs::open_for(&config, &arguments.captures, config.date.as_deref())?;
     if arguments.bench {
         return print(&book_report::bench(&inputs)?);
     }

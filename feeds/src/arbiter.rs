@@ -508,10 +508,12 @@ impl Arbiter {
         self.expected
     }
 
-    /// Whether a line said that the session is over, and everything was handed on.
+    /// Whether a line said that the session is over, everything was handed on, and no snapshot is awaited or being
+    /// taken in.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.ended && self.expected == self.known
+        let awaits_snapshot = self.loading || self.distrusted && self.config.recovery.snapshot;
+        self.ended && self.expected == self.known && !awaits_snapshot
     }
 
     /// What the session has seen.

@@ -534,9 +534,18 @@ fn trading_status_is_kept_and_crossed_tops_are_counted_only_in_continuous_tradin
     books.apply(&MarketEvent { flags: 0, ..add(4, Side::Sell, 4) }).expect("add");
     assert_eq!(books.crossed_events(), 0, "within a market message nothing is judged");
     books.apply(&add(5, Side::Sell, 5)).expect("add");
-    assert_eq!(books.crossed_events(), 0, "the top did not change");
-    books.apply(&add(6, Side::Sell, 4)).expect("add");
-    assert_eq!(books.crossed_events(), 1);
+    assert_eq!(books.crossed_events(), 1, "it is at the message's end, whichever event changed the top");
+    books.apply(&add(6, Side::Sell, 5)).expect("add");
+    assert_eq!(books.crossed_events(), 1, "the top did not change");
+    books.apply(&add(7, Side::Sell, 4)).expect("add");
+    assert_eq!(books.crossed_events(), 2);
+    assert!(books.is_continuous(2) && books.status(2) == TradingStatus::Trading);
+    let delete = |order_id| MarketEvent { kind: EventKind::OrderDelete, order_id, instrument: 2, ..EVENT };
+    books.apply(&MarketEvent { flags: 0, ..delete(7) }).expect("delete");
+    books.apply(&delete(1)).expect("delete");
+    assert!(!books.crossed(2) && books.crossed_events() == 2, "crossed within the message, not at its end");
+    books.apply(&add(1, Side::Buy, 3)).expect("add");
+    assert_eq!(books.crossed_events(), 2);
     assert_eq!(
         books.apply(&MarketEvent { quantity: 99, ..status(2, TradingStatus::Halted) }),
         Err(BookError::UnknownStatus(99))

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use feeds::event::MarketEvent;
+use feeds::event::{INSTRUMENT_ALL, MarketEvent, flags};
 use feeds::source::protocol::Protocol;
-use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
+use feeds::units::{ITCH_PRICE4_UNIT, NS_PER_S, PRICE_NONE, TIME_NONE};
 use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
 
 use crate::control::atomic_file;
@@ -37,8 +37,44 @@ pub struct BookReport {
     pub books: Vec<VenueBooks>,
     /// Why it ended early, if it did.
     pub failure: Option<Failure>,
-    /// Best bid and offer that changed most often: venue, instrument, changes.
-    active: Vec<(u8, u32, u64)>,
+    /// The instruments whose best bid and offer changed most often.
+    active: Vec<Active>,
+}
+
+/// What became of one book.
+#[derive(Clone, Copy)]
+struct Active {
+    venue: u8,
+    instrument: u32,
+    tops: Tops,
+}
+
+/// How often a best bid and offer changed, and what it last was while there was any.
+#[derive(Clone, Copy)]
+struct Tops {
+    changes: u64,
+    /// It has changed within a market message that has not ended.
+    unended: bool,
+    shown: Bbo,
+    /// When the book became empty, by the exchange's clock, UTC ns; of no meaning while it is not.
+    emptied_ns: u64,
+}
+
+impl Tops {
+    const NONE: Self = Self { changes: 0, unended: false, shown: Bbo::EMPTY, emptied_ns: TIME_NONE };
+
+    /// Takes an event in, which may have changed the top: what counts as shown is what a market message leaves.
+    fn note(&mut self, event: &MarketEvent, bbo_changed: bool, books: &VenueBooks) {
+        self.changes += u64::from(bbo_changed);
+        self.unended |= bbo_changed;
+        if self.unended && event.flags & flags::LAST_OF_EVENT != 0 {
+            self.unended = false;
+            match books.bbo(event.instrument) {
+                Bbo::EMPTY => self.emptied_ns = event.exchange_ns,
+                bbo => self.shown = bbo,
+            }
+        }
+    }
 }
 
 /// Builds the books of all captures; `--bbo` rows go to `bbo_file`.
@@ -57,7 +93,7 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         Some(path) => Some(BboRows::create(path, inputs)?),
         None => None,
     };
-    let mut changes = vec![vec![0u64; instruments_max]; books.len()];
+    let mut tops = vec![vec![Tops::NONE; instruments_max]; books.len()];
     let mut progress = Progress::start("messages", Some(inputs.messages()));
     let mut events = 0;
     let mut gaps = 0;
@@ -83,12 +119,16 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         if event.kind == feeds::event::EventKind::Gap {
             gaps += event.quantity;
         }
-        if applied.bbo_changed {
-            changes[usize::from(event.venue)][event.instrument as usize] += 1;
-            if let Some(rows) = &mut rows {
-                let symbol = ingest.directory().symbol(event.instrument);
-                rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
-            }
+        // A clear of the whole venue names no instrument; the snapshot behind it brings each one's rows.
+        if let Some(tops) = tops[usize::from(event.venue)].get_mut(event.instrument as usize) {
+            tops.note(&event, applied.bbo_changed, table);
+        }
+        if applied.bbo_changed
+            && event.instrument != INSTRUMENT_ALL
+            && let Some(rows) = &mut rows
+        {
+            let symbol = ingest.directory().symbol(event.instrument);
+            rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
         }
     };
     progress.finish();
@@ -99,21 +139,20 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         messages: ingest.messages(),
         events,
         gaps,
-        active: most_active(&changes),
+        active: most_active(&tops),
         book_hash: book_hash::by_symbol(&books, ingest.directory()),
         books,
         failure,
     })
 }
 
-fn most_active(changes: &[Vec<u64>]) -> Vec<(u8, u32, u64)> {
-    let mut active: Vec<(u8, u32, u64)> = Vec::new();
-    for (venue, counts) in (0u8..).zip(changes) {
-        active.extend(
-            (0u32..).zip(counts).filter(|(_, count)| **count > 0).map(|(i, &count)| (venue, i, count)),
-        );
+fn most_active(tops: &[Vec<Tops>]) -> Vec<Active> {
+    let mut active: Vec<Active> = Vec::new();
+    for (venue, tops) in (0u8..).zip(tops) {
+        let all = (0u32..).zip(tops).map(|(instrument, &tops)| Active { venue, instrument, tops });
+        active.extend(all.filter(|one| one.tops.changes > 0));
     }
-    active.sort_unstable_by_key(|&(venue, instrument, count)| (std::cmp::Reverse(count), venue, instrument));
+    active.sort_unstable_by_key(|one| (std::cmp::Reverse(one.tops.changes), one.venue, one.instrument));
     active.truncate(SHOWN);
     active
 }
@@ -192,18 +231,52 @@ impl BookReport {
             "\n{:<16} {:<10} {:>16} {:>14} {:>16} {:>14}",
             "symbol", "venue", "bid", "size", "ask", "size"
         )?;
-        for &(venue, instrument, _) in &self.active {
+        for &Active { venue, instrument, tops } in &self.active {
             let bbo = self.books[usize::from(venue)].bbo(instrument);
             let symbol = directory.symbol(instrument).map_or_else(|| "?".to_owned(), |s| s.to_string());
             let name = &inputs.venues[usize::from(venue)].venue;
-            let (bid, ask) = (decimal(bbo.bid_px), decimal(bbo.ask_px));
-            writeln!(
-                out,
-                "{symbol:<16} {name:<10} {bid:>16} {:>14} {ask:>16} {:>14}",
-                bbo.bid_qty, bbo.ask_qty
-            )?;
+            writeln!(out, "{symbol:<16} {name:<10} {}{}", sides(bbo), tops.end(bbo))?;
         }
-        Ok(())
+        let empty = self
+            .active
+            .iter()
+            .filter(|one| self.books[usize::from(one.venue)].bbo(one.instrument) == Bbo::EMPTY);
+        match empty.count() {
+            0 => Ok(()),
+            empty => writeln!(
+                out,
+                "\n{empty} of these {} books are empty at the end of the capture: behind each is what it showed last",
+                self.active.len()
+            ),
+        }
+    }
+}
+
+/// Both sides of a best bid and offer, in columns.
+fn sides(bbo: Bbo) -> String {
+    let (bid, ask) = (decimal(bbo.bid_px), decimal(bbo.ask_px));
+    format!("{bid:>16} {:>14} {ask:>16} {:>14}", bbo.bid_qty, bbo.ask_qty)
+}
+
+impl Tops {
+    /// Words behind the row of a book that ends as `bbo`: none while it shows something.
+    fn end(&self, bbo: Bbo) -> String {
+        if bbo != Bbo::EMPTY || self.shown == Bbo::EMPTY {
+            return String::new();
+        }
+        let side = |price, quantity: u64| match price {
+            PRICE_NONE => "none".to_owned(),
+            _ => format!("{} x {quantity}", decimal(price)),
+        };
+        let second = self.emptied_ns / NS_PER_S % 86_400;
+        format!(
+            "  empty since {:02}:{:02}:{:02} UTC; before that bid {}, offer {}",
+            second / 3600,
+            second / 60 % 60,
+            second % 60,
+            side(self.shown.bid_px, self.shown.bid_qty),
+            side(self.shown.ask_px, self.shown.ask_qty)
+        )
     }
 }
 

@@ -1,9 +1,13 @@
 //! Configuration files: what is not given, what is wrong, and the example that ships.
 
 use super::*;
+use crate::control::feed_config::{FeedClientConfig, LineFaultsConfig, PublishingConfig};
 
 /// The example that ships, with every field there is.
 const DESK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/desk.toml"));
+
+/// A live run against the simulated exchange.
+const LIVE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/live.toml"));
 
 #[test]
 fn an_empty_file_is_the_default() {
@@ -21,6 +25,17 @@ fn the_example_parses_and_comes_back_whole() {
 }
 
 #[test]
+fn the_live_example_has_all_that_a_live_run_needs() {
+    let live = Config::parse("live.toml", LIVE).expect("the example is valid");
+    assert!(live.date.is_some() && !live.instruments.is_empty());
+    for venue in &live.venues {
+        let feed = venue.feed.as_ref().expect("a feed");
+        assert!(!venue.address.is_empty() && feed.line_b.is_some());
+        assert!(feed.retransmission.is_some() && feed.glimpse.is_some());
+    }
+}
+
+#[test]
 fn the_example_shows_every_default_as_it_is() {
     let desk = Config::parse("desk.toml", DESK).expect("the example is valid");
     let default = Config::default();
@@ -28,6 +43,11 @@ fn the_example_shows_every_default_as_it_is() {
     assert_eq!(desk.latency, default.latency);
     assert_eq!(desk.risk, default.risk);
     assert_eq!(desk.limits, default.limits);
+    assert_eq!(desk.books, default.books);
+    let feed = desk.venues[0].feed.as_ref().expect("given");
+    assert_eq!(feed.client, FeedClientConfig::default());
+    assert_eq!(feed.publisher, PublishingConfig::default());
+    assert_eq!(feed.faults, LineFaultsConfig::default());
     let maker = desk.instruments[0].market_maker.as_ref().expect("quoted");
     assert_eq!(maker.parameters, MarketMakerConfig::default());
     assert_eq!(desk.instruments[0].arbitrage, Some(ArbitrageTakerConfig::default()));

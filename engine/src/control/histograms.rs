@@ -261,12 +261,6 @@ impl StageHistograms {
         started: SystemTime,
         duration: Duration,
     ) -> io::Result<Vec<PathBuf>> {
-        let context = |error: io::Error, path: &Path| {
-            io::Error::new(
-                error.kind(),
-                format!("{}: cannot write the histogram log: {error}", path.display()),
-            )
-        };
         fs::create_dir_all(dir).map_err(|error| context(error, dir))?;
         let mut written = Vec::new();
         for measure in Measure::ALL {
@@ -279,9 +273,7 @@ impl StageHistograms {
                     _ => continue,
                 }
             }
-            let bytes = encode_log(self.of(measure), measure.name(), started, duration)
-                .map_err(|error| context(error, &path))?;
-            atomic_file::write(&path, &bytes).map_err(|error| context(error, &path))?;
+            write_log(&path, self.of(measure), measure.name(), started, duration)?;
             written.push(path);
         }
         Ok(written)
@@ -290,6 +282,25 @@ impl StageHistograms {
 
 fn empty() -> Histogram<u64> {
     Histogram::new_with_bounds(1, VALUE_MAX_NS, SIGNIFICANT_DIGITS).expect("constant bounds are valid")
+}
+
+fn context(error: io::Error, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: cannot write the histogram log: {error}", path.display()))
+}
+
+/// Writes one `.hlog` file, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written; the message names it.
+pub fn write_log(
+    path: &Path,
+    histogram: &Histogram<u64>,
+    name: &str,
+    started: SystemTime,
+    duration: Duration,
+) -> io::Result<()> {
+    let bytes = encode_log(histogram, name, started, duration).map_err(|error| context(error, path))?;
+    atomic_file::write(path, &bytes).map_err(|error| context(error, path))
 }
 
 fn encode_log(

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use rtrb::{Producer, RingBuffer};
+use rtrb::RingBuffer;
 
 use crate::control::config::{Config, Topology};
 use crate::control::counters::Counters;
@@ -18,12 +18,14 @@ use crate::control::shutdown::Stop;
 use crate::control::startup;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::decision_core::DecisionCore;
+use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, Distrust, LiveIngest, LiveShared};
-use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, MarketItem, ReplayError};
+use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, ReplayError};
 use crate::pipeline::order_entry::OrderEntry;
 use crate::pipeline::paced::{self, Pace, Pacer, SocketEntry};
+use crate::pipeline::slot_ring::{Producer, ring};
 use crate::pipeline::socket::Socket;
 use crate::pipeline::stamps::{Sampler, StampMode, StampWriter};
 use crate::pipeline::tsc::Calibration;
@@ -257,7 +259,7 @@ impl Hot<'_> {
                     thread.join().or_else(panicked).and_then(|joined| joined)
                 }
                 Topology::Split => {
-                    let ingest_stage = |to_decide: &mut Producer<MarketItem>, _: &AtomicBool| {
+                    let ingest_stage = |to_decide: &mut Producer<MarketHop>, _: &AtomicBool| {
                         let outcome = paced::run_split_ingest(
                             ingest,
                             to_decide,
@@ -325,7 +327,7 @@ impl Hot<'_> {
                 thread.join().or_else(panicked).and_then(|joined| joined)
             })?,
             Topology::Split => {
-                let ingest_stage = |to_decide: &mut Producer<MarketItem>, finished: &AtomicBool| {
+                let ingest_stage = |to_decide: &mut Producer<MarketHop>, finished: &AtomicBool| {
                     let mut sampler = Sampler::new(self.mode);
                     let outcome =
                         live::run_split_ingest(ingest, to_decide, finished, &mut sampler, shared, self.idle);
@@ -343,16 +345,16 @@ impl Hot<'_> {
     #[allow(clippy::type_complexity, reason = "what three threads leave behind")]
     fn paced_split(
         &self,
-        ingest_stage: impl FnOnce(&mut Producer<MarketItem>, &AtomicBool) -> (u64, Result<(), ReplayError>) + Send,
+        ingest_stage: impl FnOnce(&mut Producer<MarketHop>, &AtomicBool) -> (u64, Result<(), ReplayError>) + Send,
         mut decide: Decide,
         mut entry: SocketEntry,
         live: Option<&LiveShared<'_>>,
         keeper: &mut Housekeeping,
     ) -> Result<(Decide, SocketEntry, u64, Result<(), ReplayError>), Failure> {
         let rings = &self.config.pipeline;
-        let (mut to_decide, mut market) = RingBuffer::new(rings.market_ring);
-        let (mut orders, mut order_queue) = RingBuffer::new(rings.order_ring);
-        let (mut executions, mut execution_queue) = RingBuffer::new(rings.execution_ring);
+        let (mut to_decide, mut market) = ring(rings.market_ring);
+        let (mut orders, mut order_queue) = ring(rings.order_ring);
+        let (mut executions, mut execution_queue) = ring(rings.execution_ring);
         let (quiet, finished) = (AtomicBool::new(false), AtomicBool::new(false));
         std::thread::scope(|scope| {
             let (quiet, finished) = (&quiet, &finished);

@@ -10,10 +10,14 @@ use feeds::source::protocol::Protocol;
 use feeds::source::stream::{EventStream, StreamConfig};
 use kernels::cpu::book::{BookConfig, BookError};
 
+use crate::control::config::Config;
 use crate::control::failure::Failure;
+use crate::control::recorded_lines::RecordedLines;
 use crate::control::session_date::SessionDate;
 use crate::control::universe::Universe;
 use crate::pipeline::ingest::{Ingest, Input, offset_of};
+use crate::pipeline::live_feed::LiveFeed;
+use crate::pipeline::recording::Recording;
 
 /// Symbols that may be listed after the start.
 const LATE_LISTINGS_MAX: usize = 256;
@@ -49,6 +53,8 @@ pub struct VenueInput {
     pub scan: Prescan,
     /// Name of its venue; its dense number is its place in [`Inputs::venues`].
     pub venue: String,
+    /// How its lines are put in order, when it holds several.
+    pub lines: Option<RecordedLines>,
 }
 
 /// All captures of a run.
@@ -60,17 +66,32 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Opens and scans the captures.
+    /// Opens and scans the captures, without a configuration.
     ///
     /// # Errors
-    /// A file that cannot be opened, a venue named twice, a date that is none.
+    /// As [`Self::open_for`].
     pub fn open(arguments: &[CaptureArgument], date: Option<&str>) -> Result<Self, Failure> {
+        Self::open_for(&Config::default(), arguments, date)
+    }
+
+    /// Opens and scans the captures of a configuration's venues: of a venue that has a feed, the datagrams that its
+    /// lines and servers sent, whatever else the capture holds.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, a venue named twice, a date that is none, lines that cannot be told apart.
+    pub fn open_for(
+        config: &Config,
+        arguments: &[CaptureArgument],
+        date: Option<&str>,
+    ) -> Result<Self, Failure> {
         let mut captures = Vec::new();
         for argument in arguments {
-            let capture = Capture::open(&argument.path)?;
+            let mut capture = Capture::open(&argument.path)?;
             let usual = || capture.protocol().default_venue().to_owned();
             let venue = argument.venue.clone().unwrap_or_else(usual);
-            captures.push((capture, venue));
+            let feed = config.venues.iter().find(|known| known.name == venue).and_then(|v| v.feed.as_ref());
+            let lines = RecordedLines::find(&mut capture, feed)?;
+            captures.push((capture, venue, lines));
         }
         let name =
             arguments.first().and_then(|argument| argument.path.file_name()).map(|n| n.to_string_lossy());
@@ -78,7 +99,7 @@ impl Inputs {
             Some(text) => text.parse().map_err(Failure::Input)?,
             None => name.and_then(|n| SessionDate::in_file_name(&n)).unwrap_or(SessionDate::EPOCH),
         };
-        Self::of_captures(captures, date)
+        Self::scan(captures, date)
     }
 
     /// Scans captures that are in memory already, each with the name of its venue.
@@ -86,6 +107,13 @@ impl Inputs {
     /// # Errors
     /// A venue named twice, or more venues than there are numbers.
     pub fn of_captures(captures: Vec<(Capture, String)>, date: SessionDate) -> Result<Self, Failure> {
+        Self::scan(captures.into_iter().map(|(capture, venue)| (capture, venue, None)).collect(), date)
+    }
+
+    fn scan(
+        captures: Vec<(Capture, String, Option<RecordedLines>)>,
+        date: SessionDate,
+    ) -> Result<Self, Failure> {
         if captures.is_empty() {
             return Err(Failure::Input("no capture given".to_owned()));
         }
@@ -93,7 +121,7 @@ impl Inputs {
             return Err(Failure::Input(format!("{} captures; at most 8 venues in a run", captures.len())));
         }
         let mut venues: Vec<VenueInput> = Vec::with_capacity(captures.len());
-        for (number, (capture, venue)) in (0u8..).zip(captures) {
+        for (number, (capture, venue, lines)) in (0u8..).zip(captures) {
             if venues.iter().any(|other| other.venue == venue) {
                 return Err(Failure::Input(format!(
                     "{}: venue {venue} has a capture already; name its venue as FILE@VENUE",
@@ -102,7 +130,7 @@ impl Inputs {
             }
             // A damaged part is reported when the replay reaches it: what is before it is still good.
             let (scan, _damage) = prescan(&capture, number);
-            venues.push(VenueInput { capture, scan, venue });
+            venues.push(VenueInput { capture, scan, venue, lines });
         }
         Ok(Self { venues, date })
     }
@@ -122,6 +150,13 @@ impl Inputs {
         let midnight_ns = self.date.eastern_midnight_ns();
         let mut sources = Vec::with_capacity(self.venues.len());
         for (venue, input) in (0u8..).zip(&self.venues) {
+            let itch = ItchFeed::new(venue, midnight_ns, line_latency_ns);
+            if let Some(lines) = &input.lines {
+                let feed = LiveFeed::new(lines.arbiter, itch);
+                let recording = Recording::new(&input.capture, lines.roles.clone(), feed)?;
+                sources.push(Input::Recording(Box::new(recording)));
+                continue;
+            }
             let config = StreamConfig {
                 line_latency_ns,
                 instruments_max: (input.scan.listings.len() + LATE_LISTINGS_MAX).min(1 << 16),
@@ -129,7 +164,7 @@ impl Inputs {
             };
             sources.push(match EventStream::new(&input.capture, config)? {
                 Some(stream) => Input::Stream(Box::new(stream)),
-                None => Input::Itch(&input.capture, ItchFeed::new(venue, midnight_ns, line_latency_ns)),
+                None => Input::Itch(&input.capture, itch),
             });
         }
         Ok(Ingest::new(sources, self.directory()?)?)

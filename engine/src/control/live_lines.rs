@@ -50,8 +50,8 @@ pub fn lines_of(venue: &str, feed: &FeedLinesConfig) -> Result<Vec<LineConfig>, 
     Ok([Some(feed.line_a), feed.line_b].into_iter().flatten().map(line).collect())
 }
 
-/// Every line of a configuration, venue after venue; behind them, where `with_servers`, one line for each
-/// retransmission server, under which a recording keeps its answers.
+/// Every line of a configuration, venue after venue; behind them, where `with_servers`, one for each retransmission
+/// server and then one for each snapshot server, under which a recording keeps what they answered.
 ///
 /// # Errors
 /// As [`lines_of`].
@@ -62,7 +62,8 @@ pub fn all_lines(config: &Config, with_servers: bool) -> Result<Vec<LineConfig>,
         lines.extend(lines_of(name, feed)?);
     }
     if with_servers {
-        let servers = feeds().filter_map(|(_, feed)| feed.retransmission);
+        let answers = feeds().filter_map(|(_, feed)| feed.retransmission);
+        let servers = answers.chain(feeds().filter_map(|(_, feed)| feed.glimpse));
         lines.extend(servers.map(|server| LineConfig::new(SocketAddr::V4(server))));
     }
     Ok(lines)
@@ -88,8 +89,11 @@ pub fn open(
     let mut owners = Vec::new();
     let mut venues = Vec::new();
     let mut servers = Vec::new();
-    let line_count = all_lines(config, false)?.len();
-    let mut tee_line = line_count;
+    // As in `all_lines`: the lines, the retransmission servers, the snapshot servers.
+    let mut tee_answers = all_lines(config, false)?.len();
+    let answering =
+        |venue: &&VenueConfig| venue.feed.as_ref().is_some_and(|feed| feed.retransmission.is_some());
+    let mut tee_snapshots = tee_answers + config.venues.iter().filter(answering).count();
     for (number, venue) in (0u8..).zip(&config.venues) {
         let feed = feed_of(venue)?;
         for (line, opened) in (0u8..).zip(lines_of(&venue.name, feed)?) {
@@ -102,13 +106,16 @@ pub fn open(
                 Failure::Input(format!("venue {}: retransmission server {server}: {error}", venue.name))
             })?),
         };
-        let place = u8::try_from(tee_line).unwrap_or(u8::MAX);
-        tee_line += usize::from(retransmission.is_some());
+        let answers = retransmission.is_some();
         venues.push(LiveVenue {
             feed: LiveFeed::new(feed.arbiter(), ItchFeed::new(number, midnight_ns, config.latency.line_ns)),
             retransmission,
-            tee_line: place,
+            // At most 8 venues of four lines each.
+            tee_answers: tee_answers as u8,
+            tee_snapshots: tee_snapshots as u8,
         });
+        tee_answers += usize::from(answers);
+        tee_snapshots += usize::from(feed.glimpse.is_some());
         servers.push(feed.glimpse.map(|address| SnapshotServer {
             address,
             username: feed.glimpse_username.clone(),

@@ -3,12 +3,11 @@
 //! The hot stages are those of a paced replay with [`crate::pipeline::live`] in front; this file puts them together and
 //! says what the run came to, line by line of each feed.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
 
 use feeds::directory::Directory;
-use feeds::source::udp::{LineStatistics, PacketSource};
 use feeds::symbol::Symbol;
 use kernels::cpu::book::BookConfig;
 
@@ -17,6 +16,7 @@ use crate::control::config::Config;
 use crate::control::counters::Counters;
 use crate::control::digest::digest_ring;
 use crate::control::failure::Failure;
+use crate::control::feed_report::{self, FeedReport};
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::live_lines::{self, OpenedLines};
@@ -31,7 +31,7 @@ use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
-use crate::pipeline::live::{LiveIngest, Tee};
+use crate::pipeline::live::Tee;
 use crate::pipeline::lockstep::IntervalTimer;
 use crate::pipeline::recorder::{self, RING_BYTES, RecordedPackets, Recorder};
 use crate::pipeline::stamps::{self, StampMode};
@@ -107,42 +107,6 @@ pub struct LiveOptions {
     pub record: Option<PathBuf>,
 }
 
-/// One line's figures at the end.
-#[derive(Clone, Debug)]
-pub struct LineReport {
-    /// Venue and line, as `NASDAQ A`.
-    pub name: String,
-    /// Packets of the session.
-    pub packets: u64,
-    /// Packets that came first on this line.
-    pub wins: u64,
-    /// Packets that the line delivered more than once.
-    pub duplicates: u64,
-    /// Messages that the line never delivered.
-    pub lost_messages: u64,
-    /// Payloads that were no packets of the session.
-    pub refused: u64,
-    /// Datagrams that the kernel dropped.
-    pub kernel_drops: u64,
-    /// Lag behind the winning line, ns: median, 99th percentile, largest; `None` when it never came second.
-    pub lag_ns: Option<[u64; 3]>,
-}
-
-/// One venue's feed at the end.
-#[derive(Clone, Debug)]
-pub struct FeedReport {
-    /// Venue.
-    pub name: String,
-    /// Where the feed stands.
-    pub state: &'static str,
-    /// What its arbiter has counted.
-    pub arbiter: feeds::arbiter::ArbiterCounters,
-    /// What decoding has counted.
-    pub decoding: crate::pipeline::live_feed::LiveCounters,
-    /// Its lines, A first.
-    pub lines: Vec<LineReport>,
-}
-
 /// What a live run came to.
 pub struct LiveOutcome {
     /// What every run comes to.
@@ -211,6 +175,7 @@ pub fn run(
         live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
     let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode: options.stamps };
     let over = &AtomicBool::new(false);
+    let (started, clock) = (SystemTime::now(), Instant::now());
     let (run, fetched, written) = std::thread::scope(|scope| {
         // Relaxed: a flag on its own.
         let is_over = move || over.load(Ordering::Relaxed);
@@ -224,13 +189,18 @@ pub fn run(
         (run, fetching.join().unwrap_or_default(), written)
     });
     let run = run?;
-    let feeds = feed_reports(config, &mut ingest);
+    let feeds = feed_report::of(config, &mut ingest);
     let directory = ingest.directory();
     let report = options.report.as_deref();
     let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
     let mut outcome = outcome::conclude(ended, |error, venue, sequence| {
         Failure::Stopped(format!("venue {venue}: message {sequence}: {error}"))
     })?;
+    if let Some(dir) = report {
+        feed_report::write_logs(&feeds, dir, started, clock.elapsed())
+            .map_err(|error| Failure::Input(error.to_string()))?;
+    }
+    outcome.summary.feeds = feeds.iter().map(FeedReport::summary).collect();
     outcome.notes.extend(notices);
     outcome.notes.extend(fetch_note(&fetched));
     if ingest.socket_errors() > 0 {
@@ -283,95 +253,6 @@ fn fetch_note(fetched: &FetchReport) -> Option<String> {
         let error = last_error.as_ref().map_or_else(String::new, |error| format!("; the last said: {error}"));
         format!("snapshots: {fetched} fetched, {failed} tries failed{error}")
     })
-}
-
-fn feed_reports(config: &Config, ingest: &mut LiveIngest) -> Vec<FeedReport> {
-    let lines = ingest.lines().to_vec();
-    let kernel: Vec<LineStatistics> =
-        (0..lines.len()).map(|line| ingest.source_mut().statistics(line as u8).unwrap_or_default()).collect();
-    let mut reports = Vec::new();
-    for (number, (venue, live)) in (0u8..).zip(config.venues.iter().zip(ingest.venues_mut())) {
-        live.feed.arbiter_mut().close_lines();
-        let arbiter = live.feed.arbiter();
-        let mut report = FeedReport {
-            name: venue.name.clone(),
-            state: arbiter.state().name(),
-            arbiter: *arbiter.counters(),
-            decoding: *live.feed.counters(),
-            lines: Vec::new(),
-        };
-        for (line, figures) in (0u8..).zip(arbiter.lines()) {
-            let place = lines.iter().position(|owner| *owner == (number, line));
-            let lag = &figures.lag_ns;
-            report.lines.push(LineReport {
-                name: format!("{} {}", venue.name, char::from(b'A' + line)),
-                packets: figures.packets,
-                wins: figures.wins,
-                duplicates: figures.duplicates,
-                lost_messages: figures.lost_messages,
-                refused: figures.refused,
-                kernel_drops: place.map_or(0, |place| kernel[place].kernel_drops),
-                lag_ns: (!lag.is_empty())
-                    .then(|| [lag.value_at_quantile(0.5), lag.value_at_quantile(0.99), lag.max()]),
-            });
-        }
-        reports.push(report);
-    }
-    reports
-}
-
-impl std::fmt::Display for FeedReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let counters = &self.arbiter;
-        writeln!(
-            f,
-            "feed {:<8} {}: {} messages, {} gaps ({} messages), {} requests, {} retransmitted packets, {} snapshots, {} \
-             recoveries",
-            self.name,
-            self.state,
-            counters.messages,
-            counters.gaps,
-            counters.missing_messages,
-            counters.requests,
-            counters.retransmitted_packets,
-            counters.snapshots,
-            counters.recoveries
-        )?;
-        let mut odd = String::new();
-        for (count, what) in [
-            (counters.reordered, "messages waited for an earlier one"),
-            (counters.beyond_window, "messages were too far ahead to wait"),
-            (counters.distrusted, "times the feed contradicted itself"),
-            (self.decoding.damaged_messages, "damaged messages"),
-            (self.decoding.unknown_messages, "messages of unknown type"),
-            (self.decoding.snapshots_refused, "snapshots came too late or too early"),
-        ] {
-            if count > 0 {
-                let _ = write!(odd, "{}{count} {what}", if odd.is_empty() { "" } else { ", " });
-            }
-        }
-        if !odd.is_empty() {
-            writeln!(f, "              {odd}")?;
-        }
-        for line in &self.lines {
-            write!(
-                f,
-                "line {:<8} {} packets, {} wins, {} duplicates, {} messages lost, {} dropped by the kernel, {} refused",
-                line.name,
-                line.packets,
-                line.wins,
-                line.duplicates,
-                line.lost_messages,
-                line.kernel_drops,
-                line.refused
-            )?;
-            match line.lag_ns {
-                Some([p50, p99, max]) => writeln!(f, "; lag p50 {p50} p99 {p99} max {max} ns")?,
-                None => writeln!(f)?,
-            }
-        }
-        Ok(())
-    }
 }
 
 impl std::fmt::Display for LiveOutcome {

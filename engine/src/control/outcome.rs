@@ -122,6 +122,7 @@ pub(super) fn conclude(
         machine: Machine::read(),
         wide: WideSummary::default(),
         stages: summary::stages(keeper.collector.histograms()),
+        feeds: Vec::new(),
     };
     Ok(Outcome {
         digest,

@@ -92,7 +92,7 @@ impl RunHeader {
             .iter()
             .map(|capture| CaptureArgument { path: capture.path.clone(), venue: Some(capture.venue.clone()) })
             .collect();
-        let inputs = Inputs::open(&arguments, self.config.date.as_deref())?;
+        let inputs = Inputs::open_for(&self.config, &arguments, self.config.date.as_deref())?;
         for (input, capture) in inputs.venues.iter().zip(&self.captures) {
             let found = hex(&Sha256::digest(input.capture.bytes()).into());
             if found != capture.sha256 {

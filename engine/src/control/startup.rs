@@ -1,9 +1,10 @@
 //! Puts a run together: configuration and captures in, the stages out. Everything that is allocated is allocated here.
 
-use feeds::source::prescan::Listing;
+use feeds::source::prescan::{Listing, greatest_common_divisor};
 use feeds::source::protocol::Protocol;
 use feeds::symbol::Symbol;
 use kernels::cpu::book::{BookConfig, VenueBooks};
+use kernels::cpu::quoting::TICK_MAX;
 
 use crate::control::config::{
     Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, Topology, VenueConfig,
@@ -133,10 +134,20 @@ fn default_sizes(input: &VenueInput, listing: &Listing) -> (Option<LimitsConfig>
         order_qty_max: quote_qty * 5,
         order_notional_max: limits.order_notional_max.saturating_mul(units),
         position_max: u32::try_from(quote_qty * 10).unwrap_or(u32::MAX),
-        price_tick_e9: if listing.price_tick > 0 { listing.price_tick } else { limits.price_tick_e9 },
+        price_tick_e9: default_tick(listing.price_tick, limits.price_tick_e9),
         ..limits
     };
     (Some(limits), MarketMakerConfig { quote_qty, position_max_qty: quote_qty * 10, ..parameters })
+}
+
+/// The tick of an instrument whose prices have `divisor` as their greatest common divisor: that, unless so few prices
+/// were seen that it is no tick a quoter takes (one price divides itself); then what it shares with `usual`.
+fn default_tick(divisor: i64, usual: i64) -> i64 {
+    match divisor {
+        ..=0 => usual,
+        1..=TICK_MAX => divisor,
+        _ => greatest_common_divisor(divisor, usual),
+    }
 }
 
 fn default_arbitrage(input: &VenueInput, listing: &Listing) -> ArbitrageTakerConfig {

@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 
 use super::atomic_file;
+use super::feed_report::FeedSummary;
 use super::histograms::{Distribution, Measure, StageHistograms};
 use super::machine::Machine;
 
@@ -52,6 +53,9 @@ pub struct Summary {
     pub wide: WideSummary,
     /// Per stage name, see [`stages`].
     pub stages: BTreeMap<String, Distribution>,
+    /// The venues' feeds, of a live run only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<FeedSummary>,
 }
 
 /// The `stages` object: all twelve names, those without samples with a count of 0 and nulls.
@@ -113,6 +117,7 @@ mod tests {
             machine: Machine::read(),
             wide: WideSummary { requests: 4, answers_by_kind: [("cpu".to_owned(), 4)].into(), fallbacks: 3 },
             stages: stages(&histograms),
+            feeds: Vec::new(),
         }
     }
 

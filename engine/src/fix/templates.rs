@@ -2,7 +2,7 @@
 //! patching prepared bytes.
 //!
 //! One template a message type serves all instruments of a session, so that the hot footprint is three templates of
-//! under 500 bytes and 16 bytes an instrument. Every varying field has a fixed width and a fixed place; only Symbol(55)
+//! under 500 bytes and 32 bytes an instrument. Every varying field has a fixed width and a fixed place; only Symbol(55)
 //! varies in length, and it is the last field of the body, so that all other places stay. BodyLength(9) always has
 //! three digits, one prepared triple for each symbol length. CheckSum(10) is the sum of the static bytes plus the sums
 //! of what is patched, which fall out of writing the digits: no pass over the message.
@@ -24,7 +24,7 @@ use std::fmt;
 use feeds::event::Side;
 use feeds::units::{NS_PER_S, PRICE_SCALE};
 
-use prepared::Template;
+use prepared::{BODY_LENGTHS, Template};
 
 use super::frame::{checksum, checksum_digits};
 use super::identity::SessionIds;
@@ -34,10 +34,10 @@ use crate::order::{Order, OrderAction, TimeInForce};
 use crate::pipeline::risk::RiskApproved;
 
 /// Room that [`OrderTemplates::encode`] needs in its output, whatever the message's length.
-pub const TEMPLATE_BYTES: usize = 288;
+pub const TEMPLATE_BYTES: usize = 320;
 
-/// Longest Symbol(55), in bytes.
-pub const SYMBOL_BYTES_MAX: usize = 14;
+/// Longest Symbol(55), in bytes: that of the feeds, so that whatever a feed lists can be ordered.
+pub const SYMBOL_BYTES_MAX: usize = feeds::symbol::SYMBOL_BYTES_MAX;
 
 /// Numbers of eight digits are below this: MsgSeqNum, OrderQty, the whole part of a price.
 const EIGHT_DIGITS: u64 = 100_000_000;
@@ -131,8 +131,8 @@ impl Default for TemplateFormat {
     }
 }
 
-/// One instrument's part of a message: 16 bytes, four to a cache line.
-#[repr(C, align(16))]
+/// One instrument's part of a message: 32 bytes, two to a cache line.
+#[repr(C, align(32))]
 #[derive(Clone, Copy, Debug)]
 struct SymbolRecord {
     text: [u8; SYMBOL_BYTES_MAX],
@@ -141,7 +141,7 @@ struct SymbolRecord {
     sum: u8,
 }
 
-const _: () = assert!(size_of::<SymbolRecord>() == 16);
+const _: () = assert!(size_of::<SymbolRecord>() == 32 && SYMBOL_BYTES_MAX < BODY_LENGTHS);
 
 impl SymbolRecord {
     fn new(symbol: &str) -> Result<Self, TemplateError> {
@@ -288,7 +288,7 @@ impl OrderTemplates {
         }
         digits += put_digit(out, template.side_at, order.side as u8);
 
-        let body_length = &template.body_lengths[usize::from(symbol.length) % 16];
+        let body_length = &template.body_lengths[usize::from(symbol.length) % BODY_LENGTHS];
         let body_length_at = usize::from(template.body_length_at);
         out[body_length_at..body_length_at + 3].copy_from_slice(&body_length[..3]);
         out[template.symbol_at..template.symbol_at + SYMBOL_BYTES_MAX].copy_from_slice(&symbol.text);

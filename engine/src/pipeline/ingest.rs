@@ -3,8 +3,8 @@
 //! One source a venue. Messages are merged by (receive time; source; sequence), and a message is decoded only when it
 //! is its turn, so that the stamp at the start of an order's path is taken right before its bytes are decoded.
 //! Times of the merged stream never decrease: a source whose clock steps back is held at the latest time seen. ITCH,
-//! whose messages are one event each, has its own path through here; a message of any other protocol may be many
-//! events, which are handed out one after the other before anything else has its turn.
+//! whose messages are one event each, has its own path through here; a message of any other protocol, and a datagram of
+//! several recorded lines, may be many events, which are handed out one after the other before anything else has its turn.
 //!
 //! ITCH allocates at construction only; see [`feeds::source::stream`] for the others. It owns the symbol directory: a late listing is entered when its message comes.
 
@@ -16,6 +16,8 @@ use feeds::source::file::{Capture, Messages, PacketCursor};
 use feeds::source::protocol::Protocol;
 use feeds::source::stream::EventStream;
 use feeds::units::{PRICE_NONE, TIME_NONE};
+
+use crate::pipeline::recording::Recording;
 
 /// Bytes 5 to 10 of every ITCH body are its time stamp.
 const TIMESTAMP: std::ops::Range<usize> = 5..11;
@@ -41,6 +43,8 @@ pub enum Input<'a> {
     Itch(&'a Capture, ItchFeed),
     /// Any other protocol.
     Stream(Box<EventStream<'a>>),
+    /// ITCH as several lines brought it.
+    Recording(Box<Recording<'a>>),
 }
 
 /// One capture being read.
@@ -62,15 +66,65 @@ impl Source<'_> {
     }
 }
 
-/// A capture of a protocol whose messages may be many events.
+/// What is read step by step, each of which may be many events.
+enum Steps<'a> {
+    Stream(EventStream<'a>),
+    Recording(Recording<'a>),
+}
+
+impl Steps<'_> {
+    #[inline]
+    fn next_time_ns(&self) -> Option<u64> {
+        match self {
+            Self::Stream(stream) => stream.next_time_ns(),
+            Self::Recording(recording) => recording.next_time_ns(),
+        }
+    }
+
+    fn decode(
+        &mut self,
+        directory: &mut Directory,
+        events: &mut Vec<MarketEvent>,
+    ) -> Result<(), CaptureError> {
+        match self {
+            Self::Stream(stream) => stream.decode(directory, events),
+            Self::Recording(recording) => {
+                recording.decode(directory, events);
+                Ok(())
+            }
+        }
+    }
+
+    fn advance(&mut self) -> Result<(), CaptureError> {
+        match self {
+            Self::Stream(stream) => stream.advance(),
+            Self::Recording(recording) => recording.advance(),
+        }
+    }
+
+    fn messages(&self) -> u64 {
+        match self {
+            Self::Stream(stream) => stream.messages(),
+            Self::Recording(recording) => recording.messages(),
+        }
+    }
+}
+
+/// A capture that is read step by step.
 struct StreamSource<'a> {
-    stream: EventStream<'a>,
+    stream: Steps<'a>,
     /// Events of the message at hand.
     events: Vec<MarketEvent>,
     /// Those handed out already.
     taken: usize,
     /// Why the rest of the message could not be decoded.
     damage: Option<CaptureError>,
+}
+
+impl<'a> StreamSource<'a> {
+    fn new(stream: Steps<'a>) -> Self {
+        Self { stream, events: Vec::with_capacity(EVENTS_RESERVED), taken: 0, damage: None }
+    }
 }
 
 /// One ITCH capture being read.
@@ -188,12 +242,10 @@ impl<'a> Ingest<'a> {
                     source.advance()?;
                     Source::Itch(source)
                 }
-                Input::Stream(stream) => Source::Stream(Box::new(StreamSource {
-                    stream: *stream,
-                    events: Vec::with_capacity(EVENTS_RESERVED),
-                    taken: 0,
-                    damage: None,
-                })),
+                Input::Stream(stream) => Source::Stream(Box::new(StreamSource::new(Steps::Stream(*stream)))),
+                Input::Recording(recording) => {
+                    Source::Stream(Box::new(StreamSource::new(Steps::Recording(*recording))))
+                }
             });
         }
         let mut ingest =

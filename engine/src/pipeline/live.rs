@@ -22,10 +22,13 @@ use crate::control::counters::Counter;
 use crate::control::shutdown::Stop;
 use crate::order::Execution;
 use crate::pipeline::decide::{Decide, DecideError, OrderSink};
+use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::live_feed::{LiveFeed, Snapshot};
-use crate::pipeline::lockstep::{IntervalTimer, MarketItem, ReplayError};
+use crate::pipeline::lockstep::{IntervalTimer, ReplayError};
 use crate::pipeline::paced::{SocketEntry, take_kill};
+use crate::pipeline::recording;
+use crate::pipeline::slot_ring;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
 use crate::pipeline::tsc::{self, Calibration};
 
@@ -63,8 +66,10 @@ pub struct LiveVenue {
     pub feed: LiveFeed,
     /// Connected to the retransmission server, non-blocking.
     pub retransmission: Option<UdpSocket>,
-    /// The place of its packets in a recording, behind the lines.
-    pub tee_line: u8,
+    /// The place of the retransmission server's packets in a recording, behind the lines.
+    pub tee_answers: u8,
+    /// The place of snapshots in a recording.
+    pub tee_snapshots: u8,
 }
 
 /// What ingest is told by decide: venues whose events did not fit their books, one bit each.
@@ -185,15 +190,32 @@ impl LiveIngest {
         sink: &mut impl FnMut(&MarketEvent, PathStamps),
     ) -> bool {
         let Self { venues, directory, events, .. } = self;
-        let action = venues[venue].feed.on_time(directory, now_ns, &mut |event| {
+        let feed = &mut venues[venue].feed;
+        let loading = feed.is_loading();
+        let action = feed.on_time(directory, now_ns, &mut |event| {
             *events += 1;
             sink(event, PathStamps::begin(false));
         });
-        if venues[venue].feed.arbiter().state() == FeedState::Live && action.is_none() {
+        if feed.arbiter().state() == FeedState::Live && action.is_none() && !loading {
             return false;
+        }
+        if loading {
+            self.record_portion(venue, now_ns);
         }
         self.recovering(venue, now_ns, action, sink);
         true
+    }
+
+    /// A recording holds what was taken in of a snapshot, at the time at which it was.
+    #[cold]
+    fn record_portion(&mut self, at: usize, now_ns: u64) {
+        let Self { venues, tee, buffer, .. } = self;
+        let LiveVenue { feed, tee_snapshots, .. } = &venues[at];
+        if let (Some(tee), Some((next_sequence, blocks, last))) = (tee, feed.portion()) {
+            recording::snapshot_packets(next_sequence, blocks, last, buffer, |packet| {
+                tee.packet(*tee_snapshots, packet, now_ns);
+            });
+        }
     }
 
     #[cold]
@@ -206,7 +228,7 @@ impl LiveIngest {
         sink: &mut impl FnMut(&MarketEvent, PathStamps),
     ) {
         let Self { venues, directory, snapshots, buffer, tee, events, .. } = self;
-        let LiveVenue { feed, retransmission, tee_line } = &mut venues[at];
+        let LiveVenue { feed, retransmission, tee_answers, .. } = &mut venues[at];
         let mut emit = |event: &MarketEvent| {
             *events += 1;
             sink(event, PathStamps::begin(false));
@@ -227,7 +249,7 @@ impl LiveIngest {
             for _ in 0..PACKETS_A_TURN {
                 let Ok(length) = socket.recv(buffer) else { break };
                 if let Some(tee) = tee {
-                    tee.packet(*tee_line, &buffer[..length], now_ns);
+                    tee.packet(*tee_answers, &buffer[..length], now_ns);
                 }
                 feed.on_retransmission(directory, &buffer[..length], now_ns, &mut emit);
             }
@@ -236,10 +258,11 @@ impl LiveIngest {
         if let Some(done) = feed.take_loaded() {
             let _ = port.done.push(done);
         }
-        if port.fetched.peek().is_ok_and(|(venue, _)| usize::from(*venue) == at)
-            && let Ok((_, snapshot)) = port.fetched.pop()
+        if let Ok((venue, snapshot)) = port.fetched.pop()
+            && let Some(LiveVenue { feed, .. }) = venues.get_mut(usize::from(venue))
             && let Err(unwanted) = feed.load(snapshot, directory, now_ns, &mut emit)
         {
+            // Its venue did without it.
             let _ = port.done.push(unwanted);
         }
     }
@@ -382,7 +405,7 @@ pub fn run_inline(
 /// See [`ReplayError`].
 pub fn run_split_ingest(
     ingest: &mut LiveIngest,
-    to_decide: &mut Producer<MarketItem>,
+    to_decide: &mut slot_ring::Producer<MarketHop>,
     finished: &AtomicBool,
     sampler: &mut Sampler,
     shared: &LiveShared<'_>,
@@ -399,14 +422,14 @@ pub fn run_split_ingest(
                     idle.wait();
                 }
             }
-            let _ = to_decide.push(MarketItem::Event(*event, stamps));
+            let _ = to_decide.push(MarketHop { event: Some(*event), stamps });
         });
         shared.released.set(ingest.messages());
         if shared.stop.requested() {
             return Err(ReplayError::Stopped);
         }
         if ingest.is_over() && !ended {
-            ended = to_decide.push(MarketItem::End).is_ok();
+            ended = to_decide.push(MarketHop::end()).is_ok();
         }
         // Acquire: pairs with decide's Release.
         if ended && finished.load(Ordering::Acquire) {

@@ -110,7 +110,10 @@ pub struct LiveFeed {
 /// A snapshot being taken in.
 struct Loading {
     snapshot: Box<Snapshot>,
+    /// Bytes taken in.
     at: usize,
+    /// Where the portion that was taken in last begins.
+    portion_at: usize,
 }
 
 impl LiveFeed {
@@ -201,7 +204,7 @@ impl LiveFeed {
             self.meaning.counters.snapshots_refused += 1;
             return Err(snapshot);
         }
-        self.loading = Some(Loading { snapshot, at: 0 });
+        self.loading = Some(Loading { snapshot, at: 0, portion_at: 0 });
         Ok(())
     }
 
@@ -210,10 +213,27 @@ impl LiveFeed {
         self.loading.take_if(|loading| loading.at >= loading.snapshot.blocks.len()).map(|l| l.snapshot)
     }
 
+    /// Whether a snapshot is being taken in, or waits for [`Self::take_loaded`].
+    #[inline]
+    #[must_use]
+    pub const fn is_loading(&self) -> bool {
+        self.loading.is_some()
+    }
+
+    /// What the last [`Self::on_time`] took in of a snapshot: the snapshot's `next_sequence`, the message blocks, and
+    /// whether they were the last ones.
+    #[must_use]
+    pub fn portion(&self) -> Option<(u64, &[u8], bool)> {
+        let Loading { snapshot, at, portion_at } = self.loading.as_ref()?;
+        let portion = snapshot.blocks.get(*portion_at..*at)?;
+        Some((snapshot.next_sequence, portion, *at >= snapshot.blocks.len()))
+    }
+
     #[cold]
     fn take_in(&mut self, directory: &mut Directory, now_ns: u64, sink: &mut impl FnMut(&MarketEvent)) {
         let Self { arbiter, meaning, loading } = self;
-        let Some(Loading { snapshot, at }) = loading else { return };
+        let Some(Loading { snapshot, at, portion_at }) = loading else { return };
+        *portion_at = *at;
         if *at >= snapshot.blocks.len() && !snapshot.blocks.is_empty() {
             return;
         }
@@ -247,6 +267,16 @@ impl LiveFeed {
         if std::mem::take(&mut self.meaning.damaged) {
             self.distrust(directory, now_ns, sink);
         }
+    }
+
+    /// Nothing more will come (the end of a recording): what waits is handed on behind the holes that are left.
+    pub fn finish(&mut self, directory: &mut Directory, now_ns: u64, sink: &mut impl FnMut(&MarketEvent)) {
+        let Self { arbiter, meaning, .. } = self;
+        arbiter.finish(now_ns, &mut |item| {
+            if let Some(event) = meaning.of(item, now_ns, directory) {
+                sink(&event);
+            }
+        });
     }
 
     /// The arbiter, for its state and figures.

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod decision_core;
 #[cfg(test)]
 mod draws;
+pub mod hop;
 pub mod idle;
 pub mod ingest;
 pub mod live;
@@ -17,7 +18,9 @@ pub mod order_table;
 pub mod paced;
 pub mod pairs;
 pub mod recorder;
+pub mod recording;
 pub mod risk;
+pub mod slot_ring;
 pub mod socket;
 pub mod staleness;
 pub mod stamps;

@@ -12,20 +12,20 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rtrb::{Consumer, Producer};
-
 use crate::control::counters::Counter;
 use crate::control::kill_switch;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order};
 use crate::pipeline::decide::{Decide, OrderSink};
 use crate::pipeline::decision_core::Command;
+use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, LiveShared};
-use crate::pipeline::lockstep::{IntervalTimer, MarketItem, OrderItem, ReplayError};
+use crate::pipeline::lockstep::{IntervalTimer, OrderItem, ReplayError};
 use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
+use crate::pipeline::slot_ring::{Consumer, Producer};
 use crate::pipeline::socket::Socket;
 use crate::pipeline::stamps::{PathRecord, PathStamps, Sampler, Stage, StampWriter};
 use crate::pipeline::tsc::{self, Calibration};
@@ -389,7 +389,7 @@ pub fn run_inline(
 #[allow(clippy::too_many_arguments, reason = "the stage and what it shares with other threads")]
 pub fn run_split_ingest(
     ingest: &mut Ingest<'_>,
-    to_decide: &mut Producer<MarketItem>,
+    to_decide: &mut Producer<MarketHop>,
     pacer: Pacer,
     sampler: &mut Sampler,
     released: &Counter,
@@ -424,9 +424,9 @@ pub fn run_split_ingest(
                 idle.wait();
             }
         }
-        let _ = to_decide.push(MarketItem::Event(event, stamps));
+        let _ = to_decide.push(MarketHop { event: Some(event), stamps });
     };
-    while to_decide.push(MarketItem::End).is_err() && !stop.requested() {
+    while to_decide.push(MarketHop::end()).is_err() && !stop.requested() {
         idle.wait();
     }
     outcome
@@ -440,7 +440,7 @@ impl OrderSink for OrderRing<'_> {
     }
 
     fn capacity(&self) -> usize {
-        self.0.buffer().capacity()
+        self.0.capacity()
     }
 
     fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps) {
@@ -457,7 +457,7 @@ impl OrderSink for OrderRing<'_> {
 #[allow(clippy::too_many_arguments, reason = "the stage and its rings")]
 pub fn run_split_decide(
     decide: &mut Decide,
-    market: &mut Consumer<MarketItem>,
+    market: &mut Consumer<MarketHop>,
     executions: &mut Consumer<Execution>,
     orders: &mut Producer<OrderItem>,
     mut timer: IntervalTimer,
@@ -480,7 +480,7 @@ pub fn run_split_decide(
                 timer.skip_to(now_ns);
             }
         }
-        while let Ok(execution) = executions.pop() {
+        while let Some(execution) = executions.pop() {
             let execution = Execution { time_ns: decide.core().time_ns().max(now_ns), ..execution };
             decide.execution(
                 &execution,
@@ -490,7 +490,7 @@ pub fn run_split_decide(
             worked = true;
         }
         match market.pop() {
-            Ok(MarketItem::Event(event, mut stamps)) => {
+            Some(MarketHop { event: Some(event), mut stamps }) => {
                 stamps.mark(Stage::Ring);
                 worked = true;
                 if let Some(shared) = live {
@@ -508,8 +508,8 @@ pub fn run_split_decide(
                 timer.start(event.receive_ns);
                 decide.market(&event, &mut stamps, &mut OrderRing(orders))?;
             }
-            Ok(MarketItem::End) => ended = true,
-            Ok(MarketItem::Time(_)) | Err(_) => {}
+            Some(MarketHop { event: None, .. }) => ended = true,
+            None => {}
         }
         if worked {
             continue;
@@ -519,11 +519,7 @@ pub fn run_split_decide(
             return Err(ReplayError::Stopped);
         }
         // Acquire: pairs with order entry's Release, so that every execution pushed before it went quiet is visible.
-        if ended
-            && quiet.load(Ordering::Acquire)
-            && executions.is_empty()
-            && orders.slots() == orders.buffer().capacity()
-        {
+        if ended && quiet.load(Ordering::Acquire) && executions.is_empty() && orders.is_drained() {
             // Release: pairs with order entry's Acquire; no order is pushed after this.
             finished.store(true, Ordering::Release);
             return Ok(());
@@ -545,7 +541,7 @@ pub fn run_split_order_entry(
 ) {
     loop {
         let mut worked = false;
-        while let Ok(OrderItem { order, mut stamps }) = orders.pop() {
+        while let Some(OrderItem { order, mut stamps }) = orders.pop() {
             stamps.mark(Stage::Ring);
             entry.encode(&order, stamps);
             worked = true;

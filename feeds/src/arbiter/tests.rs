@@ -350,3 +350,21 @@ fn what_cannot_be_right_is_replaced_by_a_snapshot() {
     ];
     assert_eq!(items, expected);
 }
+
+#[test]
+fn a_session_is_not_over_while_a_snapshot_comes_in() {
+    let mut arbiter = Arbiter::new(ArbiterConfig { recovery: BOTH, ..ArbiterConfig::default() });
+    arbiter.on_packet(0, &packet(1, 3), 10, 10, &mut |_| {});
+    let end = Header { session: *b"SESSION001", sequence: 6, count: END_OF_SESSION };
+    arbiter.on_packet(0, &end.encode(), 20, 20, &mut |_| {});
+    let late_ns = 1_000_000_000;
+    assert!(arbiter.on_time(late_ns, &mut |_| {}).is_some(), "messages 4 and 5 are asked for");
+    assert!(arbiter.begin_snapshot(6, &mut |_| {}));
+    assert!(!arbiter.is_over(), "the snapshot stands for all messages, and has not come in");
+    arbiter.snapshot_message(b"order", late_ns, &mut |_| {});
+    assert!(!arbiter.is_over());
+    arbiter.end_snapshot(late_ns, &mut |_| {});
+    assert!(arbiter.is_over());
+    arbiter.distrust(late_ns, &mut |_| {});
+    assert!(!arbiter.is_over(), "another snapshot is awaited");
+}

@@ -1,8 +1,11 @@
 //! The update-id rule of one book: which diffs continue it, which are old, and what to do without a snapshot.
 //!
-//! Source: «How to manage a local order book correctly». Spot: the first diff behind a snapshot has
-//! `U <= lastUpdateId + 1 <= u`, each later one `U` = the last `u` + 1. Futures: the first has
-//! `U <= lastUpdateId <= u`, or names it as `pu`; each later one has `pu` = the last `u`. Older diffs are dropped.
+//! Source: «How to manage a local order book correctly» of «Binance Spot API» (as corrected in 2024) and of «USD-M» and
+//! «COIN-M Futures». Spot: a diff is old when `u <= id`, the book's last id, at first the snapshot's `lastUpdateId`; one
+//! with `U > id + 1` is behind a gap; any other is applied, the first like each later one. (Earlier editions asked for
+//! `U` = the last `u` + 1. The venue sends that; a diff that overlaps the book brings whole levels as of its `u`, so that
+//! nothing is missing.) Futures: diffs with `u < lastUpdateId` are dropped; the first has `U <= lastUpdateId <= u`, or
+//! names it as `pu`; each later one has `pu` = the last `u`, whatever its `U`. Quantities are absolute.
 //!
 //! Without a snapshot, diffs that continue each other are kept, up to [`LEVELS_MAX`] levels and [`DIFFS_MAX`] diffs
 //! (taken when the book is made), and are given back behind the snapshot that they continue. One that breaks the
@@ -197,11 +200,11 @@ fn first_behind(ids: Ids, snapshot: u64) -> bool {
     }
 }
 
-/// Whether the diff follows the one that ended with `last`.
+/// Whether the diff, which ends behind `last`, follows the one that ended with it.
 fn next_behind(ids: Ids, last: u64) -> bool {
     match ids.previous {
         Some(previous) => previous == last,
-        None => Some(ids.first) == last.checked_add(1),
+        None => ids.first <= last.saturating_add(1),
     }
 }
 
@@ -243,7 +246,12 @@ mod tests {
         assert!(sync.on_snapshot(30));
         assert_eq!(sync.on_diff(spot(21, 30), &[], &[]), Step::Old);
         assert_eq!(sync.on_diff(spot(25, 31), &[], &[]), Step::Apply);
-        assert_eq!(sync.on_diff(spot(31, 33), &[], &[]), Step::Gap { first: 32, count: 1 }, "overlaps");
+        assert_eq!(sync.on_diff(spot(31, 33), &[], &[]), Step::Apply, "overlaps: nothing is missing");
+        assert_eq!(sync.on_diff(spot(32, 33), &[], &[]), Step::Old);
+        assert_eq!(sync.on_diff(spot(37, 40), &level(6), &[]), Step::Gap { first: 34, count: 3 });
+        assert_eq!(sync.on_diff(spot(39, 41), &level(7), &[]), Step::Kept);
+        assert!(sync.on_snapshot(36), "both kept diffs continue it");
+        assert_eq!(sync.kept().0, [level(6)[0], level(7)[0]]);
     }
 
     #[test]

@@ -34,6 +34,9 @@ const GLOBEX: &str = "GLBX.MDP3";
 /// Bytes that the state machine holds: some of the longest records.
 const BUFFER_BYTES: usize = 16 << 10;
 
+/// Every record's length is a multiple of this many bytes, the alignment of its fields.
+const RECORD_ALIGN: usize = align_of::<MboMsg>();
+
 /// Most events of one record: a status, a gap, both sides' old and new levels, a trade.
 pub const EVENTS_MAX: usize = 48;
 
@@ -150,7 +153,7 @@ fn side(character: DbnSide) -> Side {
 }
 
 fn event_flags(set: FlagSet) -> u8 {
-    u8::from(set.is_last()) * flags::LAST_OF_EVENT | u8::from(set.is_snapshot()) * flags::SNAPSHOT
+    (u8::from(set.is_last()) * flags::LAST_OF_EVENT) | (u8::from(set.is_snapshot()) * flags::SNAPSHOT)
 }
 
 fn price(price: i64) -> i64 {
@@ -227,6 +230,11 @@ impl DbnFeed {
     ) -> Result<(), RecordError> {
         let length = u16::try_from(record.bytes.len()).unwrap_or(u16::MAX);
         let refused = RecordError::Refused { rtype: record.rtype, length };
+        // All types have a multiple of 8 bytes. Another length would leave the state machine's buffer where the crate
+        // must not form a reference to the next record: it counts on its alignment.
+        if !record.bytes.len().is_multiple_of(RECORD_ALIGN) {
+            return Err(refused);
+        }
         self.machine.write_all(record.bytes);
         let ProcessResult::Record(()) = self.machine.process() else {
             // Whatever it holds of the bad record must not be in front of a next one.
@@ -448,6 +456,10 @@ struct Order {
 
 /// What a record says, out of the decoder's buffer.
 #[derive(Clone, Copy)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack: a box would be an allocation a record"
+)]
 enum Content {
     Order { action: Action, order: Order, set: FlagSet },
     Levels { action: Action, order: Order, set: FlagSet, levels: TopLevels },

@@ -70,7 +70,7 @@ pub struct Mdp3Counters {
     pub trade_corrections: u64,
     /// Instruments that the directory refused: their events carry [`crate::event::INSTRUMENT_NONE`].
     pub refused_listings: u64,
-    /// Instruments listed under their number, because no definition came or its symbol has more than 8 characters.
+    /// Instruments listed under their number, because no definition came before or its symbol cannot be listed.
     pub numbered_listings: u64,
     /// Market events that ended in a later packet for an instrument that has no level to set once more.
     pub unmarked_ends: u64,

@@ -69,6 +69,36 @@ fn block_lengths_are_the_schema_s() {
     assert_eq!(LAYOUTS.len(), expected.len());
 }
 
+/// Every byte is its own offset, so that a field's lowest byte says where the field lies.
+#[test]
+fn fields_lie_where_the_schema_has_them() {
+    use crate::mdp3::blocks::{
+        Block, BookEntry, BookEntryLong, IncrementalRoot, OrderBookEntry, OrderIdEntry, SecurityStatusRoot,
+        SnapshotEntry, SnapshotOrderEntry, SnapshotOrdersRoot, SnapshotRoot, TradeEntry, TradeEntryLong,
+        TradeOrderEntry,
+    };
+    let bytes: Vec<u8> = (0..64).collect();
+    macro_rules! offsets {
+        ($block:ident: $($field:ident $offset:literal),+) => {{
+            let block = $block::read_block(&bytes);
+            $(assert_eq!(block.$field.to_le_bytes()[0], $offset, stringify!($block.$field));)+
+        }};
+    }
+    offsets!(IncrementalRoot: transact_ns 0, match_event 8);
+    offsets!(BookEntry: price 0, size 8, security_id 12, report_sequence 16, orders 20, level 24, action 25, entry_type 26);
+    offsets!(BookEntryLong: price 0, size 8, security_id 16, report_sequence 20, orders 24, level 28, action 29, entry_type 30);
+    offsets!(OrderIdEntry: order_id 0, priority 8, size 16, reference 20, action 21);
+    offsets!(OrderBookEntry: order_id 0, priority 8, price 16, size 24, security_id 28, action 32, entry_type 33);
+    offsets!(TradeEntry: price 0, size 8, security_id 12, report_sequence 16, orders 20, aggressor 24, action 25, trade_id 26);
+    offsets!(TradeEntryLong: price 0, size 8, security_id 16, report_sequence 20, orders 24, trade_id 28, aggressor 32, action 33);
+    offsets!(TradeOrderEntry: order_id 0, size 8);
+    offsets!(SecurityStatusRoot: transact_ns 0, security_id 20, trade_date 24, match_event 26, status 27, halt_reason 28, trading_event 29);
+    offsets!(SnapshotRoot: last_sequence 0, total_reports 4, security_id 8, report_sequence 12, transact_ns 16, last_update_ns 24, trade_date 32, status 34, high_limit 35, low_limit 43, variation_max 51);
+    offsets!(SnapshotEntry: price 0, size 8, orders 12, level 16, reference_date 17, open_flag 19, settlement_type 20, entry_type 21);
+    offsets!(SnapshotOrdersRoot: last_sequence 0, total_reports 4, security_id 8, chunks 12, chunk 16, transact_ns 20);
+    offsets!(SnapshotOrderEntry: order_id 0, priority 8, price 16, size 24, entry_type 28);
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let book = LAYOUTS.iter().find(|layout| layout.template == 46).unwrap();

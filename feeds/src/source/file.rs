@@ -15,19 +15,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
+use super::compression::Compression;
 use super::memory::Memory;
-use super::pcap::{self, Datagram, PcapForm, Section};
+use super::pcap::{self, Datagram, Destination, PcapForm, Section};
 use super::protocol::{self, Protocol};
 use crate::binance::feed::split;
 use crate::databento::records::{self, Layout, Record};
 use crate::error::{CaptureError, CaptureErrorKind};
 use crate::itch::decode::DecodeError;
 use crate::units::TIME_NONE;
-
-/// Compressed market data rarely shrinks more than this; bounds how far a gzip trailer is believed in advance.
-const COMPRESSION_RATIO_MAX: usize = 64;
 
 /// How the bytes are laid out.
 enum Format {
@@ -321,7 +317,7 @@ impl Capture {
         let mut memory = file;
         let mut damage = None;
         if let Some(compression) = Compression::of(memory.bytes()) {
-            match decompress(memory.bytes(), compression) {
+            match compression.decompress(memory.bytes()) {
                 Ok((decompressed, error)) => {
                     memory = decompressed;
                     damage = error.map(|error| compression.damage(error.to_string()));
@@ -377,7 +373,7 @@ impl Capture {
     /// Where the datagrams of a pcap or pcapng capture were sent, in the order of first appearance, up to `most`
     /// addresses; up to the first damaged part.
     #[must_use]
-    pub fn destinations(&self, most: usize) -> Vec<SocketAddr> {
+    pub fn destinations(&self, most: usize) -> Vec<Destination> {
         pcap::destinations(self, most)
     }
 
@@ -545,56 +541,6 @@ fn read_file(path: &Path) -> io::Result<Memory> {
     let mut memory = Memory::with_capacity(length.saturating_add(1))?;
     memory.append_from(&mut file)?;
     Ok(memory)
-}
-
-/// How a file is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compression {
-    Gzip,
-    Zstd,
-}
-
-impl Compression {
-    fn of(bytes: &[u8]) -> Option<Self> {
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            Some(Self::Gzip)
-        } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            Some(Self::Zstd)
-        } else {
-            None
-        }
-    }
-
-    fn damage(self, text: String) -> CaptureErrorKind {
-        match self {
-            Self::Gzip => CaptureErrorKind::Gzip(text),
-            Self::Zstd => CaptureErrorKind::Zstd(text),
-        }
-    }
-}
-
-/// The decompressed bytes, and the decompressor's error behind them; `Err` when there is no memory to start with.
-fn decompress(file: &[u8], compression: Compression) -> io::Result<(Memory, Option<io::Error>)> {
-    let most = file.len().saturating_mul(COMPRESSION_RATIO_MAX);
-    match compression {
-        Compression::Gzip => {
-            // The trailer holds the length of the last member, modulo 2^32: a hint, not a promise.
-            let hint = file.last_chunk::<4>().map_or(0, |trailer| u32::from_le_bytes(*trailer));
-            let capacity = usize::try_from(hint).unwrap_or(usize::MAX).min(most);
-            let mut memory = Memory::with_capacity(capacity.saturating_add(1))?;
-            let damage = memory.append_from(&mut MultiGzDecoder::new(file)).err();
-            Ok((memory, damage))
-        }
-        Compression::Zstd => {
-            // Market data shrinks about so much; the memory grows where it shrank more.
-            let mut memory = Memory::with_capacity(file.len().saturating_mul(6))?;
-            let damage = match zstd::stream::read::Decoder::with_buffer(file) {
-                Ok(mut decoder) => memory.append_from(&mut decoder).err(),
-                Err(error) => Some(error),
-            };
-            Ok((memory, damage))
-        }
-    }
 }
 
 /// Whether the bytes start with a receive time, a space, and a JSON object or array.

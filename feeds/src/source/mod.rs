@@ -1,8 +1,9 @@
 //! Where packets come from. Captures on disk: [`mod@file`] opens them, tells their [`protocol`] and walks BinaryFILE,
-//! [`pcap`] walks pcap and pcapng, `network` finds the UDP payload in a frame, [`stream`] decodes every protocol but
+//! `compression` unpacks, [`pcap`] walks pcap and pcapng, `network` finds the UDP payload in a frame, [`stream`] decodes every protocol but
 //! ITCH, [`prescan`] reads a capture once for its directory.
 //! Live lines: [`udp`]; [`pcapng_writer`] makes recordings of them. Made here: [`synthetic`].
 
+mod compression;
 pub mod file;
 pub mod memory;
 mod network;

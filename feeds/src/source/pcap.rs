@@ -80,19 +80,35 @@ pub struct Datagram<'a> {
     pub line: u8,
 }
 
+/// An address that datagrams of a capture were sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The address.
+    pub address: SocketAddr,
+    /// MoldUDP64 session of the first datagram; `None` when that is no MoldUDP64 packet.
+    pub session: Option<[u8; 10]>,
+}
+
 /// The next MoldUDP64 packet.
 pub(super) fn next_packet<'a>(
     cursor: &mut PacketCursor,
     capture: &'a Capture,
-    next_frame: impl FnMut(&mut PacketCursor) -> Result<Option<Frame<'a>>, CaptureError>,
+    mut next_frame: impl FnMut(&mut PacketCursor) -> Result<Option<Frame<'a>>, CaptureError>,
 ) -> Result<Option<Packet<'a>>, CaptureError> {
-    let before = cursor.position;
-    let Some(datagram) = next_datagram(cursor, capture, next_frame)? else { return Ok(None) };
-    let (header, blocks) = moldudp64::decode(datagram.payload).map_err(|error| {
-        cursor.position = before;
-        let kind = CaptureErrorKind::NotMold(error);
-        capture.error_at(datagram.offset, cursor.messages, kind)
-    })?;
+    let (datagram, header, blocks) = loop {
+        let before = cursor.position;
+        let Some(datagram) = next_datagram(cursor, capture, &mut next_frame)? else { return Ok(None) };
+        match moldudp64::decode(datagram.payload) {
+            Ok((header, blocks)) => break (datagram, header, blocks),
+            // Whoever puts several lines in order counts it; the other line has it whole.
+            Err(_) if !capture.lines().is_empty() => {}
+            Err(error) => {
+                cursor.position = before;
+                let kind = CaptureErrorKind::NotMold(error);
+                return Err(capture.error_at(datagram.offset, cursor.messages, kind));
+            }
+        }
+    };
     cursor.messages += u64::from(header.message_count());
     Ok(Some(Packet {
         blocks,
@@ -104,15 +120,16 @@ pub(super) fn next_packet<'a>(
 }
 
 /// See [`Capture::destinations`].
-pub(super) fn destinations(capture: &Capture, most: usize) -> Vec<SocketAddr> {
-    let mut found: Vec<SocketAddr> = Vec::new();
+pub(super) fn destinations(capture: &Capture, most: usize) -> Vec<Destination> {
+    let mut found: Vec<Destination> = Vec::new();
     let mut cursor = capture.packets();
     while let Ok(Some(frame)) = capture.next_frame(&mut cursor) {
         cursor.position = frame.end;
-        if let Content::Udp { to, .. } = network::content(frame.link_type, frame.bytes)
-            && !found.contains(&to)
+        if let Content::Udp { to, payload, .. } = network::content(frame.link_type, frame.bytes)
+            && !found.iter().any(|known| known.address == to)
         {
-            found.push(to);
+            let session = moldudp64::decode(payload).ok().map(|(header, _)| header.session);
+            found.push(Destination { address: to, session });
             if found.len() >= most {
                 break;
             }

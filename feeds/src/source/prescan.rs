@@ -159,10 +159,19 @@ pub fn prescan(capture: &Capture, venue: u8) -> (Prescan, Option<CaptureError>) 
 
 fn scan_packets(capture: &Capture, scan: &mut Prescan, tables: &mut Tables) -> Result<(), CaptureError> {
     let mut cursor = capture.packets();
+    let (mut first, mut end) = (u64::MAX, 0u64);
     loop {
         let packet = cursor.next(capture);
         scan.skipped_frames = cursor.skipped_frames();
-        let Some(packet) = packet? else { return Ok(()) };
+        let Some(packet) = packet? else {
+            if !capture.lines().is_empty() {
+                // Every line brought them.
+                scan.messages = end.saturating_sub(first);
+            }
+            return Ok(());
+        };
+        first = first.min(packet.first_sequence);
+        end = end.max(packet.first_sequence.saturating_add(packet.message_count.into()));
         if scan.first_receive_ns == TIME_NONE {
             scan.first_receive_ns = packet.receive_ns;
         }
@@ -272,7 +281,8 @@ fn tally(events: &[MarketEvent], directory: &Directory, tallies: &mut Vec<Listin
 }
 
 /// Of absolute values; 0 counts as divisible by everything.
-fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+#[must_use]
+pub fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
     while b != 0 {
         (a, b) = (b, a % b);

@@ -9,3 +9,4 @@ mod mdp3;
 mod mutations;
 mod mutator;
 mod packet_mutations;
+mod record_mutations;

@@ -83,6 +83,10 @@ impl std::error::Error for BookConfigError {}
 const INSTRUMENTS_LIMIT: usize = 1 << 24;
 const ORDERS_LIMIT: usize = 1 << 27;
 const LEVELS_LIMIT: usize = 1 << 22;
+
+/// Beside an instrument's status: an event within a market message changed its top and left it crossed, and the
+/// message has not ended. The last event of a message of several is seldom the one that moved the top.
+const UNJUDGED: u32 = 1 << 31;
 const _: () = assert!(LEVELS_LIMIT * 2 < LEVEL_SLOTS_MAX);
 
 /// What an event did to the book. For a replace, and for a modification that moves its order, it speaks of the old
@@ -189,7 +193,7 @@ pub struct VenueBooks {
     pub(super) orders: OrderTable,
     pub(super) levels: LevelTable,
     pub(super) ladders: Ladders,
-    /// [`TradingStatus`] codes; zero = never told.
+    /// [`TradingStatus`] codes, zero = never told; with [`UNJUDGED`] on top.
     status: HugeArray<u32>,
     venue_status: Option<TradingStatus>,
     next_priority: u64,
@@ -631,18 +635,24 @@ impl VenueBooks {
     /// Counts a top that is locked or crossed at the end of a market message in continuous trading.
     #[inline(always)]
     fn note_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
-        // Only what a predictor can know is branched on here: a sane feed is never crossed. Whether the top changed it
-        // cannot, and a compiler that sees both tests is free to take the wrong one first.
+        // A sane feed is never crossed, so a predictor knows the answer. Whether the top changed it cannot know.
         if self.ladders.crossed(event.instrument as usize) {
-            self.count_crossed(event, bbo_changed);
+            self.judge_crossed(event, bbo_changed);
         }
     }
 
+    /// A crossed instrument: what counts is that its message has ended and that an event of it changed the top.
     #[cold]
     #[inline(never)]
-    fn count_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
-        let judged = bbo_changed && event.flags & flags::LAST_OF_EVENT != 0;
-        self.crossed_events += u64::from(judged && self.is_continuous(event.instrument));
+    fn judge_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
+        let status = &mut self.status[event.instrument as usize];
+        if bbo_changed {
+            *status |= UNJUDGED;
+        }
+        if event.flags & flags::LAST_OF_EVENT != 0 && *status & UNJUDGED != 0 {
+            *status &= !UNJUDGED;
+            self.crossed_events += u64::from(self.is_continuous(event.instrument));
+        }
     }
 
     /// Whether a price is its side's best or better.
@@ -659,10 +669,9 @@ impl VenueBooks {
         if event.instrument == INSTRUMENT_ALL {
             self.venue_status = Some(status);
         } else {
-            *self
-                .status
-                .get_mut(event.instrument as usize)
-                .ok_or(BookError::InstrumentOutOfRange(event.instrument))? = status as u32;
+            let word = self.status.get_mut(event.instrument as usize);
+            let word = word.ok_or(BookError::InstrumentOutOfRange(event.instrument))?;
+            *word = *word & UNJUDGED | status as u32;
         }
         Ok(Applied::NOTHING)
     }
@@ -699,7 +708,7 @@ impl VenueBooks {
     /// Trading status of an instrument: what the venue last said, [`TradingStatus::Trading`] before that.
     #[must_use]
     pub fn status(&self, instrument: u32) -> TradingStatus {
-        let code = self.status.get(instrument as usize).copied().unwrap_or(0);
+        let code = self.status.get(instrument as usize).map_or(0, |word| word & !UNJUDGED);
         TradingStatus::from_code(u64::from(code)).unwrap_or(TradingStatus::Trading)
     }
 
@@ -718,8 +727,8 @@ impl VenueBooks {
             && self.status(instrument) == TradingStatus::Trading
     }
 
-    /// Events (last of their market message) in continuous trading that left their instrument locked or crossed and
-    /// changed its top. A sane feed gives none.
+    /// Market messages in continuous trading that changed an instrument's top and left it locked or crossed at their
+    /// last event of the instrument. A sane feed gives none.
     #[must_use]
     pub fn crossed_events(&self) -> u64 {
         self.crossed_events

@@ -32,6 +32,9 @@ const SKEW_BITS: u32 = 48;
 /// Sigmas above this are clamped (2^46 price units, about 70,000 currency units per square root of a second).
 const SIGMA_MAX: u64 = 1 << 46;
 
+/// Largest tick, 1e-9 price: about 137 currency units.
+pub const TICK_MAX: i64 = 1 << 37;
+
 /// The four numbers of the model. Calibrate A and k by a fit of `fills per second = A exp(-k distance)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GlftParameters {
@@ -41,7 +44,7 @@ pub struct GlftParameters {
     pub intensity_decay_1e9: u64,
     /// A, fills a second of one quote at distance zero, 1e-9; 0.001 to 100,000.
     pub intensity_1e9: u64,
-    /// Tick size, 1e-9 price; 1 to 2^37 (about 137 currency units).
+    /// Tick size, 1e-9 price; 1 to [`TICK_MAX`].
     pub tick: i64,
 }
 
@@ -98,7 +101,7 @@ impl GlftConstants {
         if p.intensity_1e9 < MILLI || p.intensity_1e9 > 100_000 * GLFT_SCALE {
             return Err(GlftError::Intensity);
         }
-        if p.tick < 1 || p.tick > 1 << 37 {
+        if p.tick < 1 || p.tick > TICK_MAX {
             return Err(GlftError::Tick);
         }
         let logarithm = ln_ratio_q60(k + gamma, k) as u128;

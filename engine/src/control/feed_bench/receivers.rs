@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use feeds::arbiter::{Arbiter, ArbiterConfig, Sequenced};
+use feeds::arbiter::ArbiterConfig;
 use feeds::directory::Directory;
 use feeds::event::MarketEvent;
 use feeds::itch::encode::encode;
@@ -14,6 +14,7 @@ use feeds::moldudp64::{HEADER_LENGTH, Header};
 use feeds::source::udp::{self, Backend, LineConfig, LiveSource, PacketSource, ReceiveOptions};
 use feeds::symbol::Symbol;
 
+use crate::pipeline::live_feed::LiveFeed;
 use crate::pipeline::tsc::{self, Calibration};
 
 /// Bytes of the packet that is sent: a MoldUDP64 header and one Add Order with MPID.
@@ -81,7 +82,7 @@ pub enum Path {
     Bare,
     /// [`PacketSource::poll`].
     Poll,
-    /// The live receive path: poll, clock, MoldUDP64, A/B arbitration, ITCH to `MarketEvent`.
+    /// The live receive path: clock, poll, MoldUDP64, A/B arbitration, ITCH to `MarketEvent`, timers.
     Live,
 }
 
@@ -168,8 +169,7 @@ impl Receiver for PollReceiver {
 /// See [`Path::Live`].
 pub struct LiveReceiver {
     source: LiveSource,
-    arbiter: Arbiter,
-    feed: ItchFeed,
+    feed: LiveFeed,
     directory: Directory,
     calibration: Calibration,
     last: Option<MarketEvent>,
@@ -186,8 +186,7 @@ impl LiveReceiver {
         let config = ArbiterConfig { lines: 1, window_messages: 4_096, ..ArbiterConfig::default() };
         Ok(Self {
             source: poll.source,
-            arbiter: Arbiter::new(config),
-            feed: ItchFeed::new(0, 0, 0),
+            feed: LiveFeed::new(config, ItchFeed::new(0, 0, 0)),
             directory,
             calibration,
             last: None,
@@ -198,24 +197,16 @@ impl LiveReceiver {
 impl Receiver for LiveReceiver {
     #[inline]
     fn receive(&mut self) -> io::Result<Option<u64>> {
-        let Self { source, arbiter, feed, directory, calibration, last } = self;
+        let Self { source, feed, directory, calibration, last } = self;
         *last = None;
-        let mut sink = |item: Sequenced<'_>| {
-            if let Sequenced::Message { body, sequence, receive_ns, .. } = item {
-                *last = feed.decode_event(directory, body, sequence, receive_ns).ok().flatten();
-            }
-        };
-        let datagram = source.poll()?;
+        let mut sink = |event: &MarketEvent| *last = Some(*event);
+        // As a turn of the live loop: the clock, the lines, then what time demands.
         let now_ns = calibration.utc_ns(tsc::now());
-        match datagram {
-            Some(datagram) => {
-                let line = usize::from(datagram.from_line);
-                arbiter.on_packet(line, datagram.payload, datagram.receive_ns, now_ns, &mut sink);
-            }
-            None => {
-                arbiter.on_time(now_ns, &mut sink);
-            }
+        if let Some(datagram) = source.poll()? {
+            let line = usize::from(datagram.from_line);
+            feed.on_packet(directory, line, datagram.payload, datagram.receive_ns, now_ns, &mut sink);
         }
+        feed.on_time(directory, now_ns, &mut sink);
         // The whole event, not only the one field of it that is looked at.
         Ok(std::hint::black_box(*last).map(|event| event.order_id))
     }

@@ -9,6 +9,9 @@ use crate::fix::identity::SessionIds;
 use crate::fix::timestamp::SECONDS_TEXT_BYTES;
 use crate::order::OrderAction;
 
+/// Symbol lengths that have a prepared BodyLength: a power of two above the longest.
+pub(super) const BODY_LENGTHS: usize = 32;
+
 /// The prepared bytes of one message type and where they are patched. Places are offsets from the start; 0 where the
 /// message has no such field. Those of fixed-width fields are bytes, so that no patch can leave the buffer.
 #[derive(Clone, Debug)]
@@ -19,7 +22,7 @@ pub(super) struct Template {
     pub(super) static_sum: u32,
     pub(super) body_length_at: u8,
     /// BodyLength's three digits and, last, their sum modulo 256, by symbol length.
-    pub(super) body_lengths: [[u8; 4]; 16],
+    pub(super) body_lengths: [[u8; 4]; BODY_LENGTHS],
     pub(super) sequence_at: u8,
     /// The digits after SendingTime's point.
     pub(super) sending_fraction_at: u8,
@@ -48,7 +51,7 @@ impl Template {
         let mut template = Self {
             static_sum: 0,
             body_length_at: place("9"),
-            body_lengths: [[0; 4]; 16],
+            body_lengths: [[0; 4]; BODY_LENGTHS],
             sequence_at: place("34"),
             sending_fraction_at: place("52") + point + 1,
             cl_ord_id_at: place("11"),
@@ -125,7 +128,7 @@ impl Template {
     }
 }
 
-/// Three digits of a body length; a body here always has from 100 to 287 bytes.
+/// Three digits of a body length; a body here always has from 100 to 319 bytes.
 fn length_digits(length: usize) -> [u8; 3] {
     assert!((100..TEMPLATE_BYTES).contains(&length), "a template's body has three digits of length");
     [b'0' + (length / 100) as u8, b'0' + (length / 10 % 10) as u8, b'0' + (length % 10) as u8]

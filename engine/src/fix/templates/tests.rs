@@ -26,7 +26,7 @@ fn order(action: OrderAction) -> Order {
 
 fn templates(format: TemplateFormat) -> OrderTemplates {
     let ids = SessionIds::new("FIX.4.4", "WARPTICK", "VENUE").unwrap();
-    OrderTemplates::new(&ids, format, ["A", "GOOG", "ABCDEFGHIJ.KLM"]).unwrap()
+    OrderTemplates::new(&ids, format, ["A", "GOOG", "ABCDEFGHIJ.KLMNOPQRSTUVW"]).unwrap()
 }
 
 fn text(action: OrderAction) -> String {
@@ -90,7 +90,7 @@ fn what_does_not_fit_is_refused() {
     assert!(
         templates.encode(&RiskApproved::for_test(Order { instrument: 3, ..good }), 1, 0, &mut out).is_ok()
     );
-    for symbol in ["", "ABCDEFGHIJ.KLMN", "A\u{1}B", "\u{e4}"] {
+    for symbol in ["", "ABCDEFGHIJ.KLMNOPQRSTUVWX", "A\u{1}B", "\u{e4}"] {
         assert_eq!(templates.push_symbol(symbol), Err(TemplateError::Symbol(symbol.into())));
     }
 }
@@ -99,7 +99,7 @@ fn what_does_not_fit_is_refused() {
 fn the_longest_identity_fits() {
     let ids = SessionIds::new("FIX.4.4", &"S".repeat(32), &"T".repeat(32)).unwrap();
     let format = TemplateFormat { price_decimals: 9, time_precision: TimePrecision::Nanoseconds };
-    let mut templates = OrderTemplates::new(&ids, format, ["ABCDEFGHIJ.KLM"]).unwrap();
+    let mut templates = OrderTemplates::new(&ids, format, ["ABCDEFGHIJ.KLMNOPQRSTUVW"]).unwrap();
     let mut out = [0; TEMPLATE_BYTES];
     let order = Order { instrument: 0, price: 123_456_789, ..order(OrderAction::Replace) };
     let length = templates.encode(&RiskApproved::for_test(order), 1, 1, &mut out).unwrap();
@@ -122,7 +122,8 @@ fn general(order: &Order, sequence: u32, time_ns: u64, format: TemplateFormat, o
     encoder.set(fix44::CL_ORD_ID, format!("{:016}", order.cl_ord_id).as_bytes());
     encoder.set(fix44::ORDER_QTY, order.quantity);
     encoder.set(fix44::SIDE, if order.side == Side::Buy { b'1' } else { b'2' });
-    encoder.set(fix44::SYMBOL, ["A", "GOOG", "ABCDEFGHIJ.KLM"][order.instrument as usize].as_bytes());
+    encoder
+        .set(fix44::SYMBOL, ["A", "GOOG", "ABCDEFGHIJ.KLMNOPQRSTUVW"][order.instrument as usize].as_bytes());
     encoder.set_time(fix44::TRANSACT_TIME, order.time_ns, format.time_precision);
     if order.action != OrderAction::Cancel {
         encoder.set(fix44::ORD_TYPE, b'2').set(fix44::PRICE, order.price);

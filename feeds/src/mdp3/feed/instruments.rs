@@ -1,6 +1,6 @@
 //! What is told of instruments beside their books: definitions, statuses, the reset of the channel. Cold.
 
-use super::values::{price_of, short_symbol, symbol_of, trading_status};
+use super::values::{listed_symbol, price_of, symbol_of, trading_status};
 use super::{DEPTH_UNDEFINED, Definition, Place, Sink, UNSEEN_SEQUENCE};
 use crate::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
 use crate::mdp3::blocks::{INT32_NULL, SecurityStatusRoot};
@@ -72,7 +72,7 @@ impl Sink<'_> {
             return Ok(());
         };
         if new {
-            let symbol = short_symbol(&head.symbol);
+            let symbol = listed_symbol(&head.symbol);
             self.feed.counters.numbered_listings += u64::from(symbol.is_none());
             self.feed.list(self.directory, locate, symbol.unwrap_or_else(|| symbol_of(head.security_id)));
         }

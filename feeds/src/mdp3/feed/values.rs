@@ -8,7 +8,7 @@ use crate::packet_decoder::PacketErrorCause;
 use crate::symbol::Symbol;
 use crate::units::PRICE_NONE;
 
-/// The symbol of a security that has none of at most 8 characters: `#` and its number in base 36, which needs at most
+/// The symbol of a security whose own is not known or is none that can be listed: `#` and its number in base 36, which needs at most
 /// seven digits.
 #[must_use]
 pub fn symbol_of(security_id: i32) -> Symbol {
@@ -33,10 +33,16 @@ pub fn symbol_of(security_id: i32) -> Symbol {
     Symbol::from_wire8(text)
 }
 
-/// A definition's symbol when 8 characters hold it.
-pub(super) fn short_symbol(padded: &[u8; 20]) -> Option<Symbol> {
-    let length = padded.iter().position(|&byte| byte == 0).unwrap_or(padded.len());
-    Symbol::new(std::str::from_utf8(&padded[..length]).ok()?).ok()
+/// A definition's symbol, without the spaces that those of options have inside; `None` for one that is empty or has
+/// other characters than printable ASCII.
+pub(super) fn listed_symbol(padded: &[u8; 20]) -> Option<Symbol> {
+    let mut text = [0; 20];
+    let mut length = 0;
+    for &byte in padded.iter().take_while(|&&byte| byte != 0).filter(|&&byte| byte != b' ') {
+        text[length] = byte;
+        length += 1;
+    }
+    Symbol::new(std::str::from_utf8(&text[..length]).ok()?).ok()
 }
 
 /// SecurityTradingStatus(326); `None` for no change and for none. An unlisted code counts as halted: nothing may be
