@@ -124,7 +124,9 @@ fn a_reference_to_an_order_that_nobody_added() {
 
 #[test]
 fn a_capture_of_another_protocol() {
-    let Some(path) = shared("iex_go_iex/TOPS16.pcapng.gz") else { return };
+    let Some(path) = shared("omi_packets/Nasdaq/Nasdaq.Nsm.Ouch.v5.0/CancelOrderMessage.pcap") else {
+        return;
+    };
     for finished in both(&path) {
         refused(&finished, &[&path.to_string_lossy(), "byte ", "another protocol"]);
     }

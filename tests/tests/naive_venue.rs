@@ -356,7 +356,8 @@ impl Feed {
                 event.order_id = self.next_id + 1000;
                 event.instrument = INSTRUMENT_NONE;
             }
-            6 => {
+            // Nonsense where there are orders; an empty book takes it.
+            6 if !self.shown.is_empty() => {
                 event.kind = EventKind::LevelSet;
             }
             7 => {
