@@ -1,14 +1,13 @@
 //! How fast a capture becomes full MBO books: `engine::control::book_bench` as it is, with its result checked.
 //!
-//! Load: the whole capture in memory, one thread, decode alone and decode with books (with look-ahead where it pays),
-//! five timed passes of each, and one pass with a stamp behind each message; a sample is a pass. Every pass must end in the same books, and in those of the checksum that
-//! is given as second argument (`notes/performance.md` has that of the file that peers were timed on).
+//! Load: the whole capture in memory, one thread, decode alone and decode with books (with look-ahead where it pays), five
+//! timed passes of each, and one pass with a stamp behind each message; a sample is a pass. Every pass must end in the same
+//! books, and in those of the checksum that is given as second argument (`notes/performance.md` has that of the file that peers were timed on).
 
 use std::path::Path;
 
 use engine::control::book_bench::{VenueCapture, bench};
 use feeds::source::file::Capture;
-use kernels::cpu::book::BookConfig;
 
 use crate::line::Line;
 use crate::timing::{Figures, tenths};
@@ -22,8 +21,7 @@ pub fn run(arguments: &[String]) -> Result<Vec<Line>, String> {
     let wanted = arguments.get(1).map(|text| text.parse::<u64>().map_err(|error| format!("{text}: {error}")));
     let wanted = wanted.transpose()?;
     let capture = Capture::open(Path::new(file)).map_err(|error| error.to_string())?;
-    let found = bench(&[VenueCapture { capture: &capture, venue: 0 }], BookConfig::default())
-        .map_err(|error| error.to_string())?;
+    let found = bench(&[VenueCapture { capture: &capture, venue: 0 }]).map_err(|error| error.to_string())?;
     if found.messages == 0 || found.book_errors > 0 {
         return Err(format!("{} messages, {} refused by the books", found.messages, found.book_errors));
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use feeds::event::{INSTRUMENT_ALL, MarketEvent, flags};
 use feeds::source::protocol::Protocol;
 use feeds::units::{ITCH_PRICE4_UNIT, NS_PER_S, PRICE_NONE, TIME_NONE};
-use kernels::cpu::book::{Bbo, BookConfig, VenueBooks};
+use kernels::cpu::book::{Bbo, VenueBooks};
 
 use crate::control::atomic_file;
 use crate::control::book_bench;
@@ -169,7 +169,7 @@ pub fn bench(inputs: &Inputs) -> Result<String, Failure> {
         .zip(&inputs.venues)
         .map(|(venue, input)| book_bench::VenueCapture { capture: &input.capture, venue })
         .collect();
-    let bench = book_bench::bench(&captures, BookConfig::default());
+    let bench = book_bench::bench(&captures);
     let bench = bench.map_err(|error| Failure::Input(error.to_string()))?;
     let one = bench.one_at_a_time;
     Ok(format!(

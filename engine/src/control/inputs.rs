@@ -213,14 +213,21 @@ impl Universe for Inputs {
 
     /// What its capture adds, at most a full market.
     fn book_config(&self, venue: u8) -> BookConfig {
-        let full = BookConfig::default();
-        let Some(input) = self.venues.get(usize::from(venue)) else { return full };
-        let sum = |of: fn(&Listing) -> u64| -> usize {
-            let total: u64 = input.scan.listings.iter().map(of).sum();
-            usize::try_from(total).unwrap_or(usize::MAX)
-        };
-        let orders_max = sum(|listing| listing.order_adds).clamp(1 << 10, full.orders_max);
-        let levels_max = sum(Listing::activity).clamp(1 << 10, full.levels_max);
-        BookConfig { orders_max, levels_max, price_tick: input.scan.price_tick, ..full }
+        self.venues
+            .get(usize::from(venue))
+            .map_or_else(BookConfig::default, |input| book_config_of(&input.scan))
     }
+}
+
+/// Tables for what a capture adds, at most a full market's.
+#[must_use]
+pub fn book_config_of(scan: &Prescan) -> BookConfig {
+    let full = BookConfig::default();
+    let sum = |of: fn(&Listing) -> u64| -> usize {
+        let total: u64 = scan.listings.iter().map(of).sum();
+        usize::try_from(total).unwrap_or(usize::MAX)
+    };
+    let orders_max = sum(|listing| listing.order_adds).clamp(1 << 10, full.orders_max);
+    let levels_max = sum(Listing::activity).clamp(1 << 10, full.levels_max);
+    BookConfig { orders_max, levels_max, price_tick: scan.price_tick, ..full }
 }
