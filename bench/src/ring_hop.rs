@@ -9,7 +9,7 @@
 //!
 //! A virtual machine does not know where its CPUs are: its host may put both on one core, and move them. So each round
 //! times the bare transfer of one cache line too (the bound of any hop), before, between and after the two rings. Below
-//! [`TOGETHER_NS`] the CPUs share a core. Rounds of either placement are told apart, a round that saw both is dropped.
+//! `TOGETHER_NS` the CPUs share a core. Rounds of either placement are told apart, a round that saw both is dropped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -278,7 +278,7 @@ impl SequenceRanges {
         self.messages
     }
 
-    /// Whether every range is here: [`RANGES_MAX`] was enough.
+    /// Whether every range is here: `RANGES_MAX` was enough.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.dropped == 0
