@@ -240,7 +240,7 @@ impl VenueBooks {
     ///
     /// # Errors
     /// See [`BookError`]; nothing has changed then.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
         // Each arm writes its answer once, and why something was refused is found out of line: results that are
         // merged and copied cost more here than the change of the book itself.
@@ -636,7 +636,7 @@ impl VenueBooks {
     #[inline(always)]
     fn note_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
         // A sane feed is never crossed, so a predictor knows the answer. Whether the top changed it cannot know.
-        if self.ladders.crossed(event.instrument as usize) {
+        if self.ladders.may_be_crossed(event.instrument as usize) {
             self.judge_crossed(event, bbo_changed);
         }
     }
@@ -645,6 +645,9 @@ impl VenueBooks {
     #[cold]
     #[inline(never)]
     fn judge_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
+        if !self.ladders.crossed(event.instrument as usize) {
+            return;
+        }
         let status = &mut self.status[event.instrument as usize];
         if bbo_changed {
             *status |= UNJUDGED;

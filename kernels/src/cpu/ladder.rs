@@ -90,11 +90,23 @@ impl Ladders {
         if side.len == 0 { &[] } else { &self.arena[side.offset as usize + CHUNK..][..side.len as usize] }
     }
 
-    /// Whether both sides of a book have levels and their best prices meet or cross; `book` is in range.
+    /// Whether the best prices of a book meet or cross, an empty side's sentinel counted as its best price: then
+    /// [`Self::crossed`] has to be asked. `false` for a book out of range.
     #[inline(always)]
+    pub(crate) fn may_be_crossed(&self, book: usize) -> bool {
+        let bid = book * 2;
+        if bid + 1 >= self.sides.len() {
+            return false;
+        }
+        // SAFETY: the larger of the two was just compared with the length.
+        let [bid, ask] = unsafe { [self.sides.get_unchecked(bid), self.sides.get_unchecked(bid + 1)] };
+        bid.best >= key_of_tick(ask.best, true)
+    }
+
+    /// Whether both sides of a book have levels and their best prices meet or cross; `book` is in range.
     pub(crate) fn crossed(&self, book: usize) -> bool {
-        let [bid, ask] = [&self.sides[book * 2], &self.sides[book * 2 + 1]];
-        (bid.len != 0) & (ask.len != 0) & (bid.best >= key_of_tick(ask.best, true))
+        let has_levels = |side: usize| self.sides[side].len != 0;
+        has_levels(book * 2) && has_levels(book * 2 + 1) && self.may_be_crossed(book)
     }
 
     /// Inserts a key that is not there. `false`: no room, nothing changed.
