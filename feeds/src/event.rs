@@ -188,6 +188,58 @@ impl MarketEvent {
         side: Side::None,
         flags: flags::LAST_OF_EVENT,
     };
+
+    /// An event of a whole venue, every other field empty. `time_ns`: UTC ns.
+    #[must_use]
+    pub const fn of_venue(venue: u8, kind: EventKind, time_ns: u64) -> Self {
+        Self {
+            exchange_ns: time_ns,
+            receive_ns: time_ns,
+            instrument: INSTRUMENT_ALL,
+            venue,
+            kind,
+            ..Self::NOTHING
+        }
+    }
+
+    /// Messages `first..next` of a venue are missing: told in front of message `next`.
+    #[must_use]
+    pub const fn gap(venue: u8, first: u64, next: u64, time_ns: u64) -> Self {
+        Self {
+            sequence: next,
+            second_id: first,
+            quantity: next - first,
+            ..Self::of_venue(venue, EventKind::Gap, time_ns)
+        }
+    }
+}
+
+/// What all events of a message share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) venue: u8,
+    pub(crate) instrument: u32,
+    pub(crate) sequence: u64,
+    pub(crate) receive_ns: u64,
+    pub(crate) exchange_ns: u64,
+}
+
+impl Origin {
+    /// An event of this kind, the fields that not all kinds have empty, no flag set.
+    #[inline(always)]
+    pub(crate) fn event(&self, kind: EventKind) -> MarketEvent {
+        let Self { venue, instrument, sequence, receive_ns, exchange_ns } = *self;
+        MarketEvent {
+            exchange_ns,
+            receive_ns,
+            sequence,
+            instrument,
+            venue,
+            kind,
+            flags: 0,
+            ..MarketEvent::NOTHING
+        }
+    }
 }
 
 const _: () = assert!(size_of::<MarketEvent>() == 64 && align_of::<MarketEvent>() == 64);

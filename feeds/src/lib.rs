@@ -23,6 +23,7 @@ mod little_endian;
 pub mod mdp3;
 pub mod moldudp64;
 pub mod packet_decoder;
+pub mod send_buffer;
 pub mod soupbintcp;
 pub mod source;
 pub mod symbol;

@@ -9,18 +9,17 @@
 
 mod client;
 mod framer;
-mod outbox;
 mod server;
 #[cfg(test)]
 mod session_tests;
 
 pub use client::{ClientEvent, ClientState, SoupBinClient};
 pub use framer::Framer;
-pub use outbox::Outbox;
 pub use server::{ServerConfig, ServerState, SoupBinServer};
 
 use std::fmt;
 
+use crate::send_buffer::SendBuffer;
 use crate::units::NS_PER_S;
 
 /// Each side sends a heartbeat when it has sent nothing for this long, ns (sections 2.2.4 and 2.3.3).
@@ -334,6 +333,16 @@ impl<'a> Packet<'a> {
         packet[2] = self.packet_type();
         packet[3..].copy_from_slice(payload);
         Some(payload.len() + 3)
+    }
+
+    /// Adds the packet to what is pending; `false` and nothing added when there is no room.
+    fn send_into(&self, out: &mut SendBuffer) -> bool {
+        // Pending bytes are moved only for a packet that would not fit otherwise.
+        let length = self.encode(out.space(0)).or_else(|| self.encode(out.space(usize::MAX)));
+        length.is_some_and(|length| {
+            out.commit(length);
+            true
+        })
     }
 }
 

@@ -210,7 +210,7 @@ fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> Counted {
         assert_eq!(feed.state, "live", "seed {seed}: {feed}");
         assert_eq!(feed.arbiter.missing_messages, missing, "seed {seed}: every gap is an event\n{feed}");
         snapshots += feed.arbiter.snapshots;
-        let dropped: u64 = feed.lines.iter().map(|line| line.kernel_drops).sum();
+        let dropped: u64 = feed.lines.iter().map(|line| line.figures.kernel_drops).sum();
         if feed.arbiter.snapshots == 0 {
             assert!(missing >= lost, "seed {seed}: what no line brought is in a gap\n{feed}");
             assert_eq!(feed.arbiter.messages, published.messages, "seed {seed}");
@@ -222,11 +222,14 @@ fn check(trial: &Trial, session: &Inputs, book_hash: u64) -> Counted {
             assert_eq!(missing, lost, "seed {seed}: and nothing else is\n{feed}");
             exact += 1;
         }
-        assert!(feed.lines.iter().all(|line| line.wins > 0 && line.lost_messages > 0), "seed {seed}: {feed}");
+        assert!(
+            feed.lines.iter().all(|line| line.figures.wins > 0 && line.figures.lost_messages > 0),
+            "seed {seed}: {feed}"
+        );
         for line in feed.lines.iter().filter(|line| !line.lag_ns.is_empty()) {
-            let log = format!("lag_{}.hlog", line.name.replace(' ', "_"));
+            let log = format!("lag_{}.hlog", line.figures.name.replace(' ', "_"));
             let read = histograms::read_log(&journal.with_extension("report").join(log));
-            assert_eq!(read.expect("a log").len(), line.lag_ns.len(), "seed {seed}: {}", line.name);
+            assert_eq!(read.expect("a log").len(), line.lag_ns.len(), "seed {seed}: {}", line.figures.name);
         }
     }
     assert!(received.is_subset(&actions), "seed {seed}: the venue has an order that the journal has not");

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use feeds::event::{INSTRUMENT_ALL, MarketEvent, flags};
+use feeds::event::{MarketEvent, flags};
 use feeds::source::protocol::Protocol;
 use feeds::units::{ITCH_PRICE4_UNIT, NS_PER_S, PRICE_NONE, TIME_NONE};
 use kernels::cpu::book::{Bbo, VenueBooks};
@@ -120,11 +120,9 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
             gaps += event.quantity;
         }
         // A clear of the whole venue names no instrument; the snapshot behind it brings each one's rows.
-        if let Some(tops) = tops[usize::from(event.venue)].get_mut(event.instrument as usize) {
-            tops.note(&event, applied.bbo_changed, table);
-        }
+        let Some(tops) = tops[usize::from(event.venue)].get_mut(event.instrument as usize) else { continue };
+        tops.note(&event, applied.bbo_changed, table);
         if applied.bbo_changed
-            && event.instrument != INSTRUMENT_ALL
             && let Some(rows) = &mut rows
         {
             let symbol = ingest.directory().symbol(event.instrument);

@@ -1,7 +1,8 @@
 //! Configuration files: what is not given, what is wrong, and the example that ships.
 
 use super::*;
-use crate::control::feed_config::{FeedClientConfig, LineFaultsConfig, PublishingConfig};
+use crate::control::feed_config::{FeedClientConfig, PublishingConfig};
+use crate::venue::publisher::FaultConfig;
 
 /// The example that ships, with every field there is.
 const DESK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/desk.toml"));
@@ -47,7 +48,7 @@ fn the_example_shows_every_default_as_it_is() {
     let feed = desk.venues[0].feed.as_ref().expect("given");
     assert_eq!(feed.client, FeedClientConfig::default());
     assert_eq!(feed.publisher, PublishingConfig::default());
-    assert_eq!(feed.faults, LineFaultsConfig::default());
+    assert_eq!(feed.faults, FaultConfig::default());
     let maker = desk.instruments[0].market_maker.as_ref().expect("quoted");
     assert_eq!(maker.parameters, MarketMakerConfig::default());
     assert_eq!(desk.instruments[0].arbitrage, Some(ArbitrageTakerConfig::default()));

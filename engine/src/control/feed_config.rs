@@ -42,7 +42,7 @@ pub struct FeedLinesConfig {
     pub publisher: PublishingConfig,
     /// What is wrong with the simulated venue's lines.
     #[serde(default)]
-    pub faults: LineFaultsConfig,
+    pub faults: FaultConfig,
 }
 
 /// How `warptick run` receives a feed. All venues of a run share one way to the kernel: the first venue's.
@@ -139,50 +139,6 @@ impl Default for PublishingConfig {
     }
 }
 
-/// What is wrong with the simulated venue's lines. Shares are in parts per million of packets: 10000 is 1 %.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LineFaultsConfig {
-    /// Lost, each line for itself; answers of the retransmission server too.
-    pub loss_ppm: u32,
-    /// Sent twice.
-    pub duplicate_ppm: u32,
-    /// Held back behind later packets.
-    pub reorder_ppm: u32,
-    /// Later packets that a held one comes behind at most.
-    pub reorder_packets: u32,
-    /// Longest that a packet is held back, ns.
-    pub reorder_ns: u64,
-    /// How far line B is behind line A, ns.
-    pub skew_ns: u64,
-    /// Delay of each packet beside that, from 0 to below this, ns.
-    pub jitter_ns: u64,
-    /// Packets that begin a burst of loss on both lines at once.
-    pub burst_ppm: u32,
-    /// Packets lost in a burst.
-    pub burst_packets: u32,
-    /// Seed of all draws: the same seed loses the same packets.
-    pub seed: u64,
-}
-
-impl Default for LineFaultsConfig {
-    /// Good lines.
-    fn default() -> Self {
-        Self {
-            loss_ppm: 0,
-            duplicate_ppm: 0,
-            reorder_ppm: 0,
-            reorder_packets: 4,
-            reorder_ns: 200_000,
-            skew_ns: 0,
-            jitter_ns: 0,
-            burst_ppm: 0,
-            burst_packets: 8,
-            seed: 1,
-        }
-    }
-}
-
 impl FeedLinesConfig {
     /// Checks what the types cannot.
     ///
@@ -260,31 +216,6 @@ impl FeedLinesConfig {
     }
 }
 
-impl LineFaultsConfig {
-    /// What is wrong with lines A and B.
-    #[must_use]
-    pub const fn lines(&self) -> FaultConfig {
-        FaultConfig {
-            loss_ppm: self.loss_ppm,
-            duplicate_ppm: self.duplicate_ppm,
-            reorder_ppm: self.reorder_ppm,
-            reorder_packets: self.reorder_packets,
-            reorder_ns: self.reorder_ns,
-            skew_ns: self.skew_ns,
-            jitter_ns: self.jitter_ns,
-            burst_ppm: self.burst_ppm,
-            burst_packets: self.burst_packets,
-            seed: self.seed,
-        }
-    }
-
-    /// What is wrong with the retransmission server's answers: all but the bursts, which are the lines'.
-    #[must_use]
-    pub const fn answers(&self) -> FaultConfig {
-        FaultConfig { burst_ppm: 0, ..self.lines() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::control::config::Config;
@@ -302,7 +233,7 @@ mod tests {
         let feed = config.venues[0].feed.as_ref().expect("given");
         assert!(feed.line_a.ip().is_multicast() && feed.line_b.is_some_and(|line| line.port() == 26_401));
         assert_eq!(feed.publishing().session, *b"WARPTICK01");
-        assert_eq!((feed.faults.lines().loss_ppm, feed.faults.lines().seed), (10_000, 9));
+        assert_eq!((feed.faults.loss_ppm, feed.faults.seed), (10_000, 9));
         let written = config.to_toml().expect("it can be written");
         assert_eq!(Config::parse("written.toml", &written), Ok(config));
     }

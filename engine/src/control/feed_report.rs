@@ -17,20 +17,8 @@ use crate::pipeline::live_feed::LiveCounters;
 /// One line at the end.
 #[derive(Clone, Debug)]
 pub struct LineReport {
-    /// Venue and line, as `NASDAQ A`.
-    pub name: String,
-    /// Packets of the session.
-    pub packets: u64,
-    /// Packets that came first on this line.
-    pub wins: u64,
-    /// Packets that the line delivered more than once.
-    pub duplicates: u64,
-    /// Messages that the line never delivered.
-    pub lost_messages: u64,
-    /// Payloads that were no packets of the session.
-    pub refused: u64,
-    /// Datagrams that the kernel dropped.
-    pub kernel_drops: u64,
+    /// What is in the summary file too.
+    pub figures: LineSummary,
     /// Lag behind the winning line, ns; empty when it never came second.
     pub lag_ns: Histogram<u64>,
 }
@@ -110,13 +98,16 @@ pub fn of(config: &Config, ingest: &mut LiveIngest) -> Vec<FeedReport> {
         let report_of = |line: u8, figures: &feeds::arbiter::LineStatistics| {
             let place = lines.iter().position(|owner| *owner == (number, line));
             LineReport {
-                name: format!("{} {}", venue.name, char::from(b'A' + line)),
-                packets: figures.packets,
-                wins: figures.wins,
-                duplicates: figures.duplicates,
-                lost_messages: figures.lost_messages,
-                refused: figures.refused,
-                kernel_drops: place.map_or(0, |place| kernel[place].kernel_drops),
+                figures: LineSummary {
+                    name: format!("{} {}", venue.name, char::from(b'A' + line)),
+                    packets: figures.packets,
+                    wins: figures.wins,
+                    duplicates: figures.duplicates,
+                    lost_messages: figures.lost_messages,
+                    refused: figures.refused,
+                    kernel_drops: place.map_or(0, |place| kernel[place].kernel_drops),
+                    lag: Distribution::from(&figures.lag_ns),
+                },
                 lag_ns: figures.lag_ns.clone(),
             }
         };
@@ -142,7 +133,7 @@ pub fn write_logs(
     duration: Duration,
 ) -> io::Result<()> {
     for line in feeds.iter().flat_map(|feed| &feed.lines).filter(|line| !line.lag_ns.is_empty()) {
-        let name = format!("lag_{}", line.name.replace(' ', "_"));
+        let name = format!("lag_{}", line.figures.name.replace(' ', "_"));
         histograms::write_log(&dir.join(format!("{name}.hlog")), &line.lag_ns, &name, started, duration)?;
     }
     Ok(())
@@ -163,16 +154,6 @@ impl FeedReport {
             distrusted,
             ..
         } = self.arbiter;
-        let line = |line: &LineReport| LineSummary {
-            name: line.name.clone(),
-            packets: line.packets,
-            wins: line.wins,
-            duplicates: line.duplicates,
-            lost_messages: line.lost_messages,
-            refused: line.refused,
-            kernel_drops: line.kernel_drops,
-            lag: Distribution::from(&line.lag_ns),
-        };
         FeedSummary {
             name: self.name.clone(),
             state: self.state.to_owned(),
@@ -184,7 +165,7 @@ impl FeedReport {
             snapshots,
             recoveries,
             distrusted,
-            lines: self.lines.iter().map(line).collect(),
+            lines: self.lines.iter().map(|line| line.figures.clone()).collect(),
         }
     }
 }
@@ -222,11 +203,11 @@ impl fmt::Display for FeedReport {
         if !odd.is_empty() {
             writeln!(f, "              {odd}")?;
         }
-        self.lines.iter().try_for_each(|line| write!(f, "{line}"))
+        self.lines.iter().try_for_each(|line| write!(f, "{}", line.figures))
     }
 }
 
-impl fmt::Display for LineReport {
+impl fmt::Display for LineSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -239,7 +220,7 @@ impl fmt::Display for LineReport {
             self.kernel_drops,
             self.refused
         )?;
-        let Distribution { p50_ns, p99_ns, max_ns, .. } = Distribution::from(&self.lag_ns);
+        let Distribution { p50_ns, p99_ns, max_ns, .. } = self.lag;
         for (name, value) in [("; lag p50", p50_ns), (" p99", p99_ns), (" max", max_ns)] {
             if let Some(ns) = value {
                 write!(f, "{name} {ns}")?;

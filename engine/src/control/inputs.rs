@@ -15,7 +15,7 @@ use crate::control::failure::Failure;
 use crate::control::recorded_lines::RecordedLines;
 use crate::control::session_date::SessionDate;
 use crate::control::universe::Universe;
-use crate::pipeline::ingest::{Ingest, Input, offset_of};
+use crate::pipeline::ingest::{Ingest, Input, place_of};
 use crate::pipeline::live_feed::LiveFeed;
 use crate::pipeline::recording::Recording;
 
@@ -176,7 +176,12 @@ impl Inputs {
         let Some(input) = self.venues.get(usize::from(venue)) else {
             return Failure::Input(format!("venue {venue}: {error}"));
         };
-        let offset = offset_of(&input.capture, sequence).map_or_else(String::new, |at| format!("byte {at} "));
+        let (offset, good) = match place_of(&input.capture, sequence) {
+            None => (String::new(), String::new()),
+            // Where every line brings a message, how many came before it says nothing.
+            Some((at, _)) if input.lines.is_some() => (format!("byte {at} "), String::new()),
+            Some((at, before)) => (format!("byte {at} "), format!("; {before} messages were good before it")),
+        };
         let check = match input.scan.protocol {
             Protocol::Itch => "complete from the start of the day, and of one venue",
             Protocol::Dbn => "of one publisher, and starts with a snapshot or with the session",
@@ -184,10 +189,8 @@ impl Inputs {
             Protocol::Binance => "one stream's, each line once",
         };
         Failure::Input(format!(
-            "{}: {offset}(message {sequence}): {error}; {} messages were good before it. Check that the capture is \
-             {check}",
+            "{}: {offset}(message {sequence}): {error}{good}. Check that the capture is {check}",
             input.capture.name(),
-            sequence.saturating_sub(1),
         ))
     }
 }

@@ -3,6 +3,8 @@
 
 use std::ops::ControlFlow;
 
+use feeds::send_buffer::SendBuffer;
+
 use super::codec::Message;
 use super::executions;
 use super::frame::Frame;
@@ -10,7 +12,6 @@ use super::framer::Framer;
 use super::identity::SessionIds;
 use super::naive_decoder;
 use super::requests;
-use super::send_buffer::SendBuffer;
 use super::session::{Outcome, Session, SessionConfig};
 
 const SEED: u64 = 0x5eed_f1c5;

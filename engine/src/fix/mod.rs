@@ -5,7 +5,7 @@
 //! path has its own two ends: [`templates`] writes orders by patching prepared bytes, [`executions`] reads reports in
 //! one pass. [`session`] is one state machine for the initiator and the acceptor.
 //!
-//! Allocation happens at construction only ([`framer::Framer`], [`send_buffer::SendBuffer`],
+//! Allocation happens at construction only ([`framer::Framer`], [`feeds::send_buffer::SendBuffer`],
 //! [`templates::OrderTemplates`], [`session::Session`]); nothing here reads a clock or owns a socket. The thread that
 //! owns the socket owns all of it. Messages are never resent from here: an order that was not delivered is stale.
 //!
@@ -50,7 +50,6 @@ pub mod identity;
 pub mod number;
 pub mod reports;
 pub mod requests;
-pub mod send_buffer;
 pub mod session;
 pub mod templates;
 pub mod timestamp;

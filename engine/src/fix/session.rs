@@ -27,15 +27,15 @@ mod inbound;
 
 use std::ops::ControlFlow;
 
+use feeds::send_buffer::SendBuffer;
 use feeds::units::{NS_PER_S, TIME_NONE};
 
 use super::codec::{Encoder, Header};
 use super::fault::MessageError;
 use super::fix44;
-use super::frame::Frame;
+use super::frame::{FRAME_MAX, Frame};
 use super::framer::Framer;
 use super::identity::SessionIds;
-use super::send_buffer::SendBuffer;
 use super::timestamp::TimePrecision;
 
 /// How far SendingTime(52) may be from our clock, ns.
@@ -375,7 +375,7 @@ impl Core {
             sending_time_ns: now_ns,
             time_precision: self.config.time_precision,
         };
-        let mut encoder = Encoder::start_message(out.space(), &header, &[message_type]);
+        let mut encoder = Encoder::start_message(out.space(FRAME_MAX), &header, &[message_type]);
         body(&mut encoder);
         // Only room can be lacking: every text that a session writes has been checked or comes from a field.
         let length = encoder.done().map_err(|_| CloseReason::SendBufferFull)?;

@@ -10,12 +10,12 @@
 
 use feeds::directory::Directory;
 use feeds::error::{CaptureError, CaptureErrorKind};
-use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, flags};
+use feeds::event::MarketEvent;
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::{Capture, Messages, PacketCursor};
 use feeds::source::protocol::Protocol;
 use feeds::source::stream::EventStream;
-use feeds::units::{PRICE_NONE, TIME_NONE};
+use feeds::units::TIME_NONE;
 
 use crate::pipeline::recording::Recording;
 
@@ -369,20 +369,7 @@ impl<'a> Ingest<'a> {
     #[cold]
     fn gap(&mut self, venue: u8, sequence: u64, missing: u64) -> MarketEvent {
         self.events += 1;
-        MarketEvent {
-            exchange_ns: self.time_ns,
-            receive_ns: self.time_ns,
-            sequence,
-            order_id: 0,
-            second_id: sequence - missing,
-            price: PRICE_NONE,
-            quantity: missing,
-            instrument: INSTRUMENT_ALL,
-            venue,
-            kind: EventKind::Gap,
-            side: Side::None,
-            flags: flags::LAST_OF_EVENT,
-        }
+        MarketEvent::gap(venue, sequence - missing, sequence, self.time_ns)
     }
 
     /// Messages decoded so far, over all sources.
@@ -415,31 +402,33 @@ impl<'a> Ingest<'a> {
     }
 }
 
-/// Finds the byte offset of message `sequence` of a capture, for error texts; `None` when it is not there, and for
-/// packets of other protocols than ITCH.
+/// Finds message `sequence` of a capture, for error texts: its byte offset, and how many messages come before it.
+/// `None` when it is not there, and for packets of other protocols than ITCH.
 #[must_use]
-pub fn offset_of(capture: &Capture, sequence: u64) -> Option<u64> {
+pub fn place_of(capture: &Capture, sequence: u64) -> Option<(u64, u64)> {
     let mut cursor = capture.packets();
     match capture.protocol() {
         Protocol::Itch => {
             while let Ok(Some(packet)) = cursor.next(capture) {
                 let ahead = sequence.checked_sub(packet.first_sequence);
                 if let Some(ahead) = ahead.filter(|&ahead| ahead < u64::from(packet.message_count)) {
-                    return packet.messages().nth(usize::try_from(ahead).ok()?).map(|(_, offset)| offset);
+                    let before = cursor.messages() - u64::from(packet.message_count) + ahead;
+                    let (_, offset) = packet.messages().nth(usize::try_from(ahead).ok()?)?;
+                    return Some((offset, before));
                 }
             }
         }
         Protocol::Dbn => {
             while let Ok(Some((_, offset))) = cursor.next_record(capture) {
                 if cursor.messages() == sequence {
-                    return Some(offset);
+                    return Some((offset, sequence - 1));
                 }
             }
         }
         Protocol::Binance => {
             while let Ok(Some((_, offset))) = cursor.next_line(capture) {
                 if cursor.messages() == sequence {
-                    return Some(offset);
+                    return Some((offset, sequence - 1));
                 }
             }
         }

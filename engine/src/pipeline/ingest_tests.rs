@@ -5,6 +5,7 @@ use crate::control::inputs::Inputs;
 use crate::control::session_date::SessionDate;
 use crate::control::universe::Universe;
 use crate::pipeline::draws::Draws;
+use feeds::event::EventKind;
 use feeds::moldudp64::Header;
 use feeds::source::synthetic::{SyntheticConfig, generate_bytes};
 use std::collections::BTreeSet;

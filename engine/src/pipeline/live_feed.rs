@@ -9,11 +9,11 @@
 
 use feeds::arbiter::{Action, Arbiter, ArbiterConfig, Sequenced};
 use feeds::directory::Directory;
-use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, flags};
+use feeds::event::{EventKind, MarketEvent, flags};
 use feeds::itch::decode::DecodeError;
 use feeds::itch::feed::ItchFeed;
 use feeds::moldudp64;
-use feeds::units::{PRICE_NONE, TIME_NONE};
+use feeds::units::TIME_NONE;
 
 /// Messages of a snapshot that one call takes in at most.
 const SNAPSHOT_PORTION: usize = 256;
@@ -83,20 +83,8 @@ impl Meaning {
     #[cold]
     fn whole_venue(&mut self, kind: EventKind, now_ns: u64, first: u64, count: u64) -> MarketEvent {
         self.time_ns = self.time_ns.max(now_ns);
-        MarketEvent {
-            exchange_ns: self.time_ns,
-            receive_ns: self.time_ns,
-            sequence: first,
-            order_id: 0,
-            second_id: first,
-            price: PRICE_NONE,
-            quantity: count,
-            instrument: INSTRUMENT_ALL,
-            venue: self.feed.venue,
-            kind,
-            side: Side::None,
-            flags: flags::LAST_OF_EVENT,
-        }
+        let event = MarketEvent::of_venue(self.feed.venue, kind, self.time_ns);
+        MarketEvent { sequence: first, second_id: first, quantity: count, ..event }
     }
 }
 

@@ -5,14 +5,15 @@
 //! and no replace: the kill word is read before each. What a session says about closing is read from its state
 //! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
 
+use feeds::send_buffer::SendBuffer;
 use feeds::symbol::Symbol;
 use feeds::units::PRICE_NONE;
 
 use crate::control::journal::{RecordKind, SegmentWriter};
 use crate::control::kill_switch;
 use crate::fix::executions;
+use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
-use crate::fix::send_buffer::SendBuffer;
 use crate::fix::session::{Session, SessionConfig, State};
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
@@ -118,7 +119,7 @@ impl OrderEntry {
         if !link.session.is_logged_on() || self.journal_full {
             return Err(RejectReason::NotConnected);
         }
-        let space = link.out.space();
+        let space = link.out.space(FRAME_MAX);
         if space.len() < TEMPLATE_BYTES {
             return Err(RejectReason::NotConnected);
         }

@@ -90,8 +90,7 @@ impl<'a> FeedServer<'a> {
         let interface = config.interface.unwrap_or(Ipv4Addr::UNSPECIFIED);
         let socket = line_socket(interface, config.publisher.multicast_ttl)
             .map_err(|error| failed(&format!("interface {interface}"), &error))?;
-        let line =
-            |number: u32, address| Line { address, faults: LineFaults::new(config.faults.lines(), number) };
+        let line = |number: u32, address| Line { address, faults: LineFaults::new(config.faults, number) };
         let lines = [Some(config.line_a), config.line_b].into_iter().flatten();
         let retransmission = match config.retransmission {
             None => None,
@@ -99,7 +98,7 @@ impl<'a> FeedServer<'a> {
                 let socket = UdpSocket::bind(address)
                     .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
                     .map_err(|error| failed(&format!("retransmission {address}"), &error))?;
-                Some(Retransmission { socket, answers: LineFaults::new(config.faults.answers(), ANSWERS) })
+                Some(Retransmission { socket, answers: LineFaults::new(config.faults.of_answers(), ANSWERS) })
             }
         };
         let glimpse = match config.glimpse {

@@ -5,11 +5,12 @@
 //! ([`Gateway::wants_close`]), not from each call. Allocates at construction only.
 
 use feeds::event::{INSTRUMENT_NONE, MarketEvent};
+use feeds::send_buffer::SendBuffer;
 use feeds::symbol::Symbol;
 
 use crate::fix::codec::Header;
+use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
-use crate::fix::send_buffer::SendBuffer;
 use crate::fix::session::{Session, SessionConfig, State};
 use crate::fix::timestamp::TimePrecision;
 use crate::fix::{reports, requests};
@@ -128,7 +129,7 @@ impl Gateway {
                 sending_time_ns: now_ns,
                 time_precision: TimePrecision::Microseconds,
             };
-            match reports::encode(report, symbol, &header, self.out.space()) {
+            match reports::encode(report, symbol, &header, self.out.space(FRAME_MAX)) {
                 Ok(length) => {
                     self.session.sent(now_ns);
                     self.out.commit(length);

@@ -12,9 +12,8 @@ use std::fmt;
 use super::depth::{DepthSync, Ids, Step};
 use super::message::{Body, Level, Market, Message, MessageError, MessageParser, PERPETUAL};
 use crate::directory::Directory;
-use crate::event::{EventKind, INSTRUMENT_NONE, MarketEvent, Side, flags};
+use crate::event::{EventKind, INSTRUMENT_NONE, MarketEvent, Origin, Side, flags};
 use crate::symbol::Symbol;
-use crate::units::PRICE_NONE;
 
 /// Books of one stream; lines of further symbols give no events.
 pub const BOOKS_MAX: usize = 256;
@@ -116,34 +115,7 @@ pub struct BinanceFeed {
     counters: BinanceCounters,
 }
 
-/// What all events of a line share.
-#[derive(Clone, Copy)]
-struct Origin {
-    venue: u8,
-    instrument: u32,
-    sequence: u64,
-    receive_ns: u64,
-    exchange_ns: u64,
-}
-
 impl Origin {
-    fn event(&self, kind: EventKind) -> MarketEvent {
-        MarketEvent {
-            exchange_ns: self.exchange_ns,
-            receive_ns: self.receive_ns,
-            sequence: self.sequence,
-            order_id: 0,
-            second_id: 0,
-            price: PRICE_NONE,
-            quantity: 0,
-            instrument: self.instrument,
-            venue: self.venue,
-            kind,
-            side: Side::None,
-            flags: 0,
-        }
-    }
-
     fn level(&self, side: Side, level: Level) -> MarketEvent {
         MarketEvent { side, price: level.price, quantity: level.quantity, ..self.event(EventKind::LevelSet) }
     }

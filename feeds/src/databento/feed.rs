@@ -23,7 +23,9 @@ use super::records::{Layout, Record, symbol_of};
 use super::schedule;
 use super::top_levels::{TopLevels, changes};
 use crate::directory::Directory;
-use crate::event::{EventKind, INSTRUMENT_ALL, INSTRUMENT_NONE, MarketEvent, Side, TradingStatus, flags};
+use crate::event::{
+    EventKind, INSTRUMENT_ALL, INSTRUMENT_NONE, MarketEvent, Origin, Side, TradingStatus, flags,
+};
 use crate::listing_map::ListingMap;
 use crate::symbol::Symbol;
 use crate::units::{PRICE_NONE, TIME_NONE};
@@ -113,35 +115,6 @@ pub struct DbnFeed {
     scheduled_until_ns: Option<u64>,
     status: Option<TradingStatus>,
     counters: DbnCounters,
-}
-
-/// What all events of a record share.
-#[derive(Clone, Copy)]
-struct Origin {
-    venue: u8,
-    instrument: u32,
-    sequence: u64,
-    receive_ns: u64,
-    exchange_ns: u64,
-}
-
-impl Origin {
-    fn event(&self, kind: EventKind) -> MarketEvent {
-        MarketEvent {
-            exchange_ns: self.exchange_ns,
-            receive_ns: self.receive_ns,
-            sequence: self.sequence,
-            order_id: 0,
-            second_id: 0,
-            price: PRICE_NONE,
-            quantity: 0,
-            instrument: self.instrument,
-            venue: self.venue,
-            kind,
-            side: Side::None,
-            flags: 0,
-        }
-    }
 }
 
 fn side(character: DbnSide) -> Side {

@@ -12,7 +12,7 @@ use super::decode::decode;
 use super::messages::{Message, QuoteUpdate};
 use super::transport::{self, Header};
 use crate::directory::Directory;
-use crate::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
+use crate::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Origin, Side, TradingStatus, flags};
 use crate::listing_map::ListingMap;
 use crate::packet_decoder::{PacketDecoder, PacketError, PacketErrorCause, PacketSummary, StreamId};
 use crate::symbol::Symbol;
@@ -180,24 +180,13 @@ impl Sink<'_> {
     #[inline(always)]
     fn event(&self, kind: EventKind, instrument: u32, timestamp_ns: i64) -> MarketEvent {
         let exchange_ns = u64::try_from(timestamp_ns).unwrap_or(0);
-        MarketEvent {
-            exchange_ns,
-            receive_ns: if self.receive_ns == TIME_NONE {
-                exchange_ns.wrapping_add(self.feed.line_latency_ns)
-            } else {
-                self.receive_ns
-            },
-            sequence: self.sequence,
-            order_id: 0,
-            second_id: 0,
-            price: PRICE_NONE,
-            quantity: 0,
-            instrument,
-            venue: self.feed.venue,
-            kind,
-            side: Side::None,
-            flags: 0,
-        }
+        let receive_ns = if self.receive_ns == TIME_NONE {
+            exchange_ns.wrapping_add(self.feed.line_latency_ns)
+        } else {
+            self.receive_ns
+        };
+        let (venue, sequence) = (self.feed.venue, self.sequence);
+        Origin { venue, instrument, sequence, receive_ns, exchange_ns }.event(kind)
     }
 
     fn place(&mut self, symbol: Symbol) -> Option<Place> {

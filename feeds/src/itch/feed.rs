@@ -10,7 +10,7 @@ use super::messages::{Header, Message, StockDirectory};
 use super::order_fields;
 use crate::directory::Directory;
 use crate::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
-use crate::units::{ITCH_PRICE4_UNIT, PRICE_NONE, TIME_NONE};
+use crate::units::{ITCH_PRICE4_UNIT, TIME_NONE};
 
 /// One venue's ITCH 5.0 stream.
 #[derive(Clone, Debug)]
@@ -216,15 +216,10 @@ impl Origin<'_> {
             exchange_ns,
             receive_ns: self.feed.received_at(self.receive_ns, exchange_ns),
             sequence: self.sequence,
-            order_id: 0,
-            second_id: 0,
-            price: PRICE_NONE,
-            quantity: 0,
             instrument: self.directory.instrument_at(self.feed.venue, header.locate),
             venue: self.feed.venue,
             kind,
-            side: Side::None,
-            flags: flags::LAST_OF_EVENT,
+            ..MarketEvent::NOTHING
         }
     }
 }
@@ -260,7 +255,7 @@ mod tests {
         sequence: 77,
         order_id: 0,
         second_id: 0,
-        price: PRICE_NONE,
+        price: crate::units::PRICE_NONE,
         quantity: 0,
         instrument: 0,
         venue: 2,

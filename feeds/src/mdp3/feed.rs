@@ -25,11 +25,11 @@ use super::levels::{DEPTH_MAX, Levels};
 use super::messages::{self, Message};
 use super::packet;
 use crate::directory::Directory;
-use crate::event::{EventKind, MarketEvent, Side, flags};
+use crate::event::{EventKind, MarketEvent, Origin, Side, flags};
 use crate::listing_map::ListingMap;
 use crate::packet_decoder::{PacketDecoder, PacketError, PacketErrorCause, PacketSummary, StreamId};
 use crate::symbol::Symbol;
-use crate::units::{PRICE_NONE, TIME_NONE};
+use crate::units::TIME_NONE;
 
 pub use self::values::symbol_of;
 
@@ -79,7 +79,7 @@ pub struct Mdp3Counters {
 /// What a definition says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Definition {
-    /// The tick, 1e-9, or [`PRICE_NONE`] where it varies.
+    /// The tick, 1e-9, or [`crate::units::PRICE_NONE`] where it varies.
     pub tick: i64,
     /// MatchAlgorithm(1142): `F` FIFO, ...
     pub match_algorithm: u8,
@@ -223,24 +223,13 @@ impl Sink<'_> {
     /// An event with the fields that all kinds share.
     #[inline(always)]
     fn event(&self, kind: EventKind, instrument: u32, exchange_ns: u64) -> MarketEvent {
-        MarketEvent {
-            exchange_ns,
-            receive_ns: if self.receive_ns == TIME_NONE {
-                exchange_ns.wrapping_add(self.feed.line_latency_ns)
-            } else {
-                self.receive_ns
-            },
-            sequence: self.sequence.into(),
-            order_id: 0,
-            second_id: 0,
-            price: PRICE_NONE,
-            quantity: 0,
-            instrument,
-            venue: self.feed.venue,
-            kind,
-            side: Side::None,
-            flags: 0,
-        }
+        let receive_ns = if self.receive_ns == TIME_NONE {
+            exchange_ns.wrapping_add(self.feed.line_latency_ns)
+        } else {
+            self.receive_ns
+        };
+        let (venue, sequence) = (self.feed.venue, self.sequence.into());
+        Origin { venue, instrument, sequence, receive_ns, exchange_ns }.event(kind)
     }
 
     fn place(&mut self, security_id: i32) -> Option<Place> {

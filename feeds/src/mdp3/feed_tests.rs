@@ -147,7 +147,7 @@ use EventKind::{Clear, LevelSet, OrderAdd, OrderDelete, OrderModify, Recovered, 
 
 const LAST: u8 = flags::LAST_OF_EVENT;
 const SNAP: u8 = flags::SNAPSHOT;
-const NONE: i64 = PRICE_NONE;
+const NONE: i64 = crate::units::PRICE_NONE;
 
 #[test]
 fn an_event_ends_for_every_instrument_that_it_moved() {

@@ -4,8 +4,10 @@
 //! [`SoupBinClient::on_timer`] does what time demands; times are ns of any clock that does not go back. Buffers are
 //! allocated at construction. It does not connect again by itself and does not store messages.
 
+use crate::send_buffer::SendBuffer;
+
 use super::{Framer, HEARTBEAT_NS, LOGIN_REQUEST_LENGTH, LoginAccepted, LoginRequest, SILENCE_NS};
-use super::{Outbox, Packet, SoupError};
+use super::{Packet, SoupError};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub struct SoupBinClient {
 #[derive(Clone, Debug)]
 struct Link {
     login: LoginRequest,
-    out: Outbox,
+    out: SendBuffer,
     state: ClientState,
     next_sequence: u64,
     sent_ns: u64,
@@ -63,7 +65,7 @@ impl SoupBinClient {
     #[must_use]
     pub fn new(login: LoginRequest, packet_length_max: usize) -> Self {
         // The login, a logout, and more heartbeats than a peer that lets this one live can leave unread.
-        let out = Outbox::with_capacity(LOGIN_REQUEST_LENGTH + 64 * 3);
+        let out = SendBuffer::with_capacity(LOGIN_REQUEST_LENGTH + 64 * 3);
         let state = ClientState::Disconnected;
         Self {
             framer: Framer::with_capacity(packet_length_max),
@@ -94,30 +96,18 @@ impl SoupBinClient {
     pub fn on_bytes(
         &mut self,
         now_ns: u64,
-        mut bytes: &[u8],
+        bytes: &[u8],
         events: &mut impl FnMut(ClientEvent<'_>),
     ) -> Result<(), SoupError> {
         if !bytes.is_empty() {
             self.link.received_ns = now_ns;
         }
-        while !bytes.is_empty() {
-            let taken = self.framer.push(bytes);
-            bytes = &bytes[taken..];
-            loop {
-                let done = match self.framer.next_packet() {
-                    Ok(Some(packet)) => {
-                        Packet::decode(packet).and_then(|packet| self.link.on_packet(packet, events))
-                    }
-                    Ok(None) => break,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = done {
-                    self.link.state = ClientState::Closed;
-                    return Err(error);
-                }
-            }
+        let Self { framer, link } = self;
+        let done = framer.each_packet(bytes, |packet| link.on_packet(Packet::decode(packet)?, events));
+        if done.is_err() {
+            link.state = ClientState::Closed;
         }
-        Ok(())
+        done
     }
 
     /// Sends the heartbeat that is due.
@@ -190,7 +180,7 @@ impl SoupBinClient {
 impl Link {
     fn send(&mut self, now_ns: u64, packet: &Packet<'_>) -> bool {
         self.sent_ns = now_ns;
-        self.out.push(packet)
+        packet.send_into(&mut self.out)
     }
 
     fn on_packet(

@@ -60,6 +60,25 @@ impl Framer {
         Ok(Some(packet))
     }
 
+    /// Takes in bytes, cut anywhere, and hands each whole packet on, in order.
+    ///
+    /// # Errors
+    /// The first of [`Self::next_packet`] or of `take`; the packets before it were good.
+    pub fn each_packet(
+        &mut self,
+        mut bytes: &[u8],
+        mut take: impl FnMut(&[u8]) -> Result<(), SoupError>,
+    ) -> Result<(), SoupError> {
+        while !bytes.is_empty() {
+            let taken = self.push(bytes);
+            bytes = &bytes[taken..];
+            while let Some(packet) = self.next_packet()? {
+                take(packet)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes that were received and not handed out.
     #[must_use]
     pub const fn buffered(&self) -> usize {

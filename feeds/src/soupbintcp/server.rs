@@ -4,7 +4,9 @@
 //! GLIMPSE snapshot does), so a client that asks for a later one is refused; it keeps no messages. Buffers are
 //! allocated at construction, and a client that does not read fills them and no more.
 
-use super::{Framer, HEARTBEAT_NS, LOGIN_PAYLOAD_VERSION_4, LoginAccepted, LoginRequest, Outbox, Packet};
+use crate::send_buffer::SendBuffer;
+
+use super::{Framer, HEARTBEAT_NS, LOGIN_PAYLOAD_VERSION_4, LoginAccepted, LoginRequest, Packet};
 use super::{RejectReason, SILENCE_NS, SoupError};
 
 /// Bytes of the longest packet that a client may send.
@@ -49,7 +51,7 @@ pub struct SoupBinServer {
 #[derive(Clone, Debug)]
 struct Link {
     config: ServerConfig,
-    out: Outbox,
+    out: SendBuffer,
     state: ServerState,
     next_sequence: u64,
     sent_ns: u64,
@@ -60,7 +62,7 @@ impl SoupBinServer {
     /// A server's end, without a connection yet.
     #[must_use]
     pub fn new(config: ServerConfig) -> Self {
-        let out = Outbox::with_capacity(config.send_buffer_bytes.saturating_add(RESERVED));
+        let out = SendBuffer::with_capacity(config.send_buffer_bytes.saturating_add(RESERVED));
         let state = ServerState::Disconnected;
         Self {
             framer: Framer::with_capacity(CLIENT_PACKET_MAX),
@@ -89,28 +91,16 @@ impl SoupBinServer {
     /// # Errors
     /// [`SoupError`] of a client that does not keep to the protocol or may not log in; the state is
     /// [`ServerState::Closed`] then, and the reject may still be pending.
-    pub fn on_bytes(&mut self, now_ns: u64, mut bytes: &[u8]) -> Result<(), SoupError> {
+    pub fn on_bytes(&mut self, now_ns: u64, bytes: &[u8]) -> Result<(), SoupError> {
         if !bytes.is_empty() {
             self.link.received_ns = now_ns;
         }
-        while !bytes.is_empty() {
-            let taken = self.framer.push(bytes);
-            bytes = &bytes[taken..];
-            loop {
-                let done = match self.framer.next_packet() {
-                    Ok(Some(packet)) => {
-                        Packet::decode(packet).and_then(|packet| self.link.on_packet(now_ns, packet))
-                    }
-                    Ok(None) => break,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = done {
-                    self.link.state = ServerState::Closed;
-                    return Err(error);
-                }
-            }
+        let Self { framer, link } = self;
+        let done = framer.each_packet(bytes, |packet| link.on_packet(now_ns, Packet::decode(packet)?));
+        if done.is_err() {
+            link.state = ServerState::Closed;
         }
-        Ok(())
+        done
     }
 
     /// Sends the next sequenced message; `false`, and nothing was sent, when nobody is logged on or there is no room
@@ -197,7 +187,7 @@ impl SoupBinServer {
 impl Link {
     fn push(&mut self, now_ns: u64, packet: &Packet<'_>) -> bool {
         self.sent_ns = now_ns;
-        self.out.push(packet)
+        packet.send_into(&mut self.out)
     }
 
     fn on_packet(&mut self, now_ns: u64, packet: Packet<'_>) -> Result<(), SoupError> {

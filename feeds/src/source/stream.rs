@@ -5,7 +5,7 @@
 //! when it is asked to ([`EventStream::decode`]). One thread owns it. It allocates when it is made, for a new
 //! instrument, and for a line longer than every one before.
 //!
-//! Missing packets of IEX-TP and MDP 3.0 are told from their sequence numbers and become a [`EventKind::Gap`] of the
+//! Missing packets of IEX-TP and MDP 3.0 are told from their sequence numbers and become a [`crate::event::EventKind::Gap`] of the
 //! venue; packets whose messages have all been seen (the other line of the same feed) are passed over and counted.
 
 use super::file::{Capture, PacketCursor};
@@ -16,13 +16,13 @@ use crate::databento::feed::DbnFeed;
 use crate::databento::records::Record;
 use crate::directory::Directory;
 use crate::error::{CaptureError, CaptureErrorKind};
-use crate::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, flags};
+use crate::event::MarketEvent;
 use crate::iex::{self, feed::IexFeed};
 use crate::mdp3::feed::{BookForm, Mdp3Feed};
 use crate::mdp3::packet;
 use crate::packet_decoder::{PacketDecoder, StreamId};
 use crate::symbol::Symbol;
-use crate::units::{PRICE_NONE, TIME_NONE};
+use crate::units::TIME_NONE;
 
 /// Numbered streams in one capture that are followed.
 const STREAMS_MAX: usize = 64;
@@ -253,7 +253,7 @@ impl<'a> EventStream<'a> {
         };
         if let Some((expected, first)) = gap {
             decoder.lost();
-            events.push(missing(self.config.venue, expected, first, head.receive_ns));
+            events.push(MarketEvent::gap(self.config.venue, expected, first, head.receive_ns));
         }
         let summary = decoder.decode_packet(directory, head.bytes, head.receive_ns, events);
         match summary {
@@ -309,24 +309,5 @@ fn packet_place(decoder: &Decoder, payload: &[u8]) -> Option<(StreamId, u64, u64
             Some((StreamId { channel: 0, session: 0 }, first, first + 1))
         }
         Decoder::Dbn(_) | Decoder::Binance(_) => None,
-    }
-}
-
-/// Messages `expected..first` of a venue are missing.
-#[cold]
-fn missing(venue: u8, expected: u64, first: u64, receive_ns: u64) -> MarketEvent {
-    MarketEvent {
-        exchange_ns: receive_ns,
-        receive_ns,
-        sequence: first,
-        order_id: 0,
-        second_id: expected,
-        price: PRICE_NONE,
-        quantity: first - expected,
-        instrument: INSTRUMENT_ALL,
-        venue,
-        kind: EventKind::Gap,
-        side: Side::None,
-        flags: flags::LAST_OF_EVENT,
     }
 }

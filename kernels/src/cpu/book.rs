@@ -19,7 +19,7 @@ use super::levels::{LevelKey, LevelRecord, LevelTable};
 use super::orders::{LEVEL_SLOTS_MAX, OrderRecord, OrderTable};
 use super::slots::{SLOT_NONE, SlotRecord};
 use super::tick::Tick;
-use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
+use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus};
 use feeds::units::{ITCH_PRICE4_UNIT, PRICE_NONE};
 
 use std::hint::select_unpredictable;
@@ -27,6 +27,11 @@ use std::hint::select_unpredictable;
 pub use super::look_ahead::{Announced, LOOK_AHEAD};
 pub use super::orders::PRIORITY_MAX;
 pub use super::query::{Bbo, DepthLevel, QueuedOrders, RestingOrder};
+pub use super::refusal::{BookConfigError, BookError, Table};
+
+pub(super) const INSTRUMENTS_LIMIT: usize = 1 << 24;
+pub(super) const ORDERS_LIMIT: usize = 1 << 27;
+pub(super) const LEVELS_LIMIT: usize = 1 << 22;
 
 /// Capacities of one venue's books, all of them memory taken at start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,39 +59,6 @@ impl Default for BookConfig {
     }
 }
 
-/// A [`BookConfig`] that no book can be made from: which field, and its bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BookConfigError {
-    /// `instruments_max` is zero or above 2^24.
-    Instruments(usize),
-    /// `orders_max` is zero or above 2^27.
-    Orders(usize),
-    /// `levels_max` is zero or above 2^22.
-    Levels(usize),
-    /// `price_tick` is not positive.
-    PriceTick(i64),
-}
-
-impl std::fmt::Display for BookConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Instruments(n) => write!(f, "instruments_max = {n}: must be 1 to {INSTRUMENTS_LIMIT}"),
-            Self::Orders(n) => write!(f, "orders_max = {n}: must be 1 to {ORDERS_LIMIT}"),
-            Self::Levels(n) => write!(f, "levels_max = {n}: must be 1 to {LEVELS_LIMIT}"),
-            Self::PriceTick(tick) => write!(f, "price_tick = {tick}: must be above zero (in 1e-9)"),
-        }
-    }
-}
-
-impl std::error::Error for BookConfigError {}
-
-const INSTRUMENTS_LIMIT: usize = 1 << 24;
-const ORDERS_LIMIT: usize = 1 << 27;
-const LEVELS_LIMIT: usize = 1 << 22;
-
-/// Beside an instrument's status: an event within a market message changed its top and left it crossed, and the
-/// message has not ended. The last event of a message of several is seldom the one that moved the top.
-const UNJUDGED: u32 = 1 << 31;
 const _: () = assert!(LEVELS_LIMIT * 2 < LEVEL_SLOTS_MAX);
 
 /// What an event did to the book. For a replace, and for a modification that moves its order, it speaks of the old
@@ -111,97 +83,20 @@ impl Applied {
         Self { price: PRICE_NONE, quantity: 0, priority: 0, side: Side::None, bbo_changed: false };
 }
 
-/// Which table is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Table {
-    /// `orders_max` orders rest, or the order's slots are crowded out.
-    Orders,
-    /// `levels_max` levels exist, or the level's slots are crowded out.
-    Levels,
-    /// The arena of sorted prices is used up.
-    Ladders,
-    /// [`PRIORITY_MAX`] orders were taken in since the start.
-    Priorities,
-}
-
-/// Why an event was not applied. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BookError {
-    /// No live order has this id: a lost message, or a feed joined late. Recover by a snapshot, or go on without it.
-    UnknownOrder(u64),
-    /// A live order has this id already: a repeated message.
-    DuplicateOrder(u64),
-    /// More is taken than the order has left, given here.
-    Overfill(u64),
-    /// The price is missing, off the tick, or beyond what the book can hold.
-    PriceOutOfRange(i64),
-    /// A new order of no quantity, or a level's sum that would overflow.
-    QuantityOutOfRange(u64),
-    /// A new order or a level set without a side.
-    SideMissing,
-    /// The table named is full: raise its capacity in the configuration.
-    Full(Table),
-    /// The instrument is not below `instruments_max`.
-    InstrumentOutOfRange(u32),
-    /// The order belongs to this instrument, not to the event's.
-    WrongInstrument(u32),
-    /// No such trading status code.
-    UnknownStatus(u64),
-    /// A modification names this side; the order rests on the other one.
-    SideChanged(Side),
-    /// A level set for this instrument, which holds orders: clear it first, or configure one kind of feed for it.
-    HoldsOrders(u32),
-    /// A new order for this instrument, which holds levels of an L2 feed: clear it first, or configure one kind of
-    /// feed for it.
-    HoldsLevels(u32),
-}
-
-impl std::fmt::Display for BookError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::UnknownOrder(id) => write!(f, "reference to unknown order {id}"),
-            Self::DuplicateOrder(id) => write!(f, "order {id} is live already"),
-            Self::Overfill(left) => write!(f, "more is taken off an order than the {left} that it has left"),
-            Self::PriceOutOfRange(price) => {
-                write!(f, "price {price} (1e-9) is missing, off the tick or too large")
-            }
-            Self::QuantityOutOfRange(quantity) => write!(f, "quantity {quantity} is zero or too large"),
-            Self::SideMissing => f.write_str("a new order or a level without a side"),
-            Self::Full(table) => write!(f, "the table of {table:?} is full"),
-            Self::InstrumentOutOfRange(instrument) => {
-                write!(f, "instrument {instrument} is not listed (unknown stock locate)")
-            }
-            Self::WrongInstrument(instrument) => write!(f, "the order belongs to instrument {instrument}"),
-            Self::UnknownStatus(code) => write!(f, "unknown trading status {code}"),
-            Self::SideChanged(side) => {
-                write!(f, "a modification to side {side:?} of an order on the other one")
-            }
-            Self::HoldsOrders(instrument) => {
-                write!(f, "a level set for instrument {instrument}, which holds orders: clear it first")
-            }
-            Self::HoldsLevels(instrument) => {
-                write!(f, "an order for instrument {instrument}, which holds L2 levels: clear it first")
-            }
-        }
-    }
-}
-
-impl std::error::Error for BookError {}
-
 /// All books of one venue; see the module's page.
 pub struct VenueBooks {
     pub(super) orders: OrderTable,
     pub(super) levels: LevelTable,
     pub(super) ladders: Ladders,
-    /// [`TradingStatus`] codes, zero = never told; with [`UNJUDGED`] on top.
-    status: HugeArray<u32>,
-    venue_status: Option<TradingStatus>,
-    next_priority: u64,
-    crossed_events: u64,
+    /// [`TradingStatus`] codes, zero = never told; with the mark of `trading_status` on top.
+    pub(super) status: HugeArray<u32>,
+    pub(super) venue_status: Option<TradingStatus>,
+    pub(super) next_priority: u64,
+    pub(super) crossed_events: u64,
     /// Levels of L2 feeds among the live levels; zero spares a venue of orders every check for them.
     l2_levels: usize,
     pub(super) tick: Tick,
-    config: BookConfig,
+    pub(super) config: BookConfig,
 }
 
 impl VenueBooks {
@@ -470,7 +365,7 @@ impl VenueBooks {
     /// Whether an instrument's levels come from an L2 feed; an empty book holds nothing.
     #[cold]
     #[inline(never)]
-    fn holds_levels(&self, instrument: u32) -> bool {
+    pub(super) fn holds_levels(&self, instrument: u32) -> bool {
         self.l2_levels != 0 && self.some_level(instrument).is_some_and(|level| level.orders == 0)
     }
 
@@ -571,112 +466,10 @@ impl VenueBooks {
         Applied { price: self.tick.price(key.tick), quantity, priority, side, bbo_changed }
     }
 
-    /// Why `add` refused.
-    #[cold]
-    #[inline(never)]
-    fn why_not_added(&self, event: &MarketEvent) -> BookError {
-        if event.instrument as usize >= self.config.instruments_max {
-            BookError::InstrumentOutOfRange(event.instrument)
-        } else if event.side == Side::None {
-            BookError::SideMissing
-        } else if self.orders.live() >= self.config.orders_max {
-            BookError::Full(Table::Orders)
-        } else if self.holds_levels(event.instrument) {
-            BookError::HoldsLevels(event.instrument)
-        } else {
-            self.why_not_entered(event.order_id, event, event.side == Side::Sell, self.config.levels_max)
-        }
-    }
-
-    /// Why `enter` refused.
-    #[cold]
-    #[inline(never)]
-    fn why_not_entered(&self, id: u64, event: &MarketEvent, sell: bool, levels_max: usize) -> BookError {
-        let Some(tick) = self.tick.ticks(event.price) else {
-            return BookError::PriceOutOfRange(event.price);
-        };
-        if event.quantity == 0 {
-            BookError::QuantityOutOfRange(0)
-        } else if self.next_priority > PRIORITY_MAX {
-            BookError::Full(Table::Priorities)
-        } else if self.orders.seat(id).is_taken() {
-            BookError::DuplicateOrder(id)
-        } else if !self.orders.seat(id).is_vacant() {
-            BookError::Full(Table::Orders)
-        } else {
-            let key = LevelKey { book_side: event.instrument * 2 + u32::from(sell), tick };
-            self.why_not_joined(key, event.quantity, levels_max)
-        }
-    }
-
-    /// Why `join_level` refused.
-    #[cold]
-    fn why_not_joined(&self, key: LevelKey, quantity: u64, levels_max: usize) -> BookError {
-        let seat = self.levels.seat(key);
-        if seat.is_taken() {
-            BookError::QuantityOutOfRange(quantity)
-        } else if !seat.is_vacant() || self.levels.live() >= levels_max {
-            BookError::Full(Table::Levels)
-        } else {
-            BookError::Full(Table::Ladders)
-        }
-    }
-
-    /// Why `resting` found nothing.
-    #[cold]
-    #[inline(never)]
-    fn why_not_resting(&self, event: &MarketEvent) -> BookError {
-        match self.order(event.order_id) {
-            Some(order) => BookError::WrongInstrument(order.instrument),
-            None => BookError::UnknownOrder(event.order_id),
-        }
-    }
-
-    /// Counts a top that is locked or crossed at the end of a market message in continuous trading.
-    #[inline(always)]
-    fn note_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
-        // A sane feed is never crossed, so a predictor knows the answer. Whether the top changed it cannot know.
-        if self.ladders.may_be_crossed(event.instrument as usize) {
-            self.judge_crossed(event, bbo_changed);
-        }
-    }
-
-    /// A crossed instrument: what counts is that its message has ended and that an event of it changed the top.
-    #[cold]
-    #[inline(never)]
-    fn judge_crossed(&mut self, event: &MarketEvent, bbo_changed: bool) {
-        if !self.ladders.crossed(event.instrument as usize) {
-            return;
-        }
-        let status = &mut self.status[event.instrument as usize];
-        if bbo_changed {
-            *status |= UNJUDGED;
-        }
-        if event.flags & flags::LAST_OF_EVENT != 0 && *status & UNJUDGED != 0 {
-            *status &= !UNJUDGED;
-            self.crossed_events += u64::from(self.is_continuous(event.instrument));
-        }
-    }
-
     /// Whether a price is its side's best or better.
     #[inline(always)]
     fn touches(&self, key: LevelKey) -> bool {
         self.ladders.sides[key.book_side as usize].touches(key_of_tick(key.tick, key.is_sell()))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn set_status(&mut self, event: &MarketEvent) -> Result<Applied, BookError> {
-        let status =
-            TradingStatus::from_code(event.quantity).ok_or(BookError::UnknownStatus(event.quantity))?;
-        if event.instrument == INSTRUMENT_ALL {
-            self.venue_status = Some(status);
-        } else {
-            let word = self.status.get_mut(event.instrument as usize);
-            let word = word.ok_or(BookError::InstrumentOutOfRange(event.instrument))?;
-            *word = *word & UNJUDGED | status as u32;
-        }
-        Ok(Applied::NOTHING)
     }
 
     #[cold]
@@ -706,35 +499,6 @@ impl VenueBooks {
             }
         }
         Ok(Applied { bbo_changed: self.levels.live() != levels_before, ..Applied::NOTHING })
-    }
-
-    /// Trading status of an instrument: what the venue last said, [`TradingStatus::Trading`] before that.
-    #[must_use]
-    pub fn status(&self, instrument: u32) -> TradingStatus {
-        let code = self.status.get(instrument as usize).map_or(0, |word| word & !UNJUDGED);
-        TradingStatus::from_code(u64::from(code)).unwrap_or(TradingStatus::Trading)
-    }
-
-    /// Phase of the whole venue: what its last system event said, `None` before the first.
-    #[must_use]
-    pub fn venue_status(&self) -> Option<TradingStatus> {
-        self.venue_status
-    }
-
-    /// Whether the instrument trades continuously: its own status and the venue's phase both say so, or were never
-    /// told.
-    #[must_use]
-    #[inline]
-    pub fn is_continuous(&self, instrument: u32) -> bool {
-        self.venue_status.is_none_or(|status| status == TradingStatus::Trading)
-            && self.status(instrument) == TradingStatus::Trading
-    }
-
-    /// Market messages in continuous trading that changed an instrument's top and left it locked or crossed at their
-    /// last event of the instrument. A sane feed gives none.
-    #[must_use]
-    pub fn crossed_events(&self) -> u64 {
-        self.crossed_events
     }
 
     /// Time priority that the next order will get: an order of ours that arrives now is behind all smaller ones.

@@ -12,6 +12,8 @@ mod orders;
 mod query;
 pub mod quote_action;
 pub mod quoting;
+mod refusal;
 mod slots;
 mod tick;
+mod trading_status;
 pub mod volatility;

@@ -6,7 +6,7 @@ use super::{CloseReason, Core, Flow, HEARTBEAT_S_MAX, Role, SendBuffer, State};
 use crate::fix::codec::{Encoder, Message};
 use crate::fix::fault::{Fault, MessageError};
 use crate::fix::fix44;
-use crate::fix::frame::Frame;
+use crate::fix::frame::{FRAME_MAX, Frame};
 
 /// Longest TestReqID(112) that is echoed, and longest MsgType(35) that a Reject names, in bytes.
 const ECHO_BYTES_MAX: usize = 256;
@@ -169,7 +169,7 @@ impl Core {
         }
         let new = if end == 0 { self.next_outgoing } else { self.next_outgoing.min(end.saturating_add(1)) };
         let config = &self.config;
-        let mut encoder = Encoder::start(out.space(), config.ids.begin_string(), b"4");
+        let mut encoder = Encoder::start(out.space(FRAME_MAX), config.ids.begin_string(), b"4");
         encoder
             .set(fix44::MSG_SEQ_NUM, begin)
             .set(fix44::POSS_DUP_FLAG, true)

@@ -60,7 +60,7 @@ impl Side {
             sending_time_ns: now_ns,
             time_precision: TimePrecision::Microseconds,
         };
-        let mut encoder = Encoder::start_message(self.out.space(), &header, b"D");
+        let mut encoder = Encoder::start_message(self.out.space(FRAME_MAX), &header, b"D");
         encoder.set(fix44::CL_ORD_ID, b"A-1");
         let length = encoder.done().unwrap();
         self.out.commit(length);

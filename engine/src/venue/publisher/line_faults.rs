@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use feeds::moldudp64;
+use serde::{Deserialize, Serialize};
 
 /// Parts in all of a share in parts per million.
 pub const PPM: u32 = 1_000_000;
@@ -21,14 +22,16 @@ pub const PACKETS_MAX: usize = 1 << 16;
 /// Ranges of lost messages that are recorded.
 pub const RANGES_MAX: usize = 1 << 20;
 
-/// What is wrong with a line. All zero: nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What is wrong with the lines: `[venues.feed.faults]`. Shares are in parts per million of packets: 10000 is 1 %. The default
+/// is good lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct FaultConfig {
-    /// Packets that are lost, each line for itself, parts per million.
+    /// Packets that are lost, each line for itself; answers of the retransmission server too.
     pub loss_ppm: u32,
-    /// Packets that come twice, parts per million.
+    /// Packets that come twice.
     pub duplicate_ppm: u32,
-    /// Packets that are held back behind later ones, parts per million.
+    /// Packets that are held back behind later ones.
     pub reorder_ppm: u32,
     /// Later packets that a held one comes behind: 1 to this many (at least 1).
     pub reorder_packets: u32,
@@ -38,12 +41,37 @@ pub struct FaultConfig {
     pub skew_ns: u64,
     /// Delay of each packet beside the skew, from 0 to below this, ns. It reorders nothing within a line.
     pub jitter_ns: u64,
-    /// Packets that begin a burst of loss, on every line at once, parts per million.
+    /// Packets that begin a burst of loss, on every line at once.
     pub burst_ppm: u32,
     /// Packets that are lost in a burst (at least 1).
     pub burst_packets: u32,
-    /// Seed of all draws.
+    /// Seed of all draws: the same seed loses the same packets.
     pub seed: u64,
+}
+
+impl Default for FaultConfig {
+    fn default() -> Self {
+        Self {
+            loss_ppm: 0,
+            duplicate_ppm: 0,
+            reorder_ppm: 0,
+            reorder_packets: 4,
+            reorder_ns: 200_000,
+            skew_ns: 0,
+            jitter_ns: 0,
+            burst_ppm: 0,
+            burst_packets: 8,
+            seed: 1,
+        }
+    }
+}
+
+impl FaultConfig {
+    /// What is wrong with the retransmission server's answers: all but the bursts, which are the lines'.
+    #[must_use]
+    pub const fn of_answers(self) -> Self {
+        Self { burst_ppm: 0, ..self }
+    }
 }
 
 /// What happened on a line.

@@ -1,10 +1,11 @@
 //! Bytes on their way to a socket: messages are encoded straight into it, and what a partial write left goes first.
 //!
 //! Allocates its capacity at construction, never grows. Owned by the thread that owns the socket. It refuses nothing
-//! by itself: an encoder that finds too little space says so, and a peer that does not read for that long is lost.
+//! by itself: an encoder that finds too little space says so, and a peer that does not read for that long is lost. FIX and
+//! SoupBinTCP sessions use it.
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SendBuffer {
     bytes: Box<[u8]>,
     head: usize,
@@ -12,7 +13,7 @@ pub struct SendBuffer {
 }
 
 impl SendBuffer {
-    /// An empty buffer of `capacity` bytes. Ten times [`super::frame::FRAME_MAX`] is ample for one session.
+    /// An empty buffer of `capacity` bytes. Ten times the longest message is ample for one FIX session.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self { bytes: vec![0; capacity].into_boxed_slice(), head: 0, tail: 0 }
@@ -45,11 +46,17 @@ impl SendBuffer {
         }
     }
 
-    /// The free space behind the pending bytes, all of it in one piece (pending bytes move to the front when they
-    /// must). Write a message at its start, then [`Self::commit`] its length.
+    /// Bytes that can be added now.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.bytes.len() - (self.tail - self.head)
+    }
+
+    /// The free space behind the pending bytes, in one piece; where that is less than `wanted` bytes, pending bytes
+    /// move to the front. Write a message at its start, then [`Self::commit`] its length.
     #[inline]
-    pub fn space(&mut self) -> &mut [u8] {
-        if self.head > 0 && self.bytes.len() - self.tail < super::frame::FRAME_MAX {
+    pub fn space(&mut self, wanted: usize) -> &mut [u8] {
+        if self.head > 0 && self.bytes.len() - self.tail < wanted {
             self.bytes.copy_within(self.head..self.tail, 0);
             self.tail -= self.head;
             self.head = 0;
@@ -85,8 +92,8 @@ mod tests {
         let mut sent = Vec::new();
         let mut next = 0_u8;
         for step in 0..100 {
-            let count = buffer.space().len().min(1 + step % 5);
-            for place in &mut buffer.space()[..count] {
+            let count = buffer.space(8).len().min(1 + step % 5);
+            for place in &mut buffer.space(8)[..count] {
                 *place = next;
                 next = next.wrapping_add(1);
             }
@@ -99,6 +106,6 @@ mod tests {
         assert!(sent.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)));
         buffer.clear();
         assert!(buffer.is_empty());
-        assert_eq!(buffer.space().len(), 8);
+        assert_eq!((buffer.space(0).len(), buffer.room()), (8, 8));
     }
 }
