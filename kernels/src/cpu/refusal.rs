@@ -6,7 +6,7 @@ use super::book::{INSTRUMENTS_LIMIT, LEVELS_LIMIT, ORDERS_LIMIT, PRIORITY_MAX, V
 use super::levels::LevelKey;
 use feeds::event::{MarketEvent, Side};
 
-/// A [`BookConfig`] that no book can be made from: which field, and its bound.
+/// A [`super::book::BookConfig`] that no book can be made from: which field, and its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BookConfigError {
     /// `instruments_max` is zero or above 2^24.
