@@ -126,6 +126,13 @@ impl<'a> Encoder<'a> {
         self
     }
 
+    /// Appends a field of any type as the text that it has in another message. A data field's length field is the
+    /// caller's to copy as well.
+    pub(super) fn set_text(&mut self, tag: u32, text: &[u8]) -> &mut Self {
+        self.field(tag, |out| super::number::write_bytes(text, out).ok_or(WriteFault::NoRoom));
+        self
+    }
+
     /// Ends the message with BodyLength(9) and CheckSum(10); says how many bytes of the output it has.
     ///
     /// # Errors

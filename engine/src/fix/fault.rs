@@ -20,6 +20,8 @@ pub enum Fault {
     Format,
     /// The tag appears more than once.
     Duplicate,
+    /// A field of the header after one of the body, or one of the body after the trailer's.
+    Order,
     /// A data field without its length field, or a length that does not lead to the data field's end.
     DataLength,
     /// SendingTime(52) is too far from the receiver's clock, or OrigSendingTime(122) is after it.
@@ -44,6 +46,7 @@ impl Fault {
             Self::SendingTime => 10,
             Self::UnsupportedMessageType => 11,
             Self::Duplicate => 13,
+            Self::Order => 14,
         }
     }
 
@@ -60,6 +63,7 @@ impl Fault {
             Self::SendingTime => "SendingTime accuracy problem",
             Self::UnsupportedMessageType => "Unsupported Message Type",
             Self::Duplicate => "Tag appears more than once",
+            Self::Order => "Tag specified out of required order",
         }
     }
 }
