@@ -50,6 +50,7 @@ pub mod identity;
 pub mod number;
 pub mod reports;
 pub mod requests;
+pub mod sent_log;
 pub mod session;
 pub mod templates;
 pub mod timestamp;

@@ -137,8 +137,10 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         let sequence = link.session.reserve_sequence();
-        let length =
-            link.templates.encode(order, sequence, link.session.utc_ns(now_ns), space).map_err(|_| RejectReason::Price)?;
+        let length = link
+            .templates
+            .encode(order, sequence, link.session.utc_ns(now_ns), space)
+            .map_err(|_| RejectReason::Price)?;
         link.session.sent(now_ns);
         link.out.commit(length);
         self.journal_sent(order.venue, now_ns);

@@ -50,7 +50,8 @@ impl Core {
         if reset && unasked && self.state == State::AwaitingLogon {
             return Err(MessageError::new(141, Fault::Value));
         }
-        let next_expected = message.get(fix44::NEXT_EXPECTED_MSG_SEQ_NUM)?.filter(|_| self.config.next_expected);
+        let next_expected =
+            message.get(fix44::NEXT_EXPECTED_MSG_SEQ_NUM)?.filter(|_| self.config.next_expected);
         Ok(LogonTerms { heartbeat_s, reset, next_expected })
     }
 

@@ -172,7 +172,9 @@ mod tests {
         let mut gap = Gap::new(10);
         let mut into = [0; 16];
         for _ in 0..3 {
-            assert!(gap.keep(9, b"nine") && gap.keep(7, b"seven") && gap.keep(8, b"") && gap.keep(7, b"other"));
+            assert!(
+                gap.keep(9, b"nine") && gap.keep(7, b"seven") && gap.keep(8, b"") && gap.keep(7, b"other")
+            );
             assert!(!gap.keep(10, b"ten"), "nine of ten bytes are used");
             assert!(!gap.holds(6) && gap.holds(7));
             assert_eq!(gap.take(6, &mut into), None);

@@ -1,5 +1,6 @@
 //! The standard header of a received message, as far as a session needs it.
 
+use crate::fix::codec::is_header_tag;
 use crate::fix::fault::{Fault, MessageError};
 use crate::fix::field::{Boolean, FieldType, SeqNum, UtcTimestamp};
 use crate::fix::frame::Frame;
@@ -78,21 +79,7 @@ impl<'a> ReceivedHeader<'a> {
                 56 => take(&mut header.target_comp_id, Some(value)),
                 122 => take(&mut header.orig_sending_time_ns, UtcTimestamp::parse(value)),
                 // The rest of the standard header: third parties, encodings, hops.
-                50
-                | 57
-                | 90
-                | 91
-                | 97
-                | 115
-                | 116
-                | 128
-                | 129
-                | 142..=145
-                | 212
-                | 213
-                | 347
-                | 369
-                | 627..=630 => Ok(()),
+                _ if is_header_tag(tag) => Ok(()),
                 _ => return header,
             };
             if let Err(fault) = taken {

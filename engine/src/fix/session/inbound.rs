@@ -116,13 +116,7 @@ impl Core {
     }
 
     /// A ResendRequest: answered even behind a gap, else two sides that wait for each other would wait for ever.
-    fn on_resend_wish(
-        &mut self,
-        now_ns: u64,
-        frame: Frame<'_>,
-        sequence: u32,
-        out: &mut SendBuffer,
-    ) -> Flow {
+    fn on_resend_wish(&mut self, now_ns: u64, frame: Frame<'_>, sequence: u32, out: &mut SendBuffer) -> Flow {
         let done = Message::of(frame).and_then(|message| self.on_resend_request(&message));
         if let Err(error) = done {
             self.reject(now_ns, out, frame, sequence, error)?;
@@ -254,7 +248,9 @@ impl Core {
                 let error = MessageError::new(122, Fault::Missing);
                 return Some(self.reject(now_ns, out, frame, sequence, error));
             }
-            Some(original_ns) if header.sending_time_ns.is_some_and(|sending_ns| original_ns > sending_ns) => {
+            Some(original_ns)
+                if header.sending_time_ns.is_some_and(|sending_ns| original_ns > sending_ns) =>
+            {
                 MessageError::new(0, Fault::SendingTime)
             }
             Some(_) => return None,

@@ -5,7 +5,7 @@
 //! new SendingTime(52), and the old one as OrigSendingTime(122).
 
 use super::{CloseReason, Core, Flow, SendBuffer};
-use crate::fix::codec::{BuildError, Encoder};
+use crate::fix::codec::{BuildError, Encoder, is_header_tag};
 use crate::fix::fix44;
 use crate::fix::frame::{FRAME_MAX, Frame};
 use crate::fix::timestamp::TimePrecision;
@@ -120,10 +120,7 @@ impl Core {
 }
 
 /// Header fields that stand before SendingTime(52), in the order of [`Encoder::start_message`].
-const BEFORE_SENDING_TIME: [u32; 3] = [97, 49, 50];
-
-/// Header fields that follow it.
-const AFTER_SENDING_TIME: [u32; 12] = [56, 57, 115, 116, 128, 129, 142, 143, 144, 145, 347, 369];
+const BEFORE_SENDING_TIME: [u32; 2] = [49, 50];
 
 /// Writes a message once more, as a possible duplicate of number `sequence`.
 fn write_again(
@@ -146,17 +143,14 @@ fn write_again(
     };
     copy(&mut encoder, &|tag| BEFORE_SENDING_TIME.contains(&tag));
     encoder.set_time(fix44::SENDING_TIME, sending_ns, precision);
-    copy(&mut encoder, &|tag| AFTER_SENDING_TIME.contains(&tag));
+    let written = |tag: u32| matches!(tag, 34 | 43 | 52 | 122) || BEFORE_SENDING_TIME.contains(&tag);
+    copy(&mut encoder, &|tag| is_header_tag(tag) && !written(tag));
     let mut fields = frame.fields();
     while let Ok(Some((tag, value))) = fields.next_field() {
         if tag == 52 {
             encoder.set_text(122, value);
         }
     }
-    copy(&mut encoder, &|tag| {
-        !matches!(tag, 34 | 43 | 52 | 122)
-            && !BEFORE_SENDING_TIME.contains(&tag)
-            && !AFTER_SENDING_TIME.contains(&tag)
-    });
+    copy(&mut encoder, &|tag| !is_header_tag(tag));
     encoder.done()
 }
