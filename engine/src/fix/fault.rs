@@ -5,10 +5,12 @@
 
 use std::fmt;
 
+use super::dictionary::Version;
+
 /// The kind of fault; [`MessageError`] adds the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The bytes where a tag should be are no tag number.
+    /// The bytes where a tag should be are no tag number, or the version defines no such tag.
     InvalidTag,
     /// A required field is absent.
     Missing,
@@ -26,8 +28,18 @@ pub enum Fault {
     SendingTime,
     /// SenderCompID(49) or TargetCompID(56) is not this session's.
     CompId,
-    /// No decoder for this MsgType(35).
+    /// No decoder for this MsgType(35), which the version defines.
     UnsupportedMessageType,
+    /// The version defines no such MsgType(35).
+    InvalidMessageType,
+    /// The version defines the tag, but this message, or this place in it, cannot have it.
+    NotInMessage,
+    /// Header, body and trailer do not follow each other: the tag belongs before the one in front of it.
+    OutOfOrder,
+    /// A group's entry does not start with the field that it must start with.
+    GroupOrder,
+    /// A group does not have as many entries as the tag says that counts them.
+    GroupCount,
 }
 
 impl Fault {
@@ -37,13 +49,27 @@ impl Fault {
         match self {
             Self::InvalidTag => 0,
             Self::Missing => 1,
+            Self::NotInMessage => 2,
             Self::Empty => 4,
             Self::Value => 5,
             Self::Format | Self::DataLength => 6,
             Self::CompId => 9,
             Self::SendingTime => 10,
-            Self::UnsupportedMessageType => 11,
+            Self::UnsupportedMessageType | Self::InvalidMessageType => 11,
             Self::Duplicate => 13,
+            Self::OutOfOrder => 14,
+            Self::GroupOrder => 15,
+            Self::GroupCount => 16,
+        }
+    }
+
+    /// The same where the version has that reason: FIX 4.2 has none above 11, and a Reject goes without one there.
+    #[must_use]
+    pub const fn reason_in(self, version: Version) -> Option<i64> {
+        let reason = self.session_reject_reason();
+        match version {
+            Version::Fix42 if reason > 11 => None,
+            Version::Fix42 | Version::Fix44 => Some(reason),
         }
     }
 
@@ -59,7 +85,12 @@ impl Fault {
             Self::CompId => "CompID problem",
             Self::SendingTime => "SendingTime accuracy problem",
             Self::UnsupportedMessageType => "Unsupported Message Type",
+            Self::InvalidMessageType => "Invalid MsgType",
+            Self::NotInMessage => "Tag not defined for this message type",
             Self::Duplicate => "Tag appears more than once",
+            Self::OutOfOrder => "Tag specified out of required order",
+            Self::GroupOrder => "Repeating group fields out of order",
+            Self::GroupCount => "Incorrect NumInGroup count for repeating group",
         }
     }
 }
@@ -67,7 +98,9 @@ impl Fault {
 /// A fault and the tag that it concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageError {
-    /// The tag; for [`Fault::InvalidTag`] the last good tag before it, 35 at the start.
+    /// The tag; for [`Fault::InvalidTag`] the tag that the version does not define, a negative one as its two's
+    /// complement ([`Self::ref_tag_id`] gives it back), or the last good tag before bytes that are no number, 35 at the
+    /// start.
     pub tag: u32,
     /// What is wrong with it.
     pub fault: Fault,
@@ -78,6 +111,18 @@ impl MessageError {
     #[must_use]
     pub const fn new(tag: u32, fault: Fault) -> Self {
         Self { tag, fault }
+    }
+
+    /// RefTagID(371) of a Reject for it; `None` where no single field is to blame.
+    #[must_use]
+    pub const fn ref_tag_id(self) -> Option<i64> {
+        match self.fault {
+            Fault::CompId
+            | Fault::SendingTime
+            | Fault::UnsupportedMessageType
+            | Fault::InvalidMessageType => None,
+            _ => Some(self.tag.cast_signed() as i64),
+        }
     }
 }
 
