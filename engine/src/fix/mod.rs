@@ -40,9 +40,11 @@
 
 pub mod codec;
 pub mod cursor;
+pub mod dictionary;
 pub mod executions;
 pub mod fault;
 pub mod field;
+pub mod fix42;
 pub mod fix44;
 pub mod frame;
 pub mod framer;
@@ -52,8 +54,10 @@ pub mod reports;
 pub mod requests;
 pub mod sent_log;
 pub mod session;
+pub mod status_request;
 pub mod templates;
 pub mod timestamp;
+pub mod validate;
 
 #[cfg(test)]
 mod damage;

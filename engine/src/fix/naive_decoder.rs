@@ -332,7 +332,7 @@ pub(super) fn request(
     let symbol = map.get(&55)?.to_vec();
     let time_ns = time(map.get(&60)?)?;
     let (price, quantity) = match kind {
-        OrderAction::Cancel => (PRICE_NONE, 0),
+        OrderAction::Cancel | OrderAction::Status => (PRICE_NONE, 0),
         OrderAction::New | OrderAction::Replace => {
             map.get(&40)?;
             (price?, quantity?)

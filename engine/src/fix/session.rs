@@ -38,6 +38,7 @@ use feeds::send_buffer::SendBuffer;
 use feeds::units::{NS_PER_S, TIME_NONE};
 
 use super::codec::{Encoder, Header};
+use super::dictionary::{Dictionary, Version};
 use super::fault::MessageError;
 use super::fix44;
 use super::frame::{FRAME_MAX, Frame};
@@ -64,6 +65,26 @@ pub enum Role {
     Acceptor,
 }
 
+/// Which logons of a session start both sequences at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reset {
+    /// None: the numbers go on where the store says.
+    Never,
+    /// The first of this process; a session that was lost goes on where it was.
+    FirstLogon,
+    /// Every one.
+    EveryLogon,
+}
+
+/// Which messages are held against the version's dictionary before they are processed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Validation {
+    /// Those of the session itself; the handler's typed decoder judges the others.
+    SessionMessages,
+    /// Every one.
+    AllMessages,
+}
+
 /// Fixed for the life of a session.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -73,9 +94,9 @@ pub struct SessionConfig {
     pub ids: SessionIds,
     /// HeartBtInt(108) that an initiator asks for, s, 0 for none. An acceptor takes the initiator's.
     pub heartbeat_s: u32,
-    /// Whether each connection starts both sequences at 1. An initiator says so (ResetSeqNumFlag=Y); an acceptor also
-    /// resets when it is asked to.
-    pub reset_on_logon: bool,
+    /// Which logons start both sequences at 1. An initiator says so (ResetSeqNumFlag=Y); an acceptor also resets when it
+    /// is asked to.
+    pub reset: Reset,
     /// Whether Logons carry NextExpectedMsgSeqNum(789), FIX 4.4: both sides then send again what the other one misses
     /// without being asked. The venue must support it.
     pub next_expected: bool,
@@ -91,12 +112,14 @@ pub struct SessionConfig {
     pub logout_timeout_ns: u64,
     /// Acceptor: how long the connection stays for the peer to close it, once its Logout is answered, ns.
     pub logout_linger_ns: u64,
+    /// What the dictionary is asked about.
+    pub validation: Validation,
     /// Room for messages that come behind a gap, bytes; what finds none is dropped and asked for again.
     pub early_bytes: usize,
 }
 
 impl SessionConfig {
-    /// An initiator with the given heartbeat interval (at most [`HEARTBEAT_S_MAX`]) that resets at logon; ten seconds
+    /// An initiator with the given heartbeat interval (at most [`HEARTBEAT_S_MAX`]) that resets at its first logon; ten seconds
     /// for logon and logout.
     #[must_use]
     pub fn initiator(ids: SessionIds, heartbeat_s: u32) -> Self {
@@ -104,7 +127,7 @@ impl SessionConfig {
             role: Role::Initiator,
             ids,
             heartbeat_s: heartbeat_s.min(HEARTBEAT_S_MAX),
-            reset_on_logon: true,
+            reset: Reset::FirstLogon,
             next_expected: false,
             resend_chunk: 0,
             end_seq_no_open: 0,
@@ -112,6 +135,7 @@ impl SessionConfig {
             logon_timeout_ns: 10 * NS_PER_S,
             logout_timeout_ns: 10 * NS_PER_S,
             logout_linger_ns: 2 * NS_PER_S,
+            validation: Validation::SessionMessages,
             early_bytes: 1 << 18,
         }
     }
@@ -119,7 +143,7 @@ impl SessionConfig {
     /// An acceptor with the same times, which resets when it is asked to.
     #[must_use]
     pub fn acceptor(ids: SessionIds) -> Self {
-        Self { role: Role::Acceptor, reset_on_logon: false, ..Self::initiator(ids, 0) }
+        Self { role: Role::Acceptor, reset: Reset::Never, ..Self::initiator(ids, 0) }
     }
 }
 
@@ -211,6 +235,8 @@ pub struct Session {
 #[derive(Debug)]
 struct Core {
     config: SessionConfig,
+    version: Version,
+    dictionary: &'static Dictionary,
     state: State,
     next_outgoing: u32,
     next_incoming: u32,
@@ -227,6 +253,9 @@ struct Core {
     resend: Option<Resend>,
     /// UTC minus the caller's time, ns.
     utc_offset_ns: i64,
+    /// Whether this connection starts both sequences at 1.
+    resets: bool,
+    has_logged_on: bool,
     counters: SessionCounters,
 }
 
@@ -244,12 +273,16 @@ impl Session {
     /// initiator that resets at logon starts at 1 all the same.
     #[must_use]
     pub fn resume(config: SessionConfig, next_outgoing: u32, next_incoming: u32) -> Self {
+        let version =
+            Version::of_begin_string(config.ids.begin_string().as_bytes()).unwrap_or(Version::Fix44);
         Self {
             framer: Framer::new(),
             scratch: Box::new([0; FRAME_MAX]),
             core: Core {
                 gap: Gap::new(config.early_bytes),
                 config,
+                version,
+                dictionary: version.dictionary(),
                 state: State::Closed(CloseReason::Disconnected),
                 next_outgoing: next_outgoing.max(1),
                 next_incoming: next_incoming.max(1),
@@ -260,6 +293,8 @@ impl Session {
                 deadline_ns: TIME_NONE,
                 resend: None,
                 utc_offset_ns: 0,
+                resets: false,
+                has_logged_on: false,
                 counters: SessionCounters::default(),
             },
         }
@@ -276,7 +311,12 @@ impl Session {
         core.gap.clear();
         core.resend = None;
         core.deadline_ns = now_ns.saturating_add(core.config.logon_timeout_ns);
-        if core.config.reset_on_logon {
+        core.resets = match core.config.reset {
+            Reset::Never => false,
+            Reset::FirstLogon => !core.has_logged_on,
+            Reset::EveryLogon => true,
+        };
+        if core.resets {
             core.next_outgoing = 1;
             core.next_incoming = 1;
         }
@@ -284,7 +324,7 @@ impl Session {
             return Outcome::Open;
         }
         core.heartbeat_ns = u64::from(core.config.heartbeat_s) * NS_PER_S;
-        let flow = core.send_logon(now_ns, out, core.config.heartbeat_s, core.config.reset_on_logon);
+        let flow = core.send_logon(now_ns, out, core.config.heartbeat_s, core.resets);
         core.outcome(flow)
     }
 

@@ -2,6 +2,7 @@
 //! its page once.
 
 use super::*;
+use crate::pipeline::order_table::OrderState;
 use crate::order::RejectReason;
 use crate::pipeline::draws::Draws;
 use crate::pipeline::order_table::LiveOrder;

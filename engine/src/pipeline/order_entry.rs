@@ -5,17 +5,21 @@
 //! and no replace: the kill word is read before each. What a session says about closing is read from its state
 //! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
 
+use feeds::event::{INSTRUMENT_NONE, Side};
 use feeds::send_buffer::SendBuffer;
 use feeds::symbol::Symbol;
 use feeds::units::PRICE_NONE;
 
 use crate::control::journal::{RecordKind, SegmentWriter};
 use crate::control::kill_switch;
+use crate::fix::codec::Header;
 use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
 use crate::fix::session::{NothingSent, Session, SessionConfig, State};
+use crate::fix::status_request;
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
+use crate::fix::timestamp::TimePrecision;
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
 use crate::pipeline::risk::RiskApproved;
 
@@ -32,6 +36,8 @@ struct Link {
     templates: OrderTemplates,
     /// Bytes at the front of `out` that are in the journal already.
     journalled: usize,
+    /// Whether a session was up before: the next logon is a reconnection.
+    was_logged_on: bool,
 }
 
 impl Link {
@@ -47,6 +53,8 @@ impl Link {
 /// See the module's text.
 pub struct OrderEntry {
     links: Vec<Link>,
+    /// By instrument.
+    symbols: Box<[Symbol]>,
     journal: Option<SegmentWriter>,
     malformed: u64,
     sent: u64,
@@ -65,17 +73,26 @@ impl OrderEntry {
         format: TemplateFormat,
         journal: Option<SegmentWriter>,
     ) -> Result<Self, TemplateError> {
-        let symbols: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
+        let texts: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
         let mut links = Vec::new();
         for (config, ids) in sessions {
             links.push(Link {
                 session: Session::new(config),
                 out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
-                templates: OrderTemplates::new(&ids, format, symbols.iter().map(String::as_str))?,
+                templates: OrderTemplates::new(&ids, format, texts.iter().map(String::as_str))?,
                 journalled: 0,
+                was_logged_on: false,
             });
         }
-        Ok(Self { links, journal, malformed: 0, sent: 0, not_sent: 0, journal_full: false })
+        Ok(Self {
+            links,
+            symbols: symbols.into(),
+            journal,
+            malformed: 0,
+            sent: 0,
+            not_sent: 0,
+            journal_full: false,
+        })
     }
 
     /// The way to the venue is open: queues the logon.
@@ -125,7 +142,8 @@ impl OrderEntry {
 
     #[inline]
     fn try_encode(&mut self, order: &RiskApproved<Order>, now_ns: u64) -> Result<(), RejectReason> {
-        if order.action != OrderAction::Cancel && kill_switch::is_set() {
+        let asks_for_more = matches!(order.action, OrderAction::New | OrderAction::Replace);
+        if asks_for_more && kill_switch::is_set() {
             return Err(RejectReason::NotConnected);
         }
         let link = self.links.get_mut(usize::from(order.venue)).ok_or(RejectReason::NotConnected)?;
@@ -137,10 +155,16 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         let sequence = link.session.reserve_sequence();
-        let length = link
-            .templates
-            .encode(order, sequence, link.session.utc_ns(now_ns), space)
-            .map_err(|_| RejectReason::Price)?;
+        let sending_time_ns = link.session.utc_ns(now_ns);
+        let length = if order.action == OrderAction::Status {
+            let symbol = self.symbols.get(order.instrument as usize).ok_or(RejectReason::UnknownSymbol)?;
+            let time_precision = TimePrecision::Microseconds;
+            let header = Header { ids: link.session.ids(), sequence, sending_time_ns, time_precision };
+            status_request::encode(order, symbol.trimmed(), &header, space)
+                .map_err(|_| RejectReason::Other)?
+        } else {
+            link.templates.encode(order, sequence, sending_time_ns, space).map_err(|_| RejectReason::Price)?
+        };
         link.session.sent(now_ns);
         link.out.commit(length);
         self.journal_sent(order.venue, now_ns);
@@ -169,6 +193,7 @@ impl OrderEntry {
         }
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         let malformed = &mut self.malformed;
+        let was_up = link.session.is_logged_on();
         let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
             if message_type == b'3' {
                 // A session Reject of ours: the order stays reserved until the venue says what became of it.
@@ -186,6 +211,12 @@ impl OrderEntry {
             Ok(())
         });
         link.resend(now_ns);
+        if !was_up && link.session.is_logged_on() {
+            if link.was_logged_on {
+                sink(reconnected(venue, now_ns));
+            }
+            link.was_logged_on = true;
+        }
         self.journal_sent(venue, now_ns);
     }
 
@@ -258,6 +289,28 @@ impl OrderEntry {
     #[must_use]
     pub fn finish(self) -> Option<SegmentWriter> {
         self.journal
+    }
+}
+
+/// The execution that tells decide that a lost session is up again.
+#[cold]
+fn reconnected(venue: u8, time_ns: u64) -> Execution {
+    Execution {
+        time_ns,
+        cl_ord_id: 0,
+        orig_cl_ord_id: 0,
+        exec_id: 0,
+        venue_order_id: 0,
+        last_price: PRICE_NONE,
+        last_quantity: 0,
+        leaves_quantity: 0,
+        cumulative_quantity: 0,
+        instrument: INSTRUMENT_NONE,
+        venue,
+        kind: ExecutionKind::Reconnected,
+        side: Side::None,
+        reason: RejectReason::None,
+        reserved: [0; 8],
     }
 }
 

@@ -15,7 +15,7 @@ use crate::fix::fault::{Fault, MessageError};
 use crate::fix::frame::{FRAME_MAX, Frame};
 use crate::fix::identity::SessionIds;
 use crate::fix::sent_log::SentLog;
-use crate::fix::session::{Outcome, Session, SessionConfig, State};
+use crate::fix::session::{Outcome, Reset, Session, SessionConfig, State, Validation};
 use crate::fix::timestamp::TimePrecision;
 
 /// Bytes and messages that can be sent again.
@@ -47,8 +47,9 @@ impl EchoAcceptor {
     #[must_use]
     pub fn new(ids: SessionIds) -> Self {
         let mut config = SessionConfig::acceptor(ids.clone());
-        config.reset_on_logon = true;
+        config.reset = Reset::EveryLogon;
         config.logout_linger_ns = 0;
+        config.validation = Validation::AllMessages;
         Self {
             session: Session::new(config),
             ids,

@@ -15,7 +15,7 @@ use crate::fix::identity::SessionIds;
 use crate::fix::sent_log::SentLog;
 use crate::fix::session::{Session, SessionConfig, State};
 use crate::fix::timestamp::TimePrecision;
-use crate::fix::{reports, requests};
+use crate::fix::{reports, requests, status_request};
 use crate::venue::desk::Acceptor;
 use crate::venue::{OrderRequest, Reports, VenueCore};
 
@@ -170,10 +170,14 @@ impl Acceptor for Gateway {
                 *malformed += 1;
                 return Ok(());
             }
-            match requests::decode(frame, SESSION) {
-                Ok(decoded) => {
-                    let instrument = instrument_of(instruments, decoded.symbol);
-                    let request = OrderRequest { instrument, ..decoded.request };
+            let decoded = if message_type == b'H' {
+                status_request::decode(frame, SESSION)
+            } else {
+                requests::decode(frame, SESSION).map(|decoded| (decoded.request, decoded.symbol))
+            };
+            match decoded {
+                Ok((request, symbol)) => {
+                    let request = OrderRequest { instrument: instrument_of(instruments, symbol), ..request };
                     core.on_request(now_ns, &request, reports);
                 }
                 Err(error) => {

@@ -11,9 +11,6 @@ use crate::fix::frame::Frame;
 /// Longest TestReqID(112) that is echoed, and longest MsgType(35) that a Reject names, in bytes.
 const ECHO_BYTES_MAX: usize = 256;
 
-/// The tag of a fault that names none.
-const TAG_NONE: u32 = 0;
-
 /// What a Logon says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogonTerms {
@@ -46,7 +43,7 @@ impl Core {
         if reset && sequence != 1 {
             return Err(MessageError::new(34, Fault::Value));
         }
-        let unasked = self.config.role == Role::Initiator && !self.config.reset_on_logon;
+        let unasked = self.config.role == Role::Initiator && !self.resets;
         if reset && unasked && self.state == State::AwaitingLogon {
             return Err(MessageError::new(141, Fault::Value));
         }
@@ -90,6 +87,7 @@ impl Core {
             self.send_logon(now_ns, out, heartbeat_s, reset)?;
         }
         self.state = State::LoggedOn;
+        self.has_logged_on = true;
         self.deadline_ns = TIME_NONE;
         if let Some(expected) = next_expected.filter(|&expected| expected > 0 && expected < sent) {
             self.want_resend(expected, sent - 1);
@@ -147,7 +145,7 @@ impl Core {
         message.get(fix44::GAP_FILL_FLAG)?;
         let new = message.require(fix44::NEW_SEQ_NO)?;
         if new < self.next_incoming {
-            return Err(MessageError::new(TAG_NONE, Fault::Value));
+            return Err(MessageError::new(0, Fault::Value));
         }
         self.next_incoming = new;
         self.gap.clear();
@@ -268,15 +266,17 @@ impl Core {
                     .set(fix44::BUSINESS_REJECT_REASON, 3);
             });
         }
-        let tag = error.tag;
-        let reason = error.fault.session_reject_reason();
+        let reason = error.fault.reason_in(self.version);
         self.send(now_ns, out, b'3', |encoder| {
             reverse_route(frame, encoder);
             encoder.set(fix44::REF_SEQ_NUM, sequence).set(fix44::TEXT, text);
-            if tag != TAG_NONE {
-                encoder.set(fix44::REF_TAG_ID, i64::from(tag));
+            if let Some(tag) = error.ref_tag_id() {
+                encoder.set(fix44::REF_TAG_ID, tag);
             }
-            encoder.set(fix44::REF_MSG_TYPE, message_type).set(fix44::SESSION_REJECT_REASON, reason);
+            encoder.set(fix44::REF_MSG_TYPE, message_type);
+            if let Some(reason) = reason {
+                encoder.set(fix44::SESSION_REJECT_REASON, reason);
+            }
         })
     }
 }

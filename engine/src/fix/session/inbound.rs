@@ -5,12 +5,22 @@ use std::cmp::Ordering;
 use feeds::units::TIME_NONE;
 
 use super::header::ReceivedHeader;
-use super::{CloseReason, Core, Flow, Role, SENDING_TIME_TOLERANCE_NS, SendBuffer, State};
+use super::{CloseReason, Core, Flow, Role, SENDING_TIME_TOLERANCE_NS, SendBuffer, State, Validation};
 use crate::fix::codec::Message;
 use crate::fix::fault::{Fault, MessageError};
 use crate::fix::fix44;
 use crate::fix::frame::{FRAME_MAX, Frame};
 use crate::fix::number::write_unsigned;
+use crate::fix::validate::validate;
+
+/// First of the tags that counterparties may define among themselves.
+const USER_DEFINED_TAG_MIN: u32 = 5_000;
+
+/// Heartbeat, TestRequest, ResendRequest, SequenceReset, Logout, Logon: what a session does itself. A Reject (3) is its
+/// owner's business.
+const fn is_session_message(message_type: u8) -> bool {
+    matches!(message_type, b'0' | b'1' | b'2' | b'4' | b'5' | b'A')
+}
 
 impl Core {
     /// One frame of the peer.
@@ -98,7 +108,7 @@ impl Core {
     ) -> Flow {
         // From here on the number is used up, whatever is wrong with the message.
         self.next_incoming = self.next_incoming.saturating_add(1);
-        if let Some(error) = header.error {
+        if let Some(error) = self.invalid(frame).or(header.error) {
             return self.reject(now_ns, out, frame, sequence, error);
         }
         if let Some(flow) = self.refuse_duplicate(now_ns, frame, sequence, header, out) {
@@ -145,7 +155,7 @@ impl Core {
     ) -> Flow {
         let message_type = frame.message_type_byte();
         let done = match message_type {
-            b'0' | b'1' | b'2' | b'4' | b'5' | b'A' => match Message::of(frame) {
+            _ if is_session_message(message_type) => match Message::of(frame) {
                 Ok(message) => self.on_admin(now_ns, message_type, &message, out)?,
                 Err(error) => Err(error),
             },
@@ -158,8 +168,30 @@ impl Core {
         };
         match done {
             Ok(()) => Ok(()),
+            Err(error) if self.is_unheard_of(frame, error) => {
+                let error = MessageError::new(0, Fault::InvalidMessageType);
+                self.reject(now_ns, out, frame, sequence, error)
+            }
             Err(error) => self.reject(now_ns, out, frame, sequence, error),
         }
+    }
+
+    /// What the dictionary says against a message, as far as this session asks it.
+    #[inline]
+    fn invalid(&self, frame: Frame<'_>) -> Option<MessageError> {
+        let asked = match self.config.validation {
+            Validation::SessionMessages => is_session_message(frame.message_type_byte()),
+            Validation::AllMessages => true,
+        };
+        let error = if asked { validate(self.dictionary, frame).err()? } else { return None };
+        // Venues put fields of their own into the standard's messages; what we cannot know we pass over.
+        let own = error.fault == Fault::InvalidTag && error.tag >= USER_DEFINED_TAG_MIN;
+        (!own || self.config.role == Role::Acceptor).then_some(error)
+    }
+
+    /// Whether a message was refused for a type that the version does not even define.
+    fn is_unheard_of(&self, frame: Frame<'_>, error: MessageError) -> bool {
+        error.fault == Fault::UnsupportedMessageType && !self.dictionary.is_message_type(frame.message_type())
     }
 
     /// A session message in sequence: the outer result closes the connection, the inner one refuses the message.
@@ -204,7 +236,10 @@ impl Core {
         if message_type != b'A' {
             return Err(CloseReason::LogonInvalid);
         }
-        let terms = Message::of(frame).and_then(|message| self.logon_terms(&message, sequence));
+        let terms = match self.invalid(frame) {
+            Some(error) => Err(error),
+            None => Message::of(frame).and_then(|message| self.logon_terms(&message, sequence)),
+        };
         match terms {
             Ok(terms) => self.accept_logon(now_ns, sequence, terms, out),
             Err(error) => {

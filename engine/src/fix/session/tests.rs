@@ -432,7 +432,7 @@ fn logons_that_are_refused() {
 #[test]
 fn a_session_goes_on_where_it_stopped() {
     let keep = |mut config: SessionConfig| {
-        config.reset_on_logon = false;
+        config.reset = Reset::Never;
         config
     };
     let mut left = Side::new(keep(SessionConfig::initiator(ids(), 30)));
