@@ -61,3 +61,5 @@ pub mod validate;
 mod damage;
 #[cfg(test)]
 mod naive_decoder;
+#[cfg(test)]
+mod standard;
