@@ -228,7 +228,7 @@ fn good_fields(
 /// A valid message: its type and its fields.
 fn good_message(random: &mut Random, dictionary: &Dictionary) -> (&'static [u8], Fields) {
     let message = random.of(dictionary.messages());
-    let rarity = *random.of(&[2, 8, 40]);
+    let rarity = *random.of(&[4, 16, 60]);
     let mut fields = Fields::new();
     good_fields(random, dictionary, dictionary.header(), 0, rarity * 4, &mut fields);
     good_fields(random, dictionary, message.body(), 0, rarity, &mut fields);
@@ -336,10 +336,10 @@ fn whole_messages_are_valid_and_damaged_ones_have_a_fault_that_the_naive_model_f
 }
 
 #[test]
-fn half_a_million_damaged_frames_panic_nowhere() {
+fn many_damaged_frames_panic_nowhere() {
     let mut random = Random(SEED ^ 1);
     let (mut read, mut refused) = (0, 0);
-    for round in 0..500_000 {
+    for round in 0..400_000 {
         let dictionary = if round % 2 == 0 { Dictionary::fix42() } else { Dictionary::fix44() };
         let (message_type, mut fields) = good_message(&mut random, dictionary);
         damage(&mut random, &mut fields);
