@@ -22,6 +22,8 @@ pub enum Fault {
     Format,
     /// The tag appears more than once.
     Duplicate,
+    /// A field of the header after one of the body, or one of the body after the trailer's.
+    Order,
     /// A data field without its length field, or a length that does not lead to the data field's end.
     DataLength,
     /// SendingTime(52) is too far from the receiver's clock, or OrigSendingTime(122) is after it.
@@ -34,8 +36,6 @@ pub enum Fault {
     InvalidMessageType,
     /// The version defines the tag, but this message, or this place in it, cannot have it.
     NotInMessage,
-    /// Header, body and trailer do not follow each other: the tag belongs before the one in front of it.
-    OutOfOrder,
     /// A group's entry does not start with the field that it must start with.
     GroupOrder,
     /// A group does not have as many entries as the tag says that counts them.
@@ -57,7 +57,7 @@ impl Fault {
             Self::SendingTime => 10,
             Self::UnsupportedMessageType | Self::InvalidMessageType => 11,
             Self::Duplicate => 13,
-            Self::OutOfOrder => 14,
+            Self::Order => 14,
             Self::GroupOrder => 15,
             Self::GroupCount => 16,
         }
@@ -88,7 +88,7 @@ impl Fault {
             Self::InvalidMessageType => "Invalid MsgType",
             Self::NotInMessage => "Tag not defined for this message type",
             Self::Duplicate => "Tag appears more than once",
-            Self::OutOfOrder => "Tag specified out of required order",
+            Self::Order => "Tag specified out of required order",
             Self::GroupOrder => "Repeating group fields out of order",
             Self::GroupCount => "Incorrect NumInGroup count for repeating group",
         }

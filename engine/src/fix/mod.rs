@@ -53,6 +53,7 @@ pub mod identity;
 pub mod number;
 pub mod reports;
 pub mod requests;
+pub mod sent_log;
 pub mod session;
 pub mod templates;
 pub mod timestamp;

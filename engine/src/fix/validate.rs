@@ -192,7 +192,7 @@ impl<'d> Pass<'d> {
         };
         self.end_groups(inside)?;
         if part < self.part {
-            return Err(MessageError::new(tag, Fault::OutOfOrder));
+            return Err(MessageError::new(tag, Fault::Order));
         }
         self.part = part;
         match inside.checked_sub(1).and_then(|at| self.open[at].as_mut()) {

@@ -14,13 +14,16 @@ use crate::control::kill_switch;
 use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
-use crate::fix::session::{Session, SessionConfig, State};
+use crate::fix::session::{NothingSent, Session, SessionConfig, State};
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
 use crate::pipeline::risk::RiskApproved;
 
 /// Bytes that may wait to be sent to one venue.
 const SEND_BUFFER_BYTES: usize = 1 << 18;
+
+/// Messages that are sent again in one turn at most.
+const RESENT_A_TURN: usize = 8;
 
 /// The session to one venue.
 struct Link {
@@ -29,6 +32,16 @@ struct Link {
     templates: OrderTemplates,
     /// Bytes at the front of `out` that are in the journal already.
     journalled: usize,
+}
+
+impl Link {
+    /// Nothing that we sent is worth sending late: what the venue wants again is gap-filled.
+    #[inline]
+    fn resend(&mut self, now_ns: u64) {
+        if self.session.is_resending() {
+            let _ = self.session.resend(now_ns, &NothingSent, RESENT_A_TURN, &mut self.out);
+        }
+    }
 }
 
 /// See the module's text.
@@ -124,8 +137,10 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         let sequence = link.session.reserve_sequence();
-        let length =
-            link.templates.encode(order, sequence, now_ns, space).map_err(|_| RejectReason::Price)?;
+        let length = link
+            .templates
+            .encode(order, sequence, link.session.utc_ns(now_ns), space)
+            .map_err(|_| RejectReason::Price)?;
         link.session.sent(now_ns);
         link.out.commit(length);
         self.journal_sent(order.venue, now_ns);
@@ -170,15 +185,17 @@ impl OrderEntry {
             }
             Ok(())
         });
+        link.resend(now_ns);
         self.journal_sent(venue, now_ns);
     }
 
-    /// Heartbeats and test requests that are due.
+    /// Heartbeats and test requests that are due, and what a venue wants again.
     pub fn on_timer(&mut self, now_ns: u64) {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
-            if link.session.next_timer_ns() <= now_ns {
+            if link.session.next_timer_ns() <= now_ns || link.session.is_resending() {
                 let _ = link.session.on_timer(now_ns, &mut link.out);
+                link.resend(now_ns);
                 self.journal_sent(venue as u8, now_ns);
             }
         }

@@ -28,7 +28,7 @@ pub(super) fn faults(standard: &Standard, message_type: &str, fields: &FieldList
             continue;
         };
         if found < part {
-            faults.push((*tag, Fault::OutOfOrder));
+            faults.push((*tag, Fault::Order));
         }
         part = part.max(found);
         if seen.contains(tag) {
