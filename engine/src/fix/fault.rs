@@ -100,7 +100,7 @@ impl Fault {
 pub struct MessageError {
     /// The tag; for [`Fault::InvalidTag`] the tag that the version does not define, a negative one as its two's
     /// complement ([`Self::ref_tag_id`] gives it back), or the last good tag before bytes that are no number, 35 at the
-    /// start.
+    /// start. For any other fault 0 says that no single field is to blame.
     pub tag: u32,
     /// What is wrong with it.
     pub fault: Fault,
@@ -121,7 +121,9 @@ impl MessageError {
             | Fault::SendingTime
             | Fault::UnsupportedMessageType
             | Fault::InvalidMessageType => None,
-            _ => Some(self.tag.cast_signed() as i64),
+            Fault::InvalidTag => Some(self.tag.cast_signed() as i64), // 0 and -1 are tags that peers have sent
+            _ if self.tag == 0 => None,
+            _ => Some(self.tag as i64),
         }
     }
 }
@@ -133,3 +135,22 @@ impl fmt::Display for MessageError {
 }
 
 impl std::error::Error for MessageError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reject_names_the_tag_and_the_reason_that_the_version_has() {
+        let tag = |tag, fault| MessageError::new(tag, fault).ref_tag_id();
+        assert_eq!(tag(u32::MAX, Fault::InvalidTag), Some(-1));
+        assert_eq!(tag(0, Fault::InvalidTag), Some(0));
+        assert_eq!(tag(38, Fault::Format), Some(38));
+        assert_eq!(tag(0, Fault::Value), None);
+        assert_eq!(tag(35, Fault::InvalidMessageType), None);
+        assert_eq!(tag(49, Fault::CompId), None);
+        assert_eq!(Fault::InvalidMessageType.reason_in(Version::Fix42), Some(11));
+        assert_eq!(Fault::Duplicate.reason_in(Version::Fix42), None);
+        assert_eq!(Fault::GroupCount.reason_in(Version::Fix44), Some(16));
+    }
+}
