@@ -429,3 +429,6 @@ impl Dictionary {
         self.types.get(found).map(|&(_, place)| place)
     }
 }
+
+#[cfg(test)]
+mod tests;

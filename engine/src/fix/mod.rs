@@ -3,7 +3,8 @@
 //! Own code in the shape of fefix: typed field constants ([`fix44`]), [`codec::Encoder`] with `set`,
 //! [`codec::Message`] with `get`. Cold messages (logon, rejects, the venue's reports) go through that codec. The hot
 //! path has its own two ends: [`templates`] writes orders by patching prepared bytes, [`executions`] reads reports in
-//! one pass. [`session`] is one state machine for the initiator and the acceptor.
+//! one pass. [`session`] is one state machine for the initiator and the acceptor. [`dictionary`] knows what FIX 4.2 and
+//! FIX 4.4 define, and [`validate`] judges whole messages by it.
 //!
 //! Allocation happens at construction only ([`framer::Framer`], [`feeds::send_buffer::SendBuffer`],
 //! [`templates::OrderTemplates`], [`session::Session`]); nothing here reads a clock or owns a socket. The thread that
@@ -63,3 +64,5 @@ pub mod validate;
 mod damage;
 #[cfg(test)]
 mod naive_decoder;
+#[cfg(test)]
+mod standard;

@@ -358,7 +358,7 @@ pub(super) fn request(
 }
 
 /// A UTCTimestamp, its days counted one by one.
-fn time(text: &[u8]) -> Option<u64> {
+pub(super) fn time(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let fraction = match shape.strip_prefix("00000000-00:00:00")? {

@@ -315,3 +315,10 @@ fn is_time(value: &[u8]) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod scripts;
+#[cfg(test)]
+mod tests;
