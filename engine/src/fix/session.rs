@@ -11,7 +11,7 @@
 //! Reject (3) and BusinessMessageReject (j) for what the handler refuses.
 //!
 //! **What it refuses.** It keeps no message store: what is to be sent again comes from a [`SentMessages`] that its owner
-//! hands to [`Session::resend`], and what that does not give is gap-filled; [`Session::resume`] takes the sequence
+//! hands to [`Session::resend`], and what that does not give is gap-filled; [`Session::go_on`] takes the sequence
 //! numbers from whoever keeps them. Encryption other than none is refused. Cancel-on-disconnect is the venue's
 //! configuration, not a tag.
 //!
@@ -263,18 +263,10 @@ struct Core {
 type Flow = Result<(), CloseReason>;
 
 impl Session {
-    /// A session that starts both sequences at 1.
+    /// A session that starts both sequences at 1; see [`Self::go_on`].
     #[must_use]
     pub fn new(config: SessionConfig) -> Self {
-        Self::resume(config, 1, 1)
-    }
-
-    /// A session that goes on with the given next MsgSeqNum(34) of each direction (at least 1), from a journal. An
-    /// initiator that resets at logon starts at 1 all the same.
-    #[must_use]
-    pub fn resume(config: SessionConfig, next_outgoing: u32, next_incoming: u32) -> Self {
-        let version =
-            Version::of_begin_string(config.ids.begin_string().as_bytes()).unwrap_or(Version::Fix44);
+        let version = config.ids.version();
         Self {
             framer: Framer::new(),
             scratch: Box::new([0; FRAME_MAX]),
@@ -284,8 +276,8 @@ impl Session {
                 version,
                 dictionary: version.dictionary(),
                 state: State::Closed(CloseReason::Disconnected),
-                next_outgoing: next_outgoing.max(1),
-                next_incoming: next_incoming.max(1),
+                next_outgoing: 1,
+                next_incoming: 1,
                 heartbeat_ns: 0,
                 last_sent_ns: 0,
                 last_received_ns: 0,
@@ -298,6 +290,13 @@ impl Session {
                 counters: SessionCounters::default(),
             },
         }
+    }
+
+    /// Goes on with the given next MsgSeqNum(34) of each direction (at least 1), from a journal; before the first
+    /// connection.
+    pub fn go_on(&mut self, next_outgoing: u32, next_incoming: u32) {
+        self.core.next_outgoing = next_outgoing.max(1);
+        self.core.next_incoming = next_incoming.max(1);
     }
 
     /// A connection is there. An initiator sends its Logon.

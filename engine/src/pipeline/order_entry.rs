@@ -95,6 +95,21 @@ impl OrderEntry {
         })
     }
 
+    /// The venue's session goes on with these next MsgSeqNum(34) of each direction, from a journal. Before the first
+    /// connection only.
+    pub fn resume(&mut self, venue: u8, next_outgoing: u32, next_incoming: u32) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.session.go_on(next_outgoing, next_incoming);
+        }
+    }
+
+    /// UTC minus the time that callers pass, ns: what SendingTime(52) is written with from now on.
+    pub fn set_utc_offset(&mut self, offset_ns: i64) {
+        for link in &mut self.links {
+            link.session.set_utc_offset(offset_ns);
+        }
+    }
+
     /// The way to the venue is open: queues the logon.
     pub fn connected(&mut self, venue: u8, now_ns: u64) {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
