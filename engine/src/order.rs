@@ -89,6 +89,9 @@ pub enum ExecutionKind {
     Expired = 8,
     /// Our own order entry could not send it: nothing is at the venue.
     NotSent = 9,
+    /// 150=I (in FIX 4.2: 20=3): how an order stands, asked for after a reconnection; nothing traded by it. Leaves above
+    /// zero: open; zero: done, and with [`RejectReason::UnknownOrder`] the venue never had it.
+    Status = 10,
 }
 
 /// Why a venue or our order entry refused; OrdRejReason(103) and CxlRejReason(102) folded.

@@ -1,63 +1,87 @@
-//! Hot decoder of a venue's answers: ExecutionReport (8) and OrderCancelReject (9) to [`Execution`], in one pass over
-//! the fields.
+//! Hot decoder of a venue's answers: ExecutionReport (8) and OrderCancelReject (9) to [`Execution`], out of the index of
+//! the frame's fields.
 //!
-//! The frame comes verified (BodyLength, CheckSum); this pass checks the fields. It reads 11, 14, 17, 31, 32, 37, 41,
-//! 54, 58, 102, 103, 150 and 151 and steps over all others; OrdStatus(39) is not read, since ExecType(150) and
-//! LeavesQty(151) say it. Allocates nothing, borrows nothing beyond the call, runs on the order-entry thread.
+//! The frame comes verified (BodyLength, CheckSum), its fields found ([`super::index`]); this takes the values. It reads
+//! 11, 14, 17, 31, 32, 37, 39, 41, 54, 58, 102, 103, 150, 151, and 20 in FIX 4.2, each by its place and not in the
+//! message's order, so that nothing depends on how a venue orders its fields. Allocates nothing, borrows nothing beyond
+//! the call, runs on the order-entry thread.
 //!
-//! What it refuses: a ClOrdID that is not one of ours (sixteen digits), a missing or malformed field that it needs, a
-//! field that it reads twice, a fill of nothing, and the ExecTypes that this engine cannot honour: trade corrections and
-//! cancels (G, H) above all, which must never pass unseen.
+//! **Versions.** In a message of FIX.4.2 a fill is ExecType(150) 1 or 2 and ExecTransType(20) says whether a report is new
+//! (0), a correction (1, 2) or an answer about a status (3). In all others a fill is F and a status I.
+//!
+//! **Status.** The answer to an OrderStatusRequest is an execution of kind [`ExecutionKind::Status`]: CumQty(14) as said;
+//! LeavesQty(151) as said of an order that is open, 0 of one that is done; the reason where OrdStatus(39) is 8, so that
+//! an order that the venue never had is told by [`RejectReason::UnknownOrder`].
+//!
+//! **What it refuses:** a ClOrdID that is not one of ours (sixteen digits), a missing or malformed field that it needs, a
+//! field that it reads twice, a fill of nothing, a status that contradicts itself, and the reports that this engine
+//! cannot honour: trade corrections and cancels (G, H; 20=1, 20=2) above all, which must never pass unseen.
+//!
+//! **Which fault is named** where there are several: of the field grammar the first in the message; then a field that
+//! is there twice; then the first value in the order of [`gather`]; then what is missing.
 
 use feeds::event::{INSTRUMENT_NONE, Side};
 use feeds::units::PRICE_NONE;
 
 use super::fault::{Fault, MessageError};
 use super::frame::Frame;
-use super::number::{parse_price, parse_quantity, parse_unsigned};
+use super::index::{FieldIndex, Known, Value};
 use crate::order::{ClOrdId, Execution, ExecutionKind, RejectReason};
 
 /// Bytes of a ClOrdID(11) that is ours.
 const OUR_CL_ORD_ID_BYTES: usize = 16;
 
-/// One bit for each field that is read, for duplicates and for what is required.
-mod bit {
-    pub(super) const CL_ORD_ID: u32 = 1 << 0;
-    pub(super) const CUM_QTY: u32 = 1 << 1;
-    pub(super) const EXEC_ID: u32 = 1 << 2;
-    pub(super) const LAST_PX: u32 = 1 << 3;
-    pub(super) const LAST_QTY: u32 = 1 << 4;
-    pub(super) const ORDER_ID: u32 = 1 << 5;
-    pub(super) const ORIG_CL_ORD_ID: u32 = 1 << 6;
-    pub(super) const SIDE: u32 = 1 << 7;
-    pub(super) const TEXT: u32 = 1 << 8;
-    pub(super) const CXL_REJ_REASON: u32 = 1 << 9;
-    pub(super) const ORD_REJ_REASON: u32 = 1 << 10;
-    pub(super) const EXEC_TYPE: u32 = 1 << 11;
-    pub(super) const LEAVES_QTY: u32 = 1 << 12;
+/// All that is read in every version; a second occurrence is refused.
+const READ: &[Known] = &[
+    Known::ClOrdId,
+    Known::CumQty,
+    Known::ExecId,
+    Known::LastPx,
+    Known::LastQty,
+    Known::OrderId,
+    Known::OrdStatus,
+    Known::OrigClOrdId,
+    Known::Side,
+    Known::Text,
+    Known::CxlRejReason,
+    Known::OrdRejReason,
+    Known::ExecType,
+    Known::LeavesQty,
+];
 
-    /// Required in every ExecutionReport, with tags, in the order in which a missing one is reported.
-    pub(super) const REPORT: &[(u32, u32)] = &[
-        (EXEC_TYPE, 150),
-        (CL_ORD_ID, 11),
-        (ORDER_ID, 37),
-        (EXEC_ID, 17),
-        (SIDE, 54),
-        (LEAVES_QTY, 151),
-        (CUM_QTY, 14),
-    ];
+/// Required in every ExecutionReport, in the order in which a missing one is reported.
+const REPORT: &[Known] = &[
+    Known::ExecType,
+    Known::ClOrdId,
+    Known::OrderId,
+    Known::ExecId,
+    Known::Side,
+    Known::LeavesQty,
+    Known::CumQty,
+];
 
-    /// Required besides in a fill.
-    pub(super) const FILL: &[(u32, u32)] = &[(LAST_QTY, 32), (LAST_PX, 31)];
+/// Required besides in a fill.
+const FILL: &[Known] = &[Known::LastQty, Known::LastPx];
 
-    /// Required in every OrderCancelReject.
-    pub(super) const CANCEL_REJECT: &[(u32, u32)] = &[(CL_ORD_ID, 11), (ORIG_CL_ORD_ID, 41), (ORDER_ID, 37)];
+/// Required in every OrderCancelReject.
+const CANCEL_REJECT: &[Known] = &[Known::ClOrdId, Known::OrigClOrdId, Known::OrderId];
+
+/// The bits of some fields.
+const fn bits(fields: &[Known]) -> u64 {
+    let (mut bits, mut at) = (0, 0);
+    while at < fields.len() {
+        bits |= fields[at].bit();
+        at += 1;
+    }
+    bits
 }
 
-/// What the pass gathers. `cl_ord_id` and the like hold what absent fields mean until they are seen.
-struct Seen<'a> {
-    bits: u32,
+/// What is taken from the fields. `execution` holds what absent fields mean until they are read.
+struct Gathered<'a> {
+    seen: u64,
     exec_type: u8,
+    exec_trans_type: u8,
+    order_status: u8,
     cancel_reason: u64,
     order_reason: u64,
     text: &'a [u8],
@@ -79,18 +103,44 @@ pub fn decode(frame: Frame<'_>, venue: u8, time_ns: u64) -> Result<Option<Execut
     if message_type != b'8' && message_type != b'9' {
         return Err(MessageError::new(35, Fault::UnsupportedMessageType));
     }
-    let mut seen = gather(frame, venue, time_ns)?;
-    if message_type == b'9' {
-        return cancel_reject(&mut seen).map(Some);
+    match frame.index() {
+        Some(index) => decode_indexed(frame, index, message_type, venue, time_ns),
+        None => decode_indexed(frame, &FieldIndex::of(frame)?, message_type, venue, time_ns),
     }
-    report(&mut seen)
 }
 
 #[inline]
-fn gather(frame: Frame<'_>, venue: u8, time_ns: u64) -> Result<Seen<'_>, MessageError> {
-    let mut seen = Seen {
-        bits: 0,
+fn decode_indexed(
+    frame: Frame<'_>,
+    index: &FieldIndex,
+    message_type: u8,
+    venue: u8,
+    time_ns: u64,
+) -> Result<Option<Execution>, MessageError> {
+    let has_trans_type = frame.begin_string() == b"FIX.4.2";
+    let mut gathered = gather(frame, index, has_trans_type, venue, time_ns)?;
+    if message_type == b'9' {
+        return cancel_reject(&mut gathered).map(Some);
+    }
+    if has_trans_type { report_with_trans_type(&mut gathered) } else { report(&mut gathered) }
+}
+
+/// Reads all that is there.
+#[inline(always)]
+fn gather<'a>(
+    frame: Frame<'a>,
+    index: &FieldIndex,
+    has_trans_type: bool,
+    venue: u8,
+    time_ns: u64,
+) -> Result<Gathered<'a>, MessageError> {
+    const READ_BITS: u64 = bits(READ);
+    let seen = index.seen();
+    let mut gathered = Gathered {
+        seen,
         exec_type: 0,
+        exec_trans_type: 0,
+        order_status: 0,
         cancel_reason: u64::MAX,
         order_reason: u64::MAX,
         text: &[],
@@ -112,146 +162,195 @@ fn gather(frame: Frame<'_>, venue: u8, time_ns: u64) -> Result<Seen<'_>, Message
             reserved: [0; 8],
         },
     };
-    let mut fields = frame.fields();
-    while let Some((tag, value)) = fields.next_field()? {
-        let execution = &mut seen.execution;
-        let bad = MessageError::new(tag, Fault::Format);
-        let bit = match tag {
-            11 => {
-                execution.cl_ord_id = our_cl_ord_id(value).ok_or(MessageError::new(11, Fault::Value))?;
-                bit::CL_ORD_ID
-            }
-            14 => {
-                execution.cumulative_quantity = parse_quantity(value).ok_or(bad)?;
-                bit::CUM_QTY
-            }
-            17 => {
-                execution.exec_id = id_number(value);
-                bit::EXEC_ID
-            }
-            31 => {
-                execution.last_price = parse_price(value).ok_or(bad)?;
-                bit::LAST_PX
-            }
-            32 => {
-                execution.last_quantity = parse_quantity(value).ok_or(bad)?;
-                bit::LAST_QTY
-            }
-            37 => {
-                execution.venue_order_id = if value == b"NONE" { 0 } else { id_number(value) };
-                bit::ORDER_ID
-            }
-            41 => {
-                execution.orig_cl_ord_id = our_cl_ord_id(value).ok_or(MessageError::new(41, Fault::Value))?;
-                bit::ORIG_CL_ORD_ID
-            }
-            54 => {
-                execution.side = match value {
-                    b"1" => Side::Buy,
-                    b"2" => Side::Sell,
-                    _ => return Err(MessageError::new(54, Fault::Value)),
-                };
-                bit::SIDE
-            }
-            58 => {
-                seen.text = value;
-                bit::TEXT
-            }
-            102 => {
-                seen.cancel_reason = parse_unsigned(value).ok_or(bad)?;
-                bit::CXL_REJ_REASON
-            }
-            103 => {
-                seen.order_reason = parse_unsigned(value).ok_or(bad)?;
-                bit::ORD_REJ_REASON
-            }
-            150 => {
-                let [exec_type] = value else { return Err(bad) };
-                seen.exec_type = *exec_type;
-                bit::EXEC_TYPE
-            }
-            151 => {
-                execution.leaves_quantity = parse_quantity(value).ok_or(bad)?;
-                bit::LEAVES_QTY
-            }
-            _ => continue,
-        };
-        if seen.bits & bit != 0 {
-            return Err(MessageError::new(tag, Fault::Duplicate));
-        }
-        seen.bits |= bit;
+    if index.repeated() & (READ_BITS | Known::ExecTransType.bit()) != 0 {
+        refuse_repeated(index, has_trans_type)?;
     }
-    Ok(seen)
+    let execution = &mut gathered.execution;
+    let value = |field: Known| (seen & field.bit() != 0).then(|| frame.value(index, field));
+    if let Some(value) = value(Known::ClOrdId) {
+        execution.cl_ord_id = our_cl_ord_id(value).ok_or(MessageError::new(11, Fault::Value))?;
+    }
+    if let Some(value) = value(Known::CumQty) {
+        execution.cumulative_quantity = value.quantity().ok_or(MessageError::new(14, Fault::Format))?;
+    }
+    if let Some(value) = value(Known::ExecId) {
+        execution.exec_id = value.unsigned().unwrap_or_else(|| fnv_1a(value.bytes()));
+    }
+    if let Some(value) = value(Known::LastPx) {
+        execution.last_price = value.price().ok_or(MessageError::new(31, Fault::Format))?;
+    }
+    if let Some(value) = value(Known::LastQty) {
+        execution.last_quantity = value.quantity().ok_or(MessageError::new(32, Fault::Format))?;
+    }
+    if let Some(value) = value(Known::OrderId) {
+        execution.venue_order_id = value.unsigned().unwrap_or_else(|| text_order_id(value.bytes()));
+    }
+    if let Some(value) = value(Known::OrdStatus) {
+        gathered.order_status = value.char().ok_or(MessageError::new(39, Fault::Format))?;
+    }
+    if let Some(value) = value(Known::OrigClOrdId) {
+        execution.orig_cl_ord_id = our_cl_ord_id(value).ok_or(MessageError::new(41, Fault::Value))?;
+    }
+    if let Some(value) = value(Known::Side) {
+        execution.side = match value.char() {
+            Some(b'1') => Side::Buy,
+            Some(b'2') => Side::Sell,
+            _ => return Err(MessageError::new(54, Fault::Value)),
+        };
+    }
+    if let Some(value) = value(Known::Text) {
+        gathered.text = value.bytes();
+    }
+    if let Some(value) = value(Known::CxlRejReason) {
+        gathered.cancel_reason = value.unsigned().ok_or(MessageError::new(102, Fault::Format))?;
+    }
+    if let Some(value) = value(Known::OrdRejReason) {
+        gathered.order_reason = value.unsigned().ok_or(MessageError::new(103, Fault::Format))?;
+    }
+    if let Some(value) = value(Known::ExecType) {
+        gathered.exec_type = value.char().ok_or(MessageError::new(150, Fault::Format))?;
+    }
+    if let Some(value) = value(Known::LeavesQty) {
+        execution.leaves_quantity = value.quantity().ok_or(MessageError::new(151, Fault::Format))?;
+    }
+    if has_trans_type && let Some(value) = value(Known::ExecTransType) {
+        gathered.exec_trans_type = value.char().ok_or(MessageError::new(20, Fault::Format))?;
+    }
+    Ok(gathered)
+}
+
+/// The first field that is read and there twice, as an error.
+#[cold]
+fn refuse_repeated(index: &FieldIndex, has_trans_type: bool) -> Result<(), MessageError> {
+    let trans_type: &[Known] = if has_trans_type { &[Known::ExecTransType] } else { &[] };
+    match READ.iter().chain(trans_type).find(|field| index.repeated() & field.bit() != 0) {
+        None => Ok(()),
+        Some(field) => Err(MessageError::new(field.tag(), Fault::Duplicate)),
+    }
 }
 
 /// The first of some fields that is absent, as an error.
-#[inline]
-fn require(bits: u32, wanted: &[(u32, u32)]) -> Result<(), MessageError> {
-    match wanted.iter().find(|&&(bit, _)| bits & bit == 0) {
+#[inline(always)]
+fn require(seen: u64, wanted: &[Known]) -> Result<(), MessageError> {
+    match wanted.iter().find(|field| seen & field.bit() == 0) {
         None => Ok(()),
-        Some(&(_, tag)) => Err(MessageError::new(tag, Fault::Missing)),
+        Some(field) => Err(MessageError::new(field.tag(), Fault::Missing)),
     }
 }
 
+/// An ExecutionReport of FIX 4.3 and later.
 #[inline]
-fn report(seen: &mut Seen<'_>) -> Result<Option<Execution>, MessageError> {
-    require(seen.bits, bit::REPORT)?;
-    let execution = &mut seen.execution;
-    execution.kind = match seen.exec_type {
+fn report(gathered: &mut Gathered<'_>) -> Result<Option<Execution>, MessageError> {
+    require(gathered.seen, REPORT)?;
+    match gathered.exec_type {
+        b'F' => fill(gathered).map(Some),
+        b'I' => status(gathered).map(Some),
+        _ => change(gathered),
+    }
+}
+
+/// An ExecutionReport of FIX 4.2.
+fn report_with_trans_type(gathered: &mut Gathered<'_>) -> Result<Option<Execution>, MessageError> {
+    require(gathered.seen, REPORT)?;
+    require(gathered.seen, &[Known::ExecTransType])?;
+    match (gathered.exec_trans_type, gathered.exec_type) {
+        (b'0', b'1' | b'2') => fill(gathered).map(Some),
+        (b'0', _) => change(gathered),
+        (b'3', _) => status(gathered).map(Some),
+        _ => Err(MessageError::new(20, Fault::Value)),
+    }
+}
+
+/// A report that something traded.
+#[inline(always)]
+fn fill(gathered: &mut Gathered<'_>) -> Result<Execution, MessageError> {
+    require(gathered.seen, FILL)?;
+    let execution = &mut gathered.execution;
+    if execution.last_quantity == 0 {
+        return Err(MessageError::new(32, Fault::Value));
+    }
+    execution.kind =
+        if execution.leaves_quantity == 0 { ExecutionKind::Fill } else { ExecutionKind::PartialFill };
+    Ok(*execution)
+}
+
+/// A report of another change of the order, or of none.
+#[inline]
+fn change(gathered: &mut Gathered<'_>) -> Result<Option<Execution>, MessageError> {
+    let execution = &mut gathered.execution;
+    execution.kind = match gathered.exec_type {
         b'0' => ExecutionKind::New,
-        b'F' => {
-            require(seen.bits, bit::FILL)?;
-            if execution.last_quantity == 0 {
-                return Err(MessageError::new(32, Fault::Value));
-            }
-            execution.kind =
-                if execution.leaves_quantity == 0 { ExecutionKind::Fill } else { ExecutionKind::PartialFill };
-            return Ok(Some(*execution));
-        }
         b'4' => ExecutionKind::Canceled,
         b'5' => ExecutionKind::Replaced,
         b'8' => {
-            execution.reason = order_reject_reason(seen.order_reason, seen.text);
+            execution.reason = order_reject_reason(gathered.order_reason, gathered.text);
             ExecutionKind::Rejected
         }
         b'C' => ExecutionKind::Expired,
         b'6' | b'A' | b'E' => return Ok(None),
         _ => return Err(MessageError::new(150, Fault::Value)),
     };
-    // Some venues send LastPx=0 and LastQty=0 in every report; nothing traded.
-    execution.last_price = PRICE_NONE;
-    execution.last_quantity = 0;
+    nothing_traded(execution);
     Ok(Some(*execution))
 }
 
-#[cold]
-fn cancel_reject(seen: &mut Seen<'_>) -> Result<Execution, MessageError> {
-    require(seen.bits, bit::CANCEL_REJECT)?;
-    let execution = &mut seen.execution;
-    execution.kind = ExecutionKind::CancelRejected;
-    execution.reason = cancel_reject_reason(seen.cancel_reason, seen.text);
-    execution.exec_id = 0;
+/// Some venues send LastPx=0 and LastQty=0 in every report.
+#[inline(always)]
+const fn nothing_traded(execution: &mut Execution) {
     execution.last_price = PRICE_NONE;
     execution.last_quantity = 0;
+}
+
+/// An answer to an OrderStatusRequest.
+#[cold]
+fn status(gathered: &mut Gathered<'_>) -> Result<Execution, MessageError> {
+    require(gathered.seen, &[Known::OrdStatus])?;
+    let execution = &mut gathered.execution;
+    execution.kind = ExecutionKind::Status;
+    nothing_traded(execution);
+    match gathered.order_status {
+        // New, partially filled, replaced, pending cancel, stopped, suspended, pending new, accepted for bidding,
+        // pending replace: open.
+        b'0' | b'1' | b'5' | b'6' | b'7' | b'9' | b'A' | b'D' | b'E' => {
+            if execution.leaves_quantity == 0 {
+                return Err(MessageError::new(151, Fault::Value));
+            }
+        }
+        // Filled, done for day, canceled, calculated, expired: done.
+        b'2' | b'3' | b'4' | b'B' | b'C' => execution.leaves_quantity = 0,
+        b'8' => {
+            execution.leaves_quantity = 0;
+            execution.reason = order_reject_reason(gathered.order_reason, gathered.text);
+        }
+        _ => return Err(MessageError::new(39, Fault::Value)),
+    }
+    Ok(*execution)
+}
+
+#[cold]
+fn cancel_reject(gathered: &mut Gathered<'_>) -> Result<Execution, MessageError> {
+    require(gathered.seen, CANCEL_REJECT)?;
+    let execution = &mut gathered.execution;
+    execution.kind = ExecutionKind::CancelRejected;
+    execution.reason = cancel_reject_reason(gathered.cancel_reason, gathered.text);
+    execution.exec_id = 0;
+    nothing_traded(execution);
     Ok(*execution)
 }
 
 /// The number of a ClOrdID that we wrote: exactly sixteen digits, not all zero.
-#[inline]
-fn our_cl_ord_id(value: &[u8]) -> Option<ClOrdId> {
-    if value.len() != OUR_CL_ORD_ID_BYTES {
+#[inline(always)]
+fn our_cl_ord_id(value: Value<'_>) -> Option<ClOrdId> {
+    if value.length() != OUR_CL_ORD_ID_BYTES {
         return None;
     }
-    parse_unsigned(value).filter(|&number| number != 0)
+    value.unsigned().filter(|&number| number != 0)
 }
 
-/// An id as a number; see [`decode`].
-#[inline]
-fn id_number(value: &[u8]) -> u64 {
-    match parse_unsigned(value) {
-        Some(number) => number,
-        None => fnv_1a(value),
-    }
+/// An OrderID that is no number; see [`decode`].
+#[cold]
+fn text_order_id(text: &[u8]) -> u64 {
+    if text == b"NONE" { 0 } else { fnv_1a(text) }
 }
 
 /// FNV-1a, 64 bit: offset basis and prime of the published algorithm.
@@ -359,7 +458,7 @@ mod tests {
         for exec_type in ["6", "A", "E"] {
             assert_eq!(kind(exec_type), Ok(None));
         }
-        for exec_type in ["G", "H", "3", "1", "I", "D"] {
+        for exec_type in ["G", "H", "3", "1", "2", "D"] {
             assert_eq!(kind(exec_type), Err(MessageError::new(150, Fault::Value)));
         }
         for (reason, expected) in [

@@ -1,13 +1,15 @@
 //! A byte stream to frames: bytes in as the socket gives them, complete frames out, garbled bytes skipped and counted.
 //!
-//! [`Framer`] allocates one buffer of [`FRAME_MAX`] bytes at construction and belongs to the thread that owns the
+//! [`Framer`] allocates one buffer of [`FRAME_MAX`] bytes and one [`FieldIndex`] at construction and belongs to the thread that owns the
 //! socket. Frames that lie whole in the bytes given are handed out from there; only the tail of an unfinished frame is
 //! copied. The outcome does not depend on how the stream is cut into calls. It never gives up: after garbled bytes it
 //! goes on at the next `8=FIX`.
 
 use std::ops::ControlFlow;
 
-use super::frame::{FRAME_MAX, Frame, Scan, scan};
+use super::delimiters::Kernel;
+use super::frame::{FRAME_MAX, Frame, Scan, scan_indexed};
+use super::index::FieldIndex;
 
 /// Where a search for a new frame stops.
 const START: &[u8] = b"8=FIX";
@@ -18,6 +20,9 @@ pub struct Framer {
     pending: Box<[u8]>,
     filled: usize,
     progress: Progress,
+    kernel: Kernel,
+    /// Of the frame that is handed out.
+    index: Box<FieldIndex>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +36,19 @@ impl Framer {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
-        Self { pending: vec![0; FRAME_MAX].into_boxed_slice(), filled: 0, progress: Progress::default() }
+        Self::with_kernel(Kernel::best())
+    }
+
+    /// One that looks for fields with the given kernel; all give the same frames.
+    #[must_use]
+    pub fn with_kernel(kernel: Kernel) -> Self {
+        Self {
+            pending: vec![0; FRAME_MAX].into_boxed_slice(),
+            filled: 0,
+            progress: Progress::default(),
+            kernel,
+            index: Box::new(FieldIndex::new()),
+        }
     }
 
     /// Forgets an unfinished frame: the connection is a new one. The count stays.
@@ -59,7 +76,7 @@ impl Framer {
             let (taken, _) = bytes.split_at(take);
             self.pending[old..old + take].copy_from_slice(taken);
             let total = old + take;
-            let used = match drain(&self.pending[..total], &mut self.progress, sink) {
+            let used = match drain(&self.pending[..total], &mut self.progress, self.kernel, &mut self.index, sink) {
                 ControlFlow::Continue(used) => used,
                 ControlFlow::Break(()) => return self.stop(),
             };
@@ -80,7 +97,7 @@ impl Framer {
                 return ControlFlow::Continue(());
             }
         }
-        match drain(bytes, &mut self.progress, sink) {
+        match drain(bytes, &mut self.progress, self.kernel, &mut self.index, sink) {
             ControlFlow::Continue(used) => {
                 let tail = &bytes[used..];
                 self.pending[..tail.len()].copy_from_slice(tail);
@@ -107,6 +124,8 @@ impl Default for Framer {
 fn drain(
     bytes: &[u8],
     progress: &mut Progress,
+    kernel: Kernel,
+    index: &mut FieldIndex,
     sink: &mut impl FnMut(Frame<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<(), usize> {
     let mut at = 0;
@@ -114,7 +133,7 @@ fn drain(
         at = skip(bytes, 0, progress);
     }
     while !progress.skipping && at < bytes.len() {
-        match scan(&bytes[at..]) {
+        match scan_indexed(kernel, &bytes[at..], index) {
             Scan::Frame(frame) => {
                 at += frame.bytes().len();
                 sink(frame)?;

@@ -40,6 +40,7 @@
 
 pub mod codec;
 pub mod cursor;
+pub mod delimiters;
 pub mod executions;
 pub mod fault;
 pub mod field;
@@ -47,6 +48,7 @@ pub mod fix44;
 pub mod frame;
 pub mod framer;
 pub mod identity;
+pub mod index;
 pub mod number;
 pub mod reports;
 pub mod requests;

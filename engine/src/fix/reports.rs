@@ -39,6 +39,7 @@ pub fn encode(
         ExecutionKind::Replaced => b'5',
         ExecutionKind::Rejected => b'8',
         ExecutionKind::Expired => b'C',
+        ExecutionKind::Status => b'I',
         ExecutionKind::CancelRejected | ExecutionKind::NotSent => return Err(BuildError::Value { tag: 150 }),
     };
     let side = match report.side {

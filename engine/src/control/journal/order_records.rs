@@ -124,6 +124,7 @@ fn execution_kind(code: u8) -> Option<ExecutionKind> {
         7 => ExecutionKind::CancelRejected,
         8 => ExecutionKind::Expired,
         9 => ExecutionKind::NotSent,
+        10 => ExecutionKind::Status,
         _ => return None,
     })
 }
