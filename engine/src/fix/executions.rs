@@ -20,9 +20,14 @@
 //! **Which fault is named** where there are several: of the field grammar the first in the message; then a field that
 //! is there twice; then the first value in the order of [`gather`]; then what is missing.
 
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
 use feeds::event::{INSTRUMENT_NONE, Side};
 use feeds::units::PRICE_NONE;
 
+#[cfg(target_arch = "x86_64")]
+use super::delimiters::Kernel;
 use super::fault::{Fault, MessageError};
 use super::frame::Frame;
 use super::index::{FieldIndex, Known, Value};
@@ -76,16 +81,55 @@ const fn bits(fields: &[Known]) -> u64 {
     bits
 }
 
-/// What is taken from the fields. `execution` holds what absent fields mean until they are read.
+/// What is taken from the fields; what absent ones mean where they are absent.
 struct Gathered<'a> {
     seen: u64,
+    cl_ord_id: ClOrdId,
+    orig_cl_ord_id: ClOrdId,
+    exec_id: u64,
+    order_id: u64,
+    last_price: i64,
+    last_quantity: u64,
+    leaves_quantity: u64,
+    cumulative_quantity: u64,
+    side: Side,
     exec_type: u8,
     exec_trans_type: u8,
     order_status: u8,
     cancel_reason: u64,
     order_reason: u64,
     text: &'a [u8],
-    execution: Execution,
+}
+
+/// Where and when the answer came.
+#[derive(Clone, Copy)]
+struct Receipt {
+    venue: u8,
+    time_ns: u64,
+}
+
+impl Gathered<'_> {
+    /// The execution of it in which nothing traded: some venues send LastPx=0 and LastQty=0 in every report.
+    #[inline(always)]
+    const fn change(&self, receipt: Receipt, kind: ExecutionKind, reason: RejectReason) -> Execution {
+        Execution {
+            time_ns: receipt.time_ns,
+            cl_ord_id: self.cl_ord_id,
+            orig_cl_ord_id: self.orig_cl_ord_id,
+            exec_id: self.exec_id,
+            venue_order_id: self.order_id,
+            last_price: PRICE_NONE,
+            last_quantity: 0,
+            leaves_quantity: self.leaves_quantity,
+            cumulative_quantity: self.cumulative_quantity,
+            instrument: INSTRUMENT_NONE,
+            venue: receipt.venue,
+            kind,
+            side: self.side,
+            reason,
+            reserved: [0; 8],
+        }
+    }
 }
 
 /// Decodes an answer of venue `venue` that becomes an input at `time_ns`. `Ok(None)` where the message changes no
@@ -99,30 +143,45 @@ struct Gathered<'a> {
 /// The tag and what is wrong with it; [`Fault::UnsupportedMessageType`] for any other message type.
 #[inline]
 pub fn decode(frame: Frame<'_>, venue: u8, time_ns: u64) -> Result<Option<Execution>, MessageError> {
-    let message_type = frame.message_type_byte();
-    if message_type != b'8' && message_type != b'9' {
+    let receipt = Receipt { venue, time_ns };
+    match frame.index() {
+        Some(index) => decode_indexed(frame, index, receipt),
+        None => decode_without_index(frame, receipt),
+    }
+}
+
+#[cold]
+fn decode_without_index(frame: Frame<'_>, receipt: Receipt) -> Result<Option<Execution>, MessageError> {
+    if !matches!(frame.message_type_byte(), b'8' | b'9') {
         return Err(MessageError::new(35, Fault::UnsupportedMessageType));
     }
-    match frame.index() {
-        Some(index) => decode_indexed(frame, index, message_type, venue, time_ns),
-        None => decode_indexed(frame, &FieldIndex::of(frame)?, message_type, venue, time_ns),
-    }
+    decode_indexed(frame, &FieldIndex::of(frame)?, receipt)
 }
 
 #[inline]
 fn decode_indexed(
     frame: Frame<'_>,
     index: &FieldIndex,
-    message_type: u8,
-    venue: u8,
-    time_ns: u64,
+    receipt: Receipt,
 ) -> Result<Option<Execution>, MessageError> {
     let has_trans_type = frame.begin_string() == b"FIX.4.2";
-    let mut gathered = gather(frame, index, has_trans_type, venue, time_ns)?;
-    if message_type == b'9' {
-        return cancel_reject(&mut gathered).map(Some);
+    match frame.message_type_byte() {
+        b'8' => {
+            #[cfg(target_arch = "x86_64")]
+            if index.kernel() != Kernel::Portable {
+                // SAFETY: the other kernels are only made where the CPU has AVX2 and BMI (`Kernel::available`).
+                let usual = unsafe { wide::decode(frame, index, has_trans_type, receipt) };
+                if usual.is_some() {
+                    return Ok(usual);
+                }
+            }
+            let gathered = gather(frame, index, has_trans_type)?;
+            require(gathered.seen, REPORT)?;
+            if has_trans_type { report_with_trans_type(&gathered, receipt) } else { report(&gathered, receipt) }
+        }
+        b'9' => cancel_reject(&gather(frame, index, has_trans_type)?, receipt).map(Some),
+        _ => Err(MessageError::new(35, Fault::UnsupportedMessageType)),
     }
-    if has_trans_type { report_with_trans_type(&mut gathered) } else { report(&mut gathered) }
 }
 
 /// Reads all that is there.
@@ -131,92 +190,67 @@ fn gather<'a>(
     frame: Frame<'a>,
     index: &FieldIndex,
     has_trans_type: bool,
-    venue: u8,
-    time_ns: u64,
 ) -> Result<Gathered<'a>, MessageError> {
-    const READ_BITS: u64 = bits(READ);
+    const READ_BITS: u64 = bits(READ) | Known::ExecTransType.bit();
     let seen = index.seen();
-    let mut gathered = Gathered {
-        seen,
-        exec_type: 0,
-        exec_trans_type: 0,
-        order_status: 0,
-        cancel_reason: u64::MAX,
-        order_reason: u64::MAX,
-        text: &[],
-        execution: Execution {
-            time_ns,
-            cl_ord_id: 0,
-            orig_cl_ord_id: 0,
-            exec_id: 0,
-            venue_order_id: 0,
-            last_price: PRICE_NONE,
-            last_quantity: 0,
-            leaves_quantity: 0,
-            cumulative_quantity: 0,
-            instrument: INSTRUMENT_NONE,
-            venue,
-            kind: ExecutionKind::New,
-            side: Side::None,
-            reason: RejectReason::None,
-            reserved: [0; 8],
-        },
-    };
-    if index.repeated() & (READ_BITS | Known::ExecTransType.bit()) != 0 {
+    if index.repeated() & READ_BITS != 0 {
         refuse_repeated(index, has_trans_type)?;
     }
-    let execution = &mut gathered.execution;
     let value = |field: Known| (seen & field.bit() != 0).then(|| frame.value(index, field));
-    if let Some(value) = value(Known::ClOrdId) {
-        execution.cl_ord_id = our_cl_ord_id(value).ok_or(MessageError::new(11, Fault::Value))?;
-    }
-    if let Some(value) = value(Known::CumQty) {
-        execution.cumulative_quantity = value.quantity().ok_or(MessageError::new(14, Fault::Format))?;
-    }
-    if let Some(value) = value(Known::ExecId) {
-        execution.exec_id = value.unsigned().unwrap_or_else(|| fnv_1a(value.bytes()));
-    }
-    if let Some(value) = value(Known::LastPx) {
-        execution.last_price = value.price().ok_or(MessageError::new(31, Fault::Format))?;
-    }
-    if let Some(value) = value(Known::LastQty) {
-        execution.last_quantity = value.quantity().ok_or(MessageError::new(32, Fault::Format))?;
-    }
-    if let Some(value) = value(Known::OrderId) {
-        execution.venue_order_id = value.unsigned().unwrap_or_else(|| text_order_id(value.bytes()));
-    }
-    if let Some(value) = value(Known::OrdStatus) {
-        gathered.order_status = value.char().ok_or(MessageError::new(39, Fault::Format))?;
-    }
-    if let Some(value) = value(Known::OrigClOrdId) {
-        execution.orig_cl_ord_id = our_cl_ord_id(value).ok_or(MessageError::new(41, Fault::Value))?;
-    }
-    if let Some(value) = value(Known::Side) {
-        execution.side = match value.char() {
-            Some(b'1') => Side::Buy,
-            Some(b'2') => Side::Sell,
-            _ => return Err(MessageError::new(54, Fault::Value)),
-        };
-    }
-    if let Some(value) = value(Known::Text) {
-        gathered.text = value.bytes();
-    }
-    if let Some(value) = value(Known::CxlRejReason) {
-        gathered.cancel_reason = value.unsigned().ok_or(MessageError::new(102, Fault::Format))?;
-    }
-    if let Some(value) = value(Known::OrdRejReason) {
-        gathered.order_reason = value.unsigned().ok_or(MessageError::new(103, Fault::Format))?;
-    }
-    if let Some(value) = value(Known::ExecType) {
-        gathered.exec_type = value.char().ok_or(MessageError::new(150, Fault::Format))?;
-    }
-    if let Some(value) = value(Known::LeavesQty) {
-        execution.leaves_quantity = value.quantity().ok_or(MessageError::new(151, Fault::Format))?;
-    }
-    if has_trans_type && let Some(value) = value(Known::ExecTransType) {
-        gathered.exec_trans_type = value.char().ok_or(MessageError::new(20, Fault::Format))?;
-    }
-    Ok(gathered)
+    let format = |field: Known| MessageError::new(field.tag(), Fault::Format);
+    let quantity = |field: Known| match value(field) {
+        Some(value) => value.quantity().ok_or(format(field)),
+        None => Ok(0),
+    };
+    let char = |field: Known| match value(field) {
+        Some(value) => value.char().ok_or(format(field)),
+        None => Ok(0),
+    };
+    let our_id = |field: Known| match value(field) {
+        Some(value) => our_cl_ord_id(value).ok_or(MessageError::new(field.tag(), Fault::Value)),
+        None => Ok(0),
+    };
+    let reason = |field: Known| match value(field) {
+        Some(value) => value.unsigned().ok_or(format(field)),
+        None => Ok(u64::MAX),
+    };
+    Ok(Gathered {
+        seen,
+        cl_ord_id: our_id(Known::ClOrdId)?,
+        cumulative_quantity: quantity(Known::CumQty)?,
+        exec_id: match value(Known::ExecId) {
+            Some(value) => value.unsigned().unwrap_or_else(|| fnv_1a(value.bytes())),
+            None => 0,
+        },
+        last_price: match value(Known::LastPx) {
+            Some(value) => value.price().ok_or(format(Known::LastPx))?,
+            None => PRICE_NONE,
+        },
+        last_quantity: quantity(Known::LastQty)?,
+        order_id: match value(Known::OrderId) {
+            Some(value) => value.unsigned().unwrap_or_else(|| text_order_id(value.bytes())),
+            None => 0,
+        },
+        order_status: char(Known::OrdStatus)?,
+        orig_cl_ord_id: our_id(Known::OrigClOrdId)?,
+        side: match value(Known::Side) {
+            Some(value) => match value.char() {
+                Some(b'1') => Side::Buy,
+                Some(b'2') => Side::Sell,
+                _ => return Err(MessageError::new(54, Fault::Value)),
+            },
+            None => Side::None,
+        },
+        text: match value(Known::Text) {
+            Some(value) => value.bytes(),
+            None => &[],
+        },
+        cancel_reason: reason(Known::CxlRejReason)?,
+        order_reason: reason(Known::OrdRejReason)?,
+        exec_type: char(Known::ExecType)?,
+        leaves_quantity: quantity(Known::LeavesQty)?,
+        exec_trans_type: if has_trans_type { char(Known::ExecTransType)? } else { 0 },
+    })
 }
 
 /// The first field that is read and there twice, as an error.
@@ -239,75 +273,66 @@ fn require(seen: u64, wanted: &[Known]) -> Result<(), MessageError> {
 }
 
 /// An ExecutionReport of FIX 4.3 and later.
-#[inline]
-fn report(gathered: &mut Gathered<'_>) -> Result<Option<Execution>, MessageError> {
-    require(gathered.seen, REPORT)?;
+#[inline(always)]
+fn report(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Option<Execution>, MessageError> {
     match gathered.exec_type {
-        b'F' => fill(gathered).map(Some),
-        b'I' => status(gathered).map(Some),
-        _ => change(gathered),
+        b'F' => fill(gathered, receipt).map(Some),
+        b'I' => status(gathered, receipt).map(Some),
+        _ => change(gathered, receipt),
     }
 }
 
 /// An ExecutionReport of FIX 4.2.
-fn report_with_trans_type(gathered: &mut Gathered<'_>) -> Result<Option<Execution>, MessageError> {
-    require(gathered.seen, REPORT)?;
+#[inline(never)]
+fn report_with_trans_type(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Option<Execution>, MessageError> {
     require(gathered.seen, &[Known::ExecTransType])?;
     match (gathered.exec_trans_type, gathered.exec_type) {
-        (b'0', b'1' | b'2') => fill(gathered).map(Some),
-        (b'0', _) => change(gathered),
-        (b'3', _) => status(gathered).map(Some),
+        (b'0', b'1' | b'2') => fill(gathered, receipt).map(Some),
+        (b'0', _) => change(gathered, receipt),
+        (b'3', _) => status(gathered, receipt).map(Some),
         _ => Err(MessageError::new(20, Fault::Value)),
     }
 }
 
 /// A report that something traded.
 #[inline(always)]
-fn fill(gathered: &mut Gathered<'_>) -> Result<Execution, MessageError> {
+fn fill(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Execution, MessageError> {
     require(gathered.seen, FILL)?;
-    let execution = &mut gathered.execution;
-    if execution.last_quantity == 0 {
+    if gathered.last_quantity == 0 {
         return Err(MessageError::new(32, Fault::Value));
     }
-    execution.kind =
-        if execution.leaves_quantity == 0 { ExecutionKind::Fill } else { ExecutionKind::PartialFill };
-    Ok(*execution)
+    let kind =
+        if gathered.leaves_quantity == 0 { ExecutionKind::Fill } else { ExecutionKind::PartialFill };
+    let mut execution = gathered.change(receipt, kind, RejectReason::None);
+    execution.last_price = gathered.last_price;
+    execution.last_quantity = gathered.last_quantity;
+    Ok(execution)
 }
 
 /// A report of another change of the order, or of none.
-#[inline]
-fn change(gathered: &mut Gathered<'_>) -> Result<Option<Execution>, MessageError> {
-    let execution = &mut gathered.execution;
-    execution.kind = match gathered.exec_type {
+#[inline(never)]
+fn change(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Option<Execution>, MessageError> {
+    let mut reason = RejectReason::None;
+    let kind = match gathered.exec_type {
         b'0' => ExecutionKind::New,
         b'4' => ExecutionKind::Canceled,
         b'5' => ExecutionKind::Replaced,
         b'8' => {
-            execution.reason = order_reject_reason(gathered.order_reason, gathered.text);
+            reason = order_reject_reason(gathered.order_reason, gathered.text);
             ExecutionKind::Rejected
         }
         b'C' => ExecutionKind::Expired,
         b'6' | b'A' | b'E' => return Ok(None),
         _ => return Err(MessageError::new(150, Fault::Value)),
     };
-    nothing_traded(execution);
-    Ok(Some(*execution))
-}
-
-/// Some venues send LastPx=0 and LastQty=0 in every report.
-#[inline(always)]
-const fn nothing_traded(execution: &mut Execution) {
-    execution.last_price = PRICE_NONE;
-    execution.last_quantity = 0;
+    Ok(Some(gathered.change(receipt, kind, reason)))
 }
 
 /// An answer to an OrderStatusRequest.
 #[cold]
-fn status(gathered: &mut Gathered<'_>) -> Result<Execution, MessageError> {
+fn status(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Execution, MessageError> {
     require(gathered.seen, &[Known::OrdStatus])?;
-    let execution = &mut gathered.execution;
-    execution.kind = ExecutionKind::Status;
-    nothing_traded(execution);
+    let mut execution = gathered.change(receipt, ExecutionKind::Status, RejectReason::None);
     match gathered.order_status {
         // New, partially filled, replaced, pending cancel, stopped, suspended, pending new, accepted for bidding,
         // pending replace: open.
@@ -324,18 +349,15 @@ fn status(gathered: &mut Gathered<'_>) -> Result<Execution, MessageError> {
         }
         _ => return Err(MessageError::new(39, Fault::Value)),
     }
-    Ok(*execution)
+    Ok(execution)
 }
 
 #[cold]
-fn cancel_reject(gathered: &mut Gathered<'_>) -> Result<Execution, MessageError> {
+fn cancel_reject(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Execution, MessageError> {
     require(gathered.seen, CANCEL_REJECT)?;
-    let execution = &mut gathered.execution;
-    execution.kind = ExecutionKind::CancelRejected;
-    execution.reason = cancel_reject_reason(gathered.cancel_reason, gathered.text);
-    execution.exec_id = 0;
-    nothing_traded(execution);
-    Ok(*execution)
+    let reason = cancel_reject_reason(gathered.cancel_reason, gathered.text);
+    let execution = gathered.change(receipt, ExecutionKind::CancelRejected, reason);
+    Ok(Execution { exec_id: 0, ..execution })
 }
 
 /// The number of a ClOrdID that we wrote: exactly sixteen digits, not all zero.

@@ -89,84 +89,134 @@ impl Known {
     }
 }
 
-/// Tags without a slot that order messages often carry: knowing them saves reading their digits.
-const PASSED_OVER: [u32; 12] = [1, 6, 15, 18, 21, 22, 30, 47, 48, 64, 75, 100];
+/// Most fields behind MsgType(35) of a frame that has an index without the cursor's help.
+const FIELDS_MAX: usize = 64;
 
-/// A tag's text with its `=`, up to four bytes as a little-endian word; where its value starts; its slot.
-#[derive(Clone, Copy)]
-struct TagEntry {
-    text: u32,
-    text_bytes: u16,
-    slot: u16,
-}
-
-const TAG_TABLE_BITS: u32 = 7;
-
-/// Spreads the known tags over the table without a collision, which is checked at compile time.
-const TAG_FACTOR: u32 = 0xc9d4_091b;
-
-#[inline(always)]
-const fn tag_row(text: u32) -> usize {
-    (text.wrapping_mul(TAG_FACTOR) >> (32 - TAG_TABLE_BITS)) as usize
-}
-
-/// The text of a tag below 1000.
-const fn tag_entry(tag: u32, slot: u16) -> TagEntry {
-    assert!(tag > 0 && tag < 1000);
-    let (mut text, mut text_bytes) = (b'=' as u32, 1);
-    let mut rest = tag;
-    while rest > 0 {
-        text = text << 8 | (b'0' as u32 + rest % 10);
-        text_bytes += 1;
-        rest /= 10;
-    }
-    TagEntry { text, text_bytes, slot }
-}
-
-static TAG_TABLE: [TagEntry; 1 << TAG_TABLE_BITS] = {
-    // What is compared ends with its first `=`, so that no bytes ever match two of them.
-    const NOTHING: u32 = u32::from_le_bytes(*b"==\0\0");
-    let mut table = [TagEntry { text: NOTHING, text_bytes: 0, slot: 0 }; 1 << TAG_TABLE_BITS];
-    let mut at = 0;
-    while at < Known::ALL.len() + PASSED_OVER.len() {
-        let entry = if at < Known::ALL.len() {
-            tag_entry(Known::ALL[at].tag(), Known::ALL[at] as u16)
-        } else {
-            tag_entry(PASSED_OVER[at - Known::ALL.len()], 0)
-        };
-        let row = tag_row(entry.text);
-        assert!(table[row].text_bytes == 0, "two tags in one row: choose another TAG_FACTOR");
-        table[row] = entry;
-        at += 1;
-    }
-    table
-};
+/// Layouts that are kept. A venue writes each kind of report with the same fields in the same order: a handful of
+/// layouts, which nearly all differ in their number of fields.
+const LAYOUTS: usize = 8;
 
 /// Slots, and room for any six-bit number, so that a slot needs no bounds check.
 const SLOTS: usize = 64;
 
-/// Where a value is: its first byte and its SOH, offsets in the frame.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    start: u16,
-    end: u16,
+/// The tags of one frame, in order, and which of them are the known ones. Compared with the next frame of as many
+/// fields: where every tag's text is the same, no tag has to be read.
+#[derive(Clone, Debug)]
+struct Layout {
+    /// SOHs of the frame; 0 of none.
+    count: usize,
+    seen: u64,
+    repeated: u64,
+    /// Each field's tag and `=` as the low bytes of a word, and ones in these bytes.
+    texts: [u64; FIELDS_MAX],
+    masks: [u64; FIELDS_MAX],
+    /// Fewest bytes from the SOH before a field to its own: tag, `=`, one byte of value, SOH.
+    steps: [u16; FIELDS_MAX],
+    /// For each slot which SOH ends its field, and how many bytes its tag has with the SOH before it and `=`.
+    ends: [u8; SLOTS],
+    value_at: [u8; SLOTS],
+}
+
+impl Layout {
+    const NONE: Self = Self {
+        count: 0,
+        seen: 0,
+        repeated: 0,
+        texts: [0; FIELDS_MAX],
+        masks: [0; FIELDS_MAX],
+        steps: [0; FIELDS_MAX],
+        ends: [0; SLOTS],
+        value_at: [0; SLOTS],
+    };
+
+    /// Whether a frame whose SOHs are at `ends` has these tags, and no empty value.
+    #[inline(always)]
+    fn fits(&self, frame: &[u8], ends: &[u16]) -> bool {
+        if self.count != ends.len() {
+            return false;
+        }
+        let Some(ends) = ends.get(HEAD_FIELDS - 1..) else { return false };
+        let mut differences = 0;
+        for ((&end, text), mask) in ends.iter().zip(&self.texts).zip(&self.masks).take(ends.len() - 1) {
+            let Some(word) = word_at(frame, usize::from(end) + 1) else { return false };
+            differences |= (word & mask) ^ text;
+        }
+        let mut short = false;
+        for (neighbours, &step) in ends.windows(2).zip(&self.steps) {
+            short |= neighbours[1].wrapping_sub(neighbours[0]) < step;
+        }
+        differences == 0 && !short
+    }
+
+    /// Reads the tags of a frame one by one; `None` where a field is not plain.
+    #[inline(never)]
+    fn read(&mut self, frame: &[u8], ends: &[u16]) -> Option<()> {
+        self.count = 0;
+        (self.seen, self.repeated) = (0, 0);
+        let steps = ends.get(HEAD_FIELDS - 1..)?.windows(2);
+        if steps.len() > FIELDS_MAX {
+            return None;
+        }
+        for (field, neighbours) in steps.enumerate() {
+            let [before, end] = [neighbours[0], neighbours[1]].map(usize::from);
+            let (tag, tag_bytes) = plain_tag(frame.get(before + 1..end)?)?;
+            let text_bytes = tag_bytes + 1;
+            if before + 1 + text_bytes == end {
+                return None;
+            }
+            let mask = u64::MAX >> (64 - 8 * text_bytes);
+            self.masks[field] = mask;
+            self.texts[field] = word_at(frame, before + 1)? & mask;
+            self.steps[field] = text_bytes as u16 + 2;
+            let known = Known::ALL.iter().find(|known| known.tag() == tag);
+            let slot = known.map_or(0, |&known| known as usize);
+            self.ends[slot] = (field + HEAD_FIELDS) as u8;
+            self.value_at[slot] = text_bytes as u8 + 1;
+            self.repeated |= self.seen & 1 << slot;
+            self.seen |= 1 << slot;
+        }
+        self.count = ends.len();
+        Some(())
+    }
+}
+
+/// Eight bytes of a frame. A field has them: CheckSum's comes behind.
+#[inline(always)]
+fn word_at(frame: &[u8], at: usize) -> Option<u64> {
+    frame.get(at..at + 8)?.first_chunk::<8>().map(|word| u64::from_le_bytes(*word))
+}
+
+/// The tag of a field and its digits; `None` where it is no tag or a special one.
+fn plain_tag(field: &[u8]) -> Option<(u32, usize)> {
+    let mut tag = 0_u32;
+    for (index, &byte) in field.iter().take(TAG_DIGITS_MAX + 1).enumerate() {
+        match byte {
+            b'=' if index > 0 => return (!is_special(tag)).then_some((tag, index)),
+            b'0' if index == 0 => return None,
+            b'0'..=b'9' if index < TAG_DIGITS_MAX => tag = tag * 10 + u32::from(byte - b'0'),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct FieldIndex {
-    seen: u64,
-    repeated: u64,
-    places: [Place; SLOTS],
     /// Offsets of the frame's SOHs, in order; what is behind the count of this frame is of older ones.
     ends: [u16; ENDS_MAX],
+    /// Which of the layouts is the frame's.
+    current: usize,
+    /// What made it.
+    kernel: Kernel,
+    layouts: [Layout; LAYOUTS],
 }
 
 impl FieldIndex {
     /// One of no frame.
     #[must_use]
     pub const fn new() -> Self {
-        Self { seen: 0, repeated: 0, places: [Place { start: 0, end: 0 }; SLOTS], ends: [0; ENDS_MAX] }
+        Self { ends: [0; ENDS_MAX], current: 0, kernel: Kernel::Portable, layouts: [Layout::NONE; LAYOUTS] }
     }
 
     /// The index of a frame that came without one, by the cursor: data fields and all.
@@ -176,39 +226,72 @@ impl FieldIndex {
     #[cold]
     pub fn of(frame: Frame<'_>) -> Result<Self, MessageError> {
         let mut index = Self::new();
+        let layout = &mut index.layouts[0];
         let mut fields = frame.fields();
+        let mut before = fields.unread();
         while let Some((tag, value)) = fields.next_field()? {
             let known = Known::ALL.iter().find(|known| known.tag() == tag);
             let slot = known.map_or(0, |&known| known as usize);
-            // The value's SOH is the last byte before what the cursor has not read yet.
+            // Two places of its own for each slot: the SOH before the field and that behind it.
+            let start = frame.fields_end() - before;
             let end = frame.fields_end() - fields.unread() - 1;
-            index.places[slot] = Place { start: (end - value.len()) as u16, end: end as u16 };
-            index.repeated |= index.seen & 1 << slot;
-            index.seen |= 1 << slot;
+            before = fields.unread();
+            [index.ends[2 * slot], index.ends[2 * slot + 1]] = [start as u16 - 1, end as u16];
+            layout.ends[slot] = 2 * slot as u8 + 1;
+            layout.value_at[slot] = (end - value.len() - start) as u8 + 1;
+            layout.repeated |= layout.seen & 1 << slot;
+            layout.seen |= 1 << slot;
         }
         Ok(index)
     }
 
+    /// Fills it for a frame; `None` where a field is not plain.
+    #[inline(always)]
+    fn fill(&mut self, frame: &[u8], count: usize) -> Option<u16> {
+        let ends = self.ends.get(..count)?;
+        let message_type_end = *ends.get(HEAD_FIELDS - 1)?;
+        self.current = count % LAYOUTS;
+        let layout = &mut self.layouts[count % LAYOUTS];
+        if !layout.fits(frame, ends) {
+            layout.read(frame, ends)?;
+        }
+        Some(message_type_end)
+    }
+
+    /// The kernel that made it; the portable one where that was the cursor.
+    #[inline(always)]
+    pub(super) const fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    #[inline(always)]
+    fn layout(&self) -> &Layout {
+        &self.layouts[self.current % LAYOUTS]
+    }
+
     /// One bit ([`Known::bit`]) for each known tag that the frame has; bit 0 for any other tag.
-    #[inline]
+    #[inline(always)]
     #[must_use]
-    pub const fn seen(&self) -> u64 {
-        self.seen
+    pub fn seen(&self) -> u64 {
+        self.layout().seen
     }
 
     /// The same for each that it has more than once. The slot then holds the last; who must have the first, or refuses
     /// a second, goes through the cursor.
-    #[inline]
+    #[inline(always)]
     #[must_use]
-    pub const fn repeated(&self) -> u64 {
-        self.repeated
+    pub fn repeated(&self) -> u64 {
+        self.layout().repeated
     }
 
     /// Where a field's value is in the frame that this is the index of; nothing of use where it was not seen.
     #[inline(always)]
     pub(super) fn value<'a>(&self, frame: &'a [u8], field: Known) -> Value<'a> {
-        let place = self.places[field as usize % SLOTS];
-        Value { frame, start: usize::from(place.start), end: usize::from(place.end) }
+        let (layout, slot) = (self.layout(), field as usize % SLOTS);
+        let number = usize::from(layout.ends[slot]);
+        let before = usize::from(self.ends[number.wrapping_sub(1) % ENDS_MAX]);
+        let start = before + usize::from(layout.value_at[slot]);
+        Value { frame, start, end: usize::from(self.ends[number]) }
     }
 }
 
@@ -240,6 +323,12 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn char(self) -> Option<u8> {
         if self.end - self.start == 1 { self.frame.get(self.start).copied() } else { None }
+    }
+
+    /// The `N` bytes that end with its last, some of which may be of what precedes it.
+    #[inline(always)]
+    pub(super) fn ending<const N: usize>(self) -> Option<&'a [u8; N]> {
+        self.frame.get(self.end.wrapping_sub(N)..self.end)?.first_chunk()
     }
 
     /// How many bytes.
@@ -285,7 +374,14 @@ pub(super) enum Verdict {
 /// Adds up `before` (a frame up to and with the SOH before its CheckSum) and, where it comes to `wanted`, fills
 /// `index`. `frame` is the whole frame.
 #[inline]
-pub(super) fn sum_and_index(kernel: Kernel, frame: &[u8], before: usize, wanted: u16, index: &mut FieldIndex) -> Verdict {
+pub(super) fn sum_and_index(
+    kernel: Kernel,
+    frame: &[u8],
+    before: usize,
+    wanted: u16,
+    index: &mut FieldIndex,
+) -> Verdict {
+    index.kernel = kernel;
     match kernel {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a kernel of this name is only made where the CPU has what it needs (`Kernel::available`).
@@ -321,62 +417,8 @@ fn judge(frame: &[u8], pass: Pass, wanted: u16, index: &mut FieldIndex) -> Verdi
     if pass.sum as u8 as u16 != wanted {
         return Verdict::Sum;
     }
-    match walk(frame, pass.count, index) {
+    match index.fill(frame, pass.count) {
         Some(message_type_end) => Verdict::Indexed { message_type_end },
         None => Verdict::NotPlain,
     }
-}
-
-/// One step a field. `None` where a field is not plain.
-#[inline(always)]
-fn walk(frame: &[u8], count: usize, index: &mut FieldIndex) -> Option<u16> {
-    const EQUALS: u32 = u32::from_le_bytes(*b"====");
-    const ONES: u32 = 0x0101_0101;
-    const HIGHS: u32 = 0x8080_8080;
-    let ends = index.ends.get(..count)?;
-    let (head, fields) = ends.split_at_checked(HEAD_FIELDS)?;
-    let message_type_end = *head.last()?;
-    let (mut seen, mut repeated) = (0_u64, 0_u64);
-    let mut start = usize::from(message_type_end) + 1;
-    for &end in fields {
-        // Four bytes are always there: CheckSum's field comes behind.
-        let word = u32::from_le_bytes(*frame.get(start..)?.first_chunk::<4>()?);
-        let differences = word ^ EQUALS;
-        // The lowest bit set here is the high bit of the first `=`; all below it, and it, are the tag's text.
-        let equals = differences.wrapping_sub(ONES) & !differences & HIGHS;
-        let text = word & (equals ^ equals.wrapping_sub(1));
-        let entry = &TAG_TABLE[tag_row(text) % TAG_TABLE.len()];
-        let (slot, text_bytes) = if entry.text == text {
-            (entry.slot, usize::from(entry.text_bytes))
-        } else {
-            (0, plain_tag_bytes(frame.get(start..usize::from(end))?)?)
-        };
-        let value = start + text_bytes;
-        if value == usize::from(end) {
-            return None;
-        }
-        index.places[usize::from(slot) % SLOTS] = Place { start: value as u16, end };
-        let bit = 1_u64 << (slot % 64);
-        repeated |= seen & bit;
-        seen |= bit;
-        start = usize::from(end) + 1;
-    }
-    index.seen = seen;
-    index.repeated = repeated;
-    Some(message_type_end)
-}
-
-/// Bytes of a tag that has no row in the table, with its `=`; `None` where it is no tag or a special one.
-#[inline(never)]
-fn plain_tag_bytes(field: &[u8]) -> Option<usize> {
-    let mut tag = 0_u32;
-    for (index, &byte) in field.iter().take(TAG_DIGITS_MAX + 1).enumerate() {
-        match byte {
-            b'=' if index > 0 => return (!is_special(tag)).then_some(index + 1),
-            b'0' if index == 0 => return None,
-            b'0'..=b'9' if index < TAG_DIGITS_MAX => tag = tag * 10 + u32::from(byte - b'0'),
-            _ => return None,
-        }
-    }
-    None
 }
