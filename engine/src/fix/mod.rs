@@ -20,7 +20,8 @@
 //!   before `10=`. The whole frame has at most [`frame::FRAME_MAX`] bytes.
 //! - MsgType has at least one byte.
 //! - CheckSum is exactly three digits, the sum modulo 256 of all bytes before `10=`.
-//! - In a byte stream, whatever is not a frame is skipped up to the next `8=FIX` and counted as garbled.
+//! - In a byte stream, whatever is not a frame is skipped up to the next `8=FIX` and counted as garbled; where BodyLength(9)
+//!   leads to no CheckSum(10), up to the next one behind the bytes that it claims.
 //!
 //! **Field.** Tag `=` value SOH. The tag has one to five digits and no leading zero. The value has at least one byte,
 //! none of them SOH. A data field (89, 91, 96, 213, 349 to 365 odd, 446, 619, 622) must directly follow its length
@@ -41,6 +42,7 @@
 
 pub mod codec;
 pub mod cursor;
+pub mod delimiters;
 pub mod dictionary;
 pub mod executions;
 pub mod fault;
@@ -50,6 +52,7 @@ pub mod fix44;
 pub mod frame;
 pub mod framer;
 pub mod identity;
+pub mod index;
 pub mod number;
 pub mod reports;
 pub mod requests;
