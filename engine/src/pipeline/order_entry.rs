@@ -14,6 +14,7 @@ use crate::control::kill_switch;
 use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
+use crate::fix::redact;
 use crate::fix::session::{Session, SessionConfig, State};
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
@@ -39,6 +40,8 @@ pub struct OrderEntry {
     sent: u64,
     not_sent: u64,
     journal_full: bool,
+    /// Bytes of session messages on their way into the journal, without their secrets.
+    redacted: Box<[u8]>,
 }
 
 impl OrderEntry {
@@ -62,7 +65,8 @@ impl OrderEntry {
                 journalled: 0,
             });
         }
-        Ok(Self { links, journal, malformed: 0, sent: 0, not_sent: 0, journal_full: false })
+        let redacted = vec![0; SEND_BUFFER_BYTES].into_boxed_slice();
+        Ok(Self { links, journal, malformed: 0, sent: 0, not_sent: 0, journal_full: false, redacted })
     }
 
     /// The way to the venue is open: queues the logon.
@@ -70,7 +74,7 @@ impl OrderEntry {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
             let _ = link.session.on_connect(now_ns, &mut link.out);
         }
-        self.journal_sent(venue, now_ns);
+        self.journal_session(venue, now_ns);
     }
 
     /// The way to the venue is gone.
@@ -148,11 +152,13 @@ impl OrderEntry {
 
     /// Bytes from a venue; each execution in them goes to `sink`.
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         if let Some(journal) = &mut self.journal {
+            // A venue may answer a Logon with what was in it.
+            let bytes = if link.session.is_logged_on() { bytes } else { redacted(&mut self.redacted, bytes) };
             self.journal_full |=
                 journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
         }
-        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         let malformed = &mut self.malformed;
         let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
             if message_type == b'3' {
@@ -170,7 +176,7 @@ impl OrderEntry {
             }
             Ok(())
         });
-        self.journal_sent(venue, now_ns);
+        self.journal_session(venue, now_ns);
     }
 
     /// Heartbeats and test requests that are due.
@@ -179,7 +185,7 @@ impl OrderEntry {
             let link = &mut self.links[venue];
             if link.session.next_timer_ns() <= now_ns {
                 let _ = link.session.on_timer(now_ns, &mut link.out);
-                self.journal_sent(venue as u8, now_ns);
+                self.journal_session(venue as u8, now_ns);
             }
         }
     }
@@ -195,7 +201,7 @@ impl OrderEntry {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
             let _ = link.session.logout(now_ns, &mut link.out);
-            self.journal_sent(venue as u8, now_ns);
+            self.journal_session(venue as u8, now_ns);
         }
     }
 
@@ -207,6 +213,20 @@ impl OrderEntry {
         let pending = link.out.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
+            self.journal_full |=
+                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+            link.journalled = pending.len();
+        }
+    }
+
+    /// The same for messages of the session itself, among which a Logon has secrets: they are hidden. A Logon is never
+    /// resent (a gap fill stands for it), so that nobody misses what is hidden.
+    fn journal_session(&mut self, venue: u8, now_ns: u64) {
+        let Some(journal) = &mut self.journal else { return };
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
+        let pending = link.out.pending();
+        if pending.len() > link.journalled {
+            let new = redacted(&mut self.redacted, &pending[link.journalled..]);
             self.journal_full |=
                 journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
@@ -242,6 +262,14 @@ impl OrderEntry {
     pub fn finish(self) -> Option<SegmentWriter> {
         self.journal
     }
+}
+
+/// A copy of `bytes` without secrets, in `scratch`, which is as long as anything that is sent or received at once.
+fn redacted<'s>(scratch: &'s mut [u8], bytes: &[u8]) -> &'s [u8] {
+    let copy = &mut scratch[..bytes.len()];
+    copy.copy_from_slice(bytes);
+    redact::mask(copy);
+    copy
 }
 
 /// The execution that tells decide that an order never left.

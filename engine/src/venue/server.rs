@@ -15,8 +15,9 @@ use crate::control::inputs::Inputs;
 use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::pipeline::ingest::Ingest;
-use crate::pipeline::socket::Socket;
 use crate::pipeline::tsc::{self, Calibration};
+use crate::transport::endpoint::Acceptor;
+use crate::transport::{Connection, Transport};
 use crate::venue::VenueCore;
 use crate::venue::feed_server::FeedServer;
 use crate::venue::gateway::Gateway;
@@ -44,9 +45,13 @@ pub enum Clock<'a> {
 struct Desk {
     listener: TcpListener,
     gateway: Gateway,
-    client: Option<Socket>,
+    acceptor: Acceptor,
+    client: Option<Connection>,
     name: String,
     connections: u64,
+    /// Connections whose handshake failed, and why the last one did.
+    refused: u64,
+    last_refusal: Option<std::io::Error>,
 }
 
 /// See the module's text.
@@ -72,7 +77,16 @@ impl<'a> VenueServer<'a> {
             let refused = |error| Failure::Input(format!("venue {}: {address}: {error}", venue.name));
             let listener = TcpListener::bind(address).map_err(refused)?;
             listener.set_nonblocking(true).map_err(refused)?;
-            desks.push(Desk { listener, gateway, client: None, name: venue.name.clone(), connections: 0 });
+            desks.push(Desk {
+                listener,
+                gateway,
+                acceptor: Acceptor::new(venue).map_err(Failure::Input)?,
+                client: None,
+                name: venue.name.clone(),
+                connections: 0,
+                refused: 0,
+                last_refusal: None,
+            });
         }
         Ok(Self {
             desks,
@@ -216,8 +230,8 @@ impl<'a> VenueServer<'a> {
         let desk = &mut desks[venue];
         match desk.listener.accept() {
             Ok((stream, _)) if desk.client.is_none() => {
-                if let Ok(socket) = Socket::of(stream) {
-                    desk.client = Some(socket);
+                if let Ok(connection) = desk.acceptor.accept(stream) {
+                    desk.client = Some(connection);
                     desk.connections += 1;
                     desk.gateway.connected(now_ns);
                 }
@@ -235,7 +249,13 @@ impl<'a> VenueServer<'a> {
                 worked = true;
                 desk.gateway.on_bytes(now_ns, &buffer[..length]);
             }
-            Err(_) => gone = true,
+            Err(error) => {
+                gone = true;
+                if !client.is_ready() {
+                    desk.refused += 1;
+                    desk.last_refusal = Some(error);
+                }
+            }
         }
         desk.gateway.on_timer(now_ns);
         if !desk.gateway.pending().is_empty() {
@@ -246,7 +266,8 @@ impl<'a> VenueServer<'a> {
                 Err(_) => gone = true,
             }
         }
-        if gone || (desk.gateway.wants_close() && desk.gateway.pending().is_empty()) {
+        let is_sent = desk.gateway.pending().is_empty() && client.is_drained();
+        if gone || (desk.gateway.wants_close() && is_sent) {
             desk.client = None;
             desk.gateway.disconnected(now_ns);
         }
@@ -269,6 +290,12 @@ impl<'a> VenueServer<'a> {
                     "venue {}: {malformed} malformed messages, {lost} reports lost",
                     desk.name
                 ));
+            }
+        }
+        for desk in &self.desks {
+            if let Some(error) = &desk.last_refusal {
+                let Desk { name, refused, .. } = desk;
+                notes.push(format!("venue {name}: {refused} handshakes failed; the last: {error}"));
             }
         }
         for (desk, feed) in self.desks.iter().zip(&self.feeds) {

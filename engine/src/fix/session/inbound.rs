@@ -133,8 +133,15 @@ impl Core {
         if message_type != b'A' {
             return Err(CloseReason::LogonInvalid);
         }
-        let terms = Message::of(frame).and_then(|message| self.logon_terms(&message, sequence));
-        match terms {
+        let terms = Message::of(frame)
+            .and_then(|message| self.logon_terms(&message, sequence).map(|terms| (terms, message)));
+        let verifier = self.config.logon_verifier.as_ref();
+        if let (Ok((_, message)), Some(verifier)) = (&terms, verifier)
+            && !verifier.verify(message)
+        {
+            return self.logout_and_close(now_ns, out, b"Not authorized", CloseReason::LogonInvalid);
+        }
+        match terms.map(|(terms, _)| terms) {
             Ok((heartbeat_s, reset)) => self.accept_logon(now_ns, sequence, heartbeat_s, reset, out),
             Err(error) => {
                 self.logout_and_close(now_ns, out, error.fault.text().as_bytes(), CloseReason::LogonInvalid)
