@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::control::feed_config::{FeedClientConfig, PublishingConfig};
+use crate::control::logon_config::LogonConfig;
 use crate::venue::publisher::FaultConfig;
 
 /// The example that ships, with every field there is.

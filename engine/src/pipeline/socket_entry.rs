@@ -169,10 +169,6 @@ impl SocketEntry {
         {
             self.poll();
             std::thread::sleep(SESSION_PAUSE);
-            let done = (0..self.lines.len()).all(|venue| !self.entry.is_logged_on(venue as u8));
-            if done {
-                break;
-            }
         }
         self.lines.clear();
     }
@@ -234,7 +230,7 @@ impl SocketEntry {
         let Some(mut connection) = line.connection.take() else { return };
         let logged_on_ns = line.logged_on_ns.take();
         line.loss = Some(error);
-        self.lost_connections += 1;
+        self.lost_connections += u64::from(!self.ending);
         self.entry.disconnected(venue as u8);
         if let Some(port) = self.reconnect.as_mut().filter(|_| !self.ending) {
             // The cold thread will free it.
