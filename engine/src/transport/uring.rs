@@ -89,7 +89,7 @@ impl Buffer {
     }
 
     /// Moves what is in it to the front. The kernel must have nothing of it under way.
-    fn to_front(&mut self) {
+    fn move_to_front(&mut self) {
         let length = self.len();
         // SAFETY: both ranges lie in the mapping; `copy` allows them to overlap; nothing is under way (see above).
         unsafe { std::ptr::copy(self.at(self.head), self.at(0), length) };
@@ -220,7 +220,7 @@ impl Uring {
             return Ok(());
         }
         if self.outgoing.head > 0 && self.outgoing.tail > BUFFER_BYTES / 2 {
-            self.outgoing.to_front();
+            self.outgoing.move_to_front();
         }
         let length = self.outgoing.len();
         let entry = opcode::Send::new(
@@ -318,7 +318,7 @@ impl Transport for Uring {
             return Err(self.error());
         }
         if self.sending == 0 && self.outgoing.head > 0 {
-            self.outgoing.to_front();
+            self.outgoing.move_to_front();
         }
         let taken = self.outgoing.append(bytes);
         self.queue_send()?;
