@@ -303,6 +303,7 @@ impl Load {
         let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
         let acceptor = Acceptor::new(venue)?;
         let pin = |role, cpu| pin_current(role, cpu).map_err(|error| error.to_string());
+        let (bytes, ends) = (bytes.as_slice(), ends.as_slice());
         std::thread::scope(|scope| {
             let peer = scope.spawn(move || {
                 pin(Role::Venue, self.far)?;
@@ -318,12 +319,12 @@ impl Load {
                     );
                 }
                 let connection = acceptor.accept(stream).map_err(|error| error.to_string())?;
-                serve(connection, &bytes, &ends, first)
+                serve(connection, bytes, ends, first)
             });
             let client = scope.spawn(move || {
                 pin(Role::Inline, self.near)?;
                 match variant {
-                    0 => self.bare(&address, answer),
+                    0 => self.bare(&address, ends),
                     _ => self.gateway(Endpoint::new(venue, &address)?.connect()?),
                 }
             });
@@ -336,7 +337,7 @@ impl Load {
     }
 
     /// A plain socket, prepared bytes, nothing looked at.
-    fn bare(&self, address: &str, answer: usize) -> Result<Figures, String> {
+    fn bare(&self, address: &str, ends: &[usize]) -> Result<Figures, String> {
         let words = |error: std::io::Error| error.to_string();
         let Plain(mut stream) = TcpStream::connect(address).and_then(Plain::of).map_err(words)?;
         let mut buffer = vec![0; 1 << 16];
@@ -345,6 +346,8 @@ impl Load {
             if trip == WARM_UP {
                 samples.clear();
             }
+            // The numbers of messages have more digits later.
+            let answer = ends[trip + 1] - ends[trip];
             let start = tsc::now();
             let sent = stream.write(&self.request).map_err(words)?;
             let (mut received, mut turns) = (0, 0);

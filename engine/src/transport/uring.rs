@@ -20,7 +20,7 @@ use io_uring::{IoUring, opcode};
 use memmap2::{MmapMut, MmapRaw};
 
 use super::Transport;
-use super::tcp::{connect_stream, set_option};
+use super::tcp::{acknowledge_now, acknowledge_with_data, connect_stream, set_option};
 
 /// Bytes that may be under way to the venue, and bytes of a receive.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -111,6 +111,8 @@ pub struct Uring {
     enabled: bool,
     /// Entries are in the submission queue that the kernel was not told of.
     unsubmitted: bool,
+    /// Bytes came in, and nothing has left since that acknowledges them.
+    unacknowledged: bool,
     /// The connection is gone, and why: an errno, 0 for the peer's end of stream.
     gone: Option<i32>,
 }
@@ -146,7 +148,7 @@ impl Uring {
         Self::of(connect_stream(address, patience)?)
     }
 
-    /// Takes over a connected stream: no Nagle delay, immediate acknowledgements. The stream stays a blocking one, since
+    /// Takes over a connected stream: no Nagle delay, acknowledgements as [`super::tcp`] says. The stream stays a blocking one, since
     /// `io_uring` gives up on a non-blocking one instead of waiting for it.
     ///
     /// # Errors
@@ -154,7 +156,7 @@ impl Uring {
     pub fn of(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(false)?;
-        set_option(&stream, libc::IPPROTO_TCP, libc::TCP_QUICKACK, 1)?;
+        acknowledge_with_data(&stream)?;
         Ok(Self {
             ring: new_ring()?,
             stream,
@@ -164,6 +166,7 @@ impl Uring {
             receiving: false,
             enabled: false,
             unsubmitted: false,
+            unacknowledged: false,
             gone: None,
         })
     }
@@ -191,6 +194,7 @@ impl Uring {
                 debug_assert!(sent <= self.sending);
                 self.outgoing.consume(sent.min(self.sending));
                 self.sending = 0;
+                self.unacknowledged = false;
             }
             (RECEIVE, Ok(0)) => {
                 self.receiving = false;
@@ -200,6 +204,7 @@ impl Uring {
                 self.receiving = false;
                 self.incoming.head = 0;
                 self.incoming.tail = received.min(BUFFER_BYTES);
+                self.unacknowledged = true;
             }
             (mark, _) => {
                 if mark == SEND {
@@ -344,7 +349,14 @@ impl Transport for Uring {
         if self.incoming.len() > 0 {
             return Ok(self.incoming.take(buffer));
         }
-        if self.gone.is_some() { Err(self.error()) } else { Ok(0) }
+        if self.gone.is_some() {
+            return Err(self.error());
+        }
+        if self.unacknowledged {
+            self.unacknowledged = false;
+            acknowledge_now(&self.stream);
+        }
+        Ok(0)
     }
 
     fn is_drained(&self) -> bool {
