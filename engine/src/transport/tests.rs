@@ -445,3 +445,47 @@ fn a_stream_that_is_dropped_with_operations_under_way_leaves_nothing_behind() {
         drop(peer);
     }
 }
+
+/// Segments that the other side has not acknowledged.
+fn unacknowledged(stream: &TcpStream) -> u32 {
+    use std::os::fd::AsRawFd;
+    // SAFETY: `tcp_info` is integers: all zeroes is valid.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the descriptor is open, and the kernel writes at most `length` bytes into `info`.
+    let outcome = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    assert_eq!(outcome, 0);
+    info.tcpi_unacked
+}
+
+#[test]
+fn what_came_in_is_acknowledged_by_the_next_idle_poll() {
+    for transport in [TransportKind::Tcp, TransportKind::Uring] {
+        let (listener, address) = listener();
+        let endpoint = Endpoint::new(&venue(transport, None), &address).expect("a way");
+        let mut connection = endpoint.connect().expect("it listens");
+        let (mut peer, _) = listener.accept().expect("a client");
+        peer.set_nodelay(true).expect("an option");
+        let mut slow = 0;
+        for _ in 0..20 {
+            peer.write_all(b"a report").expect("the client is there");
+            assert_eq!(receive_some(&mut connection, &mut [0; 64]).expect("bytes"), 8);
+            assert_eq!(connection.receive(&mut [0; 64]).expect("nothing"), 0);
+            // Linux delays an acknowledgement by 40 ms or more.
+            let begin = Instant::now();
+            while unacknowledged(&peer) > 0 && begin.elapsed() < PATIENCE {
+                thread::yield_now();
+            }
+            slow += u32::from(begin.elapsed() > Duration::from_millis(20));
+        }
+        assert!(slow <= 2, "{transport:?}: {slow} of 20 acknowledgements were delayed");
+    }
+}

@@ -1,7 +1,12 @@
 //! Known answers of the primitives and of a venue; both sides against each other; what is wrong is refused.
 
+use std::sync::Arc;
+
+use feeds::send_buffer::SendBuffer;
+
 use super::*;
 use crate::fix::codec::{Header, Message};
+use crate::fix::session::{CloseReason, Session, SessionConfig, State};
 use crate::fix::timestamp::{TimePrecision, parse_timestamp, write_timestamp};
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -239,6 +244,34 @@ fn names_and_passwords_are_compared_whole() {
             "nothing is asked for"
         );
     }
+}
+
+/// Both sides of a session: what the acceptor makes of a Logon whose password is `given`.
+fn session_with(given: &str) -> (State, State) {
+    let ids = SessionIds::new("FIX.4.4", "DESK", "VENUE").expect("valid");
+    let password = |text: &str| Some(Secret::from(text.as_bytes()));
+    let auth = LogonAuth::new(Some((553, "me")), password(given), None).expect("valid");
+    let verifier = LogonVerifier::new(Some((553, "me")), password("open sesame"), None).expect("valid");
+    let initiator = SessionConfig::initiator(ids.clone(), 30);
+    let acceptor = SessionConfig::acceptor(ids.reversed());
+    let mut client = Session::new(SessionConfig { logon_auth: Arc::new(auth), ..initiator });
+    let mut venue = Session::new(SessionConfig { logon_verifier: Some(Arc::new(verifier)), ..acceptor });
+    let (mut to_venue, mut to_client) =
+        (SendBuffer::with_capacity(1 << 16), SendBuffer::with_capacity(1 << 16));
+    let now_ns = parse_timestamp(TIME.as_bytes()).expect("a time");
+    let _ = venue.on_connect(now_ns, &mut to_client);
+    let _ = client.on_connect(now_ns, &mut to_venue);
+    let _ = venue.on_bytes(now_ns, to_venue.pending(), &mut to_client, &mut |_, _, _| Ok(()));
+    to_venue.clear();
+    let _ = client.on_bytes(now_ns, to_client.pending(), &mut to_venue, &mut |_, _, _| Ok(()));
+    (client.state(), venue.state())
+}
+
+#[test]
+fn a_session_is_refused_to_who_cannot_prove_himself() {
+    assert_eq!(session_with("open sesame"), (State::LoggedOn, State::LoggedOn));
+    let refused = (State::Closed(CloseReason::LogonRefused), State::Closed(CloseReason::LogonInvalid));
+    assert_eq!(session_with("sesame"), refused);
 }
 
 #[test]
