@@ -27,7 +27,7 @@ use engine::order::{Execution, ExecutionKind, Intent, Order, OrderAction, Reject
 use engine::pipeline::order_entry::OrderEntry;
 use engine::pipeline::risk::{EngineLimits, InstrumentLimits, Reference, Risk, RiskApproved, Stamp};
 use engine::pipeline::tsc::{self, Calibration};
-use engine::transport::endpoint::{Acceptor, Endpoint};
+use engine::transport::endpoint::{ConnectionAcceptor, Endpoint};
 use engine::transport::{Connection, Transport};
 use engine::venue::{ClOrdIdText, OrderStatus, VenueReport};
 use feeds::event::Side;
@@ -301,7 +301,7 @@ impl Load {
         let answer = ends[ends.len() - 1] - ends[ends.len() - 2];
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
-        let acceptor = Acceptor::new(venue)?;
+        let acceptor = ConnectionAcceptor::new(venue)?;
         let pin = |role, cpu| pin_current(role, cpu).map_err(|error| error.to_string());
         let (bytes, ends) = (bytes.as_slice(), ends.as_slice());
         std::thread::scope(|scope| {

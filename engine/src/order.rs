@@ -21,6 +21,8 @@ pub enum OrderAction {
     Replace = 2,
     /// OrderCancelRequest (35=F).
     Cancel = 3,
+    /// OrderStatusRequest (35=H): asks what became of an order, changes nothing and has no id of its own.
+    Status = 4,
 }
 
 /// TimeInForce(59).
@@ -89,6 +91,23 @@ pub enum ExecutionKind {
     Expired = 8,
     /// Our own order entry could not send it: nothing is at the venue.
     NotSent = 9,
+    /// Our order entry again: the venue's session is up after it was lost. It is about no order, and every open order of
+    /// the venue is in doubt from here on.
+    Reconnected = 10,
+    /// 150=I: asked for its state, the venue says that the order works.
+    StatusOpen = 11,
+    /// The same: the order is done, CumQty(14) of it filled.
+    StatusDone = 12,
+    /// The same: the venue knows no such order. What was sent never arrived.
+    StatusUnknown = 13,
+}
+
+impl ExecutionKind {
+    /// Whether it answers an OrderStatusRequest.
+    #[must_use]
+    pub const fn is_status(self) -> bool {
+        matches!(self, Self::StatusOpen | Self::StatusDone | Self::StatusUnknown)
+    }
 }
 
 /// Why a venue or our order entry refused; OrdRejReason(103) and CxlRejReason(102) folded.

@@ -5,6 +5,7 @@
 //! `kill_switch::is_set`, allocate nothing and make no system call after construction; everything else here may do
 //! both and never runs on a pinned thread.
 
+pub mod acceptance_run;
 pub mod atomic_file;
 pub mod book_bench;
 pub mod book_hash;

@@ -332,7 +332,7 @@ pub(super) fn request(
     let symbol = map.get(&55)?.to_vec();
     let time_ns = time(map.get(&60)?)?;
     let (price, quantity) = match kind {
-        OrderAction::Cancel => (PRICE_NONE, 0),
+        OrderAction::Cancel | OrderAction::Status => (PRICE_NONE, 0),
         OrderAction::New | OrderAction::Replace => {
             map.get(&40)?;
             (price?, quantity?)
@@ -358,7 +358,7 @@ pub(super) fn request(
 }
 
 /// A UTCTimestamp, its days counted one by one.
-fn time(text: &[u8]) -> Option<u64> {
+pub(super) fn time(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let fraction = match shape.strip_prefix("00000000-00:00:00")? {

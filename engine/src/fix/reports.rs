@@ -5,6 +5,7 @@
 //! nothing that the report does not say.
 
 use feeds::event::Side;
+use feeds::units::PRICE_NONE;
 
 use super::codec::{BuildError, Encoder, Header};
 use super::fix44;
@@ -39,7 +40,10 @@ pub fn encode(
         ExecutionKind::Replaced => b'5',
         ExecutionKind::Rejected => b'8',
         ExecutionKind::Expired => b'C',
-        ExecutionKind::CancelRejected | ExecutionKind::NotSent => return Err(BuildError::Value { tag: 150 }),
+        ExecutionKind::StatusOpen | ExecutionKind::StatusDone | ExecutionKind::StatusUnknown => b'I',
+        ExecutionKind::CancelRejected | ExecutionKind::NotSent | ExecutionKind::Reconnected => {
+            return Err(BuildError::Value { tag: 150 });
+        }
     };
     let side = match report.side {
         Side::Buy => b'1',
@@ -61,8 +65,11 @@ pub fn encode(
     if !report.orig_cl_ord_id.is_none() {
         encoder.set(fix44::ORIG_CL_ORD_ID, report.orig_cl_ord_id.as_bytes());
     }
-    encoder.set(fix44::PRICE, report.price).set(fix44::SIDE, side).set(fix44::SYMBOL, symbol);
-    if report.kind == ExecutionKind::Rejected {
+    if report.price != PRICE_NONE {
+        encoder.set(fix44::PRICE, report.price);
+    }
+    encoder.set(fix44::SIDE, side).set(fix44::SYMBOL, symbol);
+    if matches!(report.kind, ExecutionKind::Rejected | ExecutionKind::StatusUnknown) {
         let (code, text) = order_reject(report.reason);
         encoder.set(fix44::TEXT, text.as_bytes()).set(fix44::ORD_REJ_REASON, code);
     }
@@ -78,7 +85,7 @@ fn cancel_reject(report: &VenueReport, header: &Header<'_>, out: &mut [u8]) -> R
     let response_to = match report.response_to {
         Some(OrderAction::Cancel) => b'1',
         Some(OrderAction::Replace) => b'2',
-        Some(OrderAction::New) | None => return Err(BuildError::Value { tag: 434 }),
+        Some(OrderAction::New | OrderAction::Status) | None => return Err(BuildError::Value { tag: 434 }),
     };
     let (code, text) = cancel_reject_code(report.reason);
     let mut encoder = Encoder::start_message(out, header, b"9");

@@ -1,6 +1,6 @@
 //! Where a venue's order entry is and how it is reached: made from the configuration once, used at every connection.
 //!
-//! An [`Endpoint`] is the client's side: cold threads connect with it, at start and again after a loss. An [`Acceptor`] is
+//! An [`Endpoint`] is the client's side: cold threads connect with it, at start and again after a loss. An [`ConnectionAcceptor`] is
 //! the simulated venue's. Certificates are read when they are made. Both allocate and block; neither is for a hot thread.
 
 use std::io;
@@ -98,11 +98,17 @@ impl Endpoint {
 /// The acceptor's side of a simulated venue: TLS where a certificate is configured, plain TCP otherwise. It does not use
 /// `io_uring`: the venue is a peer to test against, not a path to shorten.
 #[derive(Clone, Debug)]
-pub struct Acceptor {
+pub struct ConnectionAcceptor {
     tls: Option<Arc<ServerConfig>>,
 }
 
-impl Acceptor {
+impl ConnectionAcceptor {
+    /// Plain TCP.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self { tls: None }
+    }
+
     /// How a venue's configuration says that it accepts.
     ///
     /// # Errors

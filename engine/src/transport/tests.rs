@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
-use super::endpoint::{Acceptor, Endpoint};
+use super::endpoint::{ConnectionAcceptor, Endpoint};
 use super::tcp::set_option;
 use super::*;
 use crate::control::config::VenueConfig;
@@ -109,7 +109,7 @@ fn with_peer<T: Send, C>(
     client: impl FnOnce(Connection) -> C,
 ) -> (C, T) {
     let (listener, address) = listener();
-    let acceptor = Acceptor::new(config).expect("certificates");
+    let acceptor = ConnectionAcceptor::new(config).expect("certificates");
     thread::scope(|scope| {
         let peer = scope.spawn(move || {
             let (stream, _) = listener.accept().expect("a client");
@@ -325,7 +325,7 @@ fn a_connection_goes_from_thread_to_thread_and_loses_nothing() {
 /// What a client is told that cannot connect, or whose first receive fails.
 fn refusal(venue_side: &VenueConfig, client_side: &VenueConfig) -> String {
     let (listener, address) = listener();
-    let acceptor = Acceptor::new(venue_side).expect("certificates");
+    let acceptor = ConnectionAcceptor::new(venue_side).expect("certificates");
     let peer = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a client");
         let mut connection = acceptor.accept(stream).expect("options");
@@ -428,7 +428,7 @@ fn a_key_that_others_may_read_is_refused() {
     let certificates = Certificates::new();
     let tls = certificates.mutual();
     std::fs::set_permissions(Path::new(&tls.key_file), PermissionsExt::from_mode(0o640)).expect("ours");
-    let error = Acceptor::new(&venue(TransportKind::Tcp, Some(tls))).expect_err("a key");
+    let error = ConnectionAcceptor::new(&venue(TransportKind::Tcp, Some(tls))).expect_err("a key");
     assert!(error.contains("chmod 600"), "{error}");
 }
 

@@ -16,6 +16,7 @@ use crate::order::{Execution, Order, RejectReason};
 use crate::pipeline::lockstep::Latencies;
 use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
+use crate::venue::desk::Acceptor;
 use crate::venue::gateway::Gateway;
 
 /// Longest order message.

@@ -74,6 +74,8 @@
 //! ahead of client orders at its price and fills nobody, since nobody knows when it entered. An event that does not
 //! fit the book (an unknown order, say) is counted, see [`VenueCore::book_errors`], and has no other effect.
 
+pub mod desk;
+pub mod echo;
 mod entry;
 pub mod feed_server;
 pub mod gateway;

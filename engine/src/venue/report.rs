@@ -60,7 +60,8 @@ pub struct VenueReport {
     /// OrigClOrdID(41): in the answer to a replace or cancel, the id that the request named; else
     /// [`ClOrdIdText::NONE`], or whatever a refused new order carried.
     pub orig_cl_ord_id: ClOrdIdText,
-    /// What happened. The venue never says [`ExecutionKind::Expired`] or [`ExecutionKind::NotSent`].
+    /// What happened. The venue never says [`ExecutionKind::Expired`], [`ExecutionKind::NotSent`] or
+    /// [`ExecutionKind::Reconnected`].
     pub kind: ExecutionKind,
     /// OrdStatus(39).
     pub status: OrderStatus,
