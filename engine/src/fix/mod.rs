@@ -40,6 +40,7 @@
 //! - UTCTimestamp is `YYYYMMDD-HH:MM:SS`, optionally with `.` and 3, 6 or 9 digits; years 1970 to 2553, real dates
 //!   only; second 60 only as 23:59:60, which is the next midnight.
 
+pub mod byte_text;
 pub mod codec;
 pub mod cursor;
 pub mod delimiters;
@@ -53,7 +54,9 @@ pub mod frame;
 pub mod framer;
 pub mod identity;
 pub mod index;
+pub mod logon_auth;
 pub mod number;
+pub mod redact;
 pub mod reports;
 pub mod requests;
 pub mod sent_log;

@@ -16,6 +16,7 @@ use crate::fix::codec::Header;
 use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
+use crate::fix::redact;
 use crate::fix::session::{NothingSent, Session, SessionConfig, State};
 use crate::fix::status_request;
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
@@ -63,6 +64,8 @@ pub struct OrderEntry {
     sent: u64,
     not_sent: u64,
     journal_full: bool,
+    /// Bytes of session messages on their way into the journal, without their secrets.
+    redacted: Box<[u8]>,
 }
 
 impl OrderEntry {
@@ -88,6 +91,7 @@ impl OrderEntry {
                 is_in_doubt: false,
             });
         }
+        let redacted = vec![0; SEND_BUFFER_BYTES].into_boxed_slice();
         Ok(Self {
             links,
             symbols: symbols.into(),
@@ -96,6 +100,7 @@ impl OrderEntry {
             sent: 0,
             not_sent: 0,
             journal_full: false,
+            redacted,
         })
     }
 
@@ -119,7 +124,7 @@ impl OrderEntry {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
             let _ = link.session.on_connect(now_ns, &mut link.out);
         }
-        self.journal_sent(venue, now_ns);
+        self.journal_session(venue, now_ns);
     }
 
     /// The way to the venue is gone.
@@ -206,11 +211,13 @@ impl OrderEntry {
 
     /// Bytes from a venue; each execution in them goes to `sink`.
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         if let Some(journal) = &mut self.journal {
+            // A venue may answer a Logon with what was in it.
+            let bytes = if link.session.is_logged_on() { bytes } else { redacted(&mut self.redacted, bytes) };
             self.journal_full |=
                 journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
         }
-        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         let malformed = &mut self.malformed;
         let was_up = link.session.is_logged_on();
         let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
@@ -240,7 +247,7 @@ impl OrderEntry {
                 sink(in_doubt(venue, now_ns));
             }
         }
-        self.journal_sent(venue, now_ns);
+        self.journal_session(venue, now_ns);
     }
 
     /// Heartbeats and test requests that are due, and what a venue wants again.
@@ -250,7 +257,7 @@ impl OrderEntry {
             if link.session.next_timer_ns() <= now_ns || link.session.is_resending() {
                 let _ = link.session.on_timer(now_ns, &mut link.out);
                 link.resend(now_ns);
-                self.journal_sent(venue as u8, now_ns);
+                self.journal_session(venue as u8, now_ns);
             }
         }
     }
@@ -267,7 +274,7 @@ impl OrderEntry {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
             let _ = link.session.logout(now_ns, &mut link.out);
-            self.journal_sent(venue as u8, now_ns);
+            self.journal_session(venue as u8, now_ns);
         }
     }
 
@@ -279,6 +286,20 @@ impl OrderEntry {
         let pending = link.out.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
+            self.journal_full |=
+                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+            link.journalled = pending.len();
+        }
+    }
+
+    /// The same for messages of the session itself, among which a Logon has secrets: they are hidden. A Logon is never
+    /// resent (a gap fill stands for it), so that nobody misses what is hidden.
+    fn journal_session(&mut self, venue: u8, now_ns: u64) {
+        let Some(journal) = &mut self.journal else { return };
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
+        let pending = link.out.pending();
+        if pending.len() > link.journalled {
+            let new = redacted(&mut self.redacted, &pending[link.journalled..]);
             self.journal_full |=
                 journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
@@ -314,6 +335,14 @@ impl OrderEntry {
     pub fn finish(self) -> Option<SegmentWriter> {
         self.journal
     }
+}
+
+/// A copy of `bytes` without secrets, in `scratch`, which is as long as anything that is sent or received at once.
+fn redacted<'s>(scratch: &'s mut [u8], bytes: &[u8]) -> &'s [u8] {
+    let copy = &mut scratch[..bytes.len()];
+    copy.copy_from_slice(bytes);
+    redact::mask(copy);
+    copy
 }
 
 /// The execution that tells decide that messages of ours may not have arrived.

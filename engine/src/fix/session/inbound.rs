@@ -239,9 +239,14 @@ impl Core {
         if message_type != b'A' {
             return Err(CloseReason::LogonInvalid);
         }
-        let terms = match self.invalid(frame) {
-            Some(error) => Err(error),
-            None => Message::of(frame).and_then(|message| self.logon_terms(&message, sequence)),
+        let verifier = self.config.logon_verifier.as_ref();
+        let is_proven = |message: &Message<'_>| verifier.is_none_or(|verifier| verifier.verify(message));
+        let terms = match (self.invalid(frame), Message::of(frame)) {
+            (Some(error), _) | (None, Err(error)) => Err(error),
+            (None, Ok(message)) if is_proven(&message) => self.logon_terms(&message, sequence),
+            (None, Ok(_)) => {
+                return self.logout_and_close(now_ns, out, b"Not authorized", CloseReason::LogonInvalid);
+            }
         };
         match terms {
             Ok(terms) => self.accept_logon(now_ns, sequence, terms, out),
