@@ -76,10 +76,11 @@ impl Framer {
             let (taken, _) = bytes.split_at(take);
             self.pending[old..old + take].copy_from_slice(taken);
             let total = old + take;
-            let used = match drain(&self.pending[..total], &mut self.progress, self.kernel, &mut self.index, sink) {
-                ControlFlow::Continue(used) => used,
-                ControlFlow::Break(()) => return self.stop(),
-            };
+            let used =
+                match drain(&self.pending[..total], &mut self.progress, self.kernel, &mut self.index, sink) {
+                    ControlFlow::Continue(used) => used,
+                    ControlFlow::Break(()) => return self.stop(),
+                };
             if used >= old {
                 // What was pending is done with; the rest is better read where it lies.
                 self.filled = 0;

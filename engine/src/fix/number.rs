@@ -189,7 +189,8 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 const POINT: u8 = b'.' ^ b'0';
 
 /// What a number with so many decimals is multiplied by to be in 1e-9.
-const SCALES: [u64; 10] = [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+const SCALES: [u64; 10] =
+    [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
 
 #[inline(always)]
 fn word_ending_at(bytes: &[u8], end: usize) -> Option<u64> {
@@ -379,7 +380,54 @@ mod tests {
         assert_eq!(write_price(feeds::units::PRICE_NONE, &mut [0; 40]), None);
     }
 
+    /// Readers by words against those by bytes, the value among other bytes.
+    fn compare_readers(text: &[u8], before: &[u8]) {
+        let bytes = [before, text].concat();
+        let (start, end) = (before.len(), bytes.len());
+        let context = || format!("{} behind {}", text.escape_ascii(), before.escape_ascii());
+        assert_eq!(unsigned_ending_at(&bytes, start, end), parse_unsigned(text), "{}", context());
+        assert_eq!(quantity_ending_at(&bytes, start, end), parse_quantity(text), "{}", context());
+        assert_eq!(price_ending_at(&bytes, start, end), parse_price(text), "{}", context());
+    }
+
+    #[test]
+    fn readers_by_words_know_every_edge() {
+        for text in [
+            &b""[..],
+            b".",
+            b"-",
+            b"-1",
+            b"0",
+            b"12345678",
+            b"123456789",
+            b"1234567890123456",
+            b"12345678901234567",
+            b"9999999.9",
+            b"99999999",
+            b".00000001",
+            b"0.0000000001",
+            b"9223372036.854775",
+            b"9223372036854775",
+            b"9223372037.0",
+            b"1.2.3",
+            b"12345678.1234567",
+            b"1234567\x80",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            for before in
+                [&b""[..], b"9", b"8=FIX.4.4\x019=100\x01", b"................", b"99999999999999999999="]
+            {
+                compare_readers(text, before);
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn readers_by_words_and_by_bytes_agree(text in "[0-9]{0,20}|-?[0-9]{0,10}[.][0-9]{0,12}|[0-9.x-]{0,18}", before in "[0-9=.]{0,24}") {
+            compare_readers(text.as_bytes(), before.as_bytes());
+        }
+
         #[test]
         fn written_numbers_read_back(price in -i64::MAX..=i64::MAX, number: u64, signed in -i64::MAX..=i64::MAX) {
             let mut out = [0; 40];

@@ -47,7 +47,13 @@ static WITHOUT_POINT: [[u8; WIDTH]; WIDTH + 1] = {
         while at < WIDTH {
             let moved = point < WIDTH && at <= point;
             // 0x80: a zero.
-            orders[point][at] = if !moved { at as u8 } else if at == 0 { 0x80 } else { at as u8 - 1 };
+            orders[point][at] = if !moved {
+                at as u8
+            } else if at == 0 {
+                0x80
+            } else {
+                at as u8 - 1
+            };
             at += 1;
         }
         point += 1;
