@@ -16,7 +16,7 @@ pub struct SessionIds {
 /// Why an identity is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityError {
-    /// BeginString is not `FIX.4.4`, the only version whose messages are written here.
+    /// BeginString is neither `FIX.4.2` nor `FIX.4.4`, the versions whose messages are written here.
     BeginString,
     /// SenderCompID is empty, longer than [`COMP_ID_BYTES_MAX`], or has bytes that are not printable ASCII.
     SenderCompId,
@@ -27,7 +27,7 @@ pub enum IdentityError {
 impl fmt::Display for IdentityError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BeginString => formatter.write_str("BeginString(8) must be FIX.4.4"),
+            Self::BeginString => formatter.write_str("BeginString(8) must be FIX.4.2 or FIX.4.4"),
             Self::SenderCompId => {
                 write!(formatter, "SenderCompID(49): 1 to {COMP_ID_BYTES_MAX} printable ASCII bytes")
             }
@@ -54,7 +54,7 @@ impl SessionIds {
             (1..=COMP_ID_BYTES_MAX).contains(&text.len())
                 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         };
-        if begin_string != "FIX.4.4" {
+        if !matches!(begin_string, "FIX.4.2" | "FIX.4.4") {
             return Err(IdentityError::BeginString);
         }
         if !printable(sender_comp_id) {
@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn identities_are_checked() {
         assert!(SessionIds::new("FIX.4.4", "WARPTICK", "VENUE").is_ok());
-        assert_eq!(SessionIds::new("FIX.4.2", "A", "B"), Err(IdentityError::BeginString));
+        assert!(SessionIds::new("FIX.4.2", "WARPTICK", "VENUE").is_ok());
+        assert_eq!(SessionIds::new("FIX.4.3", "A", "B"), Err(IdentityError::BeginString));
         assert_eq!(SessionIds::new("FIX.4.4", "", "B"), Err(IdentityError::SenderCompId));
         assert_eq!(SessionIds::new("FIX.4.4", "A\u{1}9=1", "B"), Err(IdentityError::SenderCompId));
         assert_eq!(SessionIds::new("FIX.4.4", "A", &"B".repeat(33)), Err(IdentityError::TargetCompId));
