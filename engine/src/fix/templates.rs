@@ -31,9 +31,9 @@ use prepared::{BODY_LENGTHS, Template};
 use super::delimiters::Kernel;
 use super::frame::{checksum, checksum_digits};
 use super::identity::SessionIds;
+use super::number::digits8;
 #[cfg(target_arch = "x86_64")]
-use super::number::digits8_lanes_wide;
-use super::number::{digits8, digits8_lanes};
+use super::number::digits8_of_four;
 use super::timestamp::{TIME_MAX_NS, TimePrecision, seconds_text};
 use crate::order::{Order, OrderAction, TimeInForce};
 use crate::pipeline::risk::RiskApproved;
@@ -263,7 +263,7 @@ impl OrderTemplates {
             // SAFETY: the other kernels are only made where the CPU has AVX2 and BMI (`Kernel::available`).
             return unsafe { self.write_wide(order, sequence, sending_time_ns, out) };
         }
-        self.write(order, sequence, sending_time_ns, out, digits8_lanes)
+        self.write::<false>(order, sequence, sending_time_ns, out)
     }
 
     /// [`Self::write`] compiled for CPUs with AVX2.
@@ -276,17 +276,17 @@ impl OrderTemplates {
         sending_time_ns: u64,
         out: &mut [u8; TEMPLATE_BYTES],
     ) -> Result<usize, EncodeError> {
-        self.write(order, sequence, sending_time_ns, out, |numbers| digits8_lanes_wide(numbers))
+        self.write::<true>(order, sequence, sending_time_ns, out)
     }
 
+    /// Writes the message; `WIDE` only on a CPU with AVX2.
     #[inline(always)]
-    fn write(
+    fn write<const WIDE: bool>(
         &mut self,
         order: &Order,
         sequence: u32,
         sending_time_ns: u64,
         out: &mut [u8; TEMPLATE_BYTES],
-        lanes: impl Fn([u32; 8]) -> [u64; 8],
     ) -> Result<usize, EncodeError> {
         let symbol = self.symbols.get(order.instrument as usize).ok_or(EncodeError::Instrument)?;
         let symbol_length = usize::from(symbol.length);
@@ -323,7 +323,7 @@ impl OrderTemplates {
             transact_since_ns = self.change_transact_second(order.time_ns);
         }
         let (sending, transact) = (sending_since_ns as u32, transact_since_ns as u32);
-        let [sequence, first, last, quantity, whole, cents, sending_digits, transact_digits] = lanes([
+        let numbers = [
             sequence,
             (order.cl_ord_id / EIGHT_DIGITS) as u32,
             (order.cl_ord_id % EIGHT_DIGITS) as u32,
@@ -332,7 +332,9 @@ impl OrderTemplates {
             fraction / 10,
             sending / 10,
             transact / 10,
-        ]);
+        ];
+        let [sequence, first, last, quantity, whole, cents, sending_digits, transact_digits] =
+            digits_of_eight::<WIDE>(numbers);
         let cents = (cents, (fraction % 10) as u8);
         if cents.0 & !self.price_decimals.mask != 0 || (cents.1 != 0 && !self.price_decimals.ninth) {
             return Err(EncodeError::PriceDecimals);
@@ -408,6 +410,20 @@ impl OrderTemplates {
         self.transact_second_ns = time_ns - time_ns % NS_PER_S;
         time_ns % NS_PER_S
     }
+}
+
+/// The digits of eight numbers; `WIDE` only on a CPU with AVX2.
+#[inline(always)]
+fn digits_of_eight<const WIDE: bool>(numbers: [u32; 8]) -> [u64; 8] {
+    #[cfg(target_arch = "x86_64")]
+    if WIDE {
+        let [a, b, c, d, e, f, g, h] = numbers;
+        // SAFETY: the caller says that the CPU has AVX2.
+        let ([a, b, c, d], [e, f, g, h]) =
+            unsafe { (digits8_of_four(a, b, c, d), digits8_of_four(e, f, g, h)) };
+        return [a, b, c, d, e, f, g, h];
+    }
+    numbers.map(digits8)
 }
 
 /// Copies a template up to its symbol in pieces that become plain loads and stores, a longer one a call.

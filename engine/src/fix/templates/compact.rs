@@ -26,7 +26,7 @@ const fn decimals_needed((first_eight, ninth): (u64, u8)) -> usize {
 /// Takes out what is padding, writes the trailer, and says the message's length. `end` is where the symbol ends, `sum` that
 /// of all bytes before the trailer as they are; `digits` are those of MsgSeqNum, OrderQty and of Price before its point,
 /// `decimals` those behind it.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn take_padding_out(
     out: &mut [u8; TEMPLATE_BYTES],
     template: &Template,
