@@ -26,7 +26,7 @@ use engine::order::{Order, TimeInForce};
 use engine::pipeline::risk::RiskApproved;
 use feeds::event::Side;
 use fixlite::enums::MsgType;
-use fixlite::{FixBuilder, FixDeserialize, fix_tag_registry};
+use fixlite::{FixBuilder, FixDeserialize};
 
 use crate::fix_encode::approved_orders;
 use crate::fix_messages::{MESSAGES, average_bytes, execution_reports};
@@ -71,17 +71,20 @@ impl Sums {
 /// The tags in the order of [`Sums::add_texts`].
 const TAGS: [u32; 9] = [11, 150, 39, 55, 54, 32, 151, 14, 31];
 
-fix_tag_registry! {
-    Quantities {
-        14 => [u32],
-        32 => [u32],
-        151 => [u32],
+/// The types that `fixlite` is to give some tags. In a module, since its macro makes an item without documentation.
+mod types {
+    fixlite::fix_tag_registry! {
+        Quantities {
+            14 => [u32],
+            32 => [u32],
+            151 => [u32],
+        }
     }
 }
 
 /// What `fixlite` reads of a report.
 #[derive(FixDeserialize)]
-#[fix_registry(Quantities)]
+#[fix_registry(types::Quantities)]
 struct Report<'a> {
     #[fix(tag = 11)]
     cl_ord_id: &'a str,

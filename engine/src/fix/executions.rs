@@ -169,7 +169,7 @@ fn decode_indexed(
         b'8' => {
             #[cfg(target_arch = "x86_64")]
             if index.kernel() != Kernel::Portable {
-                // SAFETY: the other kernels are only made where the CPU has AVX2 and BMI (`Kernel::available`).
+                // SAFETY: the other kernel is only made where the CPU has AVX2 and BMI (`Kernel::available`).
                 let usual = unsafe { wide::decode(frame, index, has_trans_type, receipt) };
                 if usual.is_some() {
                     return Ok(usual);

@@ -1,9 +1,9 @@
-//! FIX 4.4 order entry: codec, hot templates, hot decoders, and the session, all sans-I/O.
+//! FIX 4.2 and 4.4 order entry: codec, hot templates, hot decoders, and the session, all sans-I/O.
 //!
 //! Own code in the shape of fefix: typed field constants ([`fix44`]), [`codec::Encoder`] with `set`,
 //! [`codec::Message`] with `get`. Cold messages (logon, rejects, the venue's reports) go through that codec. The hot
-//! path has its own two ends: [`templates`] writes orders by patching prepared bytes, [`executions`] reads reports in
-//! one pass. [`session`] is one state machine for the initiator and the acceptor.
+//! path has its own two ends: [`templates`] writes orders by patching prepared bytes; a [`framer`] finds a message's fields
+//! in the pass that verifies it ([`index`]), and [`executions`] and [`rejects`] take the values. [`session`] is one state machine for the initiator and the acceptor.
 //!
 //! Allocation happens at construction only ([`framer::Framer`], [`feeds::send_buffer::SendBuffer`],
 //! [`templates::OrderTemplates`], [`session::Session`]); nothing here reads a clock or owns a socket. The thread that
@@ -50,6 +50,7 @@ pub mod framer;
 pub mod identity;
 pub mod index;
 pub mod number;
+pub mod rejects;
 pub mod reports;
 pub mod requests;
 pub mod session;

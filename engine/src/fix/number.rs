@@ -261,7 +261,7 @@ pub const fn digits8(value: u32) -> u64 {
 #[inline]
 #[must_use]
 #[target_feature(enable = "avx2")]
-pub fn digits8_of_four(a: u32, b: u32, c: u32, d: u32) -> [u64; 4] {
+pub(super) fn digits8_of_four(a: u32, b: u32, c: u32, d: u32) -> [u64; 4] {
     use std::arch::x86_64::*;
 
     let numbers = _mm256_set_epi64x(i64::from(d), i64::from(c), i64::from(b), i64::from(a));

@@ -260,7 +260,7 @@ impl OrderTemplates {
         let out: &mut [u8; TEMPLATE_BYTES] = out.first_chunk_mut().ok_or(EncodeError::NoRoom)?;
         #[cfg(target_arch = "x86_64")]
         if self.kernel != Kernel::Portable {
-            // SAFETY: the other kernels are only made where the CPU has AVX2 and BMI (`Kernel::available`).
+            // SAFETY: the other kernel is only made where the CPU has AVX2 and BMI (`Kernel::available`).
             return unsafe { self.write_wide(order, sequence, sending_time_ns, out) };
         }
         self.write::<false>(order, sequence, sending_time_ns, out)
