@@ -82,9 +82,11 @@ mod types {
     }
 }
 
+use types::Quantities;
+
 /// What `fixlite` reads of a report.
 #[derive(FixDeserialize)]
-#[fix_registry(types::Quantities)]
+#[fix_registry(Quantities)]
 struct Report<'a> {
     #[fix(tag = 11)]
     cl_ord_id: &'a str,
