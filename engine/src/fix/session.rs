@@ -340,6 +340,7 @@ impl Session {
         if !matches!(self.core.state, State::Closed(_)) {
             self.core.state = State::Closed(CloseReason::Disconnected);
         }
+        self.core.resend = None;
         self.framer.clear();
     }
 

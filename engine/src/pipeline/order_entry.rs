@@ -39,6 +39,8 @@ struct Link {
     journalled: usize,
     /// Whether a session was up before: the next logon is a reconnection.
     was_logged_on: bool,
+    /// Whether decide is to be told that what became of the venue's open orders is not known.
+    is_in_doubt: bool,
 }
 
 impl Link {
@@ -47,6 +49,7 @@ impl Link {
     fn resend(&mut self, now_ns: u64) {
         if self.session.is_resending() {
             let _ = self.session.resend(now_ns, &NothingSent, RESENT_A_TURN, &mut self.out);
+            self.is_in_doubt = true;
         }
     }
 }
@@ -85,6 +88,7 @@ impl OrderEntry {
                 templates: OrderTemplates::new(&ids, format, texts.iter().map(String::as_str))?,
                 journalled: 0,
                 was_logged_on: false,
+                is_in_doubt: false,
             });
         }
         let redacted = vec![0; SEND_BUFFER_BYTES].into_boxed_slice();
@@ -223,6 +227,9 @@ impl OrderEntry {
                 return Ok(());
             }
             match executions::decode(frame, venue, now_ns) {
+                Ok(Some(execution)) if execution.kind.is_status() => {
+                    sink(Execution { orig_cl_ord_id: status_request::request_of(frame), ..execution });
+                }
                 Ok(Some(execution)) => sink(execution),
                 Ok(None) => {}
                 Err(error) => {
@@ -233,11 +240,12 @@ impl OrderEntry {
             Ok(())
         });
         link.resend(now_ns);
-        if !was_up && link.session.is_logged_on() {
-            if link.was_logged_on {
-                sink(reconnected(venue, now_ns));
-            }
+        if link.session.is_logged_on() {
+            link.is_in_doubt |= !was_up && link.was_logged_on;
             link.was_logged_on = true;
+            if std::mem::take(&mut link.is_in_doubt) {
+                sink(in_doubt(venue, now_ns));
+            }
         }
         self.journal_session(venue, now_ns);
     }
@@ -257,7 +265,8 @@ impl OrderEntry {
     /// When [`Self::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {
-        self.links.iter().map(|link| link.session.next_timer_ns()).min().unwrap_or(u64::MAX)
+        let due_ns = |link: &Link| if link.session.is_resending() { 0 } else { link.session.next_timer_ns() };
+        self.links.iter().map(due_ns).min().unwrap_or(u64::MAX)
     }
 
     /// Asks every venue for the end of the session.
@@ -336,9 +345,9 @@ fn redacted<'s>(scratch: &'s mut [u8], bytes: &[u8]) -> &'s [u8] {
     copy
 }
 
-/// The execution that tells decide that a lost session is up again.
+/// The execution that tells decide that messages of ours may not have arrived.
 #[cold]
-fn reconnected(venue: u8, time_ns: u64) -> Execution {
+fn in_doubt(venue: u8, time_ns: u64) -> Execution {
     Execution {
         time_ns,
         cl_ord_id: 0,
@@ -351,18 +360,22 @@ fn reconnected(venue: u8, time_ns: u64) -> Execution {
         cumulative_quantity: 0,
         instrument: INSTRUMENT_NONE,
         venue,
-        kind: ExecutionKind::Reconnected,
+        kind: ExecutionKind::InDoubt,
         side: Side::None,
         reason: RejectReason::None,
         reserved: [0; 8],
     }
 }
 
-/// The execution that tells decide that an order never left.
+/// The execution that tells decide that an order never left; `None` for a status request, without which the order is in
+/// doubt as before.
 #[must_use]
-pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Execution {
+pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Option<Execution> {
+    if order.action == OrderAction::Status {
+        return None;
+    }
     let orig_cl_ord_id: ClOrdId = order.orig_cl_ord_id;
-    Execution {
+    Some(Execution {
         time_ns,
         cl_ord_id: order.cl_ord_id,
         orig_cl_ord_id,
@@ -378,5 +391,5 @@ pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Execution 
         side: order.side,
         reason,
         reserved: [0; 8],
-    }
+    })
 }

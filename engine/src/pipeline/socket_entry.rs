@@ -274,7 +274,7 @@ impl SocketEntry {
                     self.stamps.push(record);
                 }
             }
-            Err(reason) => self.executions.push_back(not_sent(order, order.time_ns, reason)),
+            Err(reason) => self.executions.extend(not_sent(order, order.time_ns, reason)),
         }
     }
 
