@@ -1,9 +1,10 @@
 //! The trading process: pinned hot stages joined by rings (`pipeline`), the order-entry side (`fix`, `venue`), and
-//! everything that runs before, after or beside them (`control`).
+//! the ways of their bytes to a venue (`transport`), and everything that runs before, after or beside them (`control`).
 
 pub mod control;
 pub mod fix;
 pub mod order;
 pub mod pipeline;
 pub mod strategy;
+pub mod transport;
 pub mod venue;

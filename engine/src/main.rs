@@ -10,8 +10,8 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
-    book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch, live_lines, live_run,
-    replay, shutdown, startup, tune, venue_run,
+    acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
+    live_lines, live_run, replay, shutdown, startup, tune, venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
@@ -136,8 +136,11 @@ struct BookArguments {
 
 #[derive(Args)]
 struct VenueArguments {
+    /// No market: echo acceptors for FIX 4.2 (TW42) and 4.4 (TW44) that QuickFIX's acceptance scripts can be run against.
+    #[arg(long, conflicts_with_all = ["captures", "config", "date", "at_once"])]
+    acceptance: bool,
     /// Captures, one a venue.
-    #[arg(required = true, value_name = "FILE[@VENUE]")]
+    #[arg(required_unless_present = "acceptance", value_name = "FILE[@VENUE]")]
     captures: Vec<CaptureArgument>,
     /// Configuration with the venues' addresses and CompIDs.
     #[arg(long)]
@@ -304,6 +307,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Replay(arguments) => run_replay(&arguments),
         Task::Run(arguments) => run_live(arguments),
         Task::Book(arguments) => run_book(&arguments),
+        Task::Venue(arguments) if arguments.acceptance => acceptance_run::run(&mut std::io::stdout()),
         Task::Venue(arguments) => {
             let config = read_config(arguments.config.as_ref())?;
             let inputs = Inputs::open(&arguments.captures, arguments.date.as_deref())?;

@@ -21,6 +21,8 @@ pub enum OrderAction {
     Replace = 2,
     /// OrderCancelRequest (35=F).
     Cancel = 3,
+    /// OrderStatusRequest (35=H): asks what became of an order, changes nothing and has no id of its own.
+    Status = 4,
 }
 
 /// TimeInForce(59).
@@ -89,9 +91,23 @@ pub enum ExecutionKind {
     Expired = 8,
     /// Our own order entry could not send it: nothing is at the venue.
     NotSent = 9,
-    /// 150=I (in FIX 4.2: 20=3): how an order stands, asked for after a reconnection; nothing traded by it. Leaves above
-    /// zero: open; zero: done, and with [`RejectReason::UnknownOrder`] the venue never had it.
-    Status = 10,
+    /// Our order entry again: the venue's session is up after it was lost, or the venue missed messages of ours that are
+    /// not sent again. It is about no order; every open order of the venue is in doubt from here on.
+    InDoubt = 10,
+    /// 150=I: asked for its state, the venue says that the order works.
+    StatusOpen = 11,
+    /// The same: the order is done, CumQty(14) of it filled.
+    StatusDone = 12,
+    /// The same: the venue knows no such order. What was sent never arrived.
+    StatusUnknown = 13,
+}
+
+impl ExecutionKind {
+    /// Whether it answers an OrderStatusRequest.
+    #[must_use]
+    pub const fn is_status(self) -> bool {
+        matches!(self, Self::StatusOpen | Self::StatusDone | Self::StatusUnknown)
+    }
 }
 
 /// Why a venue or our order entry refused; OrdRejReason(103) and CxlRejReason(102) folded.
@@ -130,7 +146,7 @@ pub struct Execution {
     pub time_ns: u64,
     /// ClOrdID(11) of the message that it answers, or of the order that traded.
     pub cl_ord_id: ClOrdId,
-    /// OrigClOrdID(41), 0 when absent.
+    /// OrigClOrdID(41), 0 when absent; in the answer to a status request OrdStatusReqID(790), the number of its decision.
     pub orig_cl_ord_id: ClOrdId,
     /// ExecID(17) as a number, unique per venue and day; 0 for cancel rejects and NOT_SENT.
     pub exec_id: u64,

@@ -46,6 +46,12 @@ impl SendBuffer {
         }
     }
 
+    /// Bytes that it holds at most.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Bytes that can be added now.
     #[must_use]
     pub const fn room(&self) -> usize {

@@ -202,6 +202,9 @@ impl StageHistograms {
             }
             return;
         }
+        if path.action == OrderAction::Status {
+            return;
+        }
         if path.action == OrderAction::Cancel {
             self.add(Measure::TickToCancel, order_ns);
             return;

@@ -5,6 +5,7 @@
 //! `kill_switch::is_set`, allocate nothing and make no system call after construction; everything else here may do
 //! both and never runs on a pinned thread.
 
+pub mod acceptance_run;
 pub mod atomic_file;
 pub mod book_bench;
 pub mod book_hash;
@@ -29,20 +30,24 @@ pub mod journal_replay;
 pub mod kill_switch;
 pub mod live_lines;
 pub mod live_run;
+pub mod logon_config;
 pub mod machine;
 pub mod outcome;
 pub mod placement;
 pub mod progress;
+pub mod reconnector;
 pub mod recorded_lines;
 pub mod replay;
 pub mod report;
 pub mod run_header;
+pub mod secret;
 pub mod session_date;
 pub mod shutdown;
 pub mod snapshot_fetch;
 pub mod startup;
 pub mod stream_bench;
 pub mod summary;
+pub mod transport_config;
 pub mod tune;
 pub mod universe;
 pub mod venue_run;

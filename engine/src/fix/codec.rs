@@ -126,6 +126,13 @@ impl<'a> Encoder<'a> {
         self
     }
 
+    /// Appends a field of any type as the text that it has in another message. A data field's length field is the
+    /// caller's to copy as well.
+    pub(crate) fn set_text(&mut self, tag: u32, text: &[u8]) -> &mut Self {
+        self.field(tag, |out| super::number::write_bytes(text, out).ok_or(WriteFault::NoRoom));
+        self
+    }
+
     /// Ends the message with BodyLength(9) and CheckSum(10); says how many bytes of the output it has.
     ///
     /// # Errors
@@ -187,6 +194,38 @@ impl<'a> Encoder<'a> {
             None => self.error = Some(BuildError::NoRoom),
         }
     }
+}
+
+/// Whether a tag belongs to the standard header of FIX 4.2 or 4.4.
+#[must_use]
+pub const fn is_header_tag(tag: u32) -> bool {
+    matches!(
+        tag,
+        8 | 9
+            | 34
+            | 35
+            | 43
+            | 49
+            | 50
+            | 52
+            | 56
+            | 57
+            | 90
+            | 91
+            | 97
+            | 115
+            | 116
+            | 122
+            | 128
+            | 129
+            | 142..=145
+            | 212
+            | 213
+            | 347
+            | 369
+            | 370
+            | 627..=630
+    )
 }
 
 /// Decimal digits of a tag.

@@ -9,9 +9,9 @@
 //! **Versions.** In a message of FIX.4.2 a fill is ExecType(150) 1 or 2 and ExecTransType(20) says whether a report is new
 //! (0), a correction (1, 2) or an answer about a status (3). In all others a fill is F and a status I.
 //!
-//! **Status.** The answer to an OrderStatusRequest is an execution of kind [`ExecutionKind::Status`]: CumQty(14) as said;
-//! LeavesQty(151) as said of an order that is open, 0 of one that is done; the reason where OrdStatus(39) is 8, so that
-//! an order that the venue never had is told by [`RejectReason::UnknownOrder`].
+//! **Status.** The answer to an OrderStatusRequest is an execution of kind [`ExecutionKind::StatusOpen`] or, of an order
+//! that is done, [`ExecutionKind::StatusDone`]: CumQty(14) as said, LeavesQty(151) 0 of one that is done. An order that the
+//! venue never had is [`ExecutionKind::StatusUnknown`].
 //!
 //! **What it refuses:** a ClOrdID that is not one of ours (sixteen digits), a missing or malformed field that it needs, a
 //! field that it reads twice, a fill of nothing, a status that contradicts itself, and the reports that this engine
@@ -338,7 +338,7 @@ fn change(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Option<Execution>
 #[cold]
 fn status(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Execution, MessageError> {
     require(gathered.seen, &[Known::OrdStatus])?;
-    let mut execution = gathered.change(receipt, ExecutionKind::Status, RejectReason::None);
+    let mut execution = gathered.change(receipt, ExecutionKind::StatusDone, RejectReason::None);
     match gathered.order_status {
         // New, partially filled, replaced, pending cancel, stopped, suspended, pending new, accepted for bidding,
         // pending replace: open.
@@ -346,15 +346,20 @@ fn status(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Execution, Messag
             if execution.leaves_quantity == 0 {
                 return Err(MessageError::new(151, Fault::Value));
             }
+            execution.kind = ExecutionKind::StatusOpen;
+            return Ok(execution);
         }
         // Filled, done for day, canceled, calculated, expired: done.
-        b'2' | b'3' | b'4' | b'B' | b'C' => execution.leaves_quantity = 0,
+        b'2' | b'3' | b'4' | b'B' | b'C' => {}
         b'8' => {
-            execution.leaves_quantity = 0;
             execution.reason = order_reject_reason(gathered.order_reason, gathered.text);
+            if execution.reason == RejectReason::UnknownOrder {
+                execution.kind = ExecutionKind::StatusUnknown;
+            }
         }
         _ => return Err(MessageError::new(39, Fault::Value)),
     }
+    execution.leaves_quantity = 0;
     Ok(execution)
 }
 
@@ -525,7 +530,7 @@ mod tests {
             assert_eq!(decode_42(&body(correction, "2")), Err(MessageError::new(20, Fault::Value)));
         }
         assert_eq!(decode_42(FILL), Err(MessageError::new(20, Fault::Missing)));
-        assert_eq!(decode_42(&body("3", "0")).unwrap().unwrap().kind, ExecutionKind::Status);
+        assert_eq!(decode_42(&body("3", "0")).unwrap().unwrap().kind, ExecutionKind::StatusOpen);
         // In FIX 4.4 the field means nothing.
         assert_eq!(decode_text(&body("1", "F")), decode_text(FILL));
     }
@@ -539,14 +544,19 @@ mod tests {
         let open = status("1", "50").unwrap().unwrap();
         assert_eq!(
             (open.kind, open.cumulative_quantity, open.leaves_quantity),
-            (ExecutionKind::Status, 150, 50)
+            (ExecutionKind::StatusOpen, 150, 50)
         );
         assert_eq!((open.last_price, open.last_quantity, open.reason), (PRICE_NONE, 0, RejectReason::None));
         assert_eq!(status("1", "0"), Err(MessageError::new(151, Fault::Value)), "open with nothing left");
-        assert_eq!(status("4", "50").unwrap().unwrap().leaves_quantity, 0, "canceled");
+        let canceled = status("4", "50").unwrap().unwrap();
+        assert_eq!((canceled.kind, canceled.leaves_quantity), (ExecutionKind::StatusDone, 0));
         assert_eq!(status("Z", "50"), Err(MessageError::new(39, Fault::Value)));
         let unknown = FILL.replace("150=F", "103=5|150=I").replace("39=1", "39=8");
-        assert_eq!(decode_text(&unknown).unwrap().unwrap().reason, RejectReason::UnknownOrder);
+        let execution = decode_text(&unknown).unwrap().unwrap();
+        assert_eq!(
+            (execution.kind, execution.reason),
+            (ExecutionKind::StatusUnknown, RejectReason::UnknownOrder)
+        );
         assert_eq!(decode_text(&unknown.replace("39=8|", "")), Err(MessageError::new(39, Fault::Missing)));
     }
 

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use super::dictionary::Version;
+
 /// Longest CompID that is accepted, in bytes: it keeps every template inside its fixed buffer.
 pub const COMP_ID_BYTES_MAX: usize = 32;
 
 /// The identity of a session, checked once; from this side's view (we are the sender).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionIds {
-    begin_string: Box<str>,
+    version: Version,
     sender_comp_id: Box<str>,
     target_comp_id: Box<str>,
 }
@@ -54,27 +56,21 @@ impl SessionIds {
             (1..=COMP_ID_BYTES_MAX).contains(&text.len())
                 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         };
-        if !matches!(begin_string, "FIX.4.2" | "FIX.4.4") {
-            return Err(IdentityError::BeginString);
-        }
+        let version = Version::of_begin_string(begin_string.as_bytes()).ok_or(IdentityError::BeginString)?;
         if !printable(sender_comp_id) {
             return Err(IdentityError::SenderCompId);
         }
         if !printable(target_comp_id) {
             return Err(IdentityError::TargetCompId);
         }
-        Ok(Self {
-            begin_string: begin_string.into(),
-            sender_comp_id: sender_comp_id.into(),
-            target_comp_id: target_comp_id.into(),
-        })
+        Ok(Self { version, sender_comp_id: sender_comp_id.into(), target_comp_id: target_comp_id.into() })
     }
 
     /// The same session seen from the other side.
     #[must_use]
     pub fn reversed(&self) -> Self {
         Self {
-            begin_string: self.begin_string.clone(),
+            version: self.version,
             sender_comp_id: self.target_comp_id.clone(),
             target_comp_id: self.sender_comp_id.clone(),
         }
@@ -82,8 +78,14 @@ impl SessionIds {
 
     /// BeginString(8).
     #[must_use]
-    pub fn begin_string(&self) -> &str {
-        &self.begin_string
+    pub fn begin_string(&self) -> &'static str {
+        self.version.dictionary().begin_string()
+    }
+
+    /// The version that BeginString(8) names.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
     }
 
     /// SenderCompID(49) of what we send.

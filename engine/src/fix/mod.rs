@@ -3,7 +3,9 @@
 //! Own code in the shape of fefix: typed field constants ([`fix44`]), [`codec::Encoder`] with `set`,
 //! [`codec::Message`] with `get`. Cold messages (logon, rejects, the venue's reports) go through that codec. The hot
 //! path has its own two ends: [`templates`] writes orders by patching prepared bytes; a [`framer`] finds a message's fields
-//! in the pass that verifies it ([`index`]), and [`executions`] and [`rejects`] take the values. [`session`] is one state machine for the initiator and the acceptor.
+//! in the pass that verifies it ([`index`]), and [`executions`] and [`rejects`] take the values. [`session`] is one state
+//! machine for the initiator and the acceptor. [`dictionary`] knows what FIX 4.2 and FIX 4.4 define, and [`validate`]
+//! judges whole messages by it.
 //!
 //! Allocation happens at construction only ([`framer::Framer`], [`feeds::send_buffer::SendBuffer`],
 //! [`templates::OrderTemplates`], [`session::Session`]); nothing here reads a clock or owns a socket. The thread that
@@ -19,7 +21,8 @@
 //!   before `10=`. The whole frame has at most [`frame::FRAME_MAX`] bytes.
 //! - MsgType has at least one byte.
 //! - CheckSum is exactly three digits, the sum modulo 256 of all bytes before `10=`.
-//! - In a byte stream, whatever is not a frame is skipped up to the next `8=FIX` and counted as garbled.
+//! - In a byte stream, whatever is not a frame is skipped up to the next `8=FIX` and counted as garbled; where BodyLength(9)
+//!   leads to no CheckSum(10), up to the next one behind the bytes that it claims.
 //!
 //! **Field.** Tag `=` value SOH. The tag has one to five digits and no leading zero. The value has at least one byte,
 //! none of them SOH. A data field (89, 91, 96, 213, 349 to 365 odd, 446, 619, 622) must directly follow its length
@@ -38,26 +41,36 @@
 //! - UTCTimestamp is `YYYYMMDD-HH:MM:SS`, optionally with `.` and 3, 6 or 9 digits; years 1970 to 2553, real dates
 //!   only; second 60 only as 23:59:60, which is the next midnight.
 
+pub mod byte_text;
 pub mod codec;
 pub mod cursor;
 pub mod delimiters;
+pub mod dictionary;
 pub mod executions;
 pub mod fault;
 pub mod field;
+pub mod fix42;
 pub mod fix44;
 pub mod frame;
 pub mod framer;
 pub mod identity;
 pub mod index;
+pub mod logon_auth;
 pub mod number;
+pub mod redact;
 pub mod rejects;
 pub mod reports;
 pub mod requests;
+pub mod sent_log;
 pub mod session;
+pub mod status_request;
 pub mod templates;
 pub mod timestamp;
+pub mod validate;
 
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod naive_decoder;
+#[cfg(test)]
+mod standard;

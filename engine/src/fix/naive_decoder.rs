@@ -285,7 +285,7 @@ pub(super) fn execution(
         exec_type == b'I'
     };
     execution.kind = match exec_type {
-        _ if is_status => ExecutionKind::Status,
+        _ if is_status => ExecutionKind::StatusOpen,
         _ if fill_types.contains(&exec_type) && leaves == Some(0) => ExecutionKind::Fill,
         _ if fill_types.contains(&exec_type) => ExecutionKind::PartialFill,
         b'0' => ExecutionKind::New,
@@ -304,6 +304,8 @@ pub(super) fn execution(
         };
         if done {
             execution.leaves_quantity = 0;
+            let unknown = status == Some(b'8') && order_reason == Some(5);
+            execution.kind = if unknown { ExecutionKind::StatusUnknown } else { ExecutionKind::StatusDone };
         } else if leaves == Some(0) {
             return None;
         }
@@ -313,7 +315,7 @@ pub(super) fn execution(
             execution.last_price = last_px?;
             execution.last_quantity = last_qty.filter(|&quantity| quantity > 0)?;
         }
-        ExecutionKind::Rejected | ExecutionKind::Status
+        ExecutionKind::Rejected | ExecutionKind::StatusDone | ExecutionKind::StatusUnknown
             if execution.kind == ExecutionKind::Rejected || status == Some(b'8') =>
         {
             execution.reason = match order_reason {
@@ -369,7 +371,7 @@ pub(super) fn request(
     let symbol = map.get(&55)?.to_vec();
     let time_ns = time(map.get(&60)?)?;
     let (price, quantity) = match kind {
-        OrderAction::Cancel => (PRICE_NONE, 0),
+        OrderAction::Cancel | OrderAction::Status => (PRICE_NONE, 0),
         OrderAction::New | OrderAction::Replace => {
             map.get(&40)?;
             (price?, quantity?)
@@ -395,7 +397,7 @@ pub(super) fn request(
 }
 
 /// A UTCTimestamp, its days counted one by one.
-fn time(text: &[u8]) -> Option<u64> {
+pub(super) fn time(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let fraction = match shape.strip_prefix("00000000-00:00:00")? {

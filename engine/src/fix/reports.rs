@@ -5,6 +5,7 @@
 //! and nothing that the report does not say.
 
 use feeds::event::Side;
+use feeds::units::PRICE_NONE;
 
 use super::codec::{BuildError, Encoder, Header};
 use super::field::{Char, Field};
@@ -47,9 +48,11 @@ pub fn encode(
         ExecutionKind::Replaced => b'5',
         ExecutionKind::Rejected => b'8',
         ExecutionKind::Expired => b'C',
-        ExecutionKind::Status if has_trans_type => status_char(report.status),
-        ExecutionKind::Status => b'I',
-        ExecutionKind::CancelRejected | ExecutionKind::NotSent => return Err(BuildError::Value { tag: 150 }),
+        _ if report.kind.is_status() && has_trans_type => status_char(report.status),
+        ExecutionKind::StatusOpen | ExecutionKind::StatusDone | ExecutionKind::StatusUnknown => b'I',
+        ExecutionKind::CancelRejected | ExecutionKind::NotSent | ExecutionKind::InDoubt => {
+            return Err(BuildError::Value { tag: 150 });
+        }
     };
     let side = match report.side {
         Side::Buy => b'1',
@@ -63,7 +66,7 @@ pub fn encode(
         .set(fix44::CUM_QTY, report.cum_qty);
     Digits::of(report.exec_id).set(&mut encoder, fix44::EXEC_ID);
     if has_trans_type {
-        let is_status = report.kind == ExecutionKind::Status;
+        let is_status = report.kind.is_status();
         encoder.set(EXEC_TRANS_TYPE, if is_status { b'3' } else { b'0' });
     }
     if is_fill {
@@ -72,11 +75,14 @@ pub fn encode(
     set_order_id(&mut encoder, report.order_id);
     encoder.set(fix44::ORDER_QTY, report.order_qty).set(fix44::ORD_STATUS, status_char(report.status));
     encoder.set(fix44::ORD_TYPE, b'2');
-    if !report.orig_cl_ord_id.is_none() {
+    if !report.orig_cl_ord_id.is_none() && !report.kind.is_status() {
         encoder.set(fix44::ORIG_CL_ORD_ID, report.orig_cl_ord_id.as_bytes());
     }
-    encoder.set(fix44::PRICE, report.price).set(fix44::SIDE, side).set(fix44::SYMBOL, symbol);
-    if report.kind == ExecutionKind::Rejected {
+    if report.price != PRICE_NONE {
+        encoder.set(fix44::PRICE, report.price);
+    }
+    encoder.set(fix44::SIDE, side).set(fix44::SYMBOL, symbol);
+    if matches!(report.kind, ExecutionKind::Rejected | ExecutionKind::StatusUnknown) {
         let (code, text) = order_reject(report.reason);
         encoder.set(fix44::TEXT, text.as_bytes()).set(fix44::ORD_REJ_REASON, code);
     }
@@ -85,6 +91,9 @@ pub fn encode(
         .set_time(fix44::TRANSACT_TIME, report.time_ns, header.time_precision)
         .set(fix44::EXEC_TYPE, exec_type)
         .set(fix44::LEAVES_QTY, report.leaves_qty);
+    if report.kind.is_status() && !report.orig_cl_ord_id.is_none() {
+        encoder.set(fix44::ORD_STATUS_REQ_ID, report.orig_cl_ord_id.as_bytes());
+    }
     encoder.done()
 }
 
@@ -92,7 +101,7 @@ fn cancel_reject(report: &VenueReport, header: &Header<'_>, out: &mut [u8]) -> R
     let response_to = match report.response_to {
         Some(OrderAction::Cancel) => b'1',
         Some(OrderAction::Replace) => b'2',
-        Some(OrderAction::New) | None => return Err(BuildError::Value { tag: 434 }),
+        Some(OrderAction::New | OrderAction::Status) | None => return Err(BuildError::Value { tag: 434 }),
     };
     let (code, text) = cancel_reject_code(report.reason);
     let mut encoder = Encoder::start_message(out, header, b"9");

@@ -4,39 +4,53 @@
 //! owns no socket; times are UTC ns and must not decrease. It allocates at construction only ([`super::framer`]'s
 //! buffer) and belongs to the thread that owns the socket.
 //!
-//! **What it does.** Logon with HeartBtInt(108) and ResetSeqNumFlag(141), Heartbeat, TestRequest after a silence of
-//! HeartBtInt and a fifth, Logout handshake, sequence checks, ResendRequest for what is missing, both forms of
-//! SequenceReset, checks of BeginString, CompIDs and SendingTime (120 s), Reject (3) and BusinessMessageReject (j) for
-//! what the handler refuses.
+//! **What it does.** Logon with HeartBtInt(108), ResetSeqNumFlag(141) and NextExpectedMsgSeqNum(789), Heartbeat,
+//! TestRequest after a silence of HeartBtInt and a fifth, Logout handshake, sequence checks, ResendRequest for what is
+//! missing (whole or in chunks, asked again when nothing comes), messages behind a gap kept until it is filled, resends
+//! of what we sent, both forms of SequenceReset, PossDup rules, checks of BeginString, CompIDs and SendingTime (120 s),
+//! Reject (3) and BusinessMessageReject (j) for what the handler refuses.
 //!
-//! **What it refuses.** It never resends an application message: a ResendRequest is answered with a
-//! SequenceReset-GapFill over the whole range, since an order that is late is an order nobody wants any more. Messages
-//! behind a gap are dropped, as the peer sends them again. It keeps no message store; [`Session::resume`] takes the
-//! sequence numbers from whoever does. Encryption other than none is refused. Cancel-on-disconnect is the venue's
+//! **What it refuses.** It keeps no message store: what is to be sent again comes from a [`SentMessages`] that its owner
+//! hands to [`Session::resend`], and what that does not give is gap-filled; [`Session::go_on`] takes the sequence
+//! numbers from whoever keeps them. Encryption other than none is refused. Cancel-on-disconnect is the venue's
 //! configuration, not a tag.
 //!
+//! **Clocks.** The time that the caller passes never decreases and drives every timer. SendingTime(52) is that time plus
+//! [`Session::set_utc_offset`], so that a step of the system's clock changes what is written and never when something is
+//! due.
+//!
 //! **How to drive it.** On a new connection [`Session::on_connect`]; then [`Session::on_bytes`] for every read and
-//! [`Session::on_timer`] at [`Session::next_timer_ns`]. After each call write what is pending, and when the answer is
+//! [`Session::on_timer`] at [`Session::next_timer_ns`], and [`Session::resend`] each turn while
+//! [`Session::is_resending`]. After each call write what is pending, and when the answer is
 //! [`Outcome::Close`], close the socket after that write and call [`Session::on_disconnect`]. Order messages go straight
 //! into the same buffer: [`Session::reserve_sequence`], encode into [`SendBuffer::space`], [`SendBuffer::commit`],
 //! [`Session::sent`].
 
 mod admin;
+mod gap;
 mod header;
 mod inbound;
+mod resend;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use feeds::send_buffer::SendBuffer;
 use feeds::units::{NS_PER_S, TIME_NONE};
 
 use super::codec::{Encoder, Header};
+use super::dictionary::{Dictionary, Version};
 use super::fault::MessageError;
 use super::fix44;
 use super::frame::{FRAME_MAX, Frame};
 use super::framer::Framer;
 use super::identity::SessionIds;
-use super::timestamp::TimePrecision;
+use super::logon_auth::{LogonAuth, LogonHeader, LogonVerifier};
+use super::timestamp::{TimePrecision, write_timestamp};
+
+use gap::Gap;
+use resend::Resend;
+pub use resend::{NothingSent, SentMessages};
 
 /// How far SendingTime(52) may be from our clock, ns.
 pub const SENDING_TIME_TOLERANCE_NS: u64 = 120 * NS_PER_S;
@@ -53,6 +67,26 @@ pub enum Role {
     Acceptor,
 }
 
+/// Which logons of a session start both sequences at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reset {
+    /// None: the numbers go on where the store says.
+    Never,
+    /// The first of this process; a session that was lost goes on where it was.
+    FirstLogon,
+    /// Every one.
+    EveryLogon,
+}
+
+/// Which messages are held against the version's dictionary before they are processed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Validation {
+    /// Those of the session itself; the handler's typed decoder judges the others.
+    SessionMessages,
+    /// Every one.
+    AllMessages,
+}
+
 /// Fixed for the life of a session.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -62,18 +96,36 @@ pub struct SessionConfig {
     pub ids: SessionIds,
     /// HeartBtInt(108) that an initiator asks for, s, 0 for none. An acceptor takes the initiator's.
     pub heartbeat_s: u32,
-    /// Initiator: whether each logon starts both sequences at 1 (ResetSeqNumFlag=Y). An acceptor does what it is asked.
-    pub reset_on_logon: bool,
+    /// Which logons start both sequences at 1. An initiator says so (ResetSeqNumFlag=Y); an acceptor also resets when it
+    /// is asked to.
+    pub reset: Reset,
+    /// Whether Logons carry NextExpectedMsgSeqNum(789), FIX 4.4: both sides then send again what the other one misses
+    /// without being asked. The venue must support it.
+    pub next_expected: bool,
+    /// Most messages that one ResendRequest asks for; 0 for all that are missing, EndSeqNo(16)=0.
+    pub resend_chunk: u32,
+    /// EndSeqNo(16) of a request for all that is missing: 0, or 999999 for venues that keep to FIX 4.1.
+    pub end_seq_no_open: u32,
     /// Digits of SendingTime(52) in what the session itself writes.
     pub time_precision: TimePrecision,
+    /// Initiator: how its Logon proves who it is.
+    pub logon_auth: Arc<LogonAuth>,
+    /// Acceptor: what a Logon must prove; none takes every one.
+    pub logon_verifier: Option<Arc<LogonVerifier>>,
     /// How long to wait for the peer's Logon after the connection, ns.
     pub logon_timeout_ns: u64,
     /// How long to wait for the answer to our Logout, ns.
     pub logout_timeout_ns: u64,
+    /// Acceptor: how long the connection stays for the peer to close it, once its Logout is answered, ns.
+    pub logout_linger_ns: u64,
+    /// What the dictionary is asked about.
+    pub validation: Validation,
+    /// Room for messages that come behind a gap, bytes; what finds none is dropped and asked for again.
+    pub early_bytes: usize,
 }
 
 impl SessionConfig {
-    /// An initiator with the given heartbeat interval (at most [`HEARTBEAT_S_MAX`]) that resets at logon; ten seconds
+    /// An initiator with the given heartbeat interval (at most [`HEARTBEAT_S_MAX`]) that resets at its first logon; ten seconds
     /// for logon and logout.
     #[must_use]
     pub fn initiator(ids: SessionIds, heartbeat_s: u32) -> Self {
@@ -81,17 +133,25 @@ impl SessionConfig {
             role: Role::Initiator,
             ids,
             heartbeat_s: heartbeat_s.min(HEARTBEAT_S_MAX),
-            reset_on_logon: true,
+            reset: Reset::FirstLogon,
+            next_expected: false,
+            resend_chunk: 0,
+            end_seq_no_open: 0,
             time_precision: TimePrecision::Milliseconds,
+            logon_auth: Arc::default(),
+            logon_verifier: None,
             logon_timeout_ns: 10 * NS_PER_S,
             logout_timeout_ns: 10 * NS_PER_S,
+            logout_linger_ns: 2 * NS_PER_S,
+            validation: Validation::SessionMessages,
+            early_bytes: 1 << 18,
         }
     }
 
-    /// An acceptor with the same times.
+    /// An acceptor with the same times, which resets when it is asked to.
     #[must_use]
     pub fn acceptor(ids: SessionIds) -> Self {
-        Self { role: Role::Acceptor, ..Self::initiator(ids, 0) }
+        Self { role: Role::Acceptor, reset: Reset::Never, ..Self::initiator(ids, 0) }
     }
 }
 
@@ -110,8 +170,10 @@ pub enum CloseReason {
     LogonInvalid,
     /// Nothing came, not even an answer to our TestRequest.
     PeerSilent,
-    /// MsgSeqNum(34) below the expected one without PossDupFlag(43), or absent.
+    /// MsgSeqNum(34) below the expected one without PossDupFlag(43), or absent; NextExpectedMsgSeqNum(789) above ours.
     Sequence,
+    /// Repeated ResendRequests brought nothing.
+    ResendUnanswered,
     /// BeginString(8), a CompID or SendingTime(52) is wrong.
     Header,
     /// The send buffer is full: the peer does not read.
@@ -152,8 +214,14 @@ pub struct SessionCounters {
     pub received: u64,
     /// Messages sent.
     pub sent: u64,
-    /// Messages dropped behind a gap.
+    /// Messages that came behind a gap and were kept until it was filled.
+    pub kept_behind_gap: u64,
+    /// The same without room: dropped, and asked for again.
     pub dropped_behind_gap: u64,
+    /// Messages sent again.
+    pub resent: u64,
+    /// SequenceReset-GapFills sent in the place of messages.
+    pub gap_fills: u64,
     /// ResendRequests sent.
     pub resend_requests: u64,
     /// Possible duplicates that were ignored.
@@ -167,12 +235,16 @@ pub struct SessionCounters {
 pub struct Session {
     framer: Framer,
     core: Core,
+    /// A message from behind a gap while it is processed.
+    scratch: Box<[u8; FRAME_MAX]>,
 }
 
 /// All of a session but the framer, so that frames can borrow from that while this changes.
 #[derive(Debug)]
 struct Core {
     config: SessionConfig,
+    version: Version,
+    dictionary: &'static Dictionary,
     state: State,
     next_outgoing: u32,
     next_incoming: u32,
@@ -183,9 +255,15 @@ struct Core {
     test_request_ns: u64,
     /// When waiting for a Logon or Logout ends.
     deadline_ns: u64,
-    /// BeginSeqNo of our last ResendRequest in this connection, 0 for none: a second one for the same number would only
-    /// make the peer send everything twice.
-    requested_from: u32,
+    /// What is missing of the peer's messages, and what came behind it.
+    gap: Gap,
+    /// What the peer asked for again and has not got yet.
+    resend: Option<Resend>,
+    /// UTC minus the caller's time, ns.
+    utc_offset_ns: i64,
+    /// Whether this connection starts both sequences at 1.
+    resets: bool,
+    has_logged_on: bool,
     counters: SessionCounters,
 }
 
@@ -193,32 +271,40 @@ struct Core {
 type Flow = Result<(), CloseReason>;
 
 impl Session {
-    /// A session that starts both sequences at 1.
+    /// A session that starts both sequences at 1; see [`Self::go_on`].
     #[must_use]
     pub fn new(config: SessionConfig) -> Self {
-        Self::resume(config, 1, 1)
-    }
-
-    /// A session that goes on with the given next MsgSeqNum(34) of each direction (at least 1), from a journal. An
-    /// initiator that resets at logon starts at 1 all the same.
-    #[must_use]
-    pub fn resume(config: SessionConfig, next_outgoing: u32, next_incoming: u32) -> Self {
+        let version = config.ids.version();
         Self {
             framer: Framer::new(),
+            scratch: Box::new([0; FRAME_MAX]),
             core: Core {
+                gap: Gap::new(config.early_bytes),
                 config,
+                version,
+                dictionary: version.dictionary(),
                 state: State::Closed(CloseReason::Disconnected),
-                next_outgoing: next_outgoing.max(1),
-                next_incoming: next_incoming.max(1),
+                next_outgoing: 1,
+                next_incoming: 1,
                 heartbeat_ns: 0,
                 last_sent_ns: 0,
                 last_received_ns: 0,
                 test_request_ns: TIME_NONE,
                 deadline_ns: TIME_NONE,
-                requested_from: 0,
+                resend: None,
+                utc_offset_ns: 0,
+                resets: false,
+                has_logged_on: false,
                 counters: SessionCounters::default(),
             },
         }
+    }
+
+    /// Goes on with the given next MsgSeqNum(34) of each direction (at least 1), from a journal; before the first
+    /// connection.
+    pub fn go_on(&mut self, next_outgoing: u32, next_incoming: u32) {
+        self.core.next_outgoing = next_outgoing.max(1);
+        self.core.next_incoming = next_incoming.max(1);
     }
 
     /// A connection is there. An initiator sends its Logon.
@@ -229,17 +315,23 @@ impl Session {
         core.last_sent_ns = now_ns;
         core.last_received_ns = now_ns;
         core.test_request_ns = TIME_NONE;
-        core.requested_from = 0;
+        core.gap.clear();
+        core.resend = None;
         core.deadline_ns = now_ns.saturating_add(core.config.logon_timeout_ns);
-        if core.config.role == Role::Acceptor {
-            return Outcome::Open;
-        }
-        if core.config.reset_on_logon {
+        core.resets = match core.config.reset {
+            Reset::Never => false,
+            Reset::FirstLogon => !core.has_logged_on,
+            Reset::EveryLogon => true,
+        };
+        if core.resets {
             core.next_outgoing = 1;
             core.next_incoming = 1;
         }
+        if core.config.role == Role::Acceptor {
+            return Outcome::Open;
+        }
         core.heartbeat_ns = u64::from(core.config.heartbeat_s) * NS_PER_S;
-        let flow = core.send_logon(now_ns, out, core.config.heartbeat_s, core.config.reset_on_logon);
+        let flow = core.send_logon(now_ns, out, core.config.heartbeat_s, core.resets);
         core.outcome(flow)
     }
 
@@ -248,6 +340,7 @@ impl Session {
         if !matches!(self.core.state, State::Closed(_)) {
             self.core.state = State::Closed(CloseReason::Disconnected);
         }
+        self.core.resend = None;
         self.framer.clear();
     }
 
@@ -262,16 +355,57 @@ impl Session {
         out: &mut SendBuffer,
         handler: &mut impl FnMut(u64, u8, Frame<'_>) -> Result<(), MessageError>,
     ) -> Outcome {
-        let Self { framer, core } = self;
+        let Self { framer, core, scratch } = self;
         if let State::Closed(reason) = core.state {
             return Outcome::Close(reason);
         }
         let mut flow = Ok(());
         let _ = framer.feed(bytes, &mut |frame| {
             flow = core.on_frame(now_ns, frame, out, handler);
+            if flow.is_ok() && core.gap.holds(core.next_incoming) {
+                flow = core.on_early(now_ns, scratch, out, handler);
+            }
             if flow.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         core.outcome(flow)
+    }
+
+    /// Whether the peer has asked for messages that it has not got yet: [`Self::resend`] has work.
+    #[inline]
+    #[must_use]
+    pub const fn is_resending(&self) -> bool {
+        self.core.resend.is_some()
+    }
+
+    /// The first and the last number that the peer still waits for.
+    #[must_use]
+    pub fn resend_range(&self) -> Option<(u32, u32)> {
+        self.core.resend.map(|resend| (resend.next, resend.last))
+    }
+
+    /// Sends again up to `messages_max` of the messages that the peer asked for, as `sent` has them, and gap-fills what it
+    /// has not. It stops while less than half of the send buffer is free, so that what is new finds room.
+    pub fn resend(
+        &mut self,
+        now_ns: u64,
+        sent: &impl SentMessages,
+        messages_max: usize,
+        out: &mut SendBuffer,
+    ) -> Outcome {
+        let flow = self.core.resend(now_ns, sent, messages_max, out);
+        self.core.outcome(flow)
+    }
+
+    /// UTC minus the time that the caller passes, ns: 0 where that is UTC itself.
+    pub const fn set_utc_offset(&mut self, offset_ns: i64) {
+        self.core.utc_offset_ns = offset_ns;
+    }
+
+    /// SendingTime(52) at a time of the caller's clock, UTC ns.
+    #[inline]
+    #[must_use]
+    pub const fn utc_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_add_signed(self.core.utc_offset_ns)
     }
 
     /// Does what is due at `now_ns`: heartbeats, test requests, the ends of waiting.
@@ -355,6 +489,10 @@ impl Core {
         }
     }
 
+    const fn utc_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_add_signed(self.utc_offset_ns)
+    }
+
     fn sent(&mut self, now_ns: u64) {
         self.next_outgoing = self.next_outgoing.saturating_add(1);
         self.last_sent_ns = now_ns;
@@ -372,7 +510,7 @@ impl Core {
         let header = Header {
             ids: &self.config.ids,
             sequence: self.next_outgoing,
-            sending_time_ns: now_ns,
+            sending_time_ns: self.utc_ns(now_ns),
             time_precision: self.config.time_precision,
         };
         let mut encoder = Encoder::start_message(out.space(FRAME_MAX), &header, &[message_type]);
@@ -385,12 +523,35 @@ impl Core {
     }
 
     fn send_logon(&mut self, now_ns: u64, out: &mut SendBuffer, heartbeat_s: u32, reset: bool) -> Flow {
-        self.send(now_ns, out, b'A', |encoder| {
-            encoder.set(fix44::ENCRYPT_METHOD, 0).set(fix44::HEART_BT_INT, i64::from(heartbeat_s));
-            if reset {
-                encoder.set(fix44::RESET_SEQ_NUM_FLAG, true);
-            }
-        })
+        let config = &self.config;
+        let sending_time_ns = self.utc_ns(now_ns);
+        let header = Header {
+            ids: &config.ids,
+            sequence: self.next_outgoing,
+            sending_time_ns,
+            time_precision: config.time_precision,
+        };
+        let mut encoder = Encoder::start_message(out.space(FRAME_MAX), &header, b"A");
+        encoder.set(fix44::ENCRYPT_METHOD, 0).set(fix44::HEART_BT_INT, i64::from(heartbeat_s));
+        if reset {
+            encoder.set(fix44::RESET_SEQ_NUM_FLAG, true);
+        }
+        if config.next_expected {
+            encoder.set(fix44::NEXT_EXPECTED_MSG_SEQ_NUM, self.next_incoming);
+        }
+        if config.role == Role::Initiator {
+            // The header's SendingTime(52) once more, since it may be signed.
+            let mut text = [0; 32];
+            let length = write_timestamp(sending_time_ns, config.time_precision, &mut text).unwrap_or(0);
+            let sending_time = &text[..length];
+            let sequence = header.sequence;
+            let logon = LogonHeader { ids: &config.ids, sequence, sending_time, sending_time_ns };
+            config.logon_auth.set(&logon, &mut encoder);
+        }
+        let length = encoder.done().map_err(|_| CloseReason::SendBufferFull)?;
+        out.commit(length);
+        self.sent(now_ns);
+        Ok(())
     }
 
     /// Says why, then closes without waiting for an answer.
@@ -402,7 +563,9 @@ impl Core {
         reason: CloseReason,
     ) -> Flow {
         self.send(now_ns, out, b'5', |encoder| {
-            encoder.set(fix44::TEXT, text);
+            if !text.is_empty() {
+                encoder.set(fix44::TEXT, text);
+            }
         })?;
         Err(reason)
     }
@@ -421,7 +584,7 @@ impl Core {
         }
     }
 
-    /// Silence after which the peer is asked, and again after which it is given up: HeartBtInt and a fifth.
+    /// Silence after which the peer is asked: HeartBtInt and a fifth. When the answer takes a HeartBtInt, it is given up.
     const fn patience_ns(&self) -> u64 {
         self.heartbeat_ns + self.heartbeat_ns / 5
     }
@@ -432,11 +595,17 @@ impl Core {
             State::AwaitingLogon if now_ns >= self.deadline_ns => return Err(CloseReason::LogonTimeout),
             State::LogoutSent if now_ns >= self.deadline_ns => return Err(CloseReason::LogoutTimeout),
             State::LogoutAnswered if now_ns >= self.deadline_ns => return Err(CloseReason::LoggedOut),
-            State::LoggedOn if self.heartbeat_ns > 0 => {}
+            State::LoggedOn => {}
             _ => return Ok(()),
         }
+        if now_ns >= self.gap.due_ns() {
+            self.ask_again(now_ns, out)?;
+        }
+        if self.heartbeat_ns == 0 {
+            return Ok(());
+        }
         if self.test_request_ns != TIME_NONE {
-            if now_ns >= self.test_request_ns.saturating_add(self.patience_ns()) {
+            if now_ns >= self.test_request_ns.saturating_add(self.heartbeat_ns) {
                 return Err(CloseReason::PeerSilent);
             }
         } else if now_ns >= self.last_received_ns.saturating_add(self.patience_ns()) {
@@ -455,15 +624,15 @@ impl Core {
         match self.state {
             State::Closed(_) => TIME_NONE,
             State::AwaitingLogon | State::LogoutSent | State::LogoutAnswered => self.deadline_ns,
-            State::LoggedOn if self.heartbeat_ns == 0 => TIME_NONE,
+            State::LoggedOn if self.heartbeat_ns == 0 => self.gap.due_ns(),
             State::LoggedOn => {
-                let asked_ns = if self.test_request_ns == TIME_NONE {
-                    self.last_received_ns
+                let silent_ns = if self.test_request_ns == TIME_NONE {
+                    self.last_received_ns.saturating_add(self.patience_ns())
                 } else {
-                    self.test_request_ns
+                    self.test_request_ns.saturating_add(self.heartbeat_ns)
                 };
                 let heartbeat_due_ns = self.last_sent_ns.saturating_add(self.heartbeat_ns);
-                heartbeat_due_ns.min(asked_ns.saturating_add(self.patience_ns()))
+                heartbeat_due_ns.min(silent_ns).min(self.gap.due_ns())
             }
         }
     }

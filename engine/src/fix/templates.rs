@@ -57,6 +57,8 @@ pub enum EncodeError {
     NoRoom,
     /// The instrument has no symbol in this session.
     Instrument,
+    /// The message is no order: a status request has no template.
+    Action,
     /// The order has no side.
     Side,
     /// The sequence number has more than eight digits: log on again with a reset.
@@ -80,6 +82,7 @@ impl fmt::Display for EncodeError {
         formatter.write_str(match self {
             Self::NoRoom => "less room in the send buffer than a template needs",
             Self::Instrument => "the instrument has no symbol in this session",
+            Self::Action => "a status request has no template",
             Self::Side => "the order has no side",
             Self::Sequence => "MsgSeqNum(34) has more than eight digits",
             Self::ClOrdId => "ClOrdID(11) or OrigClOrdID(41) is 0 or has more than sixteen digits",
@@ -344,6 +347,7 @@ impl OrderTemplates {
             OrderAction::New => new,
             OrderAction::Replace => replace,
             OrderAction::Cancel => cancel,
+            OrderAction::Status => return Err(EncodeError::Action),
         };
         copy_prepared(&template.bytes, template.symbol_at, out);
         // All digits written, added up byte by byte: at most ten of them, 9 each, in one byte.

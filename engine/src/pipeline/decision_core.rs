@@ -8,7 +8,7 @@
 //! an input until none is left.
 
 use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
-use crate::pipeline::order_table::{OrderState, OrderTable, OrderTableError};
+use crate::pipeline::order_table::{OrderTable, OrderTableError};
 use crate::pipeline::pairs::Pairs;
 use crate::pipeline::risk::{Approval, Reference, Risk, RiskApproved, RiskReasons, Stamp, Target};
 use crate::pipeline::staleness::Staleness;
@@ -158,6 +158,12 @@ pub struct CoreCounters {
     pub stale_book_errors: u64,
     /// Cancels of orders that rested at a venue whose book had become stale.
     pub stale_cancels: u64,
+    /// Times that messages of ours were lost on the way to a venue, or may have been.
+    pub doubts: u64,
+    /// Requests for the state of an order that was in doubt after that.
+    pub status_requests: u64,
+    /// Of these orders, those that the venue did not know: what was sent never arrived.
+    pub orders_not_received: u64,
 }
 
 /// Sizes of the core's tables, fixed at start.
@@ -302,6 +308,9 @@ impl DecisionCore {
         if (self.risk.is_killed() || self.stale.any()) && self.orders.live() > 0 {
             self.sweep_orders(actions);
         }
+        if self.orders.to_ask() > 0 {
+            self.ask_for_status(actions);
+        }
         Ok(())
     }
 
@@ -384,6 +393,11 @@ impl DecisionCore {
 
     fn on_execution(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
         self.advance(execution.time_ns);
+        if execution.kind == ExecutionKind::InDoubt {
+            self.counters.doubts += 1;
+            self.orders.doubt(execution.venue);
+            return;
+        }
         let transition = match self.orders.apply(execution) {
             Ok(transition) => transition,
             Err(error) => return self.refused(execution, error),
@@ -399,6 +413,7 @@ impl DecisionCore {
             }
         }
         self.risk.release(order.instrument, order.side, transition.released);
+        self.counters.orders_not_received += u64::from(execution.kind == ExecutionKind::StatusUnknown);
         let rejected = matches!(execution.kind, ExecutionKind::Rejected | ExecutionKind::CancelRejected);
         self.counters.venue_rejects += u64::from(rejected);
         let strategy = usize::from(order.strategy);
@@ -503,7 +518,7 @@ impl DecisionCore {
     /// Runs risk on one intent; `ahead` approvals of the same group are not in the order table yet.
     fn approve(&mut self, strategy: u16, intent: &Intent, ahead: u64) -> Result<Approval, RiskReasons> {
         let target = self.orders.get(intent.target).filter(|order| {
-            order.state == OrderState::Live
+            !order.is_pending()
                 && order.cl_ord_id == intent.target
                 && order.strategy == strategy
                 && (order.instrument, order.venue, order.side)
@@ -558,6 +573,7 @@ impl DecisionCore {
             OrderAction::New => self.counters.new_orders += 1,
             OrderAction::Replace => self.counters.replaces += 1,
             OrderAction::Cancel => self.counters.cancels += 1,
+            OrderAction::Status => self.counters.status_requests += 1,
         }
         actions.orders.push(approval.order);
     }
@@ -569,6 +585,33 @@ impl DecisionCore {
             *count += u64::from(reasons.0 >> bit & 1);
         }
         self.strategies[usize::from(strategy)].on_reject(self.time_ns, intent, reasons);
+    }
+
+    /// Asks for the state of a bounded number of the orders in doubt; the next input goes on with what is left.
+    #[cold]
+    fn ask_for_status(&mut self, actions: &mut Actions) {
+        for _ in 0..SWEEP_MAX {
+            if !actions.has_slot(OrderAction::Cancel, 1) {
+                return;
+            }
+            let Some(order) = self.orders.ask_next(self.decision) else { return };
+            self.counters.status_requests += 1;
+            actions.orders.push(self.risk.pass_status_request(Order {
+                decision: self.decision,
+                time_ns: self.time_ns,
+                cl_ord_id: order.cl_ord_id,
+                orig_cl_ord_id: 0,
+                price: order.price,
+                quantity: order.quantity,
+                instrument: order.instrument,
+                venue: order.venue,
+                action: OrderAction::Status,
+                side: order.side,
+                time_in_force: order.time_in_force,
+                strategy: order.strategy,
+                reserved: [0; 6],
+            }));
+        }
     }
 
     /// Cancels a bounded number of the open orders, all of them after a kill, else those whose book is stale; the next

@@ -5,6 +5,7 @@ use super::*;
 use crate::order::RejectReason;
 use crate::pipeline::draws::Draws;
 use crate::pipeline::order_table::LiveOrder;
+use crate::pipeline::order_table::OrderState;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits};
 use crate::strategy::INTENTS_MAX;
 use feeds::event::{Side, TradingStatus};

@@ -5,22 +5,30 @@
 //! and no replace: the kill word is read before each. What a session says about closing is read from its state
 //! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
 
+use feeds::event::{INSTRUMENT_NONE, Side};
 use feeds::send_buffer::SendBuffer;
 use feeds::symbol::Symbol;
 use feeds::units::PRICE_NONE;
 
 use crate::control::journal::{RecordKind, SegmentWriter};
 use crate::control::kill_switch;
+use crate::fix::codec::Header;
 use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
-use crate::fix::session::{Session, SessionConfig, State};
+use crate::fix::redact;
+use crate::fix::session::{NothingSent, Session, SessionConfig, State};
+use crate::fix::status_request;
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
+use crate::fix::timestamp::TimePrecision;
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
 use crate::pipeline::risk::RiskApproved;
 
 /// Bytes that may wait to be sent to one venue.
 const SEND_BUFFER_BYTES: usize = 1 << 18;
+
+/// Messages that are sent again in one turn at most.
+const RESENT_A_TURN: usize = 8;
 
 /// The session to one venue.
 struct Link {
@@ -29,16 +37,35 @@ struct Link {
     templates: OrderTemplates,
     /// Bytes at the front of `out` that are in the journal already.
     journalled: usize,
+    /// Whether a session was up before: the next logon is a reconnection.
+    was_logged_on: bool,
+    /// Whether decide is to be told that what became of the venue's open orders is not known.
+    is_in_doubt: bool,
+}
+
+impl Link {
+    /// Nothing that we sent is worth sending late: what the venue wants again is gap-filled.
+    #[inline]
+    fn resend(&mut self, now_ns: u64) {
+        if self.session.is_resending() {
+            let _ = self.session.resend(now_ns, &NothingSent, RESENT_A_TURN, &mut self.out);
+            self.is_in_doubt = true;
+        }
+    }
 }
 
 /// See the module's text.
 pub struct OrderEntry {
     links: Vec<Link>,
+    /// By instrument.
+    symbols: Box<[Symbol]>,
     journal: Option<SegmentWriter>,
     malformed: u64,
     sent: u64,
     not_sent: u64,
     journal_full: bool,
+    /// Bytes of session messages on their way into the journal, without their secrets.
+    redacted: Box<[u8]>,
 }
 
 impl OrderEntry {
@@ -52,17 +79,44 @@ impl OrderEntry {
         format: TemplateFormat,
         journal: Option<SegmentWriter>,
     ) -> Result<Self, TemplateError> {
-        let symbols: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
+        let texts: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
         let mut links = Vec::new();
         for (config, ids) in sessions {
             links.push(Link {
                 session: Session::new(config),
                 out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
-                templates: OrderTemplates::new(&ids, format, symbols.iter().map(String::as_str))?,
+                templates: OrderTemplates::new(&ids, format, texts.iter().map(String::as_str))?,
                 journalled: 0,
+                was_logged_on: false,
+                is_in_doubt: false,
             });
         }
-        Ok(Self { links, journal, malformed: 0, sent: 0, not_sent: 0, journal_full: false })
+        let redacted = vec![0; SEND_BUFFER_BYTES].into_boxed_slice();
+        Ok(Self {
+            links,
+            symbols: symbols.into(),
+            journal,
+            malformed: 0,
+            sent: 0,
+            not_sent: 0,
+            journal_full: false,
+            redacted,
+        })
+    }
+
+    /// The venue's session goes on with these next MsgSeqNum(34) of each direction, from a journal. Before the first
+    /// connection only.
+    pub fn resume(&mut self, venue: u8, next_outgoing: u32, next_incoming: u32) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.session.go_on(next_outgoing, next_incoming);
+        }
+    }
+
+    /// UTC minus the time that callers pass, ns: what SendingTime(52) is written with from now on.
+    pub fn set_utc_offset(&mut self, offset_ns: i64) {
+        for link in &mut self.links {
+            link.session.set_utc_offset(offset_ns);
+        }
     }
 
     /// The way to the venue is open: queues the logon.
@@ -70,7 +124,7 @@ impl OrderEntry {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
             let _ = link.session.on_connect(now_ns, &mut link.out);
         }
-        self.journal_sent(venue, now_ns);
+        self.journal_session(venue, now_ns);
     }
 
     /// The way to the venue is gone.
@@ -112,7 +166,8 @@ impl OrderEntry {
 
     #[inline]
     fn try_encode(&mut self, order: &RiskApproved<Order>, now_ns: u64) -> Result<(), RejectReason> {
-        if order.action != OrderAction::Cancel && kill_switch::is_set() {
+        let asks_for_more = matches!(order.action, OrderAction::New | OrderAction::Replace);
+        if asks_for_more && kill_switch::is_set() {
             return Err(RejectReason::NotConnected);
         }
         let link = self.links.get_mut(usize::from(order.venue)).ok_or(RejectReason::NotConnected)?;
@@ -124,8 +179,16 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         let sequence = link.session.reserve_sequence();
-        let length =
-            link.templates.encode(order, sequence, now_ns, space).map_err(|_| RejectReason::Price)?;
+        let sending_time_ns = link.session.utc_ns(now_ns);
+        let length = if order.action == OrderAction::Status {
+            let symbol = self.symbols.get(order.instrument as usize).ok_or(RejectReason::UnknownSymbol)?;
+            let time_precision = TimePrecision::Microseconds;
+            let header = Header { ids: link.session.ids(), sequence, sending_time_ns, time_precision };
+            status_request::encode(order, symbol.trimmed(), &header, space)
+                .map_err(|_| RejectReason::Other)?
+        } else {
+            link.templates.encode(order, sequence, sending_time_ns, space).map_err(|_| RejectReason::Price)?
+        };
         link.session.sent(now_ns);
         link.out.commit(length);
         self.journal_sent(order.venue, now_ns);
@@ -148,12 +211,15 @@ impl OrderEntry {
 
     /// Bytes from a venue; each execution in them goes to `sink`.
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         if let Some(journal) = &mut self.journal {
+            // A venue may answer a Logon with what was in it.
+            let bytes = if link.session.is_logged_on() { bytes } else { redacted(&mut self.redacted, bytes) };
             self.journal_full |=
                 journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
         }
-        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         let malformed = &mut self.malformed;
+        let was_up = link.session.is_logged_on();
         let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
             if message_type == b'3' {
                 // A session Reject of ours: the order stays reserved until the venue says what became of it.
@@ -161,6 +227,9 @@ impl OrderEntry {
                 return Ok(());
             }
             match executions::decode(frame, venue, now_ns) {
+                Ok(Some(execution)) if execution.kind.is_status() => {
+                    sink(Execution { orig_cl_ord_id: status_request::request_of(frame), ..execution });
+                }
                 Ok(Some(execution)) => sink(execution),
                 Ok(None) => {}
                 Err(error) => {
@@ -170,16 +239,25 @@ impl OrderEntry {
             }
             Ok(())
         });
-        self.journal_sent(venue, now_ns);
+        link.resend(now_ns);
+        if link.session.is_logged_on() {
+            link.is_in_doubt |= !was_up && link.was_logged_on;
+            link.was_logged_on = true;
+            if std::mem::take(&mut link.is_in_doubt) {
+                sink(in_doubt(venue, now_ns));
+            }
+        }
+        self.journal_session(venue, now_ns);
     }
 
-    /// Heartbeats and test requests that are due.
+    /// Heartbeats and test requests that are due, and what a venue wants again.
     pub fn on_timer(&mut self, now_ns: u64) {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
-            if link.session.next_timer_ns() <= now_ns {
+            if link.session.next_timer_ns() <= now_ns || link.session.is_resending() {
                 let _ = link.session.on_timer(now_ns, &mut link.out);
-                self.journal_sent(venue as u8, now_ns);
+                link.resend(now_ns);
+                self.journal_session(venue as u8, now_ns);
             }
         }
     }
@@ -187,7 +265,8 @@ impl OrderEntry {
     /// When [`Self::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {
-        self.links.iter().map(|link| link.session.next_timer_ns()).min().unwrap_or(u64::MAX)
+        let due_ns = |link: &Link| if link.session.is_resending() { 0 } else { link.session.next_timer_ns() };
+        self.links.iter().map(due_ns).min().unwrap_or(u64::MAX)
     }
 
     /// Asks every venue for the end of the session.
@@ -195,7 +274,7 @@ impl OrderEntry {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
             let _ = link.session.logout(now_ns, &mut link.out);
-            self.journal_sent(venue as u8, now_ns);
+            self.journal_session(venue as u8, now_ns);
         }
     }
 
@@ -207,6 +286,20 @@ impl OrderEntry {
         let pending = link.out.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
+            self.journal_full |=
+                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+            link.journalled = pending.len();
+        }
+    }
+
+    /// The same for messages of the session itself, among which a Logon has secrets: they are hidden. A Logon is never
+    /// resent (a gap fill stands for it), so that nobody misses what is hidden.
+    fn journal_session(&mut self, venue: u8, now_ns: u64) {
+        let Some(journal) = &mut self.journal else { return };
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
+        let pending = link.out.pending();
+        if pending.len() > link.journalled {
+            let new = redacted(&mut self.redacted, &pending[link.journalled..]);
             self.journal_full |=
                 journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
@@ -244,11 +337,45 @@ impl OrderEntry {
     }
 }
 
-/// The execution that tells decide that an order never left.
-#[must_use]
-pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Execution {
-    let orig_cl_ord_id: ClOrdId = order.orig_cl_ord_id;
+/// A copy of `bytes` without secrets, in `scratch`, which is as long as anything that is sent or received at once.
+fn redacted<'s>(scratch: &'s mut [u8], bytes: &[u8]) -> &'s [u8] {
+    let copy = &mut scratch[..bytes.len()];
+    copy.copy_from_slice(bytes);
+    redact::mask(copy);
+    copy
+}
+
+/// The execution that tells decide that messages of ours may not have arrived.
+#[cold]
+fn in_doubt(venue: u8, time_ns: u64) -> Execution {
     Execution {
+        time_ns,
+        cl_ord_id: 0,
+        orig_cl_ord_id: 0,
+        exec_id: 0,
+        venue_order_id: 0,
+        last_price: PRICE_NONE,
+        last_quantity: 0,
+        leaves_quantity: 0,
+        cumulative_quantity: 0,
+        instrument: INSTRUMENT_NONE,
+        venue,
+        kind: ExecutionKind::InDoubt,
+        side: Side::None,
+        reason: RejectReason::None,
+        reserved: [0; 8],
+    }
+}
+
+/// The execution that tells decide that an order never left; `None` for a status request, without which the order is in
+/// doubt as before.
+#[must_use]
+pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Option<Execution> {
+    if order.action == OrderAction::Status {
+        return None;
+    }
+    let orig_cl_ord_id: ClOrdId = order.orig_cl_ord_id;
+    Some(Execution {
         time_ns,
         cl_ord_id: order.cl_ord_id,
         orig_cl_ord_id,
@@ -264,5 +391,5 @@ pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Execution 
         side: order.side,
         reason,
         reserved: [0; 8],
-    }
+    })
 }

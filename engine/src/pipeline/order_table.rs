@@ -4,6 +4,9 @@
 //! session may use, so a lookup is an array index. The table holds the *accepted* terms of an order beside the terms
 //! that a replace in flight asks for; what is reserved is always enough for the worse of the two.
 //!
+//! After a lost session every open order of the venue is in doubt: its state is asked for, nothing new is asked of it, and
+//! its exposure stays reserved until the venue has said what became of it.
+//!
 //! It refuses to guess: an execution that fits no order, repeats one, or fills more than the order has, is an error
 //! value and changes nothing.
 
@@ -29,6 +32,18 @@ pub enum OrderState {
     PendingReplace = 3,
     /// A cancel is in flight.
     PendingCancel = 4,
+}
+
+/// What is known of an order's state at the venue.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// What the table says.
+    None = 0,
+    /// The session was lost: the venue is to be asked.
+    ToAsk = 1,
+    /// It was asked and has not answered.
+    Asked = 2,
 }
 
 /// One open order.
@@ -64,6 +79,10 @@ pub struct LiveOrder {
     pub time_in_force: TimeInForce,
     /// State.
     pub state: OrderState,
+    /// Whether the state at the venue is known.
+    pub doubt: Doubt,
+    /// Number of the last request for it, 0 for none: an older answer says nothing.
+    pub request: u64,
     next: u32,
     previous: u32,
 }
@@ -85,6 +104,8 @@ impl LiveOrder {
         side: Side::None,
         time_in_force: TimeInForce::Day,
         state: OrderState::PendingNew,
+        doubt: Doubt::None,
+        request: 0,
         next: NO_SLOT,
         previous: NO_SLOT,
     };
@@ -95,10 +116,11 @@ impl LiveOrder {
         self.quantity - self.cumulative
     }
 
-    /// Whether a message about this order is in flight, so that nothing new may be asked of it.
+    /// Whether a message about this order is in flight or its state is in doubt, so that nothing new may be asked of
+    /// it.
     #[must_use]
     pub const fn is_pending(&self) -> bool {
-        !matches!(self.state, OrderState::Live)
+        !matches!((self.state, self.doubt), (OrderState::Live, Doubt::None))
     }
 }
 
@@ -143,6 +165,8 @@ pub struct OrderTable {
     heads: Box<[u32]>,
     date_base: u64,
     next_counter: u64,
+    /// Orders whose state is to be asked for.
+    to_ask: u32,
 }
 
 impl OrderTable {
@@ -168,7 +192,37 @@ impl OrderTable {
             heads: vec![NO_SLOT; strategies].into_boxed_slice(),
             date_base: u64::from(date) * (CL_ORD_ID_COUNTER_MAX + 1),
             next_counter: 1,
+            to_ask: 0,
         }
+    }
+
+    /// The session to a venue was lost and is up again: what became of its open orders is to be asked.
+    pub fn doubt(&mut self, venue: u8) {
+        for order in self.slots.iter_mut().filter(|order| order.cl_ord_id != 0 && order.venue == venue) {
+            self.to_ask += u32::from(order.doubt != Doubt::ToAsk);
+            order.doubt = Doubt::ToAsk;
+        }
+    }
+
+    /// Orders whose state is still to be asked for.
+    #[must_use]
+    pub const fn to_ask(&self) -> u32 {
+        self.to_ask
+    }
+
+    /// Orders whose state at the venue is not known, asked for or not.
+    #[must_use]
+    pub fn in_doubt(&self) -> usize {
+        self.slots.iter().filter(|order| order.doubt != Doubt::None).count()
+    }
+
+    /// The next order whose state is to be asked for; it counts as asked, by a request with this number.
+    pub fn ask_next(&mut self, request: u64) -> Option<LiveOrder> {
+        let order = self.slots.iter_mut().find(|order| order.doubt == Doubt::ToAsk)?;
+        order.doubt = Doubt::Asked;
+        order.request = request;
+        self.to_ask -= 1;
+        Some(*order)
     }
 
     /// The ClOrdID that follows after `ahead` more have been used, or `None` when the session has none left.
@@ -242,7 +296,7 @@ impl OrderTable {
         let slot = self.slot_of(order.orig_cl_ord_id);
         match self.slots.get(slot as usize) {
             None => return Err(OrderTableError::UnknownClOrdId(order.orig_cl_ord_id)),
-            Some(target) if target.state != OrderState::Live || target.cl_ord_id != order.orig_cl_ord_id => {
+            Some(target) if target.is_pending() || target.cl_ord_id != order.orig_cl_ord_id => {
                 return Err(OrderTableError::Unexpected(order.orig_cl_ord_id));
             }
             Some(_) => {}
@@ -291,6 +345,8 @@ impl OrderTable {
             side: order.side,
             time_in_force: order.time_in_force,
             state: OrderState::PendingNew,
+            doubt: Doubt::None,
+            request: 0,
             next,
             previous: NO_SLOT,
         };
@@ -299,6 +355,7 @@ impl OrderTable {
 
     fn close(&mut self, slot: u32) {
         let order = self.slots[slot as usize];
+        self.to_ask -= u32::from(order.doubt == Doubt::ToAsk);
         match self.slots.get_mut(order.previous as usize) {
             Some(previous) => previous.next = order.next,
             None => self.heads[usize::from(order.strategy)] = order.next,
@@ -342,6 +399,9 @@ impl OrderTable {
                 }
                 _ => Err(OrderTableError::Unexpected(id)),
             },
+            ExecutionKind::StatusOpen | ExecutionKind::StatusDone | ExecutionKind::StatusUnknown => {
+                self.status(slot, order, execution)
+            }
             ExecutionKind::Replaced => self.replaced(slot, order, execution),
             ExecutionKind::Canceled | ExecutionKind::Expired => Ok(self.done(slot, 0)),
             // FIX 4.4, OrdStatus(39)=8: an order can be rejected after it was acknowledged.
@@ -422,6 +482,57 @@ impl OrderTable {
         entry.price = order.pending_price;
         entry.quantity = order.pending_quantity;
         Ok(self.back_to_live(slot))
+    }
+
+    /// The venue says what it knows of an order. Fills whose reports were lost show in CumQty(14); a replace whose answer
+    /// was lost shows in the id that the venue names.
+    fn status(
+        &mut self,
+        slot: u32,
+        order: LiveOrder,
+        execution: &Execution,
+    ) -> Result<Transition, OrderTableError> {
+        let id = execution.cl_ord_id;
+        let number = execution.orig_cl_ord_id;
+        if order.doubt != Doubt::Asked || (number != 0 && number != order.request) {
+            // The answer to an earlier request: since then the order may have been replaced.
+            return Err(OrderTableError::Repeated(id));
+        }
+        if execution.kind == ExecutionKind::StatusUnknown {
+            return Ok(self.done(slot, 0));
+        }
+        let replacing = order.state == OrderState::PendingReplace;
+        let replaced = replacing && order.pending_id == id;
+        // Of an order that is done the venue need not say by which of its ids it was known last.
+        let done = execution.kind == ExecutionKind::StatusDone;
+        let quantity = match (replaced, replacing && done) {
+            (true, _) => order.pending_quantity.max(order.cumulative),
+            (false, true) => order.quantity.max(order.pending_quantity),
+            (false, false) => order.quantity,
+        };
+        let filled = execution.cumulative_quantity.checked_sub(order.cumulative);
+        let Some(filled) = filled.filter(|_| execution.cumulative_quantity <= quantity) else {
+            return Err(OrderTableError::Overfill(id));
+        };
+        let entry = &mut self.slots[slot as usize];
+        entry.doubt = Doubt::None;
+        entry.cumulative += filled;
+        entry.reserved -= filled;
+        if done {
+            return Ok(self.done(slot, filled));
+        }
+        if replaced {
+            self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
+            entry.cl_ord_id = id;
+            entry.price = order.pending_price;
+            entry.quantity = quantity;
+        }
+        if entry.pending_id == 0 {
+            entry.state = OrderState::Live;
+            return Ok(Transition { order: *entry, filled, released: filled, closed: false });
+        }
+        let settled = self.back_to_live(slot);
+        Ok(Transition { filled, released: settled.released + filled, ..settled })
     }
 
     /// Nothing is in flight any more: the accepted terms hold, and what was reserved beyond them is given back.

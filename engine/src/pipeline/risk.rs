@@ -406,6 +406,17 @@ impl Risk {
         }
     }
 
+    /// Passes a request for an order's state: it asks nothing of the market and reserves nothing, so that it leaves whatever
+    /// the limits or the kill switch say.
+    ///
+    /// # Panics
+    /// When the message is anything else.
+    #[must_use]
+    pub fn pass_status_request(&self, order: Order) -> RiskApproved<Order> {
+        assert_eq!(order.action, OrderAction::Status, "only a status request passes without checks");
+        RiskApproved(order)
+    }
+
     /// Takes an approval back before it was sent or entered anywhere (the other leg of its group was refused).
     /// The ClOrdID may be used again by the caller's next approval.
     pub fn withdraw(&mut self, approval: Approval) {

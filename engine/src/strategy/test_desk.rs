@@ -123,6 +123,7 @@ impl Desk {
             OrderAction::New => ExecutionKind::New,
             OrderAction::Replace => ExecutionKind::Replaced,
             OrderAction::Cancel => ExecutionKind::Canceled,
+            OrderAction::Status => ExecutionKind::StatusOpen,
         };
         self.answer(order, kind, RejectReason::None)
     }

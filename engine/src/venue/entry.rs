@@ -17,6 +17,10 @@ impl VenueCore {
             OrderAction::New => self.on_new(time_ns, request, out),
             OrderAction::Replace => self.on_replace(time_ns, request, out),
             OrderAction::Cancel => self.on_cancel(time_ns, request, out),
+            OrderAction::Status => {
+                self.on_status_request(time_ns, request, out);
+                return;
+            }
         };
         if let Err(reason) = served {
             self.refuse(time_ns, request, reason, out);
@@ -106,6 +110,36 @@ impl VenueCore {
         Ok(())
     }
 
+    /// What is known of the order that the request's ClOrdID named, now or earlier in its life.
+    fn on_status_request(&mut self, time_ns: u64, request: &OrderRequest, out: &mut Reports) {
+        let named = OrderRequest { orig_cl_ord_id: request.cl_ord_id, ..*request };
+        self.exec_ids += 1;
+        let mut report = VenueReport {
+            exec_id: self.exec_ids,
+            kind: ExecutionKind::StatusUnknown,
+            reason: RejectReason::UnknownOrder,
+            ..refusal(time_ns, request, RejectReason::UnknownOrder)
+        };
+        if let Some((number, _)) = self.named_order(&named) {
+            report.reason = RejectReason::None;
+            if let Some(slot) = self.orders.slot_of(u64::from(number)) {
+                report = VenueReport {
+                    exec_id: report.exec_id,
+                    response_to: report.response_to,
+                    orig_cl_ord_id: request.orig_cl_ord_id,
+                    ..self.report_on(slot, ExecutionKind::StatusOpen, time_ns)
+                };
+            } else {
+                report.kind = ExecutionKind::StatusDone;
+                report.order_id = u64::from(number);
+                report.status = self.orders.status_of(number);
+                (report.cum_qty, report.cum_value) = self.orders.filled_of(number);
+                report.order_qty = report.cum_qty;
+            }
+        }
+        out.push(report);
+    }
+
     /// Cancels a live order as the request wants it, and answers the request.
     fn end_on_request(&mut self, slot: u32, time_ns: u64, request: &OrderRequest, out: &mut Reports) {
         let mut report = self.report_on(slot, ExecutionKind::Canceled, time_ns);
@@ -168,28 +202,7 @@ impl VenueCore {
 
     /// Answers a request that changes nothing: Rejected for a new order, CancelRejected else.
     fn refuse(&mut self, time_ns: u64, request: &OrderRequest, reason: RejectReason, out: &mut Reports) {
-        let mut report = VenueReport {
-            time_ns,
-            order_id: 0,
-            exec_id: 0,
-            price: PRICE_NONE,
-            order_qty: 0,
-            last_px: PRICE_NONE,
-            last_qty: 0,
-            leaves_qty: 0,
-            cum_qty: 0,
-            cum_value: 0,
-            instrument: request.instrument,
-            session: request.session,
-            cl_ord_id: request.cl_ord_id,
-            orig_cl_ord_id: request.orig_cl_ord_id,
-            kind: ExecutionKind::CancelRejected,
-            status: OrderStatus::Rejected,
-            reason,
-            response_to: Some(request.kind),
-            side: request.side,
-            time_in_force: request.time_in_force,
-        };
+        let mut report = refusal(time_ns, request, reason);
         if request.kind == OrderAction::New {
             self.exec_ids += 1;
             report.exec_id = self.exec_ids;
@@ -200,6 +213,32 @@ impl VenueCore {
             report.status = self.orders.status_of(number);
         }
         out.push(report);
+    }
+}
+
+/// The refusal of a cancel or replace of an order that the venue does not know.
+fn refusal(time_ns: u64, request: &OrderRequest, reason: RejectReason) -> VenueReport {
+    VenueReport {
+        time_ns,
+        order_id: 0,
+        exec_id: 0,
+        price: PRICE_NONE,
+        order_qty: 0,
+        last_px: PRICE_NONE,
+        last_qty: 0,
+        leaves_qty: 0,
+        cum_qty: 0,
+        cum_value: 0,
+        instrument: request.instrument,
+        session: request.session,
+        cl_ord_id: request.cl_ord_id,
+        orig_cl_ord_id: request.orig_cl_ord_id,
+        kind: ExecutionKind::CancelRejected,
+        status: OrderStatus::Rejected,
+        reason,
+        response_to: Some(request.kind),
+        side: request.side,
+        time_in_force: request.time_in_force,
     }
 }
 

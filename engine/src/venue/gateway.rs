@@ -1,8 +1,9 @@
 //! The FIX 4.4 acceptor of a simulated venue: sessions and codec around [`VenueCore`], sans-I/O.
 //!
 //! Bytes of a client and market events in, bytes for the client out. One client session at a time; when it goes, the
-//! venue cancels its orders (cancel-on-disconnect). What the session says about closing is read from its state
-//! ([`Gateway::wants_close`]), not from each call. Allocates at construction only.
+//! venue cancels its orders (cancel-on-disconnect). The session lives on: reports to an absent client are numbered and
+//! kept, and a client that logs on again without a reset asks for them. What the session says about closing is read from
+//! its state ([`Acceptor::wants_close`]), not from each call. Allocates at construction only.
 
 use feeds::event::{INSTRUMENT_NONE, MarketEvent};
 use feeds::send_buffer::SendBuffer;
@@ -11,13 +12,21 @@ use feeds::symbol::Symbol;
 use crate::fix::codec::Header;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
+use crate::fix::sent_log::SentLog;
 use crate::fix::session::{Session, SessionConfig, State};
 use crate::fix::timestamp::TimePrecision;
-use crate::fix::{reports, requests};
+use crate::fix::{reports, requests, status_request};
+use crate::venue::desk::Acceptor;
 use crate::venue::{OrderRequest, Reports, VenueCore};
 
 /// Bytes that may wait for the client.
 const SEND_BUFFER_BYTES: usize = 1 << 20;
+
+/// Bytes and messages of the client's session that can be sent again.
+const SENT: (usize, usize) = (1 << 24, 1 << 16);
+
+/// Messages that are sent again in one turn at most.
+const RESENT_A_TURN: usize = 16;
 
 /// The only session of a gateway.
 const SESSION: u16 = 0;
@@ -26,9 +35,11 @@ const SESSION: u16 = 0;
 pub struct Gateway {
     core: VenueCore,
     session: Session,
-    config: SessionConfig,
     ids: SessionIds,
     out: SendBuffer,
+    sent: SentLog,
+    /// Bytes at the front of `out` that are in `sent` already.
+    recorded: usize,
     reports: Reports,
     /// Sorted by symbol.
     instruments: Vec<(Symbol, u32)>,
@@ -46,10 +57,11 @@ impl Gateway {
         Self {
             reports: Reports::with_capacity(core.reports_max()),
             core,
-            session: Session::new(config.clone()),
-            config,
+            session: Session::new(config),
             ids: ids.clone(),
             out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
+            sent: SentLog::new(SENT.0, SENT.1),
+            recorded: 0,
             instruments,
             symbols: symbols.to_vec(),
             malformed: 0,
@@ -57,26 +69,24 @@ impl Gateway {
         }
     }
 
+    /// What the client wants again, a few messages a turn.
+    fn resend(&mut self, now_ns: u64) {
+        if self.session.is_resending() {
+            let _ = self.session.resend(now_ns, &self.sent, RESENT_A_TURN, &mut self.out);
+            self.record();
+        }
+    }
+
+    /// When [`Acceptor::on_timer`] has something to do next, ns.
+    #[must_use]
+    pub fn next_timer_ns(&self) -> u64 {
+        if self.session.is_resending() { 0 } else { self.session.next_timer_ns() }
+    }
+
     /// The core, for reports and tests.
     #[must_use]
     pub const fn core(&self) -> &VenueCore {
         &self.core
-    }
-
-    /// A client has connected.
-    pub fn connected(&mut self, now_ns: u64) {
-        self.session = Session::new(self.config.clone());
-        self.out.clear();
-        let _ = self.session.on_connect(now_ns, &mut self.out);
-    }
-
-    /// The client is gone: its orders are cancelled, nobody is told.
-    pub fn disconnected(&mut self, now_ns: u64) {
-        self.reports.clear();
-        self.core.on_disconnect(SESSION, now_ns, &mut self.reports);
-        self.reports.clear();
-        self.session.on_disconnect();
-        self.out.clear();
     }
 
     /// One event of the replayed feed.
@@ -88,85 +98,38 @@ impl Gateway {
         }
     }
 
-    /// Bytes of the client.
-    pub fn on_bytes(&mut self, now_ns: u64, bytes: &[u8]) {
-        let Self { core, session, out, reports, instruments, malformed, .. } = self;
-        reports.clear();
-        let _ = session.on_bytes(now_ns, bytes, out, &mut |now_ns, message_type, frame| {
-            if message_type == b'3' {
-                *malformed += 1;
-                return Ok(());
-            }
-            match requests::decode(frame, SESSION) {
-                Ok(decoded) => {
-                    let instrument = instrument_of(instruments, decoded.symbol);
-                    let request = OrderRequest { instrument, ..decoded.request };
-                    core.on_request(now_ns, &request, reports);
-                }
-                Err(error) => {
-                    *malformed += 1;
-                    return Err(error);
-                }
-            }
-            Ok(())
-        });
-        if !self.reports.is_empty() {
-            self.send_reports(now_ns);
-        }
-    }
-
     fn send_reports(&mut self, now_ns: u64) {
         for report in self.reports.iter() {
             // A report about a symbol that nobody lists can only be a reject; FIX wants some symbol there.
             let symbol = self.symbols.get(report.instrument as usize).map_or(&b"?"[..], Symbol::trimmed);
-            if !self.session.is_logged_on() {
-                self.lost_reports += 1;
-                continue;
-            }
             let header = Header {
                 ids: &self.ids,
                 sequence: self.session.reserve_sequence(),
-                sending_time_ns: now_ns,
+                sending_time_ns: self.session.utc_ns(now_ns),
                 time_precision: TimePrecision::Microseconds,
             };
-            match reports::encode(report, symbol, &header, self.out.space(FRAME_MAX)) {
-                Ok(length) => {
+            let space = self.out.space(FRAME_MAX);
+            match reports::encode(report, symbol, &header, space) {
+                Ok(length) if self.session.is_logged_on() => {
                     self.session.sent(now_ns);
                     self.out.commit(length);
+                }
+                Ok(length) => {
+                    // Nobody is there: the client asks for it when it is back.
+                    self.sent.record(&space[..length]);
+                    self.session.sent(now_ns);
                 }
                 Err(_) => self.lost_reports += 1,
             }
         }
+        self.record();
     }
 
-    /// Heartbeats and test requests that are due.
-    pub fn on_timer(&mut self, now_ns: u64) {
-        if self.session.next_timer_ns() <= now_ns {
-            let _ = self.session.on_timer(now_ns, &mut self.out);
-        }
-    }
-
-    /// When [`Self::on_timer`] has something to do next, ns.
-    #[must_use]
-    pub fn next_timer_ns(&self) -> u64 {
-        self.session.next_timer_ns()
-    }
-
-    /// Whether the session has ended and the connection is to be closed once nothing is pending.
-    #[must_use]
-    pub fn wants_close(&self) -> bool {
-        matches!(self.session.state(), State::Closed(_))
-    }
-
-    /// Bytes that wait for the client.
-    #[must_use]
-    pub fn pending(&self) -> &[u8] {
-        self.out.pending()
-    }
-
-    /// The first `count` pending bytes are on their way.
-    pub fn consume(&mut self, count: usize) {
-        self.out.consume(count);
+    /// What was queued since the last call can be sent again.
+    fn record(&mut self) {
+        let pending = self.out.pending();
+        self.sent.record(&pending[self.recorded.min(pending.len())..]);
+        self.recorded = pending.len();
     }
 
     /// Messages of the client that could not be understood.
@@ -179,6 +142,74 @@ impl Gateway {
     #[must_use]
     pub const fn lost_reports(&self) -> u64 {
         self.lost_reports
+    }
+}
+
+impl Acceptor for Gateway {
+    fn connected(&mut self, now_ns: u64) {
+        self.out.clear();
+        self.recorded = 0;
+        let _ = self.session.on_connect(now_ns, &mut self.out);
+    }
+
+    /// The client's orders are cancelled; it learns of it when it is back.
+    fn disconnected(&mut self, now_ns: u64) {
+        self.session.on_disconnect();
+        self.out.clear();
+        self.recorded = 0;
+        self.reports.clear();
+        self.core.on_disconnect(SESSION, now_ns, &mut self.reports);
+        self.send_reports(now_ns);
+    }
+
+    fn on_bytes(&mut self, now_ns: u64, bytes: &[u8]) {
+        let Self { core, session, out, reports, instruments, malformed, .. } = self;
+        reports.clear();
+        let _ = session.on_bytes(now_ns, bytes, out, &mut |now_ns, message_type, frame| {
+            if message_type == b'3' {
+                *malformed += 1;
+                return Ok(());
+            }
+            let decoded = if message_type == b'H' {
+                status_request::decode(frame, SESSION)
+            } else {
+                requests::decode(frame, SESSION).map(|decoded| (decoded.request, decoded.symbol))
+            };
+            match decoded {
+                Ok((request, symbol)) => {
+                    let request = OrderRequest { instrument: instrument_of(instruments, symbol), ..request };
+                    core.on_request(now_ns, &request, reports);
+                }
+                Err(error) => {
+                    *malformed += 1;
+                    return Err(error);
+                }
+            }
+            Ok(())
+        });
+        self.send_reports(now_ns);
+        self.resend(now_ns);
+    }
+
+    fn on_timer(&mut self, now_ns: u64) {
+        if self.session.next_timer_ns() <= now_ns {
+            let _ = self.session.on_timer(now_ns, &mut self.out);
+            self.record();
+        }
+        self.resend(now_ns);
+    }
+
+    fn pending(&self) -> &[u8] {
+        self.out.pending()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.out.consume(count);
+        self.recorded = self.recorded.saturating_sub(count);
+    }
+
+    fn wants_close(&self) -> bool {
+        matches!(self.session.state(), State::Closed(_))
     }
 }
 

@@ -74,6 +74,8 @@
 //! ahead of client orders at its price and fills nobody, since nobody knows when it entered. An event that does not
 //! fit the book (an unknown order, say) is counted, see [`VenueCore::book_errors`], and has no other effect.
 
+pub mod desk;
+pub mod echo;
 mod entry;
 pub mod feed_server;
 pub mod gateway;
@@ -288,6 +290,20 @@ impl VenueCore {
     /// order.
     pub fn cl_ord_ids(&self) -> impl Iterator<Item = &ClOrdIdText> {
         self.names.iter().map(|(_, id)| id)
+    }
+
+    /// What is on record of the order that a session's ClOrdID(11) names or named: its status and what of it has filled.
+    #[must_use]
+    pub fn order_of(&self, session: u16, cl_ord_id: &ClOrdIdText) -> Option<(OrderStatus, u64)> {
+        let number = self.names.order(self.names.find(session, cl_ord_id)?);
+        if number == names::NO_ORDER {
+            return None;
+        }
+        let filled = match self.orders.slot_of(u64::from(number)) {
+            Some(slot) => self.orders[slot].cum_qty,
+            None => self.orders.filled_of(number).0,
+        };
+        Some((self.orders.status_of(number), filled))
     }
 
     /// Client orders that live now.

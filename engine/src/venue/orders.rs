@@ -107,6 +107,10 @@ struct DayOrder {
     slot: u32,
     /// How it ended, once it is done.
     end: OrderStatus,
+    /// What of it had filled then.
+    cum_qty: u64,
+    /// Sum of fill price times fill quantity then.
+    cum_value: i128,
 }
 
 pub(super) struct Orders {
@@ -130,7 +134,10 @@ impl Orders {
             sides: vec![NO_SLOT; instruments * 2],
             oldest: NO_SLOT,
             youngest: NO_SLOT,
-            day: vec![DayOrder { slot: NO_SLOT, end: OrderStatus::Rejected }; day_max],
+            day: vec![
+                DayOrder { slot: NO_SLOT, end: OrderStatus::Rejected, cum_qty: 0, cum_value: 0 };
+                day_max
+            ],
             accepted: 0,
         }
     }
@@ -163,7 +170,7 @@ impl Orders {
             return None;
         }
         let slot = self.free.pop()?;
-        self.day[self.accepted] = DayOrder { slot, end: OrderStatus::New };
+        self.day[self.accepted] = DayOrder { slot, end: OrderStatus::New, cum_qty: 0, cum_value: 0 };
         self.accepted += 1;
         order.number = self.accepted as u32;
         order.older = self.youngest;
@@ -212,7 +219,7 @@ impl Orders {
     /// The order is done: it leaves every list, and its slot is free again.
     pub(super) fn finish(&mut self, slot: u32, end: OrderStatus) {
         self.leave(slot);
-        let Order { number, older, younger, .. } = self[slot];
+        let Order { number, older, younger, cum_qty, cum_value, .. } = self[slot];
         match older {
             NO_SLOT => self.oldest = younger,
             _ => self[older].younger = younger,
@@ -221,7 +228,7 @@ impl Orders {
             NO_SLOT => self.youngest = older,
             _ => self[younger].older = older,
         }
-        self.day[number as usize - 1] = DayOrder { slot: NO_SLOT, end };
+        self.day[number as usize - 1] = DayOrder { slot: NO_SLOT, end, cum_qty, cum_value };
         self.free.push(slot);
     }
 
@@ -236,6 +243,12 @@ impl Orders {
     pub(super) fn status_of(&self, number: u32) -> OrderStatus {
         let order = self.day[number as usize - 1];
         if order.slot == NO_SLOT { order.end } else { self[order.slot].status() }
+    }
+
+    /// CumQty(14) of an order that is done, and the sum of fill price times fill quantity.
+    pub(super) fn filled_of(&self, number: u32) -> (u64, i128) {
+        let order = self.day[number as usize - 1];
+        (order.cum_qty, order.cum_value)
     }
 
     /// Makes `behind` the follower of `before`, or the first of the side.

@@ -5,9 +5,6 @@
 //! first logon on or at once, and publishes each message as it applies it, where a feed is configured. A lost connection cancels the client's orders. Errors of one client end that client's connection
 //! and nothing else.
 
-use std::io::ErrorKind;
-use std::net::TcpListener;
-
 use crate::control::config::Config;
 use crate::control::counters::Counter;
 use crate::control::failure::Failure;
@@ -15,9 +12,10 @@ use crate::control::inputs::Inputs;
 use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::pipeline::ingest::Ingest;
-use crate::pipeline::socket::Socket;
 use crate::pipeline::tsc::{self, Calibration};
+use crate::transport::endpoint::ConnectionAcceptor;
 use crate::venue::VenueCore;
+use crate::venue::desk::Desk;
 use crate::venue::feed_server::FeedServer;
 use crate::venue::gateway::Gateway;
 
@@ -41,17 +39,10 @@ pub enum Clock<'a> {
     },
 }
 
-struct Desk {
-    listener: TcpListener,
-    gateway: Gateway,
-    client: Option<Socket>,
-    name: String,
-    connections: u64,
-}
-
 /// See the module's text.
 pub struct VenueServer<'a> {
-    desks: Vec<Desk>,
+    desks: Vec<Desk<Gateway>>,
+    names: Vec<String>,
     ingest: Ingest<'a>,
     calibration: Calibration,
     buffer: Box<[u8]>,
@@ -69,12 +60,11 @@ impl<'a> VenueServer<'a> {
         let mut desks = Vec::new();
         for (gateway, venue) in startup::gateways(inputs, config)?.into_iter().zip(&config.venues) {
             let address = if venue.address.is_empty() { "127.0.0.1:0" } else { &venue.address };
-            let refused = |error| Failure::Input(format!("venue {}: {address}: {error}", venue.name));
-            let listener = TcpListener::bind(address).map_err(refused)?;
-            listener.set_nonblocking(true).map_err(refused)?;
-            desks.push(Desk { listener, gateway, client: None, name: venue.name.clone(), connections: 0 });
+            let way = ConnectionAcceptor::new(venue).map_err(Failure::Input)?;
+            desks.push(Desk::bind(&venue.name, address, gateway, way)?);
         }
         Ok(Self {
+            names: config.venues.iter().map(|venue| venue.name.clone()).collect(),
             desks,
             ingest: inputs.ingest(config.latency.line_ns)?,
             calibration: Calibration::measure(),
@@ -106,9 +96,7 @@ impl<'a> VenueServer<'a> {
     /// `HOST:PORT` of each venue's acceptor.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        let local =
-            |desk: &Desk| desk.listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
-        self.desks.iter().map(local).collect()
+        self.desks.iter().map(Desk::address).collect()
     }
 
     fn now_ns(&self) -> u64 {
@@ -121,13 +109,14 @@ impl<'a> VenueServer<'a> {
         let mut started: Option<(u64, u64)> = None;
         while !over() {
             let mut worked = false;
-            for venue in 0..self.desks.len() {
-                worked |= self.serve_client(venue);
+            let now_ns = self.now_ns();
+            for desk in &mut self.desks {
+                worked |= desk.serve(now_ns, &mut self.buffer);
             }
             worked |= match clock {
                 Clock::Following(released) => self.follow(released.get()),
                 Clock::Wall { times, at_once } => {
-                    let has_begun = at_once || self.desks.iter().any(|desk| desk.connections > 0);
+                    let has_begun = at_once || self.desks.iter().any(|desk| desk.connections() > 0);
                     if started.is_none() && has_begun {
                         started = self.ingest.next_time_ns().map(|first| (self.now_ns(), first));
                     }
@@ -145,8 +134,7 @@ impl<'a> VenueServer<'a> {
         }
         let now_ns = self.now_ns();
         for desk in &mut self.desks {
-            desk.client = None;
-            desk.gateway.disconnected(now_ns);
+            desk.close(now_ns);
         }
     }
 
@@ -197,7 +185,7 @@ impl<'a> VenueServer<'a> {
             Ok(Some(Some(event))) => {
                 let now_ns = self.calibration.utc_ns(tsc::now());
                 if let Some(desk) = self.desks.get_mut(usize::from(event.venue)) {
-                    desk.gateway.on_market(&event, now_ns);
+                    desk.acceptor.on_market(&event, now_ns);
                 }
                 true
             }
@@ -210,69 +198,26 @@ impl<'a> VenueServer<'a> {
         }
     }
 
-    fn serve_client(&mut self, venue: usize) -> bool {
-        let now_ns = self.now_ns();
-        let Self { desks, buffer, .. } = self;
-        let desk = &mut desks[venue];
-        match desk.listener.accept() {
-            Ok((stream, _)) if desk.client.is_none() => {
-                if let Ok(socket) = Socket::of(stream) {
-                    desk.client = Some(socket);
-                    desk.connections += 1;
-                    desk.gateway.connected(now_ns);
-                }
-            }
-            // One session at a time: a second connection is closed at once.
-            Ok((_second, _)) => {}
-            Err(_) => {}
-        }
-        let Some(client) = &mut desk.client else { return false };
-        let mut worked = false;
-        let mut gone = false;
-        match client.receive(buffer) {
-            Ok(0) => {}
-            Ok(length) => {
-                worked = true;
-                desk.gateway.on_bytes(now_ns, &buffer[..length]);
-            }
-            Err(_) => gone = true,
-        }
-        desk.gateway.on_timer(now_ns);
-        if !desk.gateway.pending().is_empty() {
-            worked = true;
-            match client.send(desk.gateway.pending()) {
-                Ok(count) => desk.gateway.consume(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => gone = true,
-            }
-        }
-        if gone || (desk.gateway.wants_close() && desk.gateway.pending().is_empty()) {
-            desk.client = None;
-            desk.gateway.disconnected(now_ns);
-        }
-        worked
-    }
-
     /// The matching core of each venue, by number: what it has on record.
     pub fn cores(&self) -> impl Iterator<Item = &VenueCore> {
-        self.desks.iter().map(|desk| desk.gateway.core())
+        self.desks.iter().map(|desk| desk.acceptor.core())
     }
 
     /// What a person should know after the venue has ended.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        for desk in &self.desks {
-            let (malformed, lost) = (desk.gateway.malformed(), desk.gateway.lost_reports());
+        for (desk, name) in self.desks.iter().zip(&self.names) {
+            let (malformed, lost) = (desk.acceptor.malformed(), desk.acceptor.lost_reports());
             if malformed > 0 || lost > 0 {
-                notes.push(format!(
-                    "venue {}: {malformed} malformed messages, {lost} reports lost",
-                    desk.name
-                ));
+                notes.push(format!("venue {}: {malformed} malformed messages, {lost} reports lost", name));
             }
         }
-        for (desk, feed) in self.desks.iter().zip(&self.feeds) {
-            notes.extend(feed.as_ref().map(|feed| format!("{} feed: {}", desk.name, feed.report())));
+        for (desk, name) in self.desks.iter().zip(&self.names) {
+            notes.extend(desk.refusals().map(|what| format!("venue {name}: {what}")));
+        }
+        for (name, feed) in self.names.iter().zip(&self.feeds) {
+            notes.extend(feed.as_ref().map(|feed| format!("{name} feed: {}", feed.report())));
         }
         notes.extend(self.failure.iter().map(|error| format!("venue feed: {error}")));
         notes

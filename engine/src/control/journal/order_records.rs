@@ -100,7 +100,7 @@ pub fn decode_execution(payload: &[u8]) -> Result<Execution, PayloadError> {
 }
 
 fn order_action(code: u8) -> Option<OrderAction> {
-    [OrderAction::New, OrderAction::Replace, OrderAction::Cancel]
+    [OrderAction::New, OrderAction::Replace, OrderAction::Cancel, OrderAction::Status]
         .into_iter()
         .find(|&value| value as u8 == code)
 }
@@ -124,7 +124,10 @@ fn execution_kind(code: u8) -> Option<ExecutionKind> {
         7 => ExecutionKind::CancelRejected,
         8 => ExecutionKind::Expired,
         9 => ExecutionKind::NotSent,
-        10 => ExecutionKind::Status,
+        10 => ExecutionKind::InDoubt,
+        11 => ExecutionKind::StatusOpen,
+        12 => ExecutionKind::StatusDone,
+        13 => ExecutionKind::StatusUnknown,
         _ => return None,
     })
 }

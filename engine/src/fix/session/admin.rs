@@ -6,21 +6,32 @@ use super::{CloseReason, Core, Flow, HEARTBEAT_S_MAX, Role, SendBuffer, State};
 use crate::fix::codec::{Encoder, Message};
 use crate::fix::fault::{Fault, MessageError};
 use crate::fix::fix44;
-use crate::fix::frame::{FRAME_MAX, Frame};
+use crate::fix::frame::Frame;
 
 /// Longest TestReqID(112) that is echoed, and longest MsgType(35) that a Reject names, in bytes.
 const ECHO_BYTES_MAX: usize = 256;
+
+/// What a Logon says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogonTerms {
+    /// HeartBtInt(108), s.
+    pub(super) heartbeat_s: u32,
+    /// ResetSeqNumFlag(141).
+    pub(super) reset: bool,
+    /// NextExpectedMsgSeqNum(789), where this session uses it.
+    pub(super) next_expected: Option<u32>,
+}
 
 /// The outer result closes the connection, the inner one refuses the message.
 type Answer = Result<Result<(), MessageError>, CloseReason>;
 
 impl Core {
-    /// Heartbeat interval (s) and reset flag of a Logon.
+    /// What a Logon says, checked.
     pub(super) fn logon_terms(
         &self,
         message: &Message<'_>,
         sequence: u32,
-    ) -> Result<(u32, bool), MessageError> {
+    ) -> Result<LogonTerms, MessageError> {
         if message.require(fix44::ENCRYPT_METHOD)? != 0 {
             return Err(MessageError::new(98, Fault::Value));
         }
@@ -32,11 +43,13 @@ impl Core {
         if reset && sequence != 1 {
             return Err(MessageError::new(34, Fault::Value));
         }
-        let unasked = self.config.role == Role::Initiator && !self.config.reset_on_logon;
+        let unasked = self.config.role == Role::Initiator && !self.resets;
         if reset && unasked && self.state == State::AwaitingLogon {
             return Err(MessageError::new(141, Fault::Value));
         }
-        Ok((heartbeat_s, reset))
+        let next_expected =
+            message.get(fix44::NEXT_EXPECTED_MSG_SEQ_NUM)?.filter(|_| self.config.next_expected);
+        Ok(LogonTerms { heartbeat_s, reset, next_expected })
     }
 
     /// The peer's first Logon is fine.
@@ -44,10 +57,10 @@ impl Core {
         &mut self,
         now_ns: u64,
         sequence: u32,
-        heartbeat_s: u32,
-        reset: bool,
+        terms: LogonTerms,
         out: &mut SendBuffer,
     ) -> Flow {
+        let LogonTerms { heartbeat_s, reset, next_expected } = terms;
         let acceptor = self.config.role == Role::Acceptor;
         if reset {
             self.next_incoming = 1;
@@ -59,16 +72,36 @@ impl Core {
         if sequence < self.next_incoming {
             return self.refuse_low(now_ns, sequence, out);
         }
+        // What the peer misses ends before the Logon that answers its own.
+        let sent = self.next_outgoing;
+        if next_expected.is_some_and(|expected| expected > sent) {
+            let text = b"NextExpectedMsgSeqNum(789) is above what was sent";
+            return self.logout_and_close(now_ns, out, text, CloseReason::Sequence);
+        }
+        let is_high = sequence > self.next_incoming;
+        if !is_high {
+            self.next_incoming = self.next_incoming.saturating_add(1);
+        }
         if acceptor {
             self.heartbeat_ns = u64::from(heartbeat_s) * NS_PER_S;
             self.send_logon(now_ns, out, heartbeat_s, reset)?;
         }
         self.state = State::LoggedOn;
+        self.has_logged_on = true;
         self.deadline_ns = TIME_NONE;
-        if sequence > self.next_incoming {
-            return self.request_resend(now_ns, out);
+        if let Some(expected) = next_expected.filter(|&expected| expected > 0 && expected < sent) {
+            self.want_resend(expected, sent - 1);
         }
-        self.next_incoming = self.next_incoming.saturating_add(1);
+        if is_high {
+            self.gap.keep(sequence, &[]);
+            if next_expected.is_some() {
+                // Our own 789 asks for it; what does not come is asked for by the timer.
+                let from = self.next_incoming;
+                self.gap.asked(now_ns, 0, from, sequence - 1, sequence - 1);
+                return Ok(());
+            }
+            return self.request_resend(now_ns, sequence, out);
+        }
         Ok(())
     }
 
@@ -95,12 +128,13 @@ impl Core {
     /// Both sides start again at 1, the connection goes on.
     fn restart(&mut self, now_ns: u64, message: &Message<'_>, sequence: u32, out: &mut SendBuffer) -> Answer {
         let heartbeat_s = match self.logon_terms(message, sequence) {
-            Ok((heartbeat_s, _)) => heartbeat_s,
+            Ok(terms) => terms.heartbeat_s,
             Err(error) => return Ok(Err(error)),
         };
         self.next_outgoing = 1;
         self.next_incoming = 2;
-        self.requested_from = 0;
+        self.gap.clear();
+        self.resend = None;
         self.heartbeat_ns = u64::from(heartbeat_s) * NS_PER_S;
         self.send_logon(now_ns, out, heartbeat_s, true).map(Ok)
     }
@@ -111,10 +145,10 @@ impl Core {
         message.get(fix44::GAP_FILL_FLAG)?;
         let new = message.require(fix44::NEW_SEQ_NO)?;
         if new < self.next_incoming {
-            return Err(MessageError::new(36, Fault::Value));
+            return Err(MessageError::new(0, Fault::Value));
         }
         self.next_incoming = new;
-        self.requested_from = 0;
+        self.gap.clear();
         Ok(())
     }
 
@@ -147,44 +181,19 @@ impl Core {
         .map(Ok)
     }
 
-    /// One GapFill over all that was asked for: nothing that we sent is worth sending late.
-    pub(super) fn answer_resend_request(
-        &mut self,
-        now_ns: u64,
-        message: &Message<'_>,
-        out: &mut SendBuffer,
-    ) -> Answer {
-        let range = message
-            .require(fix44::BEGIN_SEQ_NO)
-            .and_then(|begin| message.require(fix44::END_SEQ_NO).map(|end| (begin, end)));
-        let (begin, end) = match range {
-            Ok(range) => range,
-            Err(error) => return Ok(Err(error)),
-        };
+    /// Notes which messages the peer wants again; [`super::Session::resend`] sends them.
+    pub(super) fn on_resend_request(&mut self, message: &Message<'_>) -> Result<(), MessageError> {
+        let begin = message.require(fix44::BEGIN_SEQ_NO)?;
+        let end = message.require(fix44::END_SEQ_NO)?;
         if begin == 0 || begin >= self.next_outgoing {
-            return Ok(Err(MessageError::new(7, Fault::Value)));
+            return Err(MessageError::new(7, Fault::Value));
         }
         if end != 0 && end < begin {
-            return Ok(Err(MessageError::new(16, Fault::Value)));
+            return Err(MessageError::new(16, Fault::Value));
         }
-        let new = if end == 0 { self.next_outgoing } else { self.next_outgoing.min(end.saturating_add(1)) };
-        let config = &self.config;
-        let mut encoder = Encoder::start(out.space(FRAME_MAX), config.ids.begin_string(), b"4");
-        encoder
-            .set(fix44::MSG_SEQ_NUM, begin)
-            .set(fix44::POSS_DUP_FLAG, true)
-            .set(fix44::SENDER_COMP_ID, config.ids.sender_comp_id().as_bytes())
-            .set_time(fix44::SENDING_TIME, now_ns, config.time_precision)
-            .set(fix44::TARGET_COMP_ID, config.ids.target_comp_id().as_bytes())
-            .set_time(fix44::ORIG_SENDING_TIME, now_ns, config.time_precision)
-            .set(fix44::NEW_SEQ_NO, new)
-            .set(fix44::GAP_FILL_FLAG, true);
-        let length = encoder.done().map_err(|_| CloseReason::SendBufferFull)?;
-        out.commit(length);
-        // An old number: the next one is not used up.
-        self.last_sent_ns = now_ns;
-        self.counters.sent += 1;
-        Ok(Ok(()))
+        let sent = self.next_outgoing - 1;
+        self.want_resend(begin, if end == 0 { sent } else { end.min(sent) });
+        Ok(())
     }
 
     /// The peer's Logout: the answer to ours, or a wish of its own, which is answered.
@@ -197,22 +206,38 @@ impl Core {
             return Err(CloseReason::LoggedOut);
         }
         self.state = State::LogoutAnswered;
-        self.deadline_ns = now_ns.saturating_add(self.config.logout_timeout_ns);
+        self.deadline_ns = now_ns.saturating_add(self.config.logout_linger_ns);
         Ok(())
     }
 
-    /// Asks for everything from the expected number on, once for each number: what came behind the gap before the
-    /// peer read the request is part of its answer, and what comes behind a gap after some progress is a new gap.
-    pub(super) fn request_resend(&mut self, now_ns: u64, out: &mut SendBuffer) -> Flow {
+    /// Asks for what is missing before message `sequence`: everything from the expected number on, or the first chunk.
+    pub(super) fn request_resend(&mut self, now_ns: u64, sequence: u32, out: &mut SendBuffer) -> Flow {
+        self.request(now_ns, sequence.saturating_sub(1), out)
+    }
+
+    /// The next request of a gap that ends with number `until`.
+    pub(super) fn request(&mut self, now_ns: u64, until: u32, out: &mut SendBuffer) -> Flow {
         let from = self.next_incoming;
-        if self.requested_from == from {
-            return Ok(());
-        }
-        self.requested_from = from;
+        let chunk = self.config.resend_chunk;
+        let (end, asked_until) = match from.saturating_add(chunk.saturating_sub(1)) {
+            end if chunk > 0 && end < until => (end, end),
+            _ if chunk > 0 => (until, until),
+            _ => (self.config.end_seq_no_open, until),
+        };
+        self.gap.asked(now_ns, self.next_outgoing, from, asked_until, until);
         self.counters.resend_requests += 1;
         self.send(now_ns, out, b'2', |encoder| {
-            encoder.set(fix44::BEGIN_SEQ_NO, from).set(fix44::END_SEQ_NO, 0);
+            encoder.set(fix44::BEGIN_SEQ_NO, from).set(fix44::END_SEQ_NO, end);
         })
+    }
+
+    /// Nothing came for the last request.
+    pub(super) fn ask_again(&mut self, now_ns: u64, out: &mut SendBuffer) -> Flow {
+        if self.gap.is_hopeless() {
+            let text = b"ResendRequest unanswered";
+            return self.logout_and_close(now_ns, out, text, CloseReason::ResendUnanswered);
+        }
+        self.request(now_ns, self.gap.until(), out)
     }
 
     /// Refuses a message by Reject (3), or by BusinessMessageReject (j) where its type is not served.
@@ -233,6 +258,7 @@ impl Core {
         let text = error.fault.text().as_bytes();
         if error.fault == Fault::UnsupportedMessageType {
             return self.send(now_ns, out, b'j', |encoder| {
+                reverse_route(frame, encoder);
                 encoder
                     .set(fix44::REF_SEQ_NUM, sequence)
                     .set(fix44::TEXT, text)
@@ -240,13 +266,30 @@ impl Core {
                     .set(fix44::BUSINESS_REJECT_REASON, 3);
             });
         }
+        let reason = error.fault.reason_in(self.version);
         self.send(now_ns, out, b'3', |encoder| {
-            encoder
-                .set(fix44::REF_SEQ_NUM, sequence)
-                .set(fix44::TEXT, text)
-                .set(fix44::REF_TAG_ID, i64::from(error.tag))
-                .set(fix44::REF_MSG_TYPE, message_type)
-                .set(fix44::SESSION_REJECT_REASON, error.fault.session_reject_reason());
+            reverse_route(frame, encoder);
+            encoder.set(fix44::REF_SEQ_NUM, sequence).set(fix44::TEXT, text);
+            if let Some(tag) = error.ref_tag_id() {
+                encoder.set(fix44::REF_TAG_ID, tag);
+            }
+            encoder.set(fix44::REF_MSG_TYPE, message_type);
+            if let Some(reason) = reason {
+                encoder.set(fix44::SESSION_REJECT_REASON, reason);
+            }
         })
+    }
+}
+
+/// OnBehalfOf and DeliverTo of a refused message, changed over: the refusal goes back the way that it came.
+fn reverse_route(frame: Frame<'_>, encoder: &mut Encoder<'_>) {
+    for (to, from) in [(115, 128), (116, 129), (128, 115), (129, 116), (144, 145), (145, 144)] {
+        let mut fields = frame.fields();
+        while let Ok(Some((tag, value))) = fields.next_field() {
+            if tag == from && value.len() <= ECHO_BYTES_MAX {
+                encoder.set_text(to, value);
+                break;
+            }
+        }
     }
 }

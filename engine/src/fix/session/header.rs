@@ -1,5 +1,6 @@
 //! The standard header of a received message, as far as a session needs it.
 
+use crate::fix::codec::is_header_tag;
 use crate::fix::fault::{Fault, MessageError};
 use crate::fix::field::{Boolean, FieldType, SeqNum, UtcTimestamp};
 use crate::fix::frame::Frame;
@@ -24,10 +25,41 @@ pub(super) struct ReceivedHeader<'a> {
     pub(super) error: Option<MessageError>,
 }
 
+/// MsgSeqNum(34) wherever it stands: so that a message whose header is out of order can be refused by its number.
+#[cold]
+fn sequence_anywhere(frame: Frame<'_>) -> Option<u32> {
+    let mut fields = frame.fields();
+    while let Ok(Some((tag, value))) = fields.next_field() {
+        if tag == 34 {
+            return SeqNum::parse(value);
+        }
+    }
+    None
+}
+
 impl<'a> ReceivedHeader<'a> {
-    /// Reads the header of a frame.
+    /// Reads the header of a frame. What must be there and is not is an error of it.
     #[inline]
     pub(super) fn read(frame: Frame<'a>) -> Self {
+        let mut header = Self::read_in_order(frame);
+        if header.sequence.is_none() {
+            header.sequence = sequence_anywhere(frame);
+            header.error = header.error.or(header.sequence.map(|_| MessageError::new(34, Fault::Order)));
+        }
+        for (tag, missing) in [
+            (49, header.sender_comp_id.is_none()),
+            (52, header.sending_time_ns.is_none()),
+            (56, header.target_comp_id.is_none()),
+        ] {
+            if missing {
+                header.error.get_or_insert(MessageError::new(tag, Fault::Missing));
+            }
+        }
+        header
+    }
+
+    #[inline]
+    fn read_in_order(frame: Frame<'a>) -> Self {
         let mut header = Self::default();
         let mut fields = frame.fields();
         loop {
@@ -47,21 +79,7 @@ impl<'a> ReceivedHeader<'a> {
                 56 => take(&mut header.target_comp_id, Some(value)),
                 122 => take(&mut header.orig_sending_time_ns, UtcTimestamp::parse(value)),
                 // The rest of the standard header: third parties, encodings, hops.
-                50
-                | 57
-                | 90
-                | 91
-                | 97
-                | 115
-                | 116
-                | 128
-                | 129
-                | 142..=145
-                | 212
-                | 213
-                | 347
-                | 369
-                | 627..=630 => Ok(()),
+                _ if is_header_tag(tag) => Ok(()),
                 _ => return header,
             };
             if let Err(fault) = taken {

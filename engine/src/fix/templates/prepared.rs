@@ -93,6 +93,7 @@ impl Template {
             OrderAction::New => b"D",
             OrderAction::Replace => b"G",
             OrderAction::Cancel => b"F",
+            OrderAction::Status => b"H",
         };
         // Numbers as text, since only text is padded.
         let padded = |tag, name| Field::<Text>::new(tag, name);

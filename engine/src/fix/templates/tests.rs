@@ -148,6 +148,7 @@ fn general(order: &Order, sequence: u32, time_ns: u64, format: TemplateFormat, o
         OrderAction::New => b"D",
         OrderAction::Replace => b"G",
         OrderAction::Cancel => b"F",
+        OrderAction::Status => b"H",
     };
     let mut encoder = Encoder::start_message(out, &header, message_type);
     encoder.set(fix44::CL_ORD_ID, format!("{:016}", order.cl_ord_id).as_bytes());
