@@ -18,7 +18,7 @@
 //! cannot honour: trade corrections and cancels (G, H; 20=1, 20=2) above all, which must never pass unseen.
 //!
 //! **Which fault is named** where there are several: of the field grammar the first in the message; then a field that
-//! is there twice; then the first value in the order of [`gather`]; then what is missing.
+//! is there twice; then the first value in the order of `gather`; then what is missing.
 
 #[cfg(target_arch = "x86_64")]
 mod wide;

@@ -5,7 +5,7 @@
 //! and the offsets are touched by a frame) and serves all who look at that frame: the session takes its header fields from
 //! it, the order decoders theirs, and none of them walks the bytes again. Who holds one knows that the whole frame is
 //! inside the field grammar of [`crate::fix`]. A frame without an index is not wrong: it has data fields, an empty value or
-//! one that ends with `=`, a fault, or more than [`FIELDS_MAX`] fields, and its readers go through
+//! one that ends with `=`, a fault, or more than `FIELDS_MAX` fields, and its readers go through
 //! [`super::cursor::FieldCursor`], which also says what the fault is. So the index can never accept more than the cursor
 //! does, and a test holds both to the same values.
 //!
