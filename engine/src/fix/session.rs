@@ -360,6 +360,7 @@ impl Session {
             return Outcome::Close(reason);
         }
         let mut flow = Ok(());
+        let garbled = framer.garbled();
         let _ = framer.feed(bytes, &mut |frame| {
             flow = core.on_frame(now_ns, frame, out, handler);
             if flow.is_ok() && core.gap.holds(core.next_incoming) {
@@ -367,6 +368,10 @@ impl Session {
             }
             if flow.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
+        // A peer that cannot even write a Logon is not waited for.
+        if core.state == State::AwaitingLogon && framer.garbled() > garbled {
+            flow = flow.and(Err(CloseReason::LogonInvalid));
+        }
         core.outcome(flow)
     }
 

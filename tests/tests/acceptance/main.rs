@@ -181,7 +181,10 @@ fn quickfix_acceptance_scripts_pass() {
                     if only.as_ref().is_some_and(|only| !path.to_string_lossy().contains(only.as_str())) {
                         continue;
                     }
-                    if let Err(what) = run(&path, &acceptor.addresses[version]) {
+                    let begun = std::time::Instant::now();
+                    let outcome = run(&path, &acceptor.addresses[version]);
+                    println!("{:>6.2} s {}", begun.elapsed().as_secs_f64(), path.display());
+                    if let Err(what) = outcome {
                         let name = path.components().rev().take(2).collect::<Vec<_>>();
                         let name = format!("{:?}/{:?}", name[1].as_os_str(), name[0].as_os_str());
                         failures.lock().expect("no panic").push(format!("{name}: {what}"));
