@@ -83,6 +83,7 @@ pub mod in_memory;
 mod matching;
 mod names;
 mod orders;
+pub mod ouch_gateway;
 pub mod publisher;
 pub mod report;
 pub mod request;
