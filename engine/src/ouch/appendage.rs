@@ -94,9 +94,13 @@ mod tests {
 
     #[test]
     fn lengths_that_do_not_add_up_are_refused_where_they_are() {
-        for (bytes, at) in
-            [(&b"\0"[..], 0), (b"\x01", 0), (b"\x02\x120\x05\x02ML", 3), (b"\x02\x120\0", 3), (b"\xff\x02", 0)]
-        {
+        for (bytes, at) in [
+            (&b"\0"[..], 0),
+            (b"\x01", 0),
+            (b"\x02\x120\x05\x02ML", 3),
+            (b"\x02\x120\0", 3),
+            (b"\xff\x02", 0),
+        ] {
             let error = DecodeError::Appendage { message_type: b'E', at };
             assert_eq!(Appendage::check(b'E', bytes), Err(error), "{}", bytes.escape_ascii());
         }

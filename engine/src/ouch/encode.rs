@@ -311,9 +311,9 @@ mod tests {
     #[test]
     fn known_packets() {
         // Laid out by hand from the tables of fields.
-        let enter = b"\0\x30UO\0\0\x04\xd2S\0\0\0\xc8GOOG    \0\0\0\0\0\x1c\x9a\x553YPNN12062100001234\0\0";
+        let enter = b"\0\x30UO\0\0\x04\xd2S\0\0\0\xc8GOOG    \0\0\0\0\0\x1c\x9aE3YPNN12062100001234\0\0";
         assert_eq!(encode(order(OrderAction::New)).unwrap(), enter);
-        let replace = b"\0\x29UU\0\0\0\x4d\0\0\x04\xd2\0\0\0\xc8\0\0\0\0\0\x1c\x9a\x553YN12062100001234\0\0";
+        let replace = b"\0\x29UU\0\0\0\x4d\0\0\x04\xd2\0\0\0\xc8\0\0\0\0\0\x1c\x9aE3YN12062100001234\0\0";
         assert_eq!(encode(order(OrderAction::Replace)).unwrap(), replace);
         assert_eq!(encode(order(OrderAction::Cancel)).unwrap(), b"\0\x0aUX\0\0\0\x4d\0\0\0\0");
     }

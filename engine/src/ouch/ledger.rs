@@ -148,15 +148,20 @@ impl Ledger {
             VenueMessage::AiqCanceled(message) => self.prevented(message, time_ns, sink),
             VenueMessage::OrderRejected(message) => self.rejected(message, time_ns, sink),
             VenueMessage::CancelReject(message) => self.cancel_rejected(message, time_ns, sink),
-            VenueMessage::BrokenTrade(BrokenTrade { user_ref_num, .. }) => {
-                Err(DecodeError::TradeChanged { message_type: BrokenTrade::TYPE, user_ref_num: *user_ref_num })
-            }
+            VenueMessage::BrokenTrade(BrokenTrade { user_ref_num, .. }) => Err(DecodeError::TradeChanged {
+                message_type: BrokenTrade::TYPE,
+                user_ref_num: *user_ref_num,
+            }),
             VenueMessage::TradeCorrection(TradeCorrection { user_ref_num, .. }) => {
-                Err(DecodeError::TradeChanged { message_type: TradeCorrection::TYPE, user_ref_num: *user_ref_num })
+                Err(DecodeError::TradeChanged {
+                    message_type: TradeCorrection::TYPE,
+                    user_ref_num: *user_ref_num,
+                })
             }
-            VenueMessage::OrderModified(OrderModified { user_ref_num, .. }) => {
-                Err(DecodeError::Unexpected { message_type: OrderModified::TYPE, user_ref_num: *user_ref_num })
-            }
+            VenueMessage::OrderModified(OrderModified { user_ref_num, .. }) => Err(DecodeError::Unexpected {
+                message_type: OrderModified::TYPE,
+                user_ref_num: *user_ref_num,
+            }),
             VenueMessage::SystemEvent(_)
             | VenueMessage::CancelPending(_)
             | VenueMessage::PriorityUpdate(_)
@@ -208,8 +213,7 @@ impl Ledger {
     ) -> Result<(), DecodeError> {
         const TYPE: u8 = OrderExecuted::TYPE;
         let number = message.user_ref_num;
-        let last_price =
-            price_e9(message.price).ok_or(DecodeError::Value { message_type: TYPE, at: 17 })?;
+        let last_price = price_e9(message.price).ok_or(DecodeError::Value { message_type: TYPE, at: 17 })?;
         let bad_quantity = DecodeError::Value { message_type: TYPE, at: 13 };
         let entry = self.entry(TYPE, number)?;
         // A fill of an order that we think is done is passed on: decide is to see it and stop.
@@ -300,7 +304,14 @@ impl Ledger {
         } else {
             ExecutionKind::Canceled
         };
-        self.reduce(OrderCanceled::TYPE, message.user_ref_num, message.quantity, (asked_for, kind), time_ns, sink)
+        self.reduce(
+            OrderCanceled::TYPE,
+            message.user_ref_num,
+            message.quantity,
+            (asked_for, kind),
+            time_ns,
+            sink,
+        )
     }
 
     fn prevented(

@@ -122,7 +122,11 @@ impl fmt::Display for DecodeError {
                 write!(f, "OUCH message '{}' about unknown order {user_ref_num}", name(message_type))
             }
             Self::Unexpected { message_type, user_ref_num } => {
-                write!(f, "OUCH message '{}' does not fit the state of order {user_ref_num}", name(message_type))
+                write!(
+                    f,
+                    "OUCH message '{}' does not fit the state of order {user_ref_num}",
+                    name(message_type)
+                )
             }
             Self::TradeChanged { message_type, user_ref_num } => write!(
                 f,
@@ -187,7 +191,10 @@ fn appendage_behind(has_appendage: bool, body: &[u8], fixed: usize) -> Result<Ap
     let behind = &body[fixed..];
     let expected = if has_appendage { usize::from(u16::read(body, fixed - 2)) } else { 0 };
     if behind.len() != expected {
-        return Err(DecodeError::Length { message_type, found: body.len().min(usize::from(u16::MAX)) as u16 });
+        return Err(DecodeError::Length {
+            message_type,
+            found: body.len().min(usize::from(u16::MAX)) as u16,
+        });
     }
     Appendage::check(message_type, behind)
 }

@@ -2,10 +2,10 @@
 //! its page once.
 
 use super::*;
-use crate::pipeline::order_table::OrderState;
 use crate::order::RejectReason;
 use crate::pipeline::draws::Draws;
 use crate::pipeline::order_table::LiveOrder;
+use crate::pipeline::order_table::OrderState;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits};
 use crate::strategy::INTENTS_MAX;
 use feeds::event::{Side, TradingStatus};
