@@ -242,6 +242,8 @@ fn check(order: &Order, symbols: &[String], bytes: &[u8]) -> Option<()> {
             OrderAction::New => b"D",
             OrderAction::Replace => b"G",
             OrderAction::Cancel => b"F",
+            // The load has none.
+            OrderAction::Status => return None,
         },
         if order.side == Side::Buy { b'1' } else { b'2' },
     );

@@ -4,6 +4,8 @@
 pub mod book;
 pub mod fix_decode;
 pub mod fix_encode;
+pub mod fix_messages;
+pub mod fix_round_trip;
 pub mod journal_append;
 pub mod line;
 #[cfg(feature = "peers")]

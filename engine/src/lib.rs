@@ -1,5 +1,5 @@
 //! The trading process: pinned hot stages joined by rings (`pipeline`), the order-entry side (`fix`, `venue`), and
-//! everything that runs before, after or beside them (`control`).
+//! the ways of their bytes to a venue (`transport`), and everything that runs before, after or beside them (`control`).
 
 pub mod control;
 pub mod fix;
@@ -7,4 +7,5 @@ pub mod order;
 pub mod ouch;
 pub mod pipeline;
 pub mod strategy;
+pub mod transport;
 pub mod venue;

@@ -91,9 +91,9 @@ pub enum ExecutionKind {
     Expired = 8,
     /// Our own order entry could not send it: nothing is at the venue.
     NotSent = 9,
-    /// Our order entry again: the venue's session is up after it was lost. It is about no order, and every open order of
-    /// the venue is in doubt from here on.
-    Reconnected = 10,
+    /// Our order entry again: the venue's session is up after it was lost, or the venue missed messages of ours that are
+    /// not sent again. It is about no order; every open order of the venue is in doubt from here on.
+    InDoubt = 10,
     /// 150=I: asked for its state, the venue says that the order works.
     StatusOpen = 11,
     /// The same: the order is done, CumQty(14) of it filled.
@@ -146,7 +146,7 @@ pub struct Execution {
     pub time_ns: u64,
     /// ClOrdID(11) of the message that it answers, or of the order that traded.
     pub cl_ord_id: ClOrdId,
-    /// OrigClOrdID(41), 0 when absent.
+    /// OrigClOrdID(41), 0 when absent; in the answer to a status request OrdStatusReqID(790), the number of its decision.
     pub orig_cl_ord_id: ClOrdId,
     /// ExecID(17) as a number, unique per venue and day; 0 for cancel rejects and NOT_SENT.
     pub exec_id: u64,

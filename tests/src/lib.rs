@@ -1,7 +1,8 @@
 //! Whole-system tests of warptick, and what they share: the slow, plain models that they hold the fast code against,
-//! where captures come from, and how the built binary is run.
+//! where captures come from, the language of acceptance scripts, and how the built binary is run.
 
 pub mod captures;
 pub mod chatter;
 pub mod naive_venue;
+pub mod script;
 pub mod warptick;

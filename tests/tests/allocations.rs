@@ -16,12 +16,14 @@ use engine::order::{Execution, Intent};
 use engine::pipeline::decide::Decide;
 use engine::pipeline::lockstep::{self, IntervalTimer};
 use engine::pipeline::order_table::LiveOrder;
-use engine::pipeline::paced::{self, Pace, Pacer, SocketEntry};
+use engine::pipeline::paced::{self, Pace, Pacer};
 use engine::pipeline::risk::RiskReasons;
-use engine::pipeline::socket::Socket;
+use engine::pipeline::socket_entry::SocketEntry;
 use engine::pipeline::stamps::{self, Sampler, StampMode};
 use engine::pipeline::tsc::Calibration;
 use engine::strategy::{Intents, Strategy, View};
+use engine::transport::Connection;
+use engine::transport::tcp::Tcp;
 use engine::venue::server::{Clock, VenueServer};
 use feeds::event::MarketEvent;
 use feeds::source::synthetic::SyntheticConfig;
@@ -174,12 +176,12 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
     std::thread::scope(|scope| {
         let (released, over) = (&released, &over);
         scope.spawn(move || venue.serve(Clock::Following(released), || over.load(Ordering::Relaxed)));
-        let sockets = addresses
-            .iter()
-            .map(|address| Socket::connect(address, Duration::from_secs(5)).expect("the venue listens"));
+        let connections = addresses.iter().map(|address| {
+            Connection::Tcp(Tcp::connect(address, Duration::from_secs(5)).expect("the venue listens"))
+        });
         let entry = startup::order_entry(&inputs, &config, None).expect("sessions");
         let (stamp_writer, _stamps) = stamps::channel(64);
-        let mut entry = SocketEntry::new(entry, sockets.collect(), stamp_writer, calibration);
+        let mut entry = SocketEntry::new(entry, connections.collect(), stamp_writer, calibration);
         let (mut decide, reader) = decide(&inputs, &config);
         let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
         let stop = Stop::new();

@@ -6,6 +6,7 @@ use crate::control::failure::Failure;
 use crate::control::shutdown;
 use crate::fix::identity::SessionIds;
 use crate::pipeline::tsc::{self, Calibration};
+use crate::transport::endpoint::ConnectionAcceptor;
 use crate::venue::desk::Desk;
 use crate::venue::echo::EchoAcceptor;
 
@@ -33,7 +34,12 @@ impl Acceptance {
         for (begin_string, client) in SESSIONS {
             let ids = SessionIds::new(begin_string, ACCEPTOR_COMP_ID, client)
                 .map_err(|error| Failure::Input(error.to_string()))?;
-            desks.push(Desk::bind(begin_string, "127.0.0.1:0", EchoAcceptor::new(ids))?);
+            desks.push(Desk::bind(
+                begin_string,
+                "127.0.0.1:0",
+                EchoAcceptor::new(ids),
+                ConnectionAcceptor::plain(),
+            )?);
         }
         Ok(Self { desks })
     }

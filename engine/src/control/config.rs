@@ -8,7 +8,9 @@ use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::control::feed_config::FeedLinesConfig;
+use crate::control::logon_config::{self, LogonConfig};
 use crate::control::session_date::SessionDate;
+use crate::control::transport_config::{ReconnectConfig, TlsConfig, TransportKind};
 use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
 use crate::strategy::market_maker::MarketMakerConfig;
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Venues, in the order of their dense numbers. Those of the command line are added.
     pub venues: Vec<VenueConfig>,
+    /// How a live run comes back to a venue that it lost.
+    pub reconnect: ReconnectConfig,
     /// Sizes of each venue's books in a live run; a replay knows from its captures.
     pub books: BooksConfig,
     /// Instruments that may be traded, and by which strategies.
@@ -212,6 +216,18 @@ pub struct VenueConfig {
     /// Fee of taking a share, 1e-9; negative is a rebate.
     #[serde(default = "default_taker_fee_e9")]
     pub taker_fee_e9: i64,
+    /// Which system calls move its session's bytes.
+    #[serde(default)]
+    pub transport: TransportKind,
+    /// How long the kernel may poll the network card in a receive (SO_BUSY_POLL), us; 0: as the host is set.
+    #[serde(default)]
+    pub busy_poll_us: u32,
+    /// TLS; without it bytes go as they are.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
+    /// How we prove who we are.
+    #[serde(default)]
+    pub logon: LogonConfig,
     /// Its market data on the network; without it only captures have any.
     #[serde(default)]
     pub feed: Option<FeedLinesConfig>,
@@ -241,8 +257,27 @@ impl VenueConfig {
             heartbeat_s: default_heartbeat_s(),
             address: String::new(),
             taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
+            transport: TransportKind::Tcp,
+            busy_poll_us: 0,
+            tls: None,
+            logon: LogonConfig::default(),
             feed: None,
         }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(feed) = &self.feed {
+            feed.check()?;
+        }
+        if let Some(tls) = &self.tls {
+            tls.check()?;
+            if self.transport == TransportKind::Uring {
+                return Err(
+                    "transport = \"uring\" and TLS exclude each other: TLS goes over plain TCP".to_owned()
+                );
+            }
+        }
+        self.logon.check()
     }
 
     /// TargetCompID(56).
@@ -283,6 +318,10 @@ impl Config {
     /// # Errors
     /// What is wrong, with the file's name and, where the parser knows it, the line.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
+        if let Ok(table) = text.parse::<toml::Table>() {
+            // First, since the typed parser quotes the line that it refuses.
+            logon_config::refuse_secrets(&table).map_err(|what| format!("{name}: {what}"))?;
+        }
         let mut config: Self = toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
         config.inherit_limits(text);
         config.check().map_err(|what| format!("{name}: {what}"))?;
@@ -357,10 +396,9 @@ impl Config {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return Err(format!("venue {} is configured twice", venue.name));
             }
-            if let Some(feed) = &venue.feed {
-                feed.check().map_err(|what| format!("venue {}: {what}", venue.name))?;
-            }
+            venue.check().map_err(|what| format!("venue {}: {what}", venue.name))?;
         }
+        self.reconnect.check()?;
         for (at, instrument) in self.instruments.iter().enumerate() {
             if self.instruments[..at].iter().any(|other| other.symbol == instrument.symbol) {
                 return Err(format!("instrument {} is configured twice", instrument.symbol));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::control::feed_config::{FeedClientConfig, PublishingConfig};
+use crate::control::logon_config::LogonConfig;
 use crate::venue::publisher::FaultConfig;
 
 /// The example that ships, with every field there is.
@@ -45,6 +46,8 @@ fn the_example_shows_every_default_as_it_is() {
     assert_eq!(desk.risk, default.risk);
     assert_eq!(desk.limits, default.limits);
     assert_eq!(desk.books, default.books);
+    assert_eq!(desk.reconnect, default.reconnect);
+    assert_eq!(desk.venues[0].logon, LogonConfig::default());
     let feed = desk.venues[0].feed.as_ref().expect("given");
     assert_eq!(feed.client, FeedClientConfig::default());
     assert_eq!(feed.publisher, PublishingConfig::default());
@@ -109,4 +112,48 @@ fn a_limit_left_out_is_the_common_one() {
     assert_eq!((limits.collar_bp, limits.position_max), (50, 9));
     assert_eq!(limits.order_qty_max, config.limits.order_qty_max);
     assert_eq!(config.instruments[1].limits, None);
+}
+
+/// What is wrong with a venue that has these lines.
+fn venue_error(lines: &str) -> String {
+    Config::parse("desk.toml", &format!("[[venues]]\nname = \"X\"\n{lines}")).expect_err(lines)
+}
+
+#[test]
+fn transports_that_contradict_themselves_are_refused_in_words() {
+    for (lines, said) in [
+        ("transport = \"udp\"", "uring"),
+        ("[venues.tls]\nserver_name = \"a\"", "ca_file or pinned_sha256"),
+        ("[venues.tls]\nca_file = \"a\"\npinned_sha256 = \"b\"", "exclude each other"),
+        ("[venues.tls]\npinned_sha256 = \"b\"", "64 hexadecimal digits"),
+        ("[venues.tls]\nca_file = \"a\"\nclient_key_file = \"k\"", "belong together"),
+        ("[venues.tls]\ncertificate_file = \"a\"", "belong together"),
+        ("[venues.tls]\nca = \"a\"", "unknown field"),
+        ("transport = \"uring\"\n[venues.tls]\nca_file = \"a\"", "plain TCP"),
+        ("[venues.logon]\nmethod = \"password\"", "password_env or password_fd"),
+        (
+            "[venues.logon]\nmethod = \"password\"\npassword_env = \"P\"\npassword_fd = 3",
+            "exclude each other",
+        ),
+        ("[venues.logon]\nusername = \"me\"", "name the method"),
+        ("[venues.logon]\nmethod = \"ed25519\"\nsigned_text = \"{34}\"", "secret_env or secret_fd"),
+        ("[venues.logon]\nmethod = \"hmac-sha256\"\nsecret_env = \"S\"", "signed_text"),
+        ("[venues.logon]\nmethod = \"md5\"", "unknown variant"),
+        ("[reconnect]\nfirst_ms = 0", "first_ms"),
+        ("[reconnect]\nfirst_ms = 10\nmax_ms = 9", "max_ms"),
+    ] {
+        let error = venue_error(lines);
+        assert!(error.starts_with("desk.toml: ") && error.contains(said), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_not_repeated() {
+    for key in ["password", "secret", "passphrase", "private_key", "api_secret"] {
+        for table in ["", "[venues.logon]\n", "[venues.tls]\n"] {
+            let error = venue_error(&format!("{table}{key} = \"hunter2\""));
+            assert!(error.contains(key) && error.contains("does not belong into a file"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
 }

@@ -4,7 +4,6 @@
 
 use std::sync::atomic::AtomicBool;
 use std::thread::{Scope, ScopedJoinHandle};
-use std::time::Duration;
 
 use rtrb::RingBuffer;
 
@@ -14,6 +13,7 @@ use crate::control::failure::Failure;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
 use crate::control::placement::{Plan, Role};
+use crate::control::reconnector::{self, ReconnectReport};
 use crate::control::shutdown::Stop;
 use crate::control::startup;
 use crate::pipeline::decide::Decide;
@@ -24,11 +24,12 @@ use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, Distrust, LiveIngest, LiveShared};
 use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, ReplayError};
 use crate::pipeline::order_entry::OrderEntry;
-use crate::pipeline::paced::{self, Pace, Pacer, SocketEntry};
+use crate::pipeline::paced::{self, Pace, Pacer};
 use crate::pipeline::slot_ring::{Producer, ring};
-use crate::pipeline::socket::Socket;
+use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{Sampler, StampMode, StampWriter};
 use crate::pipeline::tsc::Calibration;
+use crate::transport::endpoint::Endpoint;
 use crate::venue::server::{self, VenueServer};
 
 /// What the hot threads leave behind.
@@ -59,6 +60,16 @@ impl Drop for StopOnPanic<'_> {
         if std::thread::panicking() {
             self.0.request();
         }
+    }
+}
+
+/// Ends a helping thread whatever becomes of the one that it helps.
+struct EndOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        // Relaxed: a flag on its own.
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 }
 
@@ -226,15 +237,13 @@ impl Hot<'_> {
                 keeper.collector.drain();
                 result
             };
-            let sockets = addresses.iter().map(|address| {
-                Socket::connect(address, Duration::from_secs(5))
-                    .map_err(|error| Failure::Input(format!("venue at {address}: {error}")))
-            });
-            let sockets = match sockets.collect::<Result<Vec<_>, _>>() {
-                Ok(sockets) => sockets,
-                Err(failure) => return finish(Err(failure), keeper),
+            let venues = self.config.venues.iter().zip(&addresses);
+            let connections = venues.map(|(venue, address)| Endpoint::new(venue, address)?.connect());
+            let connections = match connections.collect::<Result<Vec<_>, String>>() {
+                Ok(connections) => connections,
+                Err(error) => return finish(Err(Failure::Input(error)), keeper),
             };
-            let mut entry = SocketEntry::new(entry, sockets, stamp_writer, calibration);
+            let mut entry = SocketEntry::new(entry, connections, stamp_writer, calibration);
             if let Err(error) = entry.log_on(self.stop) {
                 return finish(Err(Failure::Input(error)), keeper);
             }
@@ -253,6 +262,7 @@ impl Hot<'_> {
                             released,
                             self.stop,
                         );
+                        entry.hand_over();
                         (decide, entry, ingest.messages(), outcome)
                     });
                     keeper.watch(self.counters, &[&thread]);
@@ -287,23 +297,49 @@ impl Hot<'_> {
         })
     }
 
-    /// A live run: real venues at the configuration's addresses, feeds from the network.
+    /// A live run: real venues at the configuration's addresses, feeds from the network. Connections that break are
+    /// made anew, as configured; what came of that is said beside the rest.
     pub(super) fn live(
         &self,
         ingest: &mut LiveIngest,
-        mut decide: Decide,
+        decide: Decide,
         entry: OrderEntry,
         stamp_writer: StampWriter,
         calibration: Calibration,
         keeper: &mut Housekeeping,
-    ) -> Result<Finished, Failure> {
-        let mut sockets = Vec::new();
-        for venue in &self.config.venues {
-            let refused =
-                |error| Failure::Input(format!("venue {} at {}: {error}", venue.name, venue.address));
-            sockets.push(Socket::connect(&venue.address, Duration::from_secs(5)).map_err(refused)?);
+    ) -> Result<(Finished, ReconnectReport), Failure> {
+        let venues = self.config.venues.iter();
+        let endpoints = venues.map(|venue| Endpoint::new(venue, &venue.address));
+        let endpoints = endpoints.collect::<Result<Vec<_>, _>>().map_err(Failure::Input)?;
+        let connections = endpoints.iter().map(Endpoint::connect).collect::<Result<Vec<_>, _>>();
+        let connections = connections.map_err(Failure::Input)?;
+        let mut entry = SocketEntry::new(entry, connections, stamp_writer, calibration);
+        if !self.config.reconnect.enabled {
+            let finished = self.live_connected(ingest, decide, entry, calibration, keeper)?;
+            return Ok((finished, ReconnectReport::default()));
         }
-        let mut entry = SocketEntry::new(entry, sockets, stamp_writer, calibration);
+        let (port, reconnector) = reconnector::channel(endpoints, &self.config.reconnect);
+        entry = entry.reconnecting(port);
+        let over = &AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Relaxed: a flag on its own.
+            let thread =
+                scope.spawn(move || reconnector.run(|| over.load(std::sync::atomic::Ordering::Relaxed)));
+            let guard = EndOnDrop(over);
+            let finished = self.live_connected(ingest, decide, entry, calibration, keeper);
+            drop(guard);
+            Ok((finished?, thread.join().unwrap_or_default()))
+        })
+    }
+
+    fn live_connected(
+        &self,
+        ingest: &mut LiveIngest,
+        mut decide: Decide,
+        mut entry: SocketEntry,
+        calibration: Calibration,
+        keeper: &mut Housekeeping,
+    ) -> Result<Finished, Failure> {
         entry.log_on(self.stop).map_err(Failure::Input)?;
         let distrust = Distrust::default();
         let shared = LiveShared {
@@ -321,6 +357,7 @@ impl Hot<'_> {
                     let mut sampler = Sampler::new(self.mode);
                     let outcome =
                         live::run_inline(ingest, &mut decide, &mut entry, self.timer, &mut sampler, shared);
+                    entry.hand_over();
                     (decide, entry, ingest.messages(), outcome)
                 });
                 keeper.watch(self.counters, &[&thread]);
@@ -370,6 +407,7 @@ impl Hot<'_> {
                     self.stop,
                     self.idle,
                 );
+                entry.hand_over();
                 entry
             });
             let decide_thread = self.spawn(scope, Role::Decide, move || {

@@ -188,7 +188,7 @@ pub fn run(
         let written = writing.map(|thread| thread.join());
         (run, fetching.join().unwrap_or_default(), written)
     });
-    let run = run?;
+    let (run, reconnected) = run?;
     let feeds = feed_report::of(config, &mut ingest);
     let directory = ingest.directory();
     let report = options.report.as_deref();
@@ -203,6 +203,7 @@ pub fn run(
     outcome.summary.feeds = feeds.iter().map(FeedReport::summary).collect();
     outcome.notes.extend(notices);
     outcome.notes.extend(fetch_note(&fetched));
+    outcome.notes.extend(reconnected.note());
     if ingest.socket_errors() > 0 {
         outcome.notes.push(format!("feed receive: {} polls failed", ingest.socket_errors()));
     }

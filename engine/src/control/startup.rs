@@ -1,5 +1,7 @@
 //! Puts a run together: configuration and captures in, the stages out. Everything that is allocated is allocated here.
 
+use std::sync::Arc;
+
 use feeds::source::prescan::{Listing, greatest_common_divisor};
 use feeds::source::protocol::Protocol;
 use feeds::symbol::Symbol;
@@ -13,6 +15,7 @@ use crate::control::cpus::Host;
 use crate::control::failure::Failure;
 use crate::control::inputs::{Inputs, VenueInput};
 use crate::control::journal::SegmentWriter;
+use crate::control::logon_config::LogonConfig;
 use crate::control::placement::{Plan, Role};
 use crate::control::universe::Universe;
 use crate::fix::identity::SessionIds;
@@ -300,7 +303,13 @@ pub fn order_entry(
     let mut sessions = Vec::new();
     for venue in &config.venues {
         let ids = session_ids(venue)?;
-        sessions.push((SessionConfig::initiator(ids.clone(), venue.heartbeat_s), ids));
+        let auth =
+            venue.logon.client().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))?;
+        let session = SessionConfig {
+            logon_auth: Arc::new(auth),
+            ..SessionConfig::initiator(ids.clone(), venue.heartbeat_s)
+        };
+        sessions.push((session, ids));
     }
     let format = TemplateFormat { price_decimals: price_decimals(config), ..TemplateFormat::default() };
     OrderEntry::new(sessions, &symbols(universe)?, format, journal)
@@ -333,7 +342,12 @@ pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<Gateway
             }
         }
         let ids = session_ids(venue)?.reversed();
-        let session = SessionConfig::acceptor(ids.clone());
+        let verifier =
+            venue.logon.venue().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))?;
+        let session = SessionConfig {
+            logon_verifier: Some(Arc::new(verifier)),
+            ..SessionConfig::acceptor(ids.clone())
+        };
         gateways.push(Gateway::new(core, session, &ids, &symbols));
     }
     Ok(gateways)
@@ -348,6 +362,10 @@ pub fn exchange(
     config: &Config,
     journal: Option<SegmentWriter>,
 ) -> Result<InMemoryExchange, Failure> {
+    // Both sides are ours and nobody listens: a replay needs no secrets.
+    let mut config = config.clone();
+    config.venues.iter_mut().for_each(|venue| venue.logon = LogonConfig::default());
+    let config = &config;
     let entry = order_entry(inputs, config, journal)?;
     let start_ns = inputs.ingest(config.latency.line_ns)?.next_time_ns().unwrap_or(0);
     Ok(InMemoryExchange::new(entry, gateways(inputs, config)?, latencies(config), start_ns))

@@ -8,7 +8,7 @@ use super::frame::SOH;
 use super::number::parse_unsigned;
 
 /// Most digits of a tag.
-const TAG_DIGITS_MAX: usize = 5;
+pub(super) const TAG_DIGITS_MAX: usize = 5;
 
 /// The data field that a length field announces; 0 where `tag` is no length field.
 #[must_use]
@@ -46,7 +46,7 @@ static SPECIAL: [u64; 16] = {
 };
 
 #[inline]
-fn is_special(tag: u32) -> bool {
+pub(super) fn is_special(tag: u32) -> bool {
     SPECIAL.get((tag / 64) as usize).is_some_and(|word| word >> (tag % 64) & 1 == 1)
 }
 
@@ -86,6 +86,11 @@ impl<'a> FieldCursor<'a> {
     #[must_use]
     pub(crate) const fn new(fields: &'a [u8]) -> Self {
         Self { rest: fields, last_tag: 35, data_tag: 0, data_bytes: 0 }
+    }
+
+    /// How many bytes are behind the fields that were read.
+    pub(super) const fn unread(&self) -> usize {
+        self.rest.len()
     }
 
     /// The next field, or `None` after the last.

@@ -7,6 +7,8 @@
 use std::fmt;
 
 use super::cursor::FieldCursor;
+use super::delimiters::Kernel;
+use super::index::{FieldIndex, Known, Value, Verdict, sum_and_index};
 use super::number::parse_unsigned;
 
 /// Longest frame that is accepted or written, all bytes from `8=` to the last SOH.
@@ -64,12 +66,16 @@ impl std::error::Error for FrameFault {}
 pub struct Frame<'a> {
     bytes: &'a [u8],
     /// Index of the SOH after BeginString's value.
-    begin_string_end: usize,
+    begin_string_end: u16,
     /// Index of the `3` of `35=`.
-    body: usize,
+    body: u16,
     /// Index of the SOH after MsgType's value.
-    message_type_end: usize,
+    message_type_end: u16,
+    /// Where its fields are, where somebody gave room for that and all of them are plain.
+    index: Option<&'a FieldIndex>,
 }
+
+const _: () = assert!(FRAME_MAX <= u16::MAX as usize);
 
 /// What lies at the start of some bytes.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +86,12 @@ pub enum Scan<'a> {
     Incomplete,
     /// No bytes that follow can make it a frame.
     Garbled(FrameFault),
+    /// BodyLength(9) leads to a place where CheckSum(10) is not. What it claims is garbled, whatever stands there: the
+    /// session test cases want it passed over as one message.
+    NoTrailer {
+        /// Bytes up to that place.
+        claimed: usize,
+    },
 }
 
 /// How bytes compare with a pattern in which `#` stands for a digit.
@@ -119,61 +131,140 @@ pub const fn checksum_digits(sum: u8) -> [u8; 3] {
 #[inline]
 #[must_use]
 pub fn scan(input: &[u8]) -> Scan<'_> {
+    let head = match head(input) {
+        Ok(head) => head,
+        Err(scan) => return scan,
+    };
+    let Some(wanted) = head.given_sum(input) else { return Scan::NoTrailer { claimed: head.before } };
+    let before = input.get(..head.before).unwrap_or(&[]);
+    if u16::from(checksum(before)) != wanted {
+        return Scan::Garbled(FrameFault::CheckSum);
+    }
+    head.frame(input)
+}
+
+/// The same, and the frame's fields in `index`, in the same pass over the bytes. What it accepts and what it says is
+/// wrong are as in [`scan`], whatever the kernel.
+#[inline]
+#[must_use]
+pub fn scan_indexed<'a>(kernel: Kernel, input: &'a [u8], index: &'a mut FieldIndex) -> Scan<'a> {
+    let head = match head(input) {
+        Ok(head) => head,
+        Err(scan) => return scan,
+    };
+    let Some(wanted) = head.given_sum(input) else { return Scan::NoTrailer { claimed: head.before } };
+    let bytes = input.get(..head.before + TRAILER_BYTES).unwrap_or(&[]);
+    match sum_and_index(kernel, bytes, head.before, wanted, index) {
+        Verdict::Indexed { message_type_end } if usize::from(message_type_end) > head.body + 3 => {
+            Scan::Frame(Frame {
+                bytes,
+                begin_string_end: head.begin_string_end as u16,
+                body: head.body as u16,
+                message_type_end,
+                index: Some(index),
+            })
+        }
+        Verdict::Sum => Scan::Garbled(FrameFault::CheckSum),
+        Verdict::Indexed { .. } | Verdict::NotPlain => head.frame(input),
+    }
+}
+
+/// The start of a frame all of whose bytes are there.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    /// Index of the SOH after BeginString's value.
+    begin_string_end: usize,
+    /// Index of the `3` of `35=`.
+    body: usize,
+    /// How many bytes are before CheckSum(10).
+    before: usize,
+}
+
+/// Reads BeginString(8) and BodyLength(9); an `Err` is what to say instead of a frame.
+#[inline(always)]
+fn head<'a>(input: &[u8]) -> Result<Head, Scan<'a>> {
+    // What nearly all frames start with, looked at as a whole; all else takes the way byte by byte.
+    if let Some(start) = input.first_chunk::<16>() {
+        let word = u128::from_le_bytes(*start);
+        if (word ^ u128::from_le_bytes(*b"8=FIX.4.0\x019=000\x01")) & !USUAL_DIGITS == 0 {
+            let digit = |at: u32| (word >> (8 * at)) as u8 ^ b'0';
+            let [minor, hundreds, tens, ones] = [8, 12, 13, 14].map(digit);
+            if minor < 10 && hundreds < 10 && tens < 10 && ones < 10 {
+                let length = usize::from(hundreds) * 100 + usize::from(tens) * 10 + usize::from(ones);
+                return Head { begin_string_end: 9, body: 16, before: 16 + length }.checked(input, length);
+            }
+        }
+    }
+    head_byte_by_byte(input)
+}
+
+/// The bits of digits in `8=FIX.4.#|9=###|`.
+const USUAL_DIGITS: u128 = u128::from_le_bytes([0, 0, 0, 0, 0, 0, 0, 0, 15, 0, 0, 0, 15, 15, 15, 0]);
+
+fn head_byte_by_byte<'a>(input: &[u8]) -> Result<Head, Scan<'a>> {
     const FIX: &[u8] = b"8=FIX.#.#\x019=";
     const FIXT: &[u8] = b"8=FIXT.#.#\x019=";
     let head = match (likeness(input, FIX), likeness(input, FIXT)) {
         (Likeness::Whole, _) => FIX.len(),
         (_, Likeness::Whole) => FIXT.len(),
-        (Likeness::No, Likeness::No) => return Scan::Garbled(FrameFault::BeginString),
-        _ => return Scan::Incomplete,
+        (Likeness::No, Likeness::No) => return Err(Scan::Garbled(FrameFault::BeginString)),
+        _ => return Err(Scan::Incomplete),
     };
     let after_head = input.get(head..).unwrap_or(&[]);
     let window = &after_head[..after_head.len().min(BODY_LENGTH_DIGITS_MAX + 1)];
     let digits = match window.iter().position(|&byte| byte == SOH) {
         Some(end) => &window[..end],
         None if window.len() > BODY_LENGTH_DIGITS_MAX || !window.iter().all(u8::is_ascii_digit) => {
-            return Scan::Garbled(FrameFault::BodyLength);
+            return Err(Scan::Garbled(FrameFault::BodyLength));
         }
-        None => return Scan::Incomplete,
+        None => return Err(Scan::Incomplete),
     };
     let body = head + digits.len() + 1;
-    let length_max = (FRAME_MAX - body - TRAILER_BYTES) as u64;
-    let length = match parse_unsigned(digits) {
-        Some(length) if (BODY_MIN as u64..=length_max).contains(&length) => length as usize,
-        _ => return Scan::Garbled(FrameFault::BodyLength),
+    let Some(length) = parse_unsigned(digits).and_then(|length| usize::try_from(length).ok()) else {
+        return Err(Scan::Garbled(FrameFault::BodyLength));
     };
-    let after_length = input.get(body..).unwrap_or(&[]);
-    if matches!(likeness(after_length, b"35="), Likeness::No) {
-        return Scan::Garbled(FrameFault::MsgType);
-    }
-    let Some(bytes) = input.get(..body + length + TRAILER_BYTES) else {
-        return Scan::Incomplete;
-    };
-    verify(bytes, head - 3, body, length)
+    Head { begin_string_end: head - 3, body, before: body.saturating_add(length) }.checked(input, length)
 }
 
-/// Checks the whole bytes of a frame whose header has been read.
-#[inline]
-fn verify(bytes: &[u8], begin_string_end: usize, body: usize, length: usize) -> Scan<'_> {
-    let Some((before, trailer)) = bytes.split_last_chunk::<TRAILER_BYTES>() else {
-        return Scan::Incomplete;
-    };
-    let [b'1', b'0', b'=', given @ .., SOH] = trailer else {
-        return Scan::Garbled(FrameFault::Trailer);
-    };
-    if before.last() != Some(&SOH) || !given.iter().all(u8::is_ascii_digit) {
-        return Scan::Garbled(FrameFault::Trailer);
+impl Head {
+    /// Whether it can be that of a frame, and whether all of the frame is there.
+    #[inline(always)]
+    fn checked<'a>(self, input: &[u8], length: usize) -> Result<Self, Scan<'a>> {
+        if length < BODY_MIN || self.before > FRAME_MAX - TRAILER_BYTES {
+            return Err(Scan::Garbled(FrameFault::BodyLength));
+        }
+        let start = input.get(self.body..).unwrap_or(&[]);
+        if !start.starts_with(b"35=") && matches!(likeness(start, b"35="), Likeness::No) {
+            return Err(Scan::Garbled(FrameFault::MsgType));
+        }
+        if input.len() < self.before + TRAILER_BYTES { Err(Scan::Incomplete) } else { Ok(self) }
     }
-    if *given != checksum_digits(checksum(before)) {
-        return Scan::Garbled(FrameFault::CheckSum);
+
+    /// The number that CheckSum(10) gives, up to 999; `None` where it is not there.
+    #[inline(always)]
+    fn given_sum(self, input: &[u8]) -> Option<u16> {
+        let trailer = input.get(self.before - 1..)?.first_chunk::<8>()?;
+        let [SOH, b'1', b'0', b'=', hundreds, tens, ones, SOH] = *trailer else { return None };
+        let [hundreds, tens, ones] = [hundreds, tens, ones].map(|digit| digit.wrapping_sub(b'0'));
+        if hundreds > 9 || tens > 9 || ones > 9 {
+            return None;
+        }
+        Some(u16::from(hundreds) * 100 + u16::from(tens) * 10 + u16::from(ones))
     }
-    let value = body + 3;
-    let text = before.get(value..).unwrap_or(&[]);
-    match text.iter().position(|&byte| byte == SOH) {
-        None | Some(0) => Scan::Garbled(FrameFault::MsgType),
-        Some(end) => {
-            debug_assert_eq!(before.len(), body + length);
-            Scan::Frame(Frame { bytes, begin_string_end, body, message_type_end: value + end })
+
+    /// The frame, its sum verified.
+    fn frame(self, input: &[u8]) -> Scan<'_> {
+        let value = self.body + 3;
+        let text = input.get(value..self.before).unwrap_or(&[]);
+        match text.iter().position(|&byte| byte == SOH) {
+            None | Some(0) => Scan::Garbled(FrameFault::MsgType),
+            Some(end) => Scan::Frame(Frame {
+                bytes: input.get(..self.before + TRAILER_BYTES).unwrap_or(&[]),
+                begin_string_end: self.begin_string_end as u16,
+                body: self.body as u16,
+                message_type_end: (value + end) as u16,
+                index: None,
+            }),
         }
     }
 }
@@ -190,7 +281,23 @@ impl<'a> Frame<'a> {
             Scan::Frame(_) => Err(FrameFault::TrailingBytes),
             Scan::Incomplete => Err(FrameFault::Incomplete),
             Scan::Garbled(fault) => Err(fault),
+            Scan::NoTrailer { .. } => Err(FrameFault::Trailer),
         }
+    }
+
+    /// Where its known fields are; `None` where nobody asked for that ([`scan`]), or where its readers have to use
+    /// [`Self::fields`]. With an index every field is inside the grammar.
+    #[inline(always)]
+    #[must_use]
+    pub const fn index(&self) -> Option<&'a FieldIndex> {
+        self.index
+    }
+
+    /// A field out of an index of this frame; of no use where that has not seen it.
+    #[inline(always)]
+    #[must_use]
+    pub fn value(&self, index: &FieldIndex, field: Known) -> Value<'a> {
+        index.value(self.bytes, field)
     }
 
     /// All its bytes.
@@ -202,19 +309,19 @@ impl<'a> Frame<'a> {
     /// BeginString(8).
     #[must_use]
     pub fn begin_string(&self) -> &'a [u8] {
-        self.bytes.get(2..self.begin_string_end).unwrap_or(&[])
+        self.bytes.get(2..usize::from(self.begin_string_end)).unwrap_or(&[])
     }
 
     /// BodyLength(9) as written.
     #[must_use]
     pub fn body_length(&self) -> &'a [u8] {
-        self.bytes.get(self.begin_string_end + 3..self.body - 1).unwrap_or(&[])
+        self.bytes.get(usize::from(self.begin_string_end) + 3..usize::from(self.body) - 1).unwrap_or(&[])
     }
 
     /// MsgType(35), at least one byte.
     #[must_use]
     pub fn message_type(&self) -> &'a [u8] {
-        self.bytes.get(self.body + 3..self.message_type_end).unwrap_or(&[])
+        self.bytes.get(usize::from(self.body) + 3..usize::from(self.message_type_end)).unwrap_or(&[])
     }
 
     /// MsgType(35) where it is a single byte, else 0: all messages of this module have single-byte types.
@@ -222,7 +329,7 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn message_type_byte(&self) -> u8 {
         if self.message_type_end == self.body + 4 {
-            self.bytes.get(self.body + 3).copied().unwrap_or(0)
+            self.bytes.get(usize::from(self.body) + 3).copied().unwrap_or(0)
         } else {
             0
         }
@@ -238,8 +345,13 @@ impl<'a> Frame<'a> {
     #[inline]
     #[must_use]
     pub fn fields(&self) -> FieldCursor<'a> {
-        let end = self.bytes.len() - TRAILER_BYTES;
-        FieldCursor::new(self.bytes.get(self.message_type_end + 1..end).unwrap_or(&[]))
+        let from = usize::from(self.message_type_end) + 1;
+        FieldCursor::new(self.bytes.get(from..self.fields_end()).unwrap_or(&[]))
+    }
+
+    /// Where CheckSum(10) starts.
+    pub(super) const fn fields_end(&self) -> usize {
+        self.bytes.len() - TRAILER_BYTES
     }
 }
 

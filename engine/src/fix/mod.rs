@@ -20,7 +20,8 @@
 //!   before `10=`. The whole frame has at most [`frame::FRAME_MAX`] bytes.
 //! - MsgType has at least one byte.
 //! - CheckSum is exactly three digits, the sum modulo 256 of all bytes before `10=`.
-//! - In a byte stream, whatever is not a frame is skipped up to the next `8=FIX` and counted as garbled.
+//! - In a byte stream, whatever is not a frame is skipped up to the next `8=FIX` and counted as garbled; where BodyLength(9)
+//!   leads to no CheckSum(10), up to the next one behind the bytes that it claims.
 //!
 //! **Field.** Tag `=` value SOH. The tag has one to five digits and no leading zero. The value has at least one byte,
 //! none of them SOH. A data field (89, 91, 96, 213, 349 to 365 odd, 446, 619, 622) must directly follow its length
@@ -39,8 +40,10 @@
 //! - UTCTimestamp is `YYYYMMDD-HH:MM:SS`, optionally with `.` and 3, 6 or 9 digits; years 1970 to 2553, real dates
 //!   only; second 60 only as 23:59:60, which is the next midnight.
 
+pub mod byte_text;
 pub mod codec;
 pub mod cursor;
+pub mod delimiters;
 pub mod dictionary;
 pub mod executions;
 pub mod fault;
@@ -50,7 +53,10 @@ pub mod fix44;
 pub mod frame;
 pub mod framer;
 pub mod identity;
+pub mod index;
+pub mod logon_auth;
 pub mod number;
+pub mod redact;
 pub mod reports;
 pub mod requests;
 pub mod sent_log;

@@ -102,6 +102,136 @@ pub fn parse_price(text: &[u8]) -> Option<i64> {
     Some(if negative { -price } else { price })
 }
 
+/// As [`parse_unsigned`] of `bytes[start..end]`, in words that end with the last digit: no loop over digits and no
+/// branch that depends on them. What precedes the value in `bytes` is read and thrown away.
+#[inline(always)]
+#[must_use]
+pub fn unsigned_ending_at(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
+    let length = end.wrapping_sub(start);
+    let (Some(last), 1..=8) = (word_ending_at(bytes, end), length) else {
+        return unsigned_of_two_words(bytes, start, end);
+    };
+    eight_digits(digits_of_word(last, length))
+}
+
+/// The same for more than eight digits.
+#[inline(always)]
+fn unsigned_of_two_words(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
+    let length = end.wrapping_sub(start);
+    let (Some((first, last)), 9..=16) = (two_words_ending_at(bytes, end), length) else {
+        return parse_unsigned(bytes.get(start..end)?);
+    };
+    Some(eight_digits(digits_of_word(first, length - 8))? * 100_000_000 + eight_digits(last ^ ZEROS)?)
+}
+
+/// As [`parse_quantity`] of `bytes[start..end]`, as above.
+#[inline(always)]
+#[must_use]
+pub fn quantity_ending_at(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
+    match unsigned_ending_at(bytes, start, end) {
+        None => parse_quantity(bytes.get(start..end)?),
+        quantity => quantity,
+    }
+}
+
+/// As [`parse_price`] of `bytes[start..end]`, as above.
+#[inline(always)]
+#[must_use]
+pub fn price_ending_at(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
+    match short_price(bytes, start, end) {
+        None => parse_price(bytes.get(start..end)?),
+        price => price,
+    }
+}
+
+/// A price of at most 16 bytes without a sign; `None` does not say that it is wrong.
+#[inline(always)]
+fn short_price(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
+    let length = end.wrapping_sub(start);
+    if !(1..=16).contains(&length) {
+        return None;
+    }
+    if length <= 8 {
+        let digits = digits_of_word(word_ending_at(bytes, end)?, length);
+        let point = byte_of(digits, POINT);
+        if point == 0 {
+            let price = eight_digits(digits)?.checked_mul(SCALES[0])?;
+            return i64::try_from(price).ok();
+        }
+        // The digits before the point move up by one place, over it.
+        let at = point.trailing_zeros() - 7;
+        let below = (1 << at) - 1;
+        let without = (digits & below) << 8 | digits & !(below << 8 | 0xff);
+        let decimals = (56 - at) / 8;
+        // A point alone has no digit.
+        let scale = *SCALES.get(decimals as usize).filter(|_| length > 1)?;
+        return i64::try_from(eight_digits(without)? * scale).ok();
+    }
+    let (first, last) = two_words_ending_at(bytes, end)?;
+    let digits = u128::from(digits_of_word(first, length - 8)) | u128::from(last ^ ZEROS) << 64;
+    let (low, high) = (byte_of(digits as u64, POINT), byte_of((digits >> 64) as u64, POINT));
+    let point = u128::from(low) | u128::from(high) << 64;
+    let (without, decimals) = if point == 0 {
+        (digits, 0)
+    } else {
+        let at = point.trailing_zeros() - 7;
+        let below = (1 << at) - 1;
+        ((digits & below) << 8 | digits & !(below << 8 | 0xff), (120 - at) / 8)
+    };
+    let value = eight_digits(without as u64)? * 100_000_000 + eight_digits((without >> 64) as u64)?;
+    i64::try_from(value.checked_mul(*SCALES.get(decimals as usize)?)?).ok()
+}
+
+/// `'0'` in every byte.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// What the decimal point becomes when `'0'` is taken from it.
+const POINT: u8 = b'.' ^ b'0';
+
+/// What a number with so many decimals is multiplied by to be in 1e-9.
+const SCALES: [u64; 10] =
+    [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+
+#[inline(always)]
+fn word_ending_at(bytes: &[u8], end: usize) -> Option<u64> {
+    let word = bytes.get(end.checked_sub(8)?..)?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*word))
+}
+
+#[inline(always)]
+fn two_words_ending_at(bytes: &[u8], end: usize) -> Option<(u64, u64)> {
+    let words = bytes.get(end.checked_sub(16)?..)?.first_chunk::<16>()?;
+    let words = u128::from_le_bytes(*words);
+    Some((words as u64, (words >> 64) as u64))
+}
+
+/// The last `length` (1 to 8) bytes of a word less `'0'`, the others zero.
+#[inline(always)]
+const fn digits_of_word(word: u64, length: usize) -> u64 {
+    (word ^ ZEROS) & (u64::MAX << ((64 - 8 * length) & 63))
+}
+
+/// The high bit of the first byte of a word that is `wanted`, and maybe bits above it; 0 where there is none.
+#[inline(always)]
+const fn byte_of(word: u64, wanted: u8) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let differences = word ^ (ONES * wanted as u64);
+    differences.wrapping_sub(ONES) & !differences & (ONES << 7)
+}
+
+/// The number of eight digits (0 to 9 each, the most significant in the lowest byte); `None` where one is more.
+#[inline(always)]
+const fn eight_digits(digits: u64) -> Option<u64> {
+    if (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    // Pairs, then fours, then eight: each multiplication puts two neighbours together.
+    let pairs = digits * 10 + (digits >> 8);
+    let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
+    let high = (pairs >> 16 & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
+    Some(low.wrapping_add(high) >> 32)
+}
+
 /// The value of one digit.
 #[inline]
 const fn digit(byte: u8) -> Option<u64> {

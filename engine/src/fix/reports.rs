@@ -41,7 +41,7 @@ pub fn encode(
         ExecutionKind::Rejected => b'8',
         ExecutionKind::Expired => b'C',
         ExecutionKind::StatusOpen | ExecutionKind::StatusDone | ExecutionKind::StatusUnknown => b'I',
-        ExecutionKind::CancelRejected | ExecutionKind::NotSent | ExecutionKind::Reconnected => {
+        ExecutionKind::CancelRejected | ExecutionKind::NotSent | ExecutionKind::InDoubt => {
             return Err(BuildError::Value { tag: 150 });
         }
     };
@@ -62,7 +62,7 @@ pub fn encode(
     set_order_id(&mut encoder, report.order_id);
     encoder.set(fix44::ORDER_QTY, report.order_qty).set(fix44::ORD_STATUS, status_char(report.status));
     encoder.set(fix44::ORD_TYPE, b'2');
-    if !report.orig_cl_ord_id.is_none() {
+    if !report.orig_cl_ord_id.is_none() && !report.kind.is_status() {
         encoder.set(fix44::ORIG_CL_ORD_ID, report.orig_cl_ord_id.as_bytes());
     }
     if report.price != PRICE_NONE {
@@ -78,6 +78,9 @@ pub fn encode(
         .set_time(fix44::TRANSACT_TIME, report.time_ns, header.time_precision)
         .set(fix44::EXEC_TYPE, exec_type)
         .set(fix44::LEAVES_QTY, report.leaves_qty);
+    if report.kind.is_status() && !report.orig_cl_ord_id.is_none() {
+        encoder.set(fix44::ORD_STATUS_REQ_ID, report.orig_cl_ord_id.as_bytes());
+    }
     encoder.done()
 }
 

@@ -11,7 +11,7 @@
 //! Reject (3) and BusinessMessageReject (j) for what the handler refuses.
 //!
 //! **What it refuses.** It keeps no message store: what is to be sent again comes from a [`SentMessages`] that its owner
-//! hands to [`Session::resend`], and what that does not give is gap-filled; [`Session::resume`] takes the sequence
+//! hands to [`Session::resend`], and what that does not give is gap-filled; [`Session::go_on`] takes the sequence
 //! numbers from whoever keeps them. Encryption other than none is refused. Cancel-on-disconnect is the venue's
 //! configuration, not a tag.
 //!
@@ -33,6 +33,7 @@ mod inbound;
 mod resend;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use feeds::send_buffer::SendBuffer;
 use feeds::units::{NS_PER_S, TIME_NONE};
@@ -44,7 +45,8 @@ use super::fix44;
 use super::frame::{FRAME_MAX, Frame};
 use super::framer::Framer;
 use super::identity::SessionIds;
-use super::timestamp::TimePrecision;
+use super::logon_auth::{LogonAuth, LogonHeader, LogonVerifier};
+use super::timestamp::{TimePrecision, write_timestamp};
 
 use gap::Gap;
 use resend::Resend;
@@ -106,6 +108,10 @@ pub struct SessionConfig {
     pub end_seq_no_open: u32,
     /// Digits of SendingTime(52) in what the session itself writes.
     pub time_precision: TimePrecision,
+    /// Initiator: how its Logon proves who it is.
+    pub logon_auth: Arc<LogonAuth>,
+    /// Acceptor: what a Logon must prove; none takes every one.
+    pub logon_verifier: Option<Arc<LogonVerifier>>,
     /// How long to wait for the peer's Logon after the connection, ns.
     pub logon_timeout_ns: u64,
     /// How long to wait for the answer to our Logout, ns.
@@ -132,6 +138,8 @@ impl SessionConfig {
             resend_chunk: 0,
             end_seq_no_open: 0,
             time_precision: TimePrecision::Milliseconds,
+            logon_auth: Arc::default(),
+            logon_verifier: None,
             logon_timeout_ns: 10 * NS_PER_S,
             logout_timeout_ns: 10 * NS_PER_S,
             logout_linger_ns: 2 * NS_PER_S,
@@ -263,18 +271,10 @@ struct Core {
 type Flow = Result<(), CloseReason>;
 
 impl Session {
-    /// A session that starts both sequences at 1.
+    /// A session that starts both sequences at 1; see [`Self::go_on`].
     #[must_use]
     pub fn new(config: SessionConfig) -> Self {
-        Self::resume(config, 1, 1)
-    }
-
-    /// A session that goes on with the given next MsgSeqNum(34) of each direction (at least 1), from a journal. An
-    /// initiator that resets at logon starts at 1 all the same.
-    #[must_use]
-    pub fn resume(config: SessionConfig, next_outgoing: u32, next_incoming: u32) -> Self {
-        let version =
-            Version::of_begin_string(config.ids.begin_string().as_bytes()).unwrap_or(Version::Fix44);
+        let version = config.ids.version();
         Self {
             framer: Framer::new(),
             scratch: Box::new([0; FRAME_MAX]),
@@ -284,8 +284,8 @@ impl Session {
                 version,
                 dictionary: version.dictionary(),
                 state: State::Closed(CloseReason::Disconnected),
-                next_outgoing: next_outgoing.max(1),
-                next_incoming: next_incoming.max(1),
+                next_outgoing: 1,
+                next_incoming: 1,
                 heartbeat_ns: 0,
                 last_sent_ns: 0,
                 last_received_ns: 0,
@@ -298,6 +298,13 @@ impl Session {
                 counters: SessionCounters::default(),
             },
         }
+    }
+
+    /// Goes on with the given next MsgSeqNum(34) of each direction (at least 1), from a journal; before the first
+    /// connection.
+    pub fn go_on(&mut self, next_outgoing: u32, next_incoming: u32) {
+        self.core.next_outgoing = next_outgoing.max(1);
+        self.core.next_incoming = next_incoming.max(1);
     }
 
     /// A connection is there. An initiator sends its Logon.
@@ -333,6 +340,7 @@ impl Session {
         if !matches!(self.core.state, State::Closed(_)) {
             self.core.state = State::Closed(CloseReason::Disconnected);
         }
+        self.core.resend = None;
         self.framer.clear();
     }
 
@@ -515,16 +523,35 @@ impl Core {
     }
 
     fn send_logon(&mut self, now_ns: u64, out: &mut SendBuffer, heartbeat_s: u32, reset: bool) -> Flow {
-        let next_expected = self.config.next_expected.then_some(self.next_incoming);
-        self.send(now_ns, out, b'A', |encoder| {
-            encoder.set(fix44::ENCRYPT_METHOD, 0).set(fix44::HEART_BT_INT, i64::from(heartbeat_s));
-            if reset {
-                encoder.set(fix44::RESET_SEQ_NUM_FLAG, true);
-            }
-            if let Some(sequence) = next_expected {
-                encoder.set(fix44::NEXT_EXPECTED_MSG_SEQ_NUM, sequence);
-            }
-        })
+        let config = &self.config;
+        let sending_time_ns = self.utc_ns(now_ns);
+        let header = Header {
+            ids: &config.ids,
+            sequence: self.next_outgoing,
+            sending_time_ns,
+            time_precision: config.time_precision,
+        };
+        let mut encoder = Encoder::start_message(out.space(FRAME_MAX), &header, b"A");
+        encoder.set(fix44::ENCRYPT_METHOD, 0).set(fix44::HEART_BT_INT, i64::from(heartbeat_s));
+        if reset {
+            encoder.set(fix44::RESET_SEQ_NUM_FLAG, true);
+        }
+        if config.next_expected {
+            encoder.set(fix44::NEXT_EXPECTED_MSG_SEQ_NUM, self.next_incoming);
+        }
+        if config.role == Role::Initiator {
+            // The header's SendingTime(52) once more, since it may be signed.
+            let mut text = [0; 32];
+            let length = write_timestamp(sending_time_ns, config.time_precision, &mut text).unwrap_or(0);
+            let sending_time = &text[..length];
+            let sequence = header.sequence;
+            let logon = LogonHeader { ids: &config.ids, sequence, sending_time, sending_time_ns };
+            config.logon_auth.set(&logon, &mut encoder);
+        }
+        let length = encoder.done().map_err(|_| CloseReason::SendBufferFull)?;
+        out.commit(length);
+        self.sent(now_ns);
+        Ok(())
     }
 
     /// Says why, then closes without waiting for an answer.

@@ -7,13 +7,15 @@
 use feeds::event::Side;
 
 use super::codec::{BuildError, Encoder, Header, Message};
+use super::dictionary::Version;
 use super::fault::{Fault, MessageError};
 use super::fix44;
 use super::frame::Frame;
+use super::number::parse_unsigned;
 use crate::order::{Order, OrderAction, TimeInForce};
 use crate::venue::{ClOrdIdText, OrderRequest};
 
-/// Writes the request about `order` (its ClOrdID is the one that the venue knows) to the front of `out`.
+/// Writes the request, numbered by its decision (OrdStatusReqID, 790; FIX 4.2 has none), about `order` (its ClOrdID is the one that the venue knows) to the front of `out`.
 ///
 /// # Errors
 /// No room; an order without a side.
@@ -31,10 +33,14 @@ pub fn encode(
     let id = ClOrdIdText::from_number(order.cl_ord_id);
     let mut encoder = Encoder::start_message(out, header, b"H");
     encoder.set(fix44::CL_ORD_ID, id.as_bytes()).set(fix44::SIDE, side).set(fix44::SYMBOL, symbol);
+    if header.ids.version() == Version::Fix44 {
+        encoder.set(fix44::ORD_STATUS_REQ_ID, ClOrdIdText::from_number(order.decision).as_bytes());
+    }
     encoder.done()
 }
 
-/// Reads a request that came on session `session`: the venue's request, its instrument still open, and Symbol(55).
+/// Reads a request that came on session `session`: the venue's request, its instrument still open and OrdStatusReqID(790)
+/// in the place of OrigClOrdID, and Symbol(55).
 ///
 /// # Errors
 /// The tag and what is wrong with it.
@@ -47,11 +53,12 @@ pub fn decode(frame: Frame<'_>, session: u16) -> Result<(OrderRequest, &[u8]), M
         _ => return Err(MessageError::new(54, Fault::Value)),
     };
     let symbol = message.require(fix44::SYMBOL)?;
+    let request_id = message.get(fix44::ORD_STATUS_REQ_ID)?.unwrap_or(b"");
     let request = OrderRequest {
         kind: OrderAction::Status,
         session,
         cl_ord_id: ClOrdIdText::new(id).ok_or(MessageError::new(11, Fault::Value))?,
-        orig_cl_ord_id: ClOrdIdText::NONE,
+        orig_cl_ord_id: ClOrdIdText::new(request_id).ok_or(MessageError::new(790, Fault::Value))?,
         instrument: feeds::event::INSTRUMENT_NONE,
         side,
         price: feeds::units::PRICE_NONE,
@@ -59,6 +66,14 @@ pub fn decode(frame: Frame<'_>, session: u16) -> Result<(OrderRequest, &[u8]), M
         time_in_force: TimeInForce::Day,
     };
     Ok((request, symbol))
+}
+
+/// OrdStatusReqID(790) of an answer; 0 where the venue does not give it back.
+#[cold]
+#[must_use]
+pub fn request_of(frame: Frame<'_>) -> u64 {
+    let request = Message::of(frame).ok().and_then(|message| message.raw(fix44::ORD_STATUS_REQ_ID.tag()));
+    request.and_then(parse_unsigned).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -92,6 +107,7 @@ mod tests {
         let (request, symbol) = decode(Frame::parse(&out[..length]).unwrap(), 4).unwrap();
         assert_eq!((request.kind, request.session, request.side), (OrderAction::Status, 4, Side::Sell));
         assert_eq!((request.cl_ord_id.as_bytes(), symbol), (&b"2012062100000007"[..], &b"GOOG"[..]));
+        assert_eq!(request.orig_cl_ord_id.as_bytes(), b"1");
         for (body, tag, fault) in [
             ("35=H|54=1|55=GOOG|", 11, Fault::Missing),
             ("35=H|11=a|55=GOOG|", 54, Fault::Missing),

@@ -33,6 +33,17 @@ impl TimePrecision {
         }
     }
 
+    /// The precision of a written timestamp; `None` where it has none of these.
+    #[must_use]
+    pub const fn of_text(text: &[u8]) -> Option<Self> {
+        match text.len().wrapping_sub(SECONDS_TEXT_BYTES + 1) {
+            3 => Some(Self::Milliseconds),
+            6 => Some(Self::Microseconds),
+            9 => Some(Self::Nanoseconds),
+            _ => None,
+        }
+    }
+
     /// Nanoseconds in one unit of the last digit.
     #[must_use]
     pub const fn unit_ns(self) -> u64 {

@@ -158,8 +158,8 @@ pub struct CoreCounters {
     pub stale_book_errors: u64,
     /// Cancels of orders that rested at a venue whose book had become stale.
     pub stale_cancels: u64,
-    /// Times that a lost session was up again.
-    pub reconnections: u64,
+    /// Times that messages of ours were lost on the way to a venue, or may have been.
+    pub doubts: u64,
     /// Requests for the state of an order that was in doubt after that.
     pub status_requests: u64,
     /// Of these orders, those that the venue did not know: what was sent never arrived.
@@ -393,8 +393,8 @@ impl DecisionCore {
 
     fn on_execution(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
         self.advance(execution.time_ns);
-        if execution.kind == ExecutionKind::Reconnected {
-            self.counters.reconnections += 1;
+        if execution.kind == ExecutionKind::InDoubt {
+            self.counters.doubts += 1;
             self.orders.doubt(execution.venue);
             return;
         }
@@ -594,7 +594,7 @@ impl DecisionCore {
             if !actions.has_slot(OrderAction::Cancel, 1) {
                 return;
             }
-            let Some(order) = self.orders.ask_next() else { return };
+            let Some(order) = self.orders.ask_next(self.decision) else { return };
             self.counters.status_requests += 1;
             actions.orders.push(self.risk.pass_status_request(Order {
                 decision: self.decision,

@@ -26,9 +26,10 @@ use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::live_feed::{LiveFeed, Snapshot};
 use crate::pipeline::lockstep::{IntervalTimer, ReplayError};
-use crate::pipeline::paced::{SocketEntry, take_kill};
+use crate::pipeline::paced::take_kill;
 use crate::pipeline::recording;
 use crate::pipeline::slot_ring;
+use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
 use crate::pipeline::tsc::{self, Calibration};
 

@@ -21,7 +21,7 @@ pub mod recorder;
 pub mod recording;
 pub mod risk;
 pub mod slot_ring;
-pub mod socket;
+pub mod socket_entry;
 pub mod staleness;
 pub mod stamps;
 pub mod tsc;

@@ -16,6 +16,7 @@ use crate::fix::codec::Header;
 use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
+use crate::fix::redact;
 use crate::fix::session::{NothingSent, Session, SessionConfig, State};
 use crate::fix::status_request;
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
@@ -38,6 +39,8 @@ struct Link {
     journalled: usize,
     /// Whether a session was up before: the next logon is a reconnection.
     was_logged_on: bool,
+    /// Whether decide is to be told that what became of the venue's open orders is not known.
+    is_in_doubt: bool,
 }
 
 impl Link {
@@ -46,6 +49,7 @@ impl Link {
     fn resend(&mut self, now_ns: u64) {
         if self.session.is_resending() {
             let _ = self.session.resend(now_ns, &NothingSent, RESENT_A_TURN, &mut self.out);
+            self.is_in_doubt = true;
         }
     }
 }
@@ -60,6 +64,8 @@ pub struct OrderEntry {
     sent: u64,
     not_sent: u64,
     journal_full: bool,
+    /// Bytes of session messages on their way into the journal, without their secrets.
+    redacted: Box<[u8]>,
 }
 
 impl OrderEntry {
@@ -82,8 +88,10 @@ impl OrderEntry {
                 templates: OrderTemplates::new(&ids, format, texts.iter().map(String::as_str))?,
                 journalled: 0,
                 was_logged_on: false,
+                is_in_doubt: false,
             });
         }
+        let redacted = vec![0; SEND_BUFFER_BYTES].into_boxed_slice();
         Ok(Self {
             links,
             symbols: symbols.into(),
@@ -92,7 +100,23 @@ impl OrderEntry {
             sent: 0,
             not_sent: 0,
             journal_full: false,
+            redacted,
         })
+    }
+
+    /// The venue's session goes on with these next MsgSeqNum(34) of each direction, from a journal. Before the first
+    /// connection only.
+    pub fn resume(&mut self, venue: u8, next_outgoing: u32, next_incoming: u32) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.session.go_on(next_outgoing, next_incoming);
+        }
+    }
+
+    /// UTC minus the time that callers pass, ns: what SendingTime(52) is written with from now on.
+    pub fn set_utc_offset(&mut self, offset_ns: i64) {
+        for link in &mut self.links {
+            link.session.set_utc_offset(offset_ns);
+        }
     }
 
     /// The way to the venue is open: queues the logon.
@@ -100,7 +124,7 @@ impl OrderEntry {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
             let _ = link.session.on_connect(now_ns, &mut link.out);
         }
-        self.journal_sent(venue, now_ns);
+        self.journal_session(venue, now_ns);
     }
 
     /// The way to the venue is gone.
@@ -187,11 +211,13 @@ impl OrderEntry {
 
     /// Bytes from a venue; each execution in them goes to `sink`.
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         if let Some(journal) = &mut self.journal {
+            // A venue may answer a Logon with what was in it.
+            let bytes = if link.session.is_logged_on() { bytes } else { redacted(&mut self.redacted, bytes) };
             self.journal_full |=
                 journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
         }
-        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         let malformed = &mut self.malformed;
         let was_up = link.session.is_logged_on();
         let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
@@ -201,6 +227,9 @@ impl OrderEntry {
                 return Ok(());
             }
             match executions::decode(frame, venue, now_ns) {
+                Ok(Some(execution)) if execution.kind.is_status() => {
+                    sink(Execution { orig_cl_ord_id: status_request::request_of(frame), ..execution });
+                }
                 Ok(Some(execution)) => sink(execution),
                 Ok(None) => {}
                 Err(error) => {
@@ -211,13 +240,14 @@ impl OrderEntry {
             Ok(())
         });
         link.resend(now_ns);
-        if !was_up && link.session.is_logged_on() {
-            if link.was_logged_on {
-                sink(reconnected(venue, now_ns));
-            }
+        if link.session.is_logged_on() {
+            link.is_in_doubt |= !was_up && link.was_logged_on;
             link.was_logged_on = true;
+            if std::mem::take(&mut link.is_in_doubt) {
+                sink(in_doubt(venue, now_ns));
+            }
         }
-        self.journal_sent(venue, now_ns);
+        self.journal_session(venue, now_ns);
     }
 
     /// Heartbeats and test requests that are due, and what a venue wants again.
@@ -227,7 +257,7 @@ impl OrderEntry {
             if link.session.next_timer_ns() <= now_ns || link.session.is_resending() {
                 let _ = link.session.on_timer(now_ns, &mut link.out);
                 link.resend(now_ns);
-                self.journal_sent(venue as u8, now_ns);
+                self.journal_session(venue as u8, now_ns);
             }
         }
     }
@@ -235,7 +265,8 @@ impl OrderEntry {
     /// When [`Self::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {
-        self.links.iter().map(|link| link.session.next_timer_ns()).min().unwrap_or(u64::MAX)
+        let due_ns = |link: &Link| if link.session.is_resending() { 0 } else { link.session.next_timer_ns() };
+        self.links.iter().map(due_ns).min().unwrap_or(u64::MAX)
     }
 
     /// Asks every venue for the end of the session.
@@ -243,7 +274,7 @@ impl OrderEntry {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
             let _ = link.session.logout(now_ns, &mut link.out);
-            self.journal_sent(venue as u8, now_ns);
+            self.journal_session(venue as u8, now_ns);
         }
     }
 
@@ -255,6 +286,20 @@ impl OrderEntry {
         let pending = link.out.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
+            self.journal_full |=
+                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+            link.journalled = pending.len();
+        }
+    }
+
+    /// The same for messages of the session itself, among which a Logon has secrets: they are hidden. A Logon is never
+    /// resent (a gap fill stands for it), so that nobody misses what is hidden.
+    fn journal_session(&mut self, venue: u8, now_ns: u64) {
+        let Some(journal) = &mut self.journal else { return };
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
+        let pending = link.out.pending();
+        if pending.len() > link.journalled {
+            let new = redacted(&mut self.redacted, &pending[link.journalled..]);
             self.journal_full |=
                 journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
@@ -292,9 +337,17 @@ impl OrderEntry {
     }
 }
 
-/// The execution that tells decide that a lost session is up again.
+/// A copy of `bytes` without secrets, in `scratch`, which is as long as anything that is sent or received at once.
+fn redacted<'s>(scratch: &'s mut [u8], bytes: &[u8]) -> &'s [u8] {
+    let copy = &mut scratch[..bytes.len()];
+    copy.copy_from_slice(bytes);
+    redact::mask(copy);
+    copy
+}
+
+/// The execution that tells decide that messages of ours may not have arrived.
 #[cold]
-fn reconnected(venue: u8, time_ns: u64) -> Execution {
+fn in_doubt(venue: u8, time_ns: u64) -> Execution {
     Execution {
         time_ns,
         cl_ord_id: 0,
@@ -307,18 +360,22 @@ fn reconnected(venue: u8, time_ns: u64) -> Execution {
         cumulative_quantity: 0,
         instrument: INSTRUMENT_NONE,
         venue,
-        kind: ExecutionKind::Reconnected,
+        kind: ExecutionKind::InDoubt,
         side: Side::None,
         reason: RejectReason::None,
         reserved: [0; 8],
     }
 }
 
-/// The execution that tells decide that an order never left.
+/// The execution that tells decide that an order never left; `None` for a status request, without which the order is in
+/// doubt as before.
 #[must_use]
-pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Execution {
+pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Option<Execution> {
+    if order.action == OrderAction::Status {
+        return None;
+    }
     let orig_cl_ord_id: ClOrdId = order.orig_cl_ord_id;
-    Execution {
+    Some(Execution {
         time_ns,
         cl_ord_id: order.cl_ord_id,
         orig_cl_ord_id,
@@ -334,5 +391,5 @@ pub fn not_sent(order: &Order, time_ns: u64, reason: RejectReason) -> Execution 
         side: order.side,
         reason,
         reserved: [0; 8],
-    }
+    })
 }

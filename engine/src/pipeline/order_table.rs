@@ -81,6 +81,8 @@ pub struct LiveOrder {
     pub state: OrderState,
     /// Whether the state at the venue is known.
     pub doubt: Doubt,
+    /// Number of the last request for it, 0 for none: an older answer says nothing.
+    pub request: u64,
     next: u32,
     previous: u32,
 }
@@ -103,6 +105,7 @@ impl LiveOrder {
         time_in_force: TimeInForce::Day,
         state: OrderState::PendingNew,
         doubt: Doubt::None,
+        request: 0,
         next: NO_SLOT,
         previous: NO_SLOT,
     };
@@ -213,10 +216,11 @@ impl OrderTable {
         self.slots.iter().filter(|order| order.doubt != Doubt::None).count()
     }
 
-    /// The next order whose state is to be asked for; it counts as asked.
-    pub fn ask_next(&mut self) -> Option<LiveOrder> {
+    /// The next order whose state is to be asked for; it counts as asked, by a request with this number.
+    pub fn ask_next(&mut self, request: u64) -> Option<LiveOrder> {
         let order = self.slots.iter_mut().find(|order| order.doubt == Doubt::ToAsk)?;
         order.doubt = Doubt::Asked;
+        order.request = request;
         self.to_ask -= 1;
         Some(*order)
     }
@@ -342,6 +346,7 @@ impl OrderTable {
             time_in_force: order.time_in_force,
             state: OrderState::PendingNew,
             doubt: Doubt::None,
+            request: 0,
             next,
             previous: NO_SLOT,
         };
@@ -488,21 +493,32 @@ impl OrderTable {
         execution: &Execution,
     ) -> Result<Transition, OrderTableError> {
         let id = execution.cl_ord_id;
+        let number = execution.orig_cl_ord_id;
+        if order.doubt != Doubt::Asked || (number != 0 && number != order.request) {
+            // The answer to an earlier request: since then the order may have been replaced.
+            return Err(OrderTableError::Repeated(id));
+        }
         if execution.kind == ExecutionKind::StatusUnknown {
             return Ok(self.done(slot, 0));
         }
-        let replaced = order.state == OrderState::PendingReplace && order.pending_id == id;
-        let quantity = if replaced { order.pending_quantity.max(order.cumulative) } else { order.quantity };
+        let replacing = order.state == OrderState::PendingReplace;
+        let replaced = replacing && order.pending_id == id;
+        // Of an order that is done the venue need not say by which of its ids it was known last.
+        let done = execution.kind == ExecutionKind::StatusDone;
+        let quantity = match (replaced, replacing && done) {
+            (true, _) => order.pending_quantity.max(order.cumulative),
+            (false, true) => order.quantity.max(order.pending_quantity),
+            (false, false) => order.quantity,
+        };
         let filled = execution.cumulative_quantity.checked_sub(order.cumulative);
         let Some(filled) = filled.filter(|_| execution.cumulative_quantity <= quantity) else {
             return Err(OrderTableError::Overfill(id));
         };
         let entry = &mut self.slots[slot as usize];
-        self.to_ask -= u32::from(entry.doubt == Doubt::ToAsk);
         entry.doubt = Doubt::None;
         entry.cumulative += filled;
         entry.reserved -= filled;
-        if execution.kind == ExecutionKind::StatusDone {
+        if done {
             return Ok(self.done(slot, filled));
         }
         if replaced {

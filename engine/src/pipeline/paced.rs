@@ -8,9 +8,7 @@
 //! `inline` runs ingest, decide and order entry in one loop; `split` gives each a thread. After the capture's end a
 //! run waits until the venues have been quiet for a while, and logs out.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use crate::control::counters::Counter;
 use crate::control::kill_switch;
@@ -23,28 +21,14 @@ use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, LiveShared};
 use crate::pipeline::lockstep::{IntervalTimer, OrderItem, ReplayError};
-use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::slot_ring::{Consumer, Producer};
-use crate::pipeline::socket::Socket;
-use crate::pipeline::stamps::{PathRecord, PathStamps, Sampler, Stage, StampWriter};
+use crate::pipeline::socket_entry::SocketEntry;
+use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
 use crate::pipeline::tsc::{self, Calibration};
 
 /// Messages between two looks at the sockets while there is market data to work on.
 const POLL_EVERY: u64 = 8;
-
-/// A run is over when the venues have said nothing for this long after the last message.
-const QUIET_NS: u64 = 300_000_000;
-
-/// Paths remembered until the send that ends their input; further ones keep no wire stamp.
-const UNSENT_MAX: usize = 64;
-
-/// Longest wait for a venue's logon or logout.
-const SESSION_PATIENCE_NS: u64 = 5_000_000_000;
-
-/// Pause between two looks while a session opens or closes. The venue may share this core, and under a real-time
-/// policy a thread that spins here would never let it answer.
-const SESSION_PAUSE: Duration = Duration::from_micros(50);
 
 /// How fast market messages are handed on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,215 +93,6 @@ impl Release {
     }
 }
 
-/// Order entry with its sockets; owned by one thread.
-pub struct SocketEntry {
-    entry: OrderEntry,
-    sockets: Vec<Option<Socket>>,
-    buffer: Box<[u8]>,
-    executions: VecDeque<Execution>,
-    stamps: StampWriter,
-    calibration: Calibration,
-    /// Paths whose bytes are complete and wait for the send that ends this input.
-    unsent: Vec<PathRecord>,
-    last_heard_ticks: u64,
-    lost_connections: u64,
-}
-
-impl SocketEntry {
-    /// Order entry over connected sockets, one a venue.
-    #[must_use]
-    pub fn new(
-        entry: OrderEntry,
-        sockets: Vec<Socket>,
-        stamps: StampWriter,
-        calibration: Calibration,
-    ) -> Self {
-        Self {
-            entry,
-            sockets: sockets.into_iter().map(Some).collect(),
-            buffer: vec![0; 1 << 16].into_boxed_slice(),
-            executions: VecDeque::with_capacity(1 << 12),
-            stamps,
-            calibration,
-            unsent: Vec::with_capacity(UNSENT_MAX),
-            last_heard_ticks: tsc::now(),
-            lost_connections: 0,
-        }
-    }
-
-    fn now_ns(&self) -> u64 {
-        self.calibration.utc_ns(tsc::now())
-    }
-
-    /// Logs on at every venue.
-    ///
-    /// # Errors
-    /// The venue that did not answer.
-    pub fn log_on(&mut self, stop: &Stop) -> Result<(), String> {
-        let now_ns = self.now_ns();
-        for venue in 0..self.sockets.len() {
-            self.entry.connected(venue as u8, now_ns);
-        }
-        for venue in 0..self.sockets.len() {
-            while !self.entry.is_logged_on(venue as u8) {
-                self.poll();
-                std::thread::sleep(SESSION_PAUSE);
-                let waited_ns = self.now_ns().saturating_sub(now_ns);
-                if self.sockets[venue].is_none() || waited_ns > SESSION_PATIENCE_NS || stop.requested() {
-                    return Err(format!("venue {venue}: no answer to our Logon; check CompIDs and address"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Logs out everywhere and waits for the answers.
-    pub fn log_out(&mut self) {
-        let now_ns = self.now_ns();
-        self.entry.logout(now_ns);
-        while self.sockets.iter().any(Option::is_some) && self.now_ns() - now_ns < SESSION_PATIENCE_NS {
-            self.poll();
-            std::thread::sleep(SESSION_PAUSE);
-            let done = (0..self.sockets.len()).all(|venue| !self.entry.is_logged_on(venue as u8));
-            if done {
-                break;
-            }
-        }
-        self.sockets.clear();
-    }
-
-    /// Sends what waits and receives what is there; executions are queued.
-    pub fn poll(&mut self) {
-        let now_ns = self.now_ns();
-        if self.entry.next_timer_ns() <= now_ns {
-            self.entry.on_timer(now_ns);
-        }
-        for venue in 0..self.sockets.len() {
-            self.flush(venue as u8);
-            let Self { entry, sockets, buffer, executions, .. } = self;
-            let Some(socket) = &mut sockets[venue] else { continue };
-            match socket.receive(buffer) {
-                Ok(0) => {}
-                Ok(length) => {
-                    let now_ns = self.calibration.utc_ns(tsc::now());
-                    entry.receive(venue as u8, now_ns, &buffer[..length], &mut |execution| {
-                        executions.push_back(execution);
-                    });
-                    self.last_heard_ticks = tsc::now();
-                    self.flush(venue as u8);
-                }
-                Err(_) => self.lose(venue),
-            }
-            if self.entry.wants_close(venue as u8) && self.entry.pending(venue as u8).is_empty() {
-                self.lose(venue);
-            }
-        }
-    }
-
-    #[cold]
-    fn lose(&mut self, venue: usize) {
-        if self.sockets[venue].take().is_some() {
-            self.lost_connections += 1;
-            self.entry.disconnected(venue as u8);
-        }
-    }
-
-    #[inline]
-    fn flush(&mut self, venue: u8) {
-        let pending = self.entry.pending(venue);
-        if pending.is_empty() {
-            return;
-        }
-        let Some(Some(socket)) = self.sockets.get_mut(usize::from(venue)) else { return };
-        match socket.send(pending) {
-            Ok(count) => self.entry.consume(venue, count),
-            Err(_) => self.lose(usize::from(venue)),
-        }
-    }
-
-    /// Encodes one order; it leaves with [`Self::send_encoded`], so that all orders of one input share a system call.
-    #[inline]
-    fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
-        let connected = matches!(self.sockets.get(usize::from(order.venue)), Some(Some(_)));
-        let outcome = if connected {
-            self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
-        } else {
-            Err(crate::order::RejectReason::NotConnected)
-        };
-        match outcome {
-            Ok(()) => {
-                let record = stamps.order_ready(order.action);
-                if self.unsent.len() < UNSENT_MAX {
-                    self.unsent.push(record);
-                } else {
-                    self.stamps.push(record);
-                }
-            }
-            Err(reason) => self.executions.push_back(not_sent(order, order.time_ns, reason)),
-        }
-    }
-
-    /// Sends what the orders of this input have encoded, and ends their paths.
-    #[inline]
-    fn send_encoded(&mut self) {
-        for venue in 0..self.sockets.len() {
-            self.flush(venue as u8);
-        }
-        for mut record in self.unsent.drain(..) {
-            record.sent();
-            self.stamps.push(record);
-        }
-    }
-
-    /// The oldest execution that came in and was not taken yet.
-    pub(super) fn next_execution(&mut self) -> Option<Execution> {
-        self.executions.pop_front()
-    }
-
-    pub(super) fn is_quiet(&self) -> bool {
-        let silence = tsc::now().saturating_sub(self.last_heard_ticks);
-        self.calibration.ticks_to_ns(silence) > QUIET_NS
-    }
-
-    /// Connections that broke.
-    #[must_use]
-    pub const fn lost_connections(&self) -> u64 {
-        self.lost_connections
-    }
-
-    /// Stamp records that found the ring full.
-    #[must_use]
-    pub fn dropped_stamps(&self) -> u64 {
-        self.stamps.dropped()
-    }
-
-    /// Gives the sessions back.
-    #[must_use]
-    pub fn finish(self) -> OrderEntry {
-        self.entry
-    }
-}
-
-impl OrderSink for SocketEntry {
-    fn free_slots(&self) -> usize {
-        usize::MAX
-    }
-
-    fn capacity(&self) -> usize {
-        0
-    }
-
-    #[inline]
-    fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps) {
-        self.encode(&order, stamps);
-    }
-
-    #[inline]
-    fn flush(&mut self) {
-        self.send_encoded();
-    }
-}
-
 /// Turns the operator's kill word into a sequenced command, once.
 pub(super) fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Result<(), ReplayError> {
     if kill_switch::is_set() && !decide.core().risk().is_killed() {
@@ -356,7 +131,7 @@ pub fn run_inline(
                     return Err(ReplayError::Stopped);
                 }
             }
-            while let Some(execution) = entry.executions.pop_front() {
+            while let Some(execution) = entry.next_execution() {
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
                 decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
             }
@@ -549,15 +324,15 @@ pub fn run_split_order_entry(
         entry.send_encoded();
         // A full execution ring: the sockets are not read until there is room again.
         while !executions.is_full() {
-            let Some(execution) = entry.executions.pop_front() else { break };
+            let Some(execution) = entry.next_execution() else { break };
             let _ = executions.push(execution);
             worked = true;
         }
-        if entry.executions.is_empty() {
+        if !entry.has_executions() {
             entry.poll();
         }
         // Release: pairs with decide's Acquire.
-        quiet.store(!worked && entry.executions.is_empty() && entry.is_quiet(), Ordering::Release);
+        quiet.store(!worked && !entry.has_executions() && entry.is_quiet(), Ordering::Release);
         // Acquire: pairs with decide's Release.
         if finished.load(Ordering::Acquire) || stop.requested() {
             return;

@@ -1,13 +1,14 @@
-//! One listener of a venue and the client behind it: the acceptor's bytes to and from a socket.
+//! One listener of a venue and the client behind it: the acceptor's bytes to and from a connection.
 //!
 //! One client at a time: a second connection is closed at once, the first lives on. Whoever serves the venue calls
 //! [`Desk::serve`] in turns; it never waits. Errors of a client end that client's connection and nothing else.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 
 use crate::control::failure::Failure;
-use crate::pipeline::socket::Socket;
+use crate::transport::endpoint::ConnectionAcceptor;
+use crate::transport::{Connection, Transport};
 
 /// The venue's end of an order-entry session, sans-I/O: bytes of one client in, bytes for it out.
 pub trait Acceptor {
@@ -32,8 +33,13 @@ pub struct Desk<A> {
     listener: TcpListener,
     /// The session behind the socket.
     pub acceptor: A,
-    client: Option<Socket>,
+    /// How clients are accepted: as they come, or by TLS.
+    way: ConnectionAcceptor,
+    client: Option<Connection>,
     connections: u64,
+    /// Clients that were gone before their handshake was over, and why the last one was.
+    refused: u64,
+    last_refusal: Option<io::Error>,
 }
 
 impl<A: Acceptor> Desk<A> {
@@ -41,11 +47,11 @@ impl<A: Acceptor> Desk<A> {
     ///
     /// # Errors
     /// An address that cannot be listened on.
-    pub fn bind(name: &str, address: &str, acceptor: A) -> Result<Self, Failure> {
+    pub fn bind(name: &str, address: &str, acceptor: A, way: ConnectionAcceptor) -> Result<Self, Failure> {
         let refused = |error| Failure::Input(format!("venue {name}: {address}: {error}"));
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
-        Ok(Self { listener, acceptor, client: None, connections: 0 })
+        Ok(Self { listener, acceptor, way, client: None, connections: 0, refused: 0, last_refusal: None })
     }
 
     /// `HOST:PORT` that it listens on.
@@ -60,6 +66,13 @@ impl<A: Acceptor> Desk<A> {
         self.connections
     }
 
+    /// How many handshakes failed, and why the last one did; none when none did.
+    #[must_use]
+    pub fn refusals(&self) -> Option<String> {
+        let error = self.last_refusal.as_ref()?;
+        Some(format!("{} handshakes failed; the last: {error}", self.refused))
+    }
+
     /// One turn: whether there was anything to do.
     pub fn serve(&mut self, now_ns: u64, buffer: &mut [u8]) -> bool {
         let mut worked = self.receive(now_ns, buffer);
@@ -67,9 +80,9 @@ impl<A: Acceptor> Desk<A> {
             // The end of the client before may have come between its last read and now.
             worked |= self.receive(now_ns, buffer);
             if self.client.is_none()
-                && let Ok(socket) = Socket::of(stream)
+                && let Ok(connection) = self.way.accept(stream)
             {
-                self.client = Some(socket);
+                self.client = Some(connection);
                 self.connections += 1;
                 self.acceptor.connected(now_ns);
             }
@@ -85,7 +98,8 @@ impl<A: Acceptor> Desk<A> {
                 Err(_) => gone = true,
             }
         }
-        if gone || (self.acceptor.wants_close() && self.acceptor.pending().is_empty()) {
+        let is_sent = self.acceptor.pending().is_empty() && client.is_drained();
+        if gone || (self.acceptor.wants_close() && is_sent) {
             self.close(now_ns);
         }
         worked
@@ -99,7 +113,11 @@ impl<A: Acceptor> Desk<A> {
                 self.acceptor.on_bytes(now_ns, &buffer[..length]);
                 true
             }
-            Err(_) => {
+            Err(error) => {
+                if !client.is_ready() {
+                    self.refused += 1;
+                    self.last_refusal = Some(error);
+                }
                 self.close(now_ns);
                 true
             }

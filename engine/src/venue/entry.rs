@@ -7,7 +7,7 @@ use feeds::units::PRICE_NONE;
 
 use super::names::{NO_ORDER, NameError, NameIndex};
 use super::orders::Order;
-use super::{ClOrdIdText, OrderRequest, OrderStatus, Reports, VenueCore, VenueReport};
+use super::{OrderRequest, OrderStatus, Reports, VenueCore, VenueReport};
 use crate::order::{ExecutionKind, OrderAction, RejectReason};
 
 impl VenueCore {
@@ -118,7 +118,6 @@ impl VenueCore {
             exec_id: self.exec_ids,
             kind: ExecutionKind::StatusUnknown,
             reason: RejectReason::UnknownOrder,
-            orig_cl_ord_id: ClOrdIdText::NONE,
             ..refusal(time_ns, request, RejectReason::UnknownOrder)
         };
         if let Some((number, _)) = self.named_order(&named) {
@@ -127,6 +126,7 @@ impl VenueCore {
                 report = VenueReport {
                     exec_id: report.exec_id,
                     response_to: report.response_to,
+                    orig_cl_ord_id: request.orig_cl_ord_id,
                     ..self.report_on(slot, ExecutionKind::StatusOpen, time_ns)
                 };
             } else {

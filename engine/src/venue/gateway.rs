@@ -80,7 +80,7 @@ impl Gateway {
     /// When [`Acceptor::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {
-        self.session.next_timer_ns()
+        if self.session.is_resending() { 0 } else { self.session.next_timer_ns() }
     }
 
     /// The core, for reports and tests.

@@ -32,6 +32,8 @@ enum Arriving {
     Frame { length: usize, bytes: [u8; FRAME_BYTES] },
     /// Order entry could not send it: the answer is this.
     NotSent(Execution),
+    /// A request that could not be sent and changes nothing.
+    Nothing,
 }
 
 struct Arrival {
@@ -104,9 +106,11 @@ impl InMemoryExchange {
             Err(reason) => Err(reason),
         };
         let sent = what.is_ok();
-        let what = what.unwrap_or_else(|reason| {
-            Arriving::NotSent(not_sent(order, time_ns + self.latencies.fill_ns, reason))
-        });
+        let what =
+            what.unwrap_or_else(|reason| match not_sent(order, time_ns + self.latencies.fill_ns, reason) {
+                Some(execution) => Arriving::NotSent(execution),
+                None => Arriving::Nothing,
+            });
         self.arrivals.push_back(Arrival { time_ns, venue, what });
         sent
     }
@@ -139,6 +143,7 @@ impl InMemoryExchange {
                 }
             }
             Arriving::NotSent(execution) => self.executions.push_back(execution),
+            Arriving::Nothing => {}
         }
         1
     }

@@ -293,6 +293,20 @@ impl VenueCore {
         self.names.iter().map(|(_, id)| id)
     }
 
+    /// What is on record of the order that a session's ClOrdID(11) names or named: its status and what of it has filled.
+    #[must_use]
+    pub fn order_of(&self, session: u16, cl_ord_id: &ClOrdIdText) -> Option<(OrderStatus, u64)> {
+        let number = self.names.order(self.names.find(session, cl_ord_id)?);
+        if number == names::NO_ORDER {
+            return None;
+        }
+        let filled = match self.orders.slot_of(u64::from(number)) {
+            Some(slot) => self.orders[slot].cum_qty,
+            None => self.orders.filled_of(number).0,
+        };
+        Some((self.orders.status_of(number), filled))
+    }
+
     /// Client orders that live now.
     #[must_use]
     pub fn live_orders(&self) -> usize {

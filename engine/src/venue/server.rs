@@ -13,6 +13,7 @@ use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::tsc::{self, Calibration};
+use crate::transport::endpoint::ConnectionAcceptor;
 use crate::venue::VenueCore;
 use crate::venue::desk::Desk;
 use crate::venue::feed_server::FeedServer;
@@ -59,7 +60,8 @@ impl<'a> VenueServer<'a> {
         let mut desks = Vec::new();
         for (gateway, venue) in startup::gateways(inputs, config)?.into_iter().zip(&config.venues) {
             let address = if venue.address.is_empty() { "127.0.0.1:0" } else { &venue.address };
-            desks.push(Desk::bind(&venue.name, address, gateway)?);
+            let way = ConnectionAcceptor::new(venue).map_err(Failure::Input)?;
+            desks.push(Desk::bind(&venue.name, address, gateway, way)?);
         }
         Ok(Self {
             names: config.venues.iter().map(|venue| venue.name.clone()).collect(),
@@ -210,6 +212,9 @@ impl<'a> VenueServer<'a> {
             if malformed > 0 || lost > 0 {
                 notes.push(format!("venue {}: {malformed} malformed messages, {lost} reports lost", name));
             }
+        }
+        for (desk, name) in self.desks.iter().zip(&self.names) {
+            notes.extend(desk.refusals().map(|what| format!("venue {name}: {what}")));
         }
         for (name, feed) in self.names.iter().zip(&self.feeds) {
             notes.extend(feed.as_ref().map(|feed| format!("{name} feed: {}", feed.report())));

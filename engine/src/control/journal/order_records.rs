@@ -124,7 +124,7 @@ fn execution_kind(code: u8) -> Option<ExecutionKind> {
         7 => ExecutionKind::CancelRejected,
         8 => ExecutionKind::Expired,
         9 => ExecutionKind::NotSent,
-        10 => ExecutionKind::Reconnected,
+        10 => ExecutionKind::InDoubt,
         11 => ExecutionKind::StatusOpen,
         12 => ExecutionKind::StatusDone,
         13 => ExecutionKind::StatusUnknown,

@@ -1,9 +1,10 @@
 //! Prints a journal, one line a record, for people and for `grep`.
 //!
-//! Credentials in session bytes are masked: the values of RawData(96), Password(554) and NewPassword(925).
+//! Credentials in session bytes are masked ([`redact`]), also those of a journal that was written before they were.
 
 use super::records::CaptureOpened;
 use super::{DecideRecord, JournalError, JournalReader, JournalThread, Record, RecordKind};
+use crate::fix::redact;
 use crate::order::{Execution, Order};
 use feeds::units::{NS_PER_DAY, NS_PER_S, PRICE_NONE, PRICE_SCALE};
 use std::fmt;
@@ -216,15 +217,13 @@ struct FixText<'a>(&'a [u8]);
 
 impl fmt::Display for FixText<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, field) in self.0.split(|&byte| byte == 1).enumerate() {
+        let mut bytes = self.0.to_vec();
+        redact::mask(&mut bytes);
+        for (number, field) in bytes.split(|&byte| byte == 1).enumerate() {
             if number > 0 {
                 out.write_str("|")?;
             }
-            let secret = [&b"96="[..], b"554=", b"925="].into_iter().find(|tag| field.starts_with(tag));
-            match secret {
-                Some(tag) => write!(out, "{}***", tag.escape_ascii())?,
-                None => write!(out, "{}", field.escape_ascii())?,
-            }
+            write!(out, "{}", field.escape_ascii())?;
         }
         Ok(())
     }
@@ -247,6 +246,6 @@ mod tests {
     fn session_bytes_are_readable_and_hold_no_secret() {
         let bytes = b"8=FIX.4.4\x0135=A\x01553=me\x01554=hunter2\x0196=x\x0110=000\x01\xff";
         let shown = FixText(bytes).to_string();
-        assert_eq!(shown, "8=FIX.4.4|35=A|553=me|554=***|96=***|10=000|\\xff");
+        assert_eq!(shown, "8=FIX.4.4|35=A|553=me|554=*******|96=*|10=000|\\xff");
     }
 }

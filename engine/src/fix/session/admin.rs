@@ -97,7 +97,7 @@ impl Core {
             if next_expected.is_some() {
                 // Our own 789 asks for it; what does not come is asked for by the timer.
                 let from = self.next_incoming;
-                self.gap.asked(now_ns, from, sequence - 1, sequence - 1);
+                self.gap.asked(now_ns, 0, from, sequence - 1, sequence - 1);
                 return Ok(());
             }
             return self.request_resend(now_ns, sequence, out);
@@ -224,7 +224,7 @@ impl Core {
             _ if chunk > 0 => (until, until),
             _ => (self.config.end_seq_no_open, until),
         };
-        self.gap.asked(now_ns, from, asked_until, until);
+        self.gap.asked(now_ns, self.next_outgoing, from, asked_until, until);
         self.counters.resend_requests += 1;
         self.send(now_ns, out, b'2', |encoder| {
             encoder.set(fix44::BEGIN_SEQ_NO, from).set(fix44::END_SEQ_NO, end);

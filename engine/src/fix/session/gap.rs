@@ -8,7 +8,7 @@
 use feeds::units::{NS_PER_S, TIME_NONE};
 
 /// How long a gap may stay as it is before it is asked for again, ns.
-pub(super) const PATIENCE_NS: u64 = 30 * NS_PER_S;
+pub(super) const PATIENCE_NS: u64 = 10 * NS_PER_S;
 
 /// Requests without any progress after which the session is given up.
 pub(super) const REQUESTS_MAX: u32 = 3;
@@ -34,6 +34,8 @@ pub(super) struct Gap {
     asked_until: u32,
     /// Last number that was missing when the gap was found.
     until: u32,
+    /// Our MsgSeqNum(34) of the last request.
+    request: u32,
     requests: u32,
     due_ns: u64,
     bytes: Box<[u8]>,
@@ -48,6 +50,7 @@ impl Gap {
             from: 0,
             asked_until: 0,
             until: 0,
+            request: 0,
             requests: 0,
             due_ns: TIME_NONE,
             bytes: vec![0; bytes].into_boxed_slice(),
@@ -84,8 +87,9 @@ impl Gap {
         self.from
     }
 
-    /// A request for `from` to `asked_until` goes out; `until` is the end of what is missing.
-    pub(super) fn asked(&mut self, now_ns: u64, from: u32, asked_until: u32, until: u32) {
+    /// A request for `from` to `asked_until` goes out under number `request`; `until` is the end of what is missing.
+    pub(super) fn asked(&mut self, now_ns: u64, request: u32, from: u32, asked_until: u32, until: u32) {
+        self.request = request;
         if self.from != from {
             self.requests = 0;
         }
@@ -94,6 +98,11 @@ impl Gap {
         self.asked_until = asked_until;
         self.until = until;
         self.due_ns = now_ns.saturating_add(PATIENCE_NS);
+    }
+
+    /// Whether the open request is one of our messages from number `from` up to, not with, `until`: the peer missed it.
+    pub(super) const fn request_is_in(&self, from: u32, until: u32) -> bool {
+        self.from != 0 && from <= self.request && self.request < until
     }
 
     /// Whether asking once more is of no use.
@@ -192,15 +201,16 @@ mod tests {
     fn a_gap_is_open_until_its_last_number_is_there() {
         let mut gap = Gap::new(0);
         assert!(!gap.covers(1) && !gap.progress(0, 5));
-        gap.asked(100, 3, 5, 9);
+        gap.asked(100, 7, 3, 5, 9);
+        assert!(gap.request_is_in(7, 8) && !gap.request_is_in(5, 7) && !gap.request_is_in(8, 20));
         assert!(gap.covers(3) && gap.covers(9) && !gap.covers(10));
         assert_eq!(gap.due_ns(), 100 + PATIENCE_NS);
         assert!(!gap.progress(200, 5));
         assert!(gap.progress(300, 6), "the next chunk");
-        gap.asked(300, 6, 9, 9);
+        gap.asked(300, 7, 6, 9, 9);
         for _ in 1..REQUESTS_MAX {
             assert!(!gap.is_hopeless());
-            gap.asked(400, 6, 9, 9);
+            gap.asked(400, 7, 6, 9, 9);
         }
         assert!(gap.is_hopeless());
         assert!(!gap.progress(500, 10) && !gap.covers(10));

@@ -13,6 +13,9 @@ use crate::fix::frame::{FRAME_MAX, Frame};
 use crate::fix::number::write_unsigned;
 use crate::fix::validate::validate;
 
+/// Nanoseconds in a millisecond.
+const NS_PER_MS: u64 = 1_000_000;
+
 /// First of the tags that counterparties may define among themselves.
 const USER_DEFINED_TAG_MIN: u32 = 5_000;
 
@@ -236,9 +239,14 @@ impl Core {
         if message_type != b'A' {
             return Err(CloseReason::LogonInvalid);
         }
-        let terms = match self.invalid(frame) {
-            Some(error) => Err(error),
-            None => Message::of(frame).and_then(|message| self.logon_terms(&message, sequence)),
+        let verifier = self.config.logon_verifier.as_ref();
+        let is_proven = |message: &Message<'_>| verifier.is_none_or(|verifier| verifier.verify(message));
+        let terms = match (self.invalid(frame), Message::of(frame)) {
+            (Some(error), _) | (None, Err(error)) => Err(error),
+            (None, Ok(message)) if is_proven(&message) => self.logon_terms(&message, sequence),
+            (None, Ok(_)) => {
+                return self.logout_and_close(now_ns, out, b"Not authorized", CloseReason::LogonInvalid);
+            }
         };
         match terms {
             Ok(terms) => self.accept_logon(now_ns, sequence, terms, out),
@@ -283,8 +291,11 @@ impl Core {
                 let error = MessageError::new(122, Fault::Missing);
                 return Some(self.reject(now_ns, out, frame, sequence, error));
             }
+            // Compared in milliseconds: a venue may write the original more finely than the header.
             Some(original_ns)
-                if header.sending_time_ns.is_some_and(|sending_ns| original_ns > sending_ns) =>
+                if header
+                    .sending_time_ns
+                    .is_some_and(|sending_ns| original_ns / NS_PER_MS > sending_ns / NS_PER_MS) =>
             {
                 MessageError::new(0, Fault::SendingTime)
             }

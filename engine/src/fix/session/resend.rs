@@ -61,6 +61,10 @@ impl Core {
             let fill_until = found.map_or(last.saturating_add(1), |(sequence, _)| sequence);
             if fill_until > next {
                 self.gap_fill_out(now_ns, next, fill_until, out)?;
+                if self.gap.request_is_in(next, fill_until) {
+                    // The peer missed our own request for what we miss.
+                    self.request(now_ns, self.gap.until(), out)?;
+                }
             }
             let mut at = fill_until;
             if let Some((sequence, frame)) = found {
@@ -142,14 +146,20 @@ fn write_again(
         }
     };
     copy(&mut encoder, &|tag| BEFORE_SENDING_TIME.contains(&tag));
-    encoder.set_time(fix44::SENDING_TIME, sending_ns, precision);
-    let written = |tag: u32| matches!(tag, 34 | 43 | 52 | 122) || BEFORE_SENDING_TIME.contains(&tag);
-    copy(&mut encoder, &|tag| is_header_tag(tag) && !written(tag));
+    let mut original = None;
     let mut fields = frame.fields();
     while let Ok(Some((tag, value))) = fields.next_field() {
         if tag == 52 {
-            encoder.set_text(122, value);
+            original = Some(value);
         }
+    }
+    // As fine as the original: cut off more, it would lie before it when both are of the same moment.
+    let precision = original.and_then(|text| TimePrecision::of_text(text)).unwrap_or(precision);
+    encoder.set_time(fix44::SENDING_TIME, sending_ns, precision);
+    let written = |tag: u32| matches!(tag, 34 | 43 | 52 | 122) || BEFORE_SENDING_TIME.contains(&tag);
+    copy(&mut encoder, &|tag| is_header_tag(tag) && !written(tag));
+    if let Some(original) = original {
+        encoder.set_text(122, original);
     }
     copy(&mut encoder, &|tag| !is_header_tag(tag));
     encoder.done()

@@ -437,8 +437,8 @@ fn a_session_goes_on_where_it_stopped() {
     };
     let mut left = Side::new(keep(SessionConfig::initiator(ids(), 30)));
     let mut right = Side::acceptor();
-    left.session = Session::resume(keep(SessionConfig::initiator(ids(), 30)), 7, 4);
-    right.session = Session::resume(SessionConfig::acceptor(ids().reversed()), 4, 7);
+    left.session.go_on(7, 4);
+    right.session.go_on(4, 7);
     for round in 0..3_u32 {
         let _ = right.session.on_connect(START_NS, &mut right.out);
         let _ = left.session.on_connect(START_NS, &mut left.out);
@@ -451,7 +451,7 @@ fn a_session_goes_on_where_it_stopped() {
         right.session.on_disconnect();
     }
     // The acceptor lost its count: it expects less than comes, and asks; then more, and refuses.
-    right.session = Session::resume(SessionConfig::acceptor(ids().reversed()), 7, 20);
+    right.session.go_on(7, 20);
     let _ = right.session.on_connect(START_NS, &mut right.out);
     let _ = left.session.on_connect(START_NS, &mut left.out);
     let outcomes = pump(START_NS, &mut left, &mut right, 11);

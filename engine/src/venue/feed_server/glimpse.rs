@@ -13,7 +13,8 @@ use kernels::cpu::book::BookConfig;
 
 use crate::control::feed_config::FeedLinesConfig;
 use crate::control::inputs::VenueInput;
-use crate::pipeline::socket::Socket;
+use crate::transport::Transport;
+use crate::transport::tcp::Tcp;
 use crate::venue::publisher::{Snapshot, SnapshotBooks, Told};
 
 /// Clients at once; further ones are turned away.
@@ -35,7 +36,7 @@ const PATIENCE_NS: u64 = 60 * NS_PER_S;
 const LINGER_NS: u64 = 5 * NS_PER_S;
 
 struct Client {
-    socket: Socket,
+    socket: Tcp,
     session: SoupBinServer,
     snapshot: Option<Snapshot>,
     give_up_ns: u64,
@@ -90,7 +91,7 @@ impl<'a> GlimpseServer<'a> {
         if let Ok((stream, _)) = self.listener.accept() {
             worked = true;
             if self.clients.len() < CLIENTS_MAX
-                && let Ok(socket) = Socket::of(stream)
+                && let Ok(socket) = Tcp::of(stream)
             {
                 let mut session = SoupBinServer::new(self.config);
                 session.on_connect(now_ns);

@@ -1,5 +1,6 @@
-//! QuickFIX's acceptance scripts: the lines of a `.def` file, what is filled in before a message is sent, and how what
-//! came is compared with what was expected.
+//! Acceptance scripts in the language of QuickFIX's: the lines of a `.def` file, what is filled in before a message is
+//! sent, and how what came is compared with what was expected. Our own scripts, for initiators, add what the
+//! application does (`aORDER`) and what reaches it (`xNew`).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,12 @@ pub enum Operation {
     Expect(String),
     /// Expect the peer to close, without another byte (`eDISCONNECT`).
     ExpectDisconnect,
+    /// Initiators: expect a connection (`eCONNECT`).
+    ExpectConnect,
+    /// Initiators: what the application or its surroundings do (`aORDER`, `aWAIT 30`).
+    Action(String),
+    /// Initiators: the next execution that reaches the application (`xNew`, `xNothing` for none).
+    ExpectExecution(String),
 }
 
 /// One line.
@@ -53,6 +60,9 @@ pub fn parse(text: &str) -> Vec<Step> {
             ('i', "CONNECT") => Operation::Connect,
             ('i', "DISCONNECT") => Operation::Disconnect,
             ('e', "DISCONNECT") => Operation::ExpectDisconnect,
+            ('e', "CONNECT") => Operation::ExpectConnect,
+            ('a', action) => Operation::Action(action.to_owned()),
+            ('x', execution) => Operation::ExpectExecution(execution.to_owned()),
             ('I', message) => Operation::Send(message.to_owned()),
             ('E', message) => Operation::Expect(message.to_owned()),
             _ => panic!("line {}: {line:?} is no step", index + 1),
@@ -102,9 +112,12 @@ pub fn filled(message: &str, now: SystemTime) -> String {
         return message;
     };
     let begin = format!("{begin}{SOH}");
-    let (body, trailer) = match rest.find("\x0110=") {
-        Some(at) => (&rest[..=at], Some(&rest[at + 1..])),
-        None => (rest, None),
+    // The last field only: a data field may hold the same bytes.
+    let (body, trailer) = match rest.rfind("\x0110=") {
+        Some(at) if rest[at + 1..].trim_end_matches(SOH).find(SOH).is_none() => {
+            (&rest[..=at], Some(&rest[at + 1..]))
+        }
+        _ => (rest, None),
     };
     let length = if rest.starts_with("9=") { String::new() } else { format!("9={}{SOH}", body.len()) };
     let whole = format!("{begin}{length}{body}");
@@ -149,6 +162,8 @@ pub fn difference(expected: &str, came: &str) -> Option<String> {
         }
         let same = match tag.as_str() {
             "9" => true,
+            // Padded by our templates.
+            "34" => value.trim_start_matches('0') == wanted_value.trim_start_matches('0'),
             "10" => value.len() == 3 && value.bytes().all(|byte| byte.is_ascii_digit()),
             "42" | "52" | "60" | "122" => is_timestamp(value),
             _ => value == wanted_value,

@@ -1,0 +1,351 @@
+//! Order entry with its connections: what the sessions want sent leaves, what the venues say comes in.
+//!
+//! Owned by one hot thread: the fused one of `inline`, `wt-order-entry` of `split`. Its system calls are those of the
+//! connections that it owns. It allocates at construction only. A connection that breaks is given to a cold thread, which
+//! frees it and makes another one ([`crate::control::reconnector`]); meanwhile the venue's orders are answered NOT_SENT.
+//! A session that ended by our own Logout is not opened again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use rtrb::{Consumer, Producer};
+
+use crate::control::shutdown::Stop;
+use crate::order::{Execution, Order, RejectReason};
+use crate::pipeline::decide::OrderSink;
+use crate::pipeline::order_entry::{OrderEntry, not_sent};
+use crate::pipeline::risk::RiskApproved;
+use crate::pipeline::stamps::{PathRecord, PathStamps, StampWriter};
+use crate::pipeline::tsc::{self, Calibration};
+use crate::transport::{Connection, Transport};
+
+/// A run is over when the venues have said nothing for this long after the last message.
+const QUIET_NS: u64 = 300_000_000;
+
+/// Paths remembered until the send that ends their input; further ones keep no wire stamp.
+const UNSENT_MAX: usize = 64;
+
+/// Longest wait for a venue's logon or logout.
+const SESSION_PATIENCE_NS: u64 = 5_000_000_000;
+
+/// Pause between two looks while a session opens or closes. The venue may share this core, and under a real-time
+/// policy a thread that spins here would never let it answer.
+const SESSION_PAUSE: Duration = Duration::from_micros(50);
+
+/// A connection that is gone.
+#[derive(Debug)]
+pub struct Lost {
+    /// Whose.
+    pub venue: u8,
+    /// What is left of it: to be freed elsewhere.
+    pub connection: Connection,
+    /// Since when its session had been logged on, UTC ns, if it was.
+    pub logged_on_ns: Option<u64>,
+    /// When it was noticed, UTC ns.
+    pub time_ns: u64,
+}
+
+/// The hot end of the way to the thread that connects again.
+#[derive(Debug)]
+pub struct ReconnectPort {
+    /// Connections that are gone.
+    pub lost: Producer<Lost>,
+    /// New ones, shaken hands with, by venue.
+    pub made: Consumer<(u8, Connection)>,
+}
+
+/// One venue's connection.
+#[derive(Debug, Default)]
+struct Line {
+    connection: Option<Connection>,
+    /// Since when its session is logged on, UTC ns.
+    logged_on_ns: Option<u64>,
+    /// Why it was lost the last time.
+    loss: Option<io::Error>,
+}
+
+/// See the module's text.
+pub struct SocketEntry {
+    entry: OrderEntry,
+    lines: Vec<Line>,
+    reconnect: Option<ReconnectPort>,
+    /// We log out: a connection that goes now has done its work.
+    ending: bool,
+    buffer: Box<[u8]>,
+    executions: VecDeque<Execution>,
+    stamps: StampWriter,
+    calibration: Calibration,
+    /// Paths whose bytes are complete and wait for the send that ends this input.
+    unsent: Vec<PathRecord>,
+    last_heard_ticks: u64,
+    lost_connections: u64,
+    reconnections: u64,
+}
+
+impl SocketEntry {
+    /// Order entry over connections, one a venue, in the order of venue numbers.
+    #[must_use]
+    pub fn new(
+        entry: OrderEntry,
+        connections: Vec<Connection>,
+        stamps: StampWriter,
+        calibration: Calibration,
+    ) -> Self {
+        Self {
+            entry,
+            lines: connections
+                .into_iter()
+                .map(|connection| Line { connection: Some(connection), ..Line::default() })
+                .collect(),
+            reconnect: None,
+            ending: false,
+            buffer: vec![0; 1 << 16].into_boxed_slice(),
+            executions: VecDeque::with_capacity(1 << 12),
+            stamps,
+            calibration,
+            unsent: Vec::with_capacity(UNSENT_MAX),
+            last_heard_ticks: tsc::now(),
+            lost_connections: 0,
+            reconnections: 0,
+        }
+    }
+
+    /// The same, with somebody who makes lost connections anew.
+    #[must_use]
+    pub fn reconnecting(self, port: ReconnectPort) -> Self {
+        Self { reconnect: Some(port), ..self }
+    }
+
+    /// The calling thread has polled this and another one will: what the connections hold for it is given up.
+    pub fn hand_over(&mut self) {
+        for venue in 0..self.lines.len() {
+            if let Some(Err(error)) = self.lines[venue].connection.as_mut().map(Transport::release) {
+                self.lose(venue, error);
+            }
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.calibration.utc_ns(tsc::now())
+    }
+
+    /// Logs on at every venue.
+    ///
+    /// # Errors
+    /// The venue that did not answer.
+    pub fn log_on(&mut self, stop: &Stop) -> Result<(), String> {
+        let now_ns = self.now_ns();
+        for venue in 0..self.lines.len() {
+            self.entry.connected(venue as u8, now_ns);
+        }
+        for venue in 0..self.lines.len() {
+            while !self.entry.is_logged_on(venue as u8) {
+                self.poll();
+                std::thread::sleep(SESSION_PAUSE);
+                let waited_ns = self.now_ns().saturating_sub(now_ns);
+                let line = &self.lines[venue];
+                if let (None, Some(loss)) = (&line.connection, &line.loss) {
+                    return Err(format!("venue {venue}: the connection ended at our Logon: {loss}"));
+                }
+                if line.connection.is_none() || waited_ns > SESSION_PATIENCE_NS || stop.requested() {
+                    return Err(format!(
+                        "venue {venue}: no answer to our Logon; check CompIDs, credentials and address"
+                    ));
+                }
+            }
+        }
+        self.hand_over();
+        Ok(())
+    }
+
+    /// Logs out everywhere and waits for the answers.
+    pub fn log_out(&mut self) {
+        self.ending = true;
+        let now_ns = self.now_ns();
+        self.entry.logout(now_ns);
+        while self.lines.iter().any(|line| line.connection.is_some())
+            && self.now_ns() - now_ns < SESSION_PATIENCE_NS
+        {
+            self.poll();
+            std::thread::sleep(SESSION_PAUSE);
+        }
+        self.lines.clear();
+    }
+
+    /// Sends what waits and receives what is there; executions are queued.
+    pub fn poll(&mut self) {
+        let now_ns = self.now_ns();
+        if self.entry.next_timer_ns() <= now_ns {
+            self.entry.on_timer(now_ns);
+        }
+        if self.reconnect.is_some() {
+            self.take_new_connection();
+        }
+        for venue in 0..self.lines.len() {
+            self.flush(venue as u8);
+            let Self { entry, lines, buffer, executions, .. } = self;
+            let line = &mut lines[venue];
+            let Some(connection) = &mut line.connection else { continue };
+            match connection.receive(buffer) {
+                Ok(0) => {}
+                Ok(length) => {
+                    let now_ns = self.calibration.utc_ns(tsc::now());
+                    entry.receive(venue as u8, now_ns, &buffer[..length], &mut |execution| {
+                        executions.push_back(execution);
+                    });
+                    if line.logged_on_ns.is_none() && entry.is_logged_on(venue as u8) {
+                        line.logged_on_ns = Some(now_ns);
+                    }
+                    self.last_heard_ticks = tsc::now();
+                    self.flush(venue as u8);
+                }
+                Err(error) => self.lose(venue, error),
+            }
+            if self.entry.wants_close(venue as u8) && self.is_sent(venue) {
+                self.lose(venue, io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+    }
+
+    /// Whether everything for a venue has left.
+    fn is_sent(&self, venue: usize) -> bool {
+        let is_drained = self.lines[venue].connection.as_ref().is_none_or(Transport::is_drained);
+        is_drained && self.entry.pending(venue as u8).is_empty()
+    }
+
+    #[inline]
+    fn take_new_connection(&mut self) {
+        let Some(ReconnectPort { made, .. }) = &mut self.reconnect else { return };
+        let Ok((venue, connection)) = made.pop() else { return };
+        let Some(line) = self.lines.get_mut(usize::from(venue)) else { return };
+        *line = Line { connection: Some(connection), ..Line::default() };
+        self.reconnections += 1;
+        self.entry.connected(venue, self.calibration.utc_ns(tsc::now()));
+    }
+
+    #[cold]
+    fn lose(&mut self, venue: usize, error: io::Error) {
+        let Some(line) = self.lines.get_mut(venue) else { return };
+        let Some(mut connection) = line.connection.take() else { return };
+        let logged_on_ns = line.logged_on_ns.take();
+        line.loss = Some(error);
+        self.lost_connections += u64::from(!self.ending);
+        self.entry.disconnected(venue as u8);
+        if let Some(port) = self.reconnect.as_mut().filter(|_| !self.ending) {
+            // The cold thread will free it.
+            let _ = connection.release();
+            let time_ns = self.calibration.utc_ns(tsc::now());
+            let _ = port.lost.push(Lost { venue: venue as u8, connection, logged_on_ns, time_ns });
+        }
+    }
+
+    #[inline]
+    fn flush(&mut self, venue: u8) {
+        let pending = self.entry.pending(venue);
+        if pending.is_empty() {
+            return;
+        }
+        let Some(Line { connection: Some(connection), .. }) = self.lines.get_mut(usize::from(venue)) else {
+            return;
+        };
+        match connection.send(pending) {
+            Ok(count) => self.entry.consume(venue, count),
+            Err(error) => self.lose(usize::from(venue), error),
+        }
+    }
+
+    /// Encodes one order; it leaves with [`Self::send_encoded`], so that all orders of one input share a system call.
+    #[inline]
+    pub(super) fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
+        let line = self.lines.get(usize::from(order.venue));
+        let connected = line.is_some_and(|line| line.connection.is_some());
+        let outcome = if connected {
+            self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
+        } else {
+            Err(RejectReason::NotConnected)
+        };
+        match outcome {
+            Ok(()) => {
+                let record = stamps.order_ready(order.action);
+                if self.unsent.len() < UNSENT_MAX {
+                    self.unsent.push(record);
+                } else {
+                    self.stamps.push(record);
+                }
+            }
+            Err(reason) => self.executions.extend(not_sent(order, order.time_ns, reason)),
+        }
+    }
+
+    /// Sends what the orders of this input have encoded, and ends their paths.
+    #[inline]
+    pub(super) fn send_encoded(&mut self) {
+        for venue in 0..self.lines.len() {
+            self.flush(venue as u8);
+        }
+        for mut record in self.unsent.drain(..) {
+            record.sent();
+            self.stamps.push(record);
+        }
+    }
+
+    /// The oldest execution that came in and was not taken yet.
+    pub(super) fn next_execution(&mut self) -> Option<Execution> {
+        self.executions.pop_front()
+    }
+
+    /// Whether some wait to be taken.
+    pub(super) fn has_executions(&self) -> bool {
+        !self.executions.is_empty()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        let silence = tsc::now().saturating_sub(self.last_heard_ticks);
+        self.calibration.ticks_to_ns(silence) > QUIET_NS
+    }
+
+    /// Connections that broke.
+    #[must_use]
+    pub const fn lost_connections(&self) -> u64 {
+        self.lost_connections
+    }
+
+    /// Connections that were made anew.
+    #[must_use]
+    pub const fn reconnections(&self) -> u64 {
+        self.reconnections
+    }
+
+    /// Stamp records that found the ring full.
+    #[must_use]
+    pub fn dropped_stamps(&self) -> u64 {
+        self.stamps.dropped()
+    }
+
+    /// Gives the sessions back.
+    #[must_use]
+    pub fn finish(self) -> OrderEntry {
+        self.entry
+    }
+}
+
+impl OrderSink for SocketEntry {
+    fn free_slots(&self) -> usize {
+        usize::MAX
+    }
+
+    fn capacity(&self) -> usize {
+        0
+    }
+
+    #[inline]
+    fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps) {
+        self.encode(&order, stamps);
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        self.send_encoded();
+    }
+}
