@@ -114,8 +114,8 @@ fn a_million_messages_are_read_as_the_naive_reader_reads_them() {
 fn session() -> OuchSession {
     let config = OuchConfig {
         venue: 0,
-        username: "WARP".to_owned(),
-        password: "secret".to_owned(),
+        username: *b"WARP  ",
+        password: *b"secret    ",
         date: 20_120_621,
         messages_max: 100,
     };

@@ -22,7 +22,7 @@
 
 use std::collections::VecDeque;
 
-use feeds::soupbintcp::{ClientEvent, ClientState, LoginRequest, SoupBinClient, text_field};
+use feeds::soupbintcp::{ClientEvent, ClientState, LOGIN_REQUEST_LENGTH, LoginRequest, SoupBinClient};
 use feeds::symbol::Symbol;
 
 use super::encode::{EncodeError, OrderEncoder, PACKET_BYTES, SymbolTooLong, wire_symbols};
@@ -48,10 +48,10 @@ const QUERY_PACKET: &[u8] = b"\0\x02UQ";
 pub struct OuchConfig {
     /// Dense number of the venue.
     pub venue: u8,
-    /// User name, up to 6 characters.
-    pub username: String,
-    /// Password, up to 10 characters.
-    pub password: String,
+    /// User name, padded with spaces.
+    pub username: [u8; 6],
+    /// Password, padded with spaces.
+    pub password: [u8; 10],
     /// Session date, `YYYYMMDD`.
     pub date: u32,
     /// Order messages of the session at most; 16 bytes each.
@@ -109,8 +109,8 @@ pub struct OuchSession {
     client: SoupBinClient,
     encoder: OrderEncoder,
     ledger: Ledger,
-    /// Orders whose status was asked for, oldest first.
-    asked: VecDeque<ClOrdId>,
+    /// Orders whose status was asked for and the decisions that asked, oldest first.
+    asked: VecDeque<(ClOrdId, u64)>,
     queries: Queries,
     /// The venue's session that we are in, blank before the first login.
     session: [u8; 10],
@@ -129,8 +129,8 @@ impl OuchSession {
     /// A symbol that OUCH cannot carry.
     pub fn new(config: &OuchConfig, symbols: &[Symbol]) -> Result<Self, SymbolTooLong> {
         let login = LoginRequest {
-            username: text_field(config.username.as_bytes()),
-            password: text_field(config.password.as_bytes()),
+            username: config.username,
+            password: config.password,
             session: [b' '; 10],
             sequence: 1,
         };
@@ -201,7 +201,7 @@ impl OuchSession {
             return Err(RejectReason::NotConnected);
         }
         if order.action == OrderAction::Status {
-            return self.ask(order.cl_ord_id, now_ns);
+            return self.ask((order.cl_ord_id, order.decision), now_ns);
         }
         if order.action != OrderAction::Cancel {
             if self.is_stopped {
@@ -228,7 +228,7 @@ impl OuchSession {
 
     /// The order's state follows the response to an Account Query, one for all that are asked for by then.
     #[cold]
-    fn ask(&mut self, about: ClOrdId, now_ns: u64) -> Result<(), RejectReason> {
+    fn ask(&mut self, about: (ClOrdId, u64), now_ns: u64) -> Result<(), RejectReason> {
         if self.asked.len() >= ASKED_MAX {
             return Err(RejectReason::NotConnected);
         }
@@ -274,7 +274,10 @@ impl OuchSession {
                         *next_user_ref_num = response.next_user_ref_num.max(*next_user_ref_num);
                         queries.answered();
                         if queries.is_caught_up() {
-                            asked.drain(..).for_each(|about| sink(ledger.settle(about, now_ns)));
+                            asked.drain(..).for_each(|(about, decision)| {
+                                let orig_cl_ord_id = decision;
+                                sink(Execution { orig_cl_ord_id, ..ledger.settle(about, now_ns) });
+                            });
                         }
                     }
                     ledger.apply(&message, now_ns, sink)
@@ -325,6 +328,16 @@ impl OuchSession {
     /// The first `count` pending bytes are on their way.
     pub fn consume(&mut self, count: usize) {
         self.client.consume(count);
+    }
+}
+
+/// Hides the password of a login request at the start of what a session has queued, for whoever keeps a copy.
+pub fn mask_login(queued: &mut [u8]) {
+    if queued.len() >= LOGIN_REQUEST_LENGTH
+        && queued[2] == b'L'
+        && let Some(password) = queued.get_mut(9..19)
+    {
+        password.fill(b'*');
     }
 }
 

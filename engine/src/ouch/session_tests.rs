@@ -21,8 +21,8 @@ fn logged_on() -> OuchSession {
 fn session() -> OuchSession {
     let config = OuchConfig {
         venue: 0,
-        username: "WARP".to_owned(),
-        password: "secret".to_owned(),
+        username: *b"WARP  ",
+        password: *b"secret    ",
         date: 20_120_621,
         messages_max: 99,
     };

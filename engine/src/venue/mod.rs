@@ -78,6 +78,7 @@ pub mod desk;
 pub mod echo;
 mod entry;
 pub mod feed_server;
+pub mod front;
 pub mod gateway;
 pub mod in_memory;
 mod matching;

@@ -19,7 +19,7 @@ mod live;
 mod orders;
 
 use feeds::event::MarketEvent;
-use feeds::soupbintcp::{ServerConfig, ServerState, SoupBinServer, session_field, text_field};
+use feeds::soupbintcp::{ServerConfig, ServerState, SoupBinServer, session_field};
 use feeds::symbol::Symbol;
 
 use orders::OuchOrders;
@@ -45,13 +45,11 @@ impl OuchGateway {
     /// A symbol that OUCH cannot carry.
     pub fn new(
         core: VenueCore,
-        login: Option<(&str, &str)>,
+        login: Option<([u8; 6], [u8; 10])>,
         session: &str,
         symbols: &[Symbol],
     ) -> Result<Self, SymbolTooLong> {
         let symbols = wire_symbols(symbols)?;
-        let login =
-            login.map(|(name, password)| (text_field(name.as_bytes()), text_field(password.as_bytes())));
         let session = session_field(session.as_bytes());
         let config = ServerConfig { login, session, send_buffer_bytes: SEND_BUFFER_BYTES };
         Ok(Self { server: SoupBinServer::new(config), orders: OuchOrders::new(core, &symbols) })

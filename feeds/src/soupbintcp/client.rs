@@ -70,11 +70,7 @@ impl SoupBinClient {
 
     /// The same for a client that sends messages too: `send_buffer_bytes` may wait for the server.
     #[must_use]
-    pub fn with_send_buffer(
-        login: LoginRequest,
-        packet_length_max: usize,
-        send_buffer_bytes: usize,
-    ) -> Self {
+    pub fn with_send_buffer(login: LoginRequest, packet_length_max: usize, send_buffer_bytes: usize) -> Self {
         let out = SendBuffer::with_capacity(send_buffer_bytes.max(LOGIN_REQUEST_LENGTH));
         let state = ClientState::Disconnected;
         Self {

@@ -16,7 +16,6 @@ use crate::venue::VenueConfig;
 use feeds::event::Side;
 
 const DATE: u32 = 20_120_621;
-const BASE: u64 = DATE as u64 * 100_000_000;
 const CENT: i64 = 10_000_000;
 /// Units of OUCH.
 const PRICE: u64 = 1_000_000;
@@ -36,7 +35,7 @@ fn gateway() -> OuchGateway {
         ..VenueConfig::default()
     });
     let symbols = [Symbol::new("GOOG").unwrap(), Symbol::new("MSFT").unwrap()];
-    OuchGateway::new(core.unwrap(), Some(("WARP", "secret")), "DAY", &symbols).unwrap()
+    OuchGateway::new(core.unwrap(), Some((*b"WARP  ", *b"secret    ")), "DAY", &symbols).unwrap()
 }
 
 fn event(kind: EventKind, order_id: u64, side: Side, cents: i64, quantity: u64) -> MarketEvent {
@@ -304,8 +303,8 @@ impl Run {
     fn new(seed: u64) -> Self {
         let config = OuchConfig {
             venue: 0,
-            username: "WARP".to_owned(),
-            password: "secret".to_owned(),
+            username: *b"WARP  ",
+            password: *b"secret    ",
             date: DATE,
             messages_max: 5_000,
         };
@@ -379,7 +378,8 @@ impl Run {
                 assert!(!execution.kind.is_status() || transition.filled == 0, "{execution:?}");
             }
             // A cancel that was asked about and had come in between.
-            Err(OrderTableError::AlreadyDone(_)) if execution.kind.is_status() => {}
+            Err(OrderTableError::AlreadyDone(_) | OrderTableError::Repeated(_))
+                if execution.kind.is_status() => {}
             Err(error) => panic!("{error:?}: {execution:?}"),
         }
     }
@@ -473,7 +473,7 @@ impl Run {
             assert_eq!(reason, RejectReason::NotConnected);
             self.errors += 1;
             let execution = crate::pipeline::order_entry::not_sent(&order, self.now_ns, reason);
-            if order.action != OrderAction::Status {
+            if let Some(execution) = execution {
                 self.apply(&execution);
             }
         }
@@ -482,10 +482,10 @@ impl Run {
     /// Asks for what is in doubt, as decide does.
     fn ask(&mut self) {
         while self.session.is_logged_on()
-            && let Some(order) = self.table.ask_next()
+            && let Some(order) = self.table.ask_next(self.now_ns)
         {
             let request = Order {
-                decision: 0,
+                decision: self.now_ns,
                 time_ns: self.now_ns,
                 cl_ord_id: order.cl_ord_id,
                 orig_cl_ord_id: 0,
