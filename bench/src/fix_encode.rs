@@ -20,16 +20,17 @@ use crate::line::Line;
 use crate::timing::{BATCH, Random, Samples, tenths};
 
 /// A load: how many symbols and orders, new orders only or not, how often, and how many passes are thrown away.
-struct Load {
-    name: &'static str,
-    symbols: u64,
-    orders: usize,
-    new_only: bool,
-    passes: usize,
-    warm_up: usize,
+pub(crate) struct Load {
+    pub(crate) name: &'static str,
+    pub(crate) symbols: u64,
+    pub(crate) orders: usize,
+    pub(crate) new_only: bool,
+    pub(crate) passes: usize,
+    pub(crate) warm_up: usize,
 }
 
-const LOADS: [Load; 2] = [
+/// Those of `ouch_encode` too.
+pub(crate) const LOADS: [Load; 2] = [
     Load {
         name: "NewOrderSingle, 64 symbols",
         symbols: 64,
@@ -127,7 +128,7 @@ fn measure(load: &Load, calibration: &Calibration) -> Result<Vec<Line>, String> 
 }
 
 /// Orders that passed risk checks which nothing here can break: the encoder takes no others.
-fn orders(load: &Load) -> Result<Vec<RiskApproved<Order>>, String> {
+pub(crate) fn orders(load: &Load) -> Result<Vec<RiskApproved<Order>>, String> {
     let limits = InstrumentLimits {
         order_qty_max: u64::MAX,
         order_notional_max: i128::MAX,

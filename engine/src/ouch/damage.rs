@@ -174,5 +174,5 @@ fn a_session_survives_whatever_a_venue_says() {
         }
         assert!(session.is_stopped() || malformed == before || session.wants_close());
     }
-    assert!(executions > 10_000 && malformed > 10_000, "{executions} executions, {malformed} malformed");
+    assert!(executions > 4_000 && malformed > 10_000, "{executions} executions, {malformed} malformed");
 }

@@ -213,7 +213,8 @@ impl OuchSession {
             }
         }
         if !self.ledger.can_send(order) {
-            return Err(RejectReason::UnknownOrder);
+            // It is done, and decide is about to learn it: the venue would ignore the message in silence.
+            return Err(RejectReason::TooLate);
         }
         let space = self.client.space(PACKET_BYTES);
         let length = self.encoder.encode(order, space).map_err(reject_reason)?;

@@ -68,7 +68,7 @@ fn numbers_that_the_venue_would_ignore_are_refused() {
     assert_eq!(session.encode(&order(OrderAction::Replace, 4, 5), 1), Err(RejectReason::DuplicateClOrdId));
     // A cancel has no number on the wire.
     assert_eq!(session.encode(&order(OrderAction::Cancel, 4, 5), 1), Ok(()));
-    assert_eq!(session.encode(&order(OrderAction::Cancel, 7, 6), 1), Err(RejectReason::UnknownOrder));
+    assert_eq!(session.encode(&order(OrderAction::Cancel, 7, 6), 1), Err(RejectReason::TooLate));
     // Somebody else has used the account's numbers up to 59: before us, or beside us.
     session.encode(&order(OrderAction::Status, 5, 0), 1).unwrap();
     let mut executions = Vec::new();
@@ -78,7 +78,7 @@ fn numbers_that_the_venue_would_ignore_are_refused() {
     assert_eq!(session.encode(&order(OrderAction::New, 60, 0), 3), Ok(()));
     assert_eq!(
         session.encode(&order(OrderAction::New, 100, 0), 3),
-        Err(RejectReason::UnknownOrder),
+        Err(RejectReason::TooLate),
         "beyond the ledger"
     );
 }
