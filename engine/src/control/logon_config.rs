@@ -1,6 +1,6 @@
 //! `[venues.logon]`: how we prove who we are at a venue. It names where a secret is, never the secret.
 
-use feeds::soupbintcp::text_field;
+use feeds::soupbintcp::{Credentials, text_field};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,7 @@ impl LogonConfig {
     ///
     /// # Errors
     /// A secret that is not there or does not fit; never its value.
-    pub fn soup_login(&self) -> Result<Option<([u8; 6], [u8; 10])>, String> {
+    pub fn soup_login(&self) -> Result<Option<Credentials>, String> {
         if self.method == LogonMethod::None {
             return Ok(None);
         }

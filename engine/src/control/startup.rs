@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use feeds::soupbintcp::Credentials;
 use feeds::source::prescan::{Listing, greatest_common_divisor};
 use feeds::source::protocol::Protocol;
 use feeds::symbol::Symbol;
@@ -295,7 +296,7 @@ fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
 }
 
 /// User name and password of a venue over SoupBinTCP.
-fn soup_login(venue: &VenueConfig) -> Result<Option<([u8; 6], [u8; 10])>, Failure> {
+fn soup_login(venue: &VenueConfig) -> Result<Option<Credentials>, Failure> {
     venue.logon.soup_login().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))
 }
 

@@ -19,7 +19,7 @@ mod live;
 mod orders;
 
 use feeds::event::MarketEvent;
-use feeds::soupbintcp::{ServerConfig, ServerState, SoupBinServer, session_field};
+use feeds::soupbintcp::{Credentials, ServerConfig, ServerState, SoupBinServer, session_field};
 use feeds::symbol::Symbol;
 
 use orders::OuchOrders;
@@ -45,7 +45,7 @@ impl OuchGateway {
     /// A symbol that OUCH cannot carry.
     pub fn new(
         core: VenueCore,
-        login: Option<([u8; 6], [u8; 10])>,
+        login: Option<Credentials>,
         session: &str,
         symbols: &[Symbol],
     ) -> Result<Self, SymbolTooLong> {
