@@ -1,6 +1,7 @@
 //! What it costs to write one order as FIX from a template.
 //!
-//! Two loads, one thread. *NewOrderSingle*: 1,024 different orders over 64 symbols, what a desk sends in an hour; every
+//! Three loads, one thread. *NewOrderSingle*, fixed width and compact: 1,024 different orders over 64 symbols, what a desk
+//! sends in an hour, 14 fields besides the frame's three (FIX 4.2: HandlInst(21) is one), times in milliseconds; every
 //! batch is followed by one of the general codec over the same orders and fields, as the baseline that a slow minute of
 //! the machine meets too. *Mixed*: 8,000 symbols, 60 % new orders, 20 % replaces, 20 % cancels, uniformly over the symbols
 //! (the worst case for the symbol table), times that advance by up to 50 us, so that the text of the second changes now
@@ -9,7 +10,9 @@
 use engine::fix::codec::{Encoder, Header, Message};
 use engine::fix::fix44;
 use engine::fix::identity::SessionIds;
-use engine::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateFormat, time_in_force_char};
+use engine::fix::templates::{
+    NumberStyle, OrderTemplates, TEMPLATE_BYTES, TemplateFormat, time_in_force_char,
+};
 use engine::fix::timestamp::TimePrecision;
 use engine::order::{Intent, Order, OrderAction, TimeInForce};
 use engine::pipeline::risk::{EngineLimits, InstrumentLimits, Reference, Risk, RiskApproved, Stamp, Target};
@@ -19,20 +22,34 @@ use feeds::event::Side;
 use crate::line::Line;
 use crate::timing::{BATCH, Random, Samples, tenths};
 
-/// A load: how many symbols and orders, new orders only or not, how often, and how many passes are thrown away.
-pub(crate) struct Load {
-    pub(crate) name: &'static str,
-    pub(crate) symbols: u64,
-    pub(crate) orders: usize,
-    pub(crate) new_only: bool,
-    pub(crate) passes: usize,
-    pub(crate) warm_up: usize,
+/// A load: version and style, how many symbols and orders, new orders only or not, how often, and how many passes are
+/// thrown away.
+struct Load {
+    name: &'static str,
+    begin_string: &'static str,
+    number_style: NumberStyle,
+    symbols: u64,
+    orders: usize,
+    new_only: bool,
+    passes: usize,
+    warm_up: usize,
 }
 
-/// Those of `ouch_encode` too.
-pub(crate) const LOADS: [Load; 2] = [
+const LOADS: [Load; 3] = [
     Load {
-        name: "NewOrderSingle, 64 symbols",
+        name: "NewOrderSingle of 14 fields, 64 symbols, fixed width",
+        begin_string: "FIX.4.2",
+        number_style: NumberStyle::FixedWidth,
+        symbols: 64,
+        orders: 1_024,
+        new_only: true,
+        passes: 400,
+        warm_up: 40,
+    },
+    Load {
+        name: "NewOrderSingle of 14 fields, 64 symbols, compact",
+        begin_string: "FIX.4.2",
+        number_style: NumberStyle::Compact,
         symbols: 64,
         orders: 1_024,
         new_only: true,
@@ -41,6 +58,8 @@ pub(crate) const LOADS: [Load; 2] = [
     },
     Load {
         name: "mixed D/G/F, 8,000 symbols",
+        begin_string: "FIX.4.4",
+        number_style: NumberStyle::FixedWidth,
         symbols: 8_000,
         orders: 65_536,
         new_only: false,
@@ -63,11 +82,15 @@ pub fn run() -> Result<Vec<Line>, String> {
 }
 
 fn measure(load: &Load, calibration: &Calibration) -> Result<Vec<Line>, String> {
-    let ids = SessionIds::new("FIX.4.4", "WARPTICK", "VENUE").map_err(|error| error.to_string())?;
+    let ids = SessionIds::new(load.begin_string, "WARPTICK", "VENUE").map_err(|error| error.to_string())?;
+    let format = TemplateFormat {
+        number_style: load.number_style,
+        time_precision: TimePrecision::Milliseconds,
+        ..TemplateFormat::default()
+    };
     let symbols: Vec<String> = (0..load.symbols).map(|number| format!("S{number}")).collect();
-    let mut templates =
-        OrderTemplates::new(&ids, TemplateFormat::default(), symbols.iter().map(String::as_str))
-            .map_err(|error| error.to_string())?;
+    let mut templates = OrderTemplates::new(&ids, format, symbols.iter().map(String::as_str))
+        .map_err(|error| error.to_string())?;
     let orders = orders(load)?;
     let count = load.passes * orders.len() / BATCH;
     let (mut by_template, mut by_codec) = (Samples::batches(count), Samples::batches(count));
@@ -128,7 +151,19 @@ fn measure(load: &Load, calibration: &Calibration) -> Result<Vec<Line>, String> 
 }
 
 /// Orders that passed risk checks which nothing here can break: the encoder takes no others.
-pub(crate) fn orders(load: &Load) -> Result<Vec<RiskApproved<Order>>, String> {
+fn orders(load: &Load) -> Result<Vec<RiskApproved<Order>>, String> {
+    approved_orders(load.symbols, load.orders, load.new_only)
+}
+
+/// The same by their numbers.
+///
+/// # Errors
+/// An order that risk refuses.
+pub fn approved_orders(
+    symbols: u64,
+    orders: usize,
+    new_only: bool,
+) -> Result<Vec<RiskApproved<Order>>, String> {
     let limits = InstrumentLimits {
         order_qty_max: u64::MAX,
         order_notional_max: i128::MAX,
@@ -137,15 +172,15 @@ pub(crate) fn orders(load: &Load) -> Result<Vec<RiskApproved<Order>>, String> {
         price_tick: 1,
     };
     let engine = EngineLimits { messages_per_s: u32::MAX, messages_burst: u32::MAX };
-    let mut risk = Risk::new(engine, vec![limits; load.symbols as usize]);
-    let mut random = Random(load.symbols);
+    let mut risk = Risk::new(engine, vec![limits; symbols as usize]);
+    let mut random = Random(symbols);
     let mut time_ns = 1_340_285_400_000_000_000;
-    let numbered = 1..=load.orders as u64;
+    let numbered = 1..=orders as u64;
     numbered
         .map(|counter| {
             time_ns += random.below(50_000);
-            let mut order = order(&mut random, time_ns, counter, load.symbols);
-            if load.new_only {
+            let mut order = order(&mut random, time_ns, counter, symbols);
+            if new_only {
                 (order.action, order.orig_cl_ord_id) = (OrderAction::New, 0);
             }
             approve(&mut risk, &order)
@@ -182,7 +217,7 @@ fn verify(
 
 /// The same fields by the general codec: the baseline. 0 when it cannot.
 fn encode_generally(order: &Order, sequence: u32, symbol: &str, ids: &SessionIds, out: &mut [u8]) -> usize {
-    let time_precision = TimePrecision::Microseconds;
+    let time_precision = TimePrecision::Milliseconds;
     let header = Header { ids, sequence, sending_time_ns: order.time_ns + 500, time_precision };
     let mut id = [0; 20];
     let id = decimal(order.cl_ord_id, &mut id);
@@ -254,7 +289,7 @@ fn check(order: &Order, symbols: &[String], bytes: &[u8]) -> Option<()> {
         && message.get(fix44::ORDER_QTY) == Ok(Some(order.quantity))
         && message.get(fix44::SIDE) == Ok(Some(side))
         && message.get(fix44::SYMBOL) == Ok(Some(symbols[order.instrument as usize].as_bytes()))
-        && message.get(fix44::TRANSACT_TIME) == Ok(Some(order.time_ns / 1_000 * 1_000))
+        && message.get(fix44::TRANSACT_TIME) == Ok(Some(order.time_ns / 1_000_000 * 1_000_000))
         && (order.action == OrderAction::Cancel || message.get(fix44::PRICE) == Ok(Some(order.price)))
         && (order.action == OrderAction::New || id(fix44::ORIG_CL_ORD_ID)? == order.orig_cl_ord_id);
     same.then_some(())

@@ -44,7 +44,7 @@ pub fn execution_reports(begin_string: &str) -> Result<Vec<ReportMessage>, Strin
                 ids: &ids,
                 sequence: 100_000 + counter as u32,
                 sending_time_ns: report.time_ns + 1_000,
-                time_precision: TimePrecision::Microseconds,
+                time_precision: TimePrecision::Milliseconds,
             };
             let mut bytes = vec![0; REPORT_BYTES_MAX];
             let length = encode(&report, symbol.as_bytes(), &header, &mut bytes);
@@ -60,8 +60,8 @@ fn fill(random: &mut Random, counter: u64) -> VenueReport {
     let last_px = (1 + random.below(5_000_000)) as i64 * 100_000;
     VenueReport {
         time_ns: 1_340_285_400_000_000_000 + counter * 1_000_000,
-        order_id: 20_120_621_000_000 + counter,
-        exec_id: 20_120_621_000_000 + counter,
+        order_id: 62_100_000 + counter,
+        exec_id: 62_100_000 + counter,
         price: last_px,
         order_qty: last_qty + leaves_qty + before,
         last_px,

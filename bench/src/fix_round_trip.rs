@@ -311,12 +311,7 @@ impl Load {
                 // The bare echo has no Logon.
                 let first = usize::from(variant == 0);
                 if venue.tls.is_none() {
-                    return serve(
-                        Plain::of(stream).map_err(|error| error.to_string())?,
-                        &bytes,
-                        &ends,
-                        first,
-                    );
+                    return serve(Plain::of(stream).map_err(|error| error.to_string())?, bytes, ends, first);
                 }
                 let connection = acceptor.accept(stream).map_err(|error| error.to_string())?;
                 serve(connection, bytes, ends, first)

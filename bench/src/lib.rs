@@ -14,6 +14,8 @@ pub mod ouch_encode;
 pub mod peer_book;
 #[cfg(feature = "peers")]
 pub mod peer_decode;
+#[cfg(feature = "peers-fix")]
+pub mod peer_fix;
 pub mod ring_hop;
 pub mod risk;
 pub mod tick_to_order;

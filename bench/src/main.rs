@@ -24,6 +24,8 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("peer_decode", "FILE...", bench::peer_decode::run),
     #[cfg(feature = "peers")]
     ("peer_book", "FILE...", bench::peer_book::run),
+    #[cfg(feature = "peers-fix")]
+    ("peer_fix", "", |_| bench::peer_fix::run()),
 ];
 
 fn main() -> ExitCode {

@@ -11,7 +11,7 @@ use engine::ouch::session::{OuchConfig, OuchSession};
 use engine::pipeline::tsc::Calibration;
 use feeds::symbol::Symbol;
 
-use crate::fix_encode::{LOADS, Load, orders};
+use crate::fix_encode::approved_orders;
 use crate::line::Line;
 use crate::timing::{BATCH, Random, Samples};
 
@@ -96,7 +96,7 @@ fn session() -> Result<OuchSession, String> {
     session.receive(0, &packet(&VenueMessage::AccountQueryResponse(response)), &mut |_| {});
     session.consume(session.pending().len());
     let mut accepted = 0;
-    for order in &orders(&Load { name: "", symbols: 64, orders: ORDERS, new_only: true, ..LOADS[0] })? {
+    for order in &approved_orders(64, ORDERS, true)? {
         session.encode(order, 0).map_err(|reason| format!("{order:?}: {reason:?}"))?;
         session.consume(session.pending().len());
         let message = OrderAccepted {

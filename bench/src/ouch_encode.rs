@@ -1,6 +1,6 @@
 //! What it costs to write one order as an OUCH 5.0 packet, SoupBinTCP's header included.
 //!
-//! The two loads of [`crate::fix_encode`], so that the two protocols compare: new orders over 64 symbols, and a mix of new
+//! Two loads with the orders of [`crate::fix_encode`], so that the two protocols compare: new orders over 64 symbols, and a mix of new
 //! orders, replaces and cancels over 8,000. Every packet is read again by the venue's decoder and compared with its
 //! order, outside the timing.
 
@@ -12,12 +12,41 @@ use engine::pipeline::tsc::Calibration;
 use feeds::event::Side;
 use feeds::symbol::Symbol;
 
-use crate::fix_encode::{LOADS, Load, orders};
+use crate::fix_encode::approved_orders;
 use crate::line::Line;
 use crate::timing::{BATCH, Samples, tenths};
 
 /// Date of the loads' ClOrdIDs.
 const DATE: u32 = 20_120_621;
+
+/// A load: how many symbols and orders, new orders only or not, how often, and how many passes are thrown away.
+struct Load {
+    name: &'static str,
+    symbols: u64,
+    orders: usize,
+    new_only: bool,
+    passes: usize,
+    warm_up: usize,
+}
+
+const LOADS: [Load; 2] = [
+    Load {
+        name: "Enter Order, 64 symbols",
+        symbols: 64,
+        orders: 1_024,
+        new_only: true,
+        passes: 400,
+        warm_up: 40,
+    },
+    Load {
+        name: "mixed O/U/X, 8,000 symbols",
+        symbols: 8_000,
+        orders: 65_536,
+        new_only: false,
+        passes: 6,
+        warm_up: 1,
+    },
+];
 
 /// Runs it.
 ///
@@ -33,7 +62,7 @@ fn measure(load: &Load, calibration: &Calibration) -> Result<Line, String> {
         (0..load.symbols).map(|number| Symbol::new(&format!("S{number}"))).collect();
     let symbols = symbols.map_err(|error| error.to_string())?;
     let encoder = OrderEncoder::new(DATE, wire_symbols(&symbols).map_err(|error| error.to_string())?);
-    let orders = orders(load)?;
+    let orders = approved_orders(load.symbols, load.orders, load.new_only)?;
     let mut samples = Samples::batches(load.passes * orders.len() / BATCH);
     let mut outputs = vec![[0_u8; PACKET_BYTES]; BATCH];
     let mut lengths = [0_usize; BATCH];

@@ -67,11 +67,12 @@ pub struct LogonConfig {
     pub username_tag: u32,
     /// Environment variable that holds Password(554).
     pub password_env: String,
-    /// File descriptor that gives it instead.
+    /// File descriptor that gives it instead. It is read once: where the built-in venue of the same process checks the same
+    /// secret, use the environment.
     pub password_fd: Option<i32>,
     /// Environment variable that holds the key of the signature.
     pub secret_env: String,
-    /// File descriptor that gives it instead.
+    /// File descriptor that gives it instead, once.
     pub secret_fd: Option<i32>,
     /// How that key is written there.
     pub secret_text: SecretText,

@@ -18,7 +18,7 @@
 //! cannot honour: trade corrections and cancels (G, H; 20=1, 20=2) above all, which must never pass unseen.
 //!
 //! **Which fault is named** where there are several: of the field grammar the first in the message; then a field that
-//! is there twice; then the first value in the order of [`gather`]; then what is missing.
+//! is there twice; then the first value in the order of `gather`; then what is missing.
 
 #[cfg(target_arch = "x86_64")]
 mod wide;
@@ -169,7 +169,7 @@ fn decode_indexed(
         b'8' => {
             #[cfg(target_arch = "x86_64")]
             if index.kernel() != Kernel::Portable {
-                // SAFETY: the other kernels are only made where the CPU has AVX2 and BMI (`Kernel::available`).
+                // SAFETY: the other kernel is only made where the CPU has AVX2 and BMI (`Kernel::available`).
                 let usual = unsafe { wide::decode(frame, index, has_trans_type, receipt) };
                 if usual.is_some() {
                     return Ok(usual);
@@ -507,6 +507,57 @@ mod tests {
             let body = FILL.replace("150=F|", &format!("150=8|{reason}"));
             assert_eq!(decode_text(&body).unwrap().unwrap().reason, expected, "{reason}");
         }
+    }
+
+    /// The same in FIX 4.2.
+    fn decode_42(body: &str) -> Result<Option<Execution>, MessageError> {
+        let bytes = naive_decoder::framed_as("FIX.4.2", body.replace('|', "\x01").as_bytes());
+        decode(Frame::parse(&bytes).unwrap(), 3, 99)
+    }
+
+    #[test]
+    fn reports_of_fix_42() {
+        let body = |trans_type: &str, exec_type: &str| {
+            FILL.replace("150=F", &format!("150={exec_type}")).replace("31=", &format!("20={trans_type}|31="))
+        };
+        for exec_type in ["1", "2"] {
+            let execution = decode_42(&body("0", exec_type)).unwrap().unwrap();
+            assert_eq!(execution, decode_text(FILL).unwrap().unwrap());
+        }
+        assert_eq!(decode_42(&body("0", "0")).unwrap().unwrap().kind, ExecutionKind::New);
+        assert_eq!(decode_42(&body("0", "F")), Err(MessageError::new(150, Fault::Value)));
+        for correction in ["1", "2"] {
+            assert_eq!(decode_42(&body(correction, "2")), Err(MessageError::new(20, Fault::Value)));
+        }
+        assert_eq!(decode_42(FILL), Err(MessageError::new(20, Fault::Missing)));
+        assert_eq!(decode_42(&body("3", "0")).unwrap().unwrap().kind, ExecutionKind::StatusOpen);
+        // In FIX 4.4 the field means nothing.
+        assert_eq!(decode_text(&body("1", "F")), decode_text(FILL));
+    }
+
+    #[test]
+    fn answers_about_a_status() {
+        let status = |order_status: &str, leaves: &str| {
+            let body = FILL.replace("150=F", "150=I").replace("39=1", &format!("39={order_status}"));
+            decode_text(&body.replace("151=50", &format!("151={leaves}")))
+        };
+        let open = status("1", "50").unwrap().unwrap();
+        assert_eq!(
+            (open.kind, open.cumulative_quantity, open.leaves_quantity),
+            (ExecutionKind::StatusOpen, 150, 50)
+        );
+        assert_eq!((open.last_price, open.last_quantity, open.reason), (PRICE_NONE, 0, RejectReason::None));
+        assert_eq!(status("1", "0"), Err(MessageError::new(151, Fault::Value)), "open with nothing left");
+        let canceled = status("4", "50").unwrap().unwrap();
+        assert_eq!((canceled.kind, canceled.leaves_quantity), (ExecutionKind::StatusDone, 0));
+        assert_eq!(status("Z", "50"), Err(MessageError::new(39, Fault::Value)));
+        let unknown = FILL.replace("150=F", "103=5|150=I").replace("39=1", "39=8");
+        let execution = decode_text(&unknown).unwrap().unwrap();
+        assert_eq!(
+            (execution.kind, execution.reason),
+            (ExecutionKind::StatusUnknown, RejectReason::UnknownOrder)
+        );
+        assert_eq!(decode_text(&unknown.replace("39=8|", "")), Err(MessageError::new(39, Fault::Missing)));
     }
 
     #[test]

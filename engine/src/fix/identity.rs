@@ -108,6 +108,7 @@ mod tests {
     #[test]
     fn identities_are_checked() {
         assert!(SessionIds::new("FIX.4.4", "WARPTICK", "VENUE").is_ok());
+        assert!(SessionIds::new("FIX.4.2", "WARPTICK", "VENUE").is_ok());
         assert_eq!(SessionIds::new("FIX.4.3", "A", "B"), Err(IdentityError::BeginString));
         assert_eq!(SessionIds::new("FIX.4.4", "", "B"), Err(IdentityError::SenderCompId));
         assert_eq!(SessionIds::new("FIX.4.4", "A\u{1}9=1", "B"), Err(IdentityError::SenderCompId));

@@ -1,14 +1,20 @@
-//! Where the fields of a frame are: one pass over its bytes finds every SOH and adds up the checksum, one step a field
-//! puts the places of the known tags into slots.
+//! Where the fields of a frame are: one pass over its bytes finds every SOH and adds up the checksum, then the tags are
+//! compared with those of the frame before it that had as many fields.
 //!
-//! A [`FieldIndex`] belongs to a [`super::framer::Framer`] (under one KiB, allocated with it, overwritten by every frame)
-//! and serves all who look at that frame: the session takes its header fields from it, the order decoders theirs, and
-//! none of them walks the bytes again. Who holds one knows that the whole frame is inside the field grammar of
-//! [`crate::fix`]. A frame without an index is not wrong: it has data fields, a fault, or more fields than there is room
-//! for, and its readers go through [`super::cursor::FieldCursor`], which also says what the fault is. So the index can
-//! never accept more than the cursor does, and a test holds both to the same values.
+//! A [`FieldIndex`] belongs to a [`super::framer::Framer`] (about 11 KiB, allocated with it, of which one layout of 1.2 KiB
+//! and the offsets are touched by a frame) and serves all who look at that frame: the session takes its header fields from
+//! it, the order decoders theirs, and none of them walks the bytes again. Who holds one knows that the whole frame is
+//! inside the field grammar of [`crate::fix`]. A frame without an index is not wrong: it has data fields, an empty value or
+//! one that ends with `=`, a fault, or more than `FIELDS_MAX` fields, and its readers go through
+//! [`super::cursor::FieldCursor`], which also says what the fault is. So the index can never accept more than the cursor
+//! does, and a test holds both to the same values.
 //!
-//! The pass over the bytes is written three times (AVX-512, AVX2, portable; [`super::delimiters`]); all else is one
+//! **Layouts.** A venue writes each kind of report with the same tags in the same order. The tags of a frame are
+//! remembered, and where the next one of as many fields has the same texts in the same places, which fields are where is
+//! known without reading a tag. Where one differs they are read one by one, and remembered instead. What is remembered
+//! changes the time only: the comparison is of every byte of every tag.
+//!
+//! The pass over the bytes is written twice (AVX2 and portable; [`super::delimiters`]); all else is one
 //! source. Nothing here allocates.
 
 use super::cursor::{TAG_DIGITS_MAX, is_special};
@@ -92,6 +98,8 @@ impl Known {
 /// Most fields behind MsgType(35) of a frame that has an index without the cursor's help.
 const FIELDS_MAX: usize = 64;
 
+const _: () = assert!(HEAD_FIELDS + FIELDS_MAX <= ENDS_MAX);
+
 /// Layouts that are kept. A venue writes each kind of report with the same fields in the same order: a handful of
 /// layouts, which nearly all differ in their number of fields.
 const LAYOUTS: usize = 8;
@@ -110,8 +118,6 @@ struct Layout {
     /// Each field's tag and `=` as the low bytes of a word, and ones in these bytes.
     texts: [u64; FIELDS_MAX],
     masks: [u64; FIELDS_MAX],
-    /// Fewest bytes from the SOH before a field to its own: tag, `=`, one byte of value, SOH.
-    steps: [u16; FIELDS_MAX],
     /// For each slot which SOH ends its field, and how many bytes its tag has with the SOH before it and `=`.
     ends: [u8; SLOTS],
     value_at: [u8; SLOTS],
@@ -124,28 +130,22 @@ impl Layout {
         repeated: 0,
         texts: [0; FIELDS_MAX],
         masks: [0; FIELDS_MAX],
-        steps: [0; FIELDS_MAX],
         ends: [0; SLOTS],
         value_at: [0; SLOTS],
     };
 
-    /// Whether a frame whose SOHs are at `ends` has these tags, and no empty value.
+    /// Whether a frame whose `count` SOHs are at `ends` has these tags. `same_texts` compares them.
     #[inline(always)]
-    fn fits(&self, frame: &[u8], ends: &[u16]) -> bool {
-        if self.count != ends.len() {
+    fn fits(
+        &self,
+        ends: &[u16; ENDS_MAX],
+        count: usize,
+        same_texts: impl FnOnce(&Self, &[u16; ENDS_MAX], usize) -> bool,
+    ) -> bool {
+        if self.count != count || !(HEAD_FIELDS..=HEAD_FIELDS + FIELDS_MAX).contains(&count) {
             return false;
         }
-        let Some(ends) = ends.get(HEAD_FIELDS - 1..) else { return false };
-        let mut differences = 0;
-        for ((&end, text), mask) in ends.iter().zip(&self.texts).zip(&self.masks).take(ends.len() - 1) {
-            let Some(word) = word_at(frame, usize::from(end) + 1) else { return false };
-            differences |= (word & mask) ^ text;
-        }
-        let mut short = false;
-        for (neighbours, &step) in ends.windows(2).zip(&self.steps) {
-            short |= neighbours[1].wrapping_sub(neighbours[0]) < step;
-        }
-        differences == 0 && !short
+        same_texts(self, ends, count - HEAD_FIELDS)
     }
 
     /// Reads the tags of a frame one by one; `None` where a field is not plain.
@@ -161,13 +161,9 @@ impl Layout {
             let [before, end] = [neighbours[0], neighbours[1]].map(usize::from);
             let (tag, tag_bytes) = plain_tag(frame.get(before + 1..end)?)?;
             let text_bytes = tag_bytes + 1;
-            if before + 1 + text_bytes == end {
-                return None;
-            }
             let mask = u64::MAX >> (64 - 8 * text_bytes);
             self.masks[field] = mask;
             self.texts[field] = word_at(frame, before + 1)? & mask;
-            self.steps[field] = text_bytes as u16 + 2;
             let known = Known::ALL.iter().find(|known| known.tag() == tag);
             let slot = known.map_or(0, |&known| known as usize);
             self.ends[slot] = (field + HEAD_FIELDS) as u8;
@@ -247,15 +243,18 @@ impl FieldIndex {
 
     /// Fills it for a frame; `None` where a field is not plain.
     #[inline(always)]
-    fn fill(&mut self, frame: &[u8], count: usize) -> Option<u16> {
-        let ends = self.ends.get(..count)?;
-        let message_type_end = *ends.get(HEAD_FIELDS - 1)?;
+    fn fill(
+        &mut self,
+        frame: &[u8],
+        count: usize,
+        same_texts: impl FnOnce(&Layout, &[u16; ENDS_MAX], usize) -> bool,
+    ) -> Option<u16> {
         self.current = count % LAYOUTS;
         let layout = &mut self.layouts[count % LAYOUTS];
-        if !layout.fits(frame, ends) {
-            layout.read(frame, ends)?;
+        if !layout.fits(&self.ends, count, same_texts) {
+            layout.read(frame, self.ends.get(..count)?)?;
         }
-        Some(message_type_end)
+        Some(self.ends[HEAD_FIELDS - 1])
     }
 
     /// The kernel that made it; the portable one where that was the cursor.
@@ -385,40 +384,147 @@ pub(super) fn sum_and_index(
     match kernel {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a kernel of this name is only made where the CPU has what it needs (`Kernel::available`).
-        Kernel::Avx512 => unsafe { with_avx512(frame, before, wanted, index) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
         Kernel::Avx2 => unsafe { with_avx2(frame, before, wanted, index) },
         Kernel::Portable => {
             let pass = super::delimiters::portable(&frame[..before], &mut index.ends);
-            judge(frame, pass, wanted, index)
+            judge(frame, pass, wanted, index, |layout, ends, fields| same_texts(layout, frame, ends, fields))
         }
     }
 }
 
-/// The whole step compiled for CPUs with AVX-512: the walk gains from BMI as the pass does from wide registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt,lzcnt")]
-fn with_avx512(frame: &[u8], before: usize, wanted: u16, index: &mut FieldIndex) -> Verdict {
-    let pass = super::delimiters::avx512(&frame[..before], &mut index.ends);
-    judge(frame, pass, wanted, index)
-}
-
-/// The same for AVX2.
+/// The whole step compiled for CPUs with AVX2: the comparison of tags gains from BMI as the pass does from wide registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
 fn with_avx2(frame: &[u8], before: usize, wanted: u16, index: &mut FieldIndex) -> Verdict {
     let pass = super::delimiters::avx2(&frame[..before], &mut index.ends);
-    judge(frame, pass, wanted, index)
+    judge(frame, pass, wanted, index, |layout, ends, fields| same_texts(layout, frame, ends, fields))
 }
 
 #[inline(always)]
-fn judge(frame: &[u8], pass: Pass, wanted: u16, index: &mut FieldIndex) -> Verdict {
+fn judge(
+    frame: &[u8],
+    pass: Pass,
+    wanted: u16,
+    index: &mut FieldIndex,
+    same_texts: impl FnOnce(&Layout, &[u16; ENDS_MAX], usize) -> bool,
+) -> Verdict {
     if pass.sum as u8 as u16 != wanted {
         return Verdict::Sum;
     }
-    match index.fill(frame, pass.count) {
+    if pass.equals_before_soh {
+        return Verdict::NotPlain; // an empty value, or one that ends with `=`
+    }
+    match index.fill(frame, pass.count, same_texts) {
         Some(message_type_end) => Verdict::Indexed { message_type_end },
         None => Verdict::NotPlain,
+    }
+}
+
+/// Whether the tags of a frame's `fields` fields have a layout's texts.
+#[inline(always)]
+fn same_texts(layout: &Layout, frame: &[u8], ends: &[u16; ENDS_MAX], fields: usize) -> bool {
+    let Some(ends) = ends[HEAD_FIELDS - 1..].get(..fields) else { return false };
+    if ends.last().is_none_or(|&last| usize::from(last) + 9 > frame.len()) {
+        return false;
+    }
+    let mut differences = 0;
+    for ((&end, text), mask) in ends.iter().zip(&layout.texts).zip(&layout.masks) {
+        debug_assert!(usize::from(end) + 9 <= frame.len());
+        // SAFETY: a pass gives offsets in increasing order, and behind the last of these are nine bytes: behind each.
+        let word = unsafe { frame.as_ptr().add(usize::from(end) + 1).cast::<u64>().read_unaligned() };
+        differences |= (u64::from_le(word) & mask) ^ text;
+    }
+    differences == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fix::frame::{Scan, scan_indexed};
+    use crate::fix::naive_decoder;
+
+    const BODY: &str =
+        "35=8|34=7|49=V|52=20120621-13:30:00|56=W|11=2012062100000007|9999=x|14=0|150=8|151=12|";
+
+    /// Each kernel's index of a body, and the cursor's.
+    fn compare(body: &str) -> bool {
+        let bytes = naive_decoder::framed(body);
+        let by_cursor = FieldIndex::of(Frame::parse(&bytes).unwrap());
+        let mut plain = true;
+        for kernel in Kernel::available() {
+            let mut index = FieldIndex::new();
+            // Twice: the second time by the layout of the first.
+            for _ in 0..2 {
+                let Scan::Frame(frame) = scan_indexed(kernel, &bytes, &mut index) else {
+                    unreachable!("{body}")
+                };
+                let Some(index) = frame.index() else {
+                    plain = false;
+                    continue;
+                };
+                let by_cursor = by_cursor.as_ref().unwrap();
+                assert_eq!(
+                    (index.seen(), index.repeated()),
+                    (by_cursor.seen(), by_cursor.repeated()),
+                    "{body}"
+                );
+                for &known in Known::ALL.iter().filter(|known| index.seen() & known.bit() != 0) {
+                    let values = [index, by_cursor].map(|index| frame.value(index, known).bytes());
+                    assert_eq!(values[0], values[1], "{known:?} of {body}");
+                }
+            }
+        }
+        plain
+    }
+
+    #[test]
+    fn places_are_the_cursors() {
+        assert!(compare(BODY));
+        assert!(compare(&BODY.replace("14=0", "14=0|14=1")), "a repeated field is in the index, and marked");
+        assert!(compare(&BODY.replace("9999=x", "99999=x")));
+        for not_plain in ["58=|", "58=a=|", "095=1|", "123456=1|", "x=1|", "=1|", "5|", "95=1|96=a|", "10=1|"]
+        {
+            assert!(!compare_faulty(&format!("{BODY}{not_plain}")), "{not_plain}");
+        }
+        let many = (0..FIELDS_MAX - 9).map(|at| format!("{}=1|", 5_000 + at)).collect::<String>();
+        assert!(compare(&format!("{BODY}{many}")));
+        assert!(!compare(&format!("{BODY}{many}58=one too many|")));
+    }
+
+    /// Whether any kernel makes an index of it.
+    fn compare_faulty(body: &str) -> bool {
+        let bytes = naive_decoder::framed(body);
+        Kernel::available().any(|kernel| {
+            let mut index = FieldIndex::new();
+            matches!(scan_indexed(kernel, &bytes, &mut index), Scan::Frame(frame) if frame.index().is_some())
+        })
+    }
+
+    #[test]
+    fn a_layout_is_left_where_one_tag_differs() {
+        // The same number of fields, one tag another: every field's turn.
+        let fields: Vec<&str> = BODY.split_inclusive('|').collect();
+        let bytes = naive_decoder::framed(BODY);
+        for kernel in Kernel::available() {
+            let mut index = FieldIndex::new();
+            for at in 1..fields.len() {
+                let mut changed = fields.clone();
+                changed[at] = "17=9|";
+                let other = naive_decoder::framed(&changed.concat());
+                assert!(matches!(scan_indexed(kernel, &bytes, &mut index), Scan::Frame(_)));
+                let Scan::Frame(frame) = scan_indexed(kernel, &other, &mut index) else { unreachable!() };
+                let index = frame.index().unwrap();
+                assert_eq!(frame.value(index, Known::ExecId).bytes(), b"9");
+                assert_eq!(index.seen(), FieldIndex::of(Frame::parse(&other).unwrap()).unwrap().seen());
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_distinct_and_fit() {
+        for (at, known) in Known::ALL.iter().enumerate() {
+            assert_eq!(*known as usize, at + 1);
+            assert!((*known as usize) < SLOTS);
+        }
     }
 }

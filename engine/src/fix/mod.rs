@@ -1,10 +1,11 @@
-//! FIX 4.4 order entry: codec, hot templates, hot decoders, and the session, all sans-I/O.
+//! FIX 4.2 and 4.4 order entry: codec, hot templates, hot decoders, and the session, all sans-I/O.
 //!
 //! Own code in the shape of fefix: typed field constants ([`fix44`]), [`codec::Encoder`] with `set`,
 //! [`codec::Message`] with `get`. Cold messages (logon, rejects, the venue's reports) go through that codec. The hot
-//! path has its own two ends: [`templates`] writes orders by patching prepared bytes, [`executions`] reads reports in
-//! one pass. [`session`] is one state machine for the initiator and the acceptor. [`dictionary`] knows what FIX 4.2 and
-//! FIX 4.4 define, and [`validate`] judges whole messages by it.
+//! path has its own two ends: [`templates`] writes orders by patching prepared bytes; a [`framer`] finds a message's fields
+//! in the pass that verifies it ([`index`]), and [`executions`] and [`rejects`] take the values. [`session`] is one state
+//! machine for the initiator and the acceptor. [`dictionary`] knows what FIX 4.2 and FIX 4.4 define, and [`validate`] judges
+//! whole messages by it.
 //!
 //! Allocation happens at construction only ([`framer::Framer`], [`feeds::send_buffer::SendBuffer`],
 //! [`templates::OrderTemplates`], [`session::Session`]); nothing here reads a clock or owns a socket. The thread that
@@ -57,6 +58,7 @@ pub mod index;
 pub mod logon_auth;
 pub mod number;
 pub mod redact;
+pub mod rejects;
 pub mod reports;
 pub mod requests;
 pub mod sent_log;

@@ -15,7 +15,12 @@ pub(super) fn framed(body: &str) -> Vec<u8> {
 
 /// The same around bytes as they are.
 pub(super) fn framed_bytes(body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("8=FIX.4.4\x019={}\x01", body.len()).into_bytes();
+    framed_as("FIX.4.4", body)
+}
+
+/// The same in another version.
+pub(super) fn framed_as(version: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("8={version}\x019={}\x01", body.len()).into_bytes();
     bytes.extend_from_slice(body);
     let sum = bytes.iter().map(|&byte| u64::from(byte)).sum::<u64>() % 256;
     bytes.extend_from_slice(format!("10={sum:03}\x01").as_bytes());
@@ -177,11 +182,17 @@ fn ours(text: &[u8]) -> Option<u64> {
 }
 
 /// What the execution decoder should say of a message: `None` refused, `Some(None)` no change of state.
-pub(super) fn execution(message_type: &[u8], fields: &[(u32, Vec<u8>)]) -> Option<Option<Execution>> {
-    const READ: [u32; 13] = [11, 14, 17, 31, 32, 37, 41, 54, 58, 102, 103, 150, 151];
+pub(super) fn execution(
+    version: &[u8],
+    message_type: &[u8],
+    fields: &[(u32, Vec<u8>)],
+) -> Option<Option<Execution>> {
+    const READ: [u32; 14] = [11, 14, 17, 31, 32, 37, 39, 41, 54, 58, 102, 103, 150, 151];
+    let has_trans_type = version == b"FIX.4.2";
     let mut map = HashMap::new();
     for (tag, value) in fields {
-        if READ.contains(tag) && map.insert(*tag, value.as_slice()).is_some() {
+        let is_read = READ.contains(tag) || has_trans_type && *tag == 20;
+        if is_read && map.insert(*tag, value.as_slice()).is_some() {
             return None;
         }
     }
@@ -207,11 +218,12 @@ pub(super) fn execution(message_type: &[u8], fields: &[(u32, Vec<u8>)]) -> Optio
         Some(&b"2") => Some(Side::Sell),
         Some(_) => return None,
     };
-    let exec_type = match map.get(&150) {
-        None => None,
-        Some([one]) => Some(*one),
-        Some(_) => return None,
+    let char = |tag: u32| match map.get(&tag) {
+        None => Some(None),
+        Some([one]) => Some(Some(*one)),
+        Some(_) => None,
     };
+    let (exec_type, status, trans_type) = (char(150)?, char(39)?, char(20)?);
     let text =
         map.get(&58).map(|text| String::from_utf8_lossy(text).to_ascii_lowercase()).unwrap_or_default();
     let said = || {
@@ -262,23 +274,49 @@ pub(super) fn execution(message_type: &[u8], fields: &[(u32, Vec<u8>)]) -> Optio
     side?;
     leaves?;
     cum?;
-    execution.kind = match exec_type? {
+    let (exec_type, fill_types) = (exec_type?, if has_trans_type { &b"12"[..] } else { b"F" });
+    let is_status = if has_trans_type {
+        match trans_type? {
+            b'0' => false,
+            b'3' => true,
+            _ => return None,
+        }
+    } else {
+        exec_type == b'I'
+    };
+    execution.kind = match exec_type {
+        _ if is_status => ExecutionKind::StatusOpen,
+        _ if fill_types.contains(&exec_type) && leaves == Some(0) => ExecutionKind::Fill,
+        _ if fill_types.contains(&exec_type) => ExecutionKind::PartialFill,
         b'0' => ExecutionKind::New,
         b'4' => ExecutionKind::Canceled,
         b'5' => ExecutionKind::Replaced,
         b'8' => ExecutionKind::Rejected,
         b'C' => ExecutionKind::Expired,
-        b'F' if leaves == Some(0) => ExecutionKind::Fill,
-        b'F' => ExecutionKind::PartialFill,
         b'6' | b'A' | b'E' => return Some(None),
         _ => return None,
     };
+    if is_status {
+        let done = match status? {
+            b'0' | b'1' | b'5' | b'6' | b'7' | b'9' | b'A' | b'D' | b'E' => false,
+            b'2' | b'3' | b'4' | b'8' | b'B' | b'C' => true,
+            _ => return None,
+        };
+        if done {
+            execution.kind = ExecutionKind::StatusDone;
+            execution.leaves_quantity = 0;
+        } else if leaves == Some(0) {
+            return None;
+        }
+    }
     match execution.kind {
         ExecutionKind::Fill | ExecutionKind::PartialFill => {
             execution.last_price = last_px?;
             execution.last_quantity = last_qty.filter(|&quantity| quantity > 0)?;
         }
-        ExecutionKind::Rejected => {
+        ExecutionKind::Rejected | ExecutionKind::StatusDone
+            if execution.kind == ExecutionKind::Rejected || status == Some(b'8') =>
+        {
             execution.reason = match order_reason {
                 Some(1) => RejectReason::UnknownSymbol,
                 Some(2 | 4) => RejectReason::Closed,
@@ -290,6 +328,9 @@ pub(super) fn execution(message_type: &[u8], fields: &[(u32, Vec<u8>)]) -> Optio
             };
         }
         _ => {}
+    }
+    if execution.kind == ExecutionKind::StatusDone && execution.reason == RejectReason::UnknownOrder {
+        execution.kind = ExecutionKind::StatusUnknown;
     }
     Some(Some(execution))
 }

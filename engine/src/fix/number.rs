@@ -255,6 +255,36 @@ pub const fn digits8(value: u32) -> u64 {
     tens | ((pairs - tens * 10) << 8)
 }
 
+/// [`digits8`] of four numbers, each below 10^8, at once. The numbers come one by one: where they were stored as an array
+/// and then loaded as one register, the load would wait for all the stores (19 ns of an order message, measured).
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[must_use]
+#[target_feature(enable = "avx2")]
+pub(super) fn digits8_of_four(a: u32, b: u32, c: u32, d: u32) -> [u64; 4] {
+    use std::arch::x86_64::*;
+
+    let numbers = _mm256_set_epi64x(i64::from(d), i64::from(c), i64::from(b), i64::from(a));
+    // As in `digits8`, each division by a multiplication that is exact in its range: 109951163 / 2^40 for 1/10^4
+    // below 10^8, 5243 / 2^19 for 1/100 below 10^4, 6554 / 2^16 for 1/10 below 100.
+    let high = _mm256_srli_epi64::<40>(_mm256_mul_epu32(numbers, _mm256_set1_epi64x(109_951_163)));
+    let low = _mm256_sub_epi64(numbers, _mm256_mul_epu32(high, _mm256_set1_epi64x(10_000)));
+    let halves = _mm256_or_si256(high, _mm256_slli_epi64::<32>(low));
+    let hundreds = _mm256_srli_epi16::<3>(_mm256_mulhi_epu16(halves, _mm256_set1_epi16(5_243)));
+    let rest = _mm256_sub_epi16(halves, _mm256_mullo_epi16(hundreds, _mm256_set1_epi16(100)));
+    let pairs = _mm256_or_si256(hundreds, _mm256_slli_epi32::<16>(rest));
+    let tens = _mm256_mulhi_epu16(pairs, _mm256_set1_epi16(6_554));
+    let ones = _mm256_sub_epi16(pairs, _mm256_mullo_epi16(tens, _mm256_set1_epi16(10)));
+    let digits = _mm256_or_si256(tens, _mm256_slli_epi16::<8>(ones));
+    let (low, high) = (_mm256_castsi256_si128(digits), _mm256_extracti128_si256::<1>(digits));
+    [
+        _mm_cvtsi128_si64(low).cast_unsigned(),
+        _mm_cvtsi128_si64(_mm_unpackhi_epi64(low, low)).cast_unsigned(),
+        _mm_cvtsi128_si64(high).cast_unsigned(),
+        _mm_cvtsi128_si64(_mm_unpackhi_epi64(high, high)).cast_unsigned(),
+    ]
+}
+
 /// Writes an unsigned integer.
 pub fn write_unsigned(value: u64, out: &mut [u8]) -> Option<usize> {
     let mut text = [0_u8; 20];
@@ -367,6 +397,13 @@ mod tests {
         for value in (0..100_000_000).step_by(9_973).chain([0, 9, 10, 99_999_999, 12_345_678]) {
             let ascii = (digits8(value) + 0x3030_3030_3030_3030).to_le_bytes();
             assert_eq!(ascii.as_slice(), format!("{value:08}").as_bytes());
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                let four = [value, 99_999_999 - value, value / 10, value / 3];
+                // SAFETY: the CPU has AVX2.
+                let digits = unsafe { digits8_of_four(four[0], four[1], four[2], four[3]) };
+                assert_eq!(digits, four.map(digits8));
+            }
         }
     }
 
@@ -380,7 +417,54 @@ mod tests {
         assert_eq!(write_price(feeds::units::PRICE_NONE, &mut [0; 40]), None);
     }
 
+    /// Readers by words against those by bytes, the value among other bytes.
+    fn compare_readers(text: &[u8], before: &[u8]) {
+        let bytes = [before, text].concat();
+        let (start, end) = (before.len(), bytes.len());
+        let context = || format!("{} behind {}", text.escape_ascii(), before.escape_ascii());
+        assert_eq!(unsigned_ending_at(&bytes, start, end), parse_unsigned(text), "{}", context());
+        assert_eq!(quantity_ending_at(&bytes, start, end), parse_quantity(text), "{}", context());
+        assert_eq!(price_ending_at(&bytes, start, end), parse_price(text), "{}", context());
+    }
+
+    #[test]
+    fn readers_by_words_know_every_edge() {
+        for text in [
+            &b""[..],
+            b".",
+            b"-",
+            b"-1",
+            b"0",
+            b"12345678",
+            b"123456789",
+            b"1234567890123456",
+            b"12345678901234567",
+            b"9999999.9",
+            b"99999999",
+            b".00000001",
+            b"0.0000000001",
+            b"9223372036.854775",
+            b"9223372036854775",
+            b"9223372037.0",
+            b"1.2.3",
+            b"12345678.1234567",
+            b"1234567\x80",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            for before in
+                [&b""[..], b"9", b"8=FIX.4.4\x019=100\x01", b"................", b"99999999999999999999="]
+            {
+                compare_readers(text, before);
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn readers_by_words_and_by_bytes_agree(text in "[0-9]{0,20}|-?[0-9]{0,10}[.][0-9]{0,12}|[0-9.x-]{0,18}", before in "[0-9=.]{0,24}") {
+            compare_readers(text.as_bytes(), before.as_bytes());
+        }
+
         #[test]
         fn written_numbers_read_back(price in -i64::MAX..=i64::MAX, number: u64, signed in -i64::MAX..=i64::MAX) {
             let mut out = [0; 40];

@@ -1,13 +1,14 @@
 //! The venue's side of the answers: ExecutionReport (8) and OrderCancelReject (9) from the venue's plain
 //! [`VenueReport`], written with the general codec.
 //!
-//! Allocates nothing; runs on the thread that owns the acceptor's session. It writes what a FIX 4.4 client needs and
-//! nothing that the report does not say.
+//! Allocates nothing; runs on the thread that owns the acceptor's session. It writes what a client of FIX 4.2 or 4.4 needs
+//! and nothing that the report does not say.
 
 use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 
 use super::codec::{BuildError, Encoder, Header};
+use super::field::{Char, Field};
 use super::fix44;
 use super::frame::FRAME_MAX;
 use super::templates::time_in_force_char;
@@ -18,6 +19,9 @@ use crate::venue::{OrderStatus, VenueReport};
 pub const REPORT_BYTES_MAX: usize = 512;
 
 const _: () = assert!(REPORT_BYTES_MAX <= FRAME_MAX);
+
+/// ExecTransType(20) of FIX 4.2: 0 new, 3 status. FIX 4.4 has it no more.
+const EXEC_TRANS_TYPE: Field<Char> = Field::new(20, "ExecTransType");
 
 /// Writes a report's message to the front of `out` and says its length; `symbol` is Symbol(55) of its instrument
 /// (of the request, where the venue does not know it).
@@ -33,13 +37,18 @@ pub fn encode(
     if report.kind == ExecutionKind::CancelRejected {
         return cancel_reject(report, header, out);
     }
+    let has_trans_type = header.ids.begin_string() == "FIX.4.2";
+    let is_fill = matches!(report.kind, ExecutionKind::PartialFill | ExecutionKind::Fill);
     let exec_type = match report.kind {
         ExecutionKind::New => b'0',
+        ExecutionKind::PartialFill if has_trans_type => b'1',
+        ExecutionKind::Fill if has_trans_type => b'2',
         ExecutionKind::PartialFill | ExecutionKind::Fill => b'F',
         ExecutionKind::Canceled => b'4',
         ExecutionKind::Replaced => b'5',
         ExecutionKind::Rejected => b'8',
         ExecutionKind::Expired => b'C',
+        kind if kind.is_status() && has_trans_type => status_char(report.status),
         ExecutionKind::StatusOpen | ExecutionKind::StatusDone | ExecutionKind::StatusUnknown => b'I',
         ExecutionKind::CancelRejected | ExecutionKind::NotSent | ExecutionKind::InDoubt => {
             return Err(BuildError::Value { tag: 150 });
@@ -56,7 +65,10 @@ pub fn encode(
         .set(fix44::CL_ORD_ID, report.cl_ord_id.as_bytes())
         .set(fix44::CUM_QTY, report.cum_qty);
     Digits::of(report.exec_id).set(&mut encoder, fix44::EXEC_ID);
-    if exec_type == b'F' {
+    if has_trans_type {
+        encoder.set(EXEC_TRANS_TYPE, if report.kind.is_status() { b'3' } else { b'0' });
+    }
+    if is_fill {
         encoder.set(fix44::LAST_PX, report.last_px).set(fix44::LAST_QTY, report.last_qty);
     }
     set_order_id(&mut encoder, report.order_id);
@@ -78,7 +90,7 @@ pub fn encode(
         .set_time(fix44::TRANSACT_TIME, report.time_ns, header.time_precision)
         .set(fix44::EXEC_TYPE, exec_type)
         .set(fix44::LEAVES_QTY, report.leaves_qty);
-    if report.kind.is_status() && !report.orig_cl_ord_id.is_none() {
+    if report.kind.is_status() && !has_trans_type && !report.orig_cl_ord_id.is_none() {
         encoder.set(fix44::ORD_STATUS_REQ_ID, report.orig_cl_ord_id.as_bytes());
     }
     encoder.done()

@@ -7,16 +7,18 @@
 //! three digits, one prepared triple for each symbol length. CheckSum(10) is the sum of the static bytes plus the sums
 //! of what is patched, which fall out of writing the digits: no pass over the message.
 //!
-//! Numbers are padded with leading zeros (FIX allows them; venues that refuse them need the general codec):
-//! MsgSeqNum(34) and OrderQty(38) have eight digits, ClOrdID(11) and OrigClOrdID(41) sixteen, Price(44) eight before
-//! the point and the configured decimals after it. The text of the second in SendingTime(52) and TransactTime(60) is
-//! part of the prepared bytes and changes when the second does, each by itself, since in replay one is virtual. Of
-//! MsgSeqNum and ClOrdID, which count up, all digits but the last two are kept.
+//! Numbers are padded with leading zeros, which FIX allows: MsgSeqNum(34) and OrderQty(38) have eight digits, ClOrdID(11)
+//! and OrigClOrdID(41) sixteen, Price(44) eight before the point and the configured decimals after it. For venues that
+//! refuse them there is [`NumberStyle::Compact`]: the padding is taken out again, and BodyLength and CheckSum are changed
+//! by what went. The text of the second in SendingTime(52) and TransactTime(60) is part of the prepared bytes and changes
+//! when the second does, each by itself, since in replay one is virtual. The digits of all numbers are found in eight
+//! lanes at once; the step is compiled a second time for CPUs with AVX2, from the same source.
 //!
 //! [`OrderTemplates`] allocates its symbol table at construction (and in [`OrderTemplates::push_symbol`]); encoding
 //! allocates nothing and makes no system call. The order-entry thread owns it. It refuses what does not fit its fields
 //! exactly, and never rounds. It does not know risk: the caller passes only approved orders.
 
+mod compact;
 mod prepared;
 
 use std::fmt;
@@ -26,9 +28,12 @@ use feeds::units::{NS_PER_S, PRICE_SCALE};
 
 use prepared::{BODY_LENGTHS, Template};
 
+use super::delimiters::Kernel;
 use super::frame::{checksum, checksum_digits};
 use super::identity::SessionIds;
 use super::number::digits8;
+#[cfg(target_arch = "x86_64")]
+use super::number::digits8_of_four;
 use super::timestamp::{TIME_MAX_NS, TimePrecision, seconds_text};
 use crate::order::{Order, OrderAction, TimeInForce};
 use crate::pipeline::risk::RiskApproved;
@@ -119,6 +124,16 @@ impl fmt::Display for TemplateError {
 
 impl std::error::Error for TemplateError {}
 
+/// How MsgSeqNum(34), OrderQty(38) and Price(44) are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum NumberStyle {
+    /// With leading zeros, and all configured decimals: the fastest.
+    #[default]
+    FixedWidth,
+    /// As short as they can be: no leading zeros, no zeros at the end of the decimals.
+    Compact,
+}
+
 /// How a session writes its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TemplateFormat {
@@ -126,11 +141,17 @@ pub struct TemplateFormat {
     pub price_decimals: u32,
     /// Digits of SendingTime(52) and TransactTime(60). Default microseconds.
     pub time_precision: TimePrecision,
+    /// Default fixed width.
+    pub number_style: NumberStyle,
 }
 
 impl Default for TemplateFormat {
     fn default() -> Self {
-        Self { price_decimals: 4, time_precision: TimePrecision::Microseconds }
+        Self {
+            price_decimals: 4,
+            time_precision: TimePrecision::Microseconds,
+            number_style: NumberStyle::default(),
+        }
     }
 }
 
@@ -185,8 +206,8 @@ pub struct OrderTemplates {
     sending_second_ns: u64,
     /// The same of TransactTime(60).
     transact_second_ns: u64,
-    sequence_digits: KeptEight,
-    cl_ord_id_digits: KeptSixteen,
+    number_style: NumberStyle,
+    kernel: Kernel,
     symbols: Vec<SymbolRecord>,
 }
 
@@ -210,8 +231,8 @@ impl OrderTemplates {
             time_decimals: Decimals::new(format.time_precision.digits() as u32),
             sending_second_ns: 0,
             transact_second_ns: 0,
-            sequence_digits: KeptEight::default(),
-            cl_ord_id_digits: KeptSixteen::default(),
+            number_style: format.number_style,
+            kernel: Kernel::best(),
             symbols: symbols.into_iter().map(SymbolRecord::new).collect::<Result<_, _>>()?,
         })
     }
@@ -240,7 +261,39 @@ impl OrderTemplates {
         out: &mut [u8],
     ) -> Result<usize, EncodeError> {
         let out: &mut [u8; TEMPLATE_BYTES] = out.first_chunk_mut().ok_or(EncodeError::NoRoom)?;
-        let symbol = *self.symbols.get(order.instrument as usize).ok_or(EncodeError::Instrument)?;
+        #[cfg(target_arch = "x86_64")]
+        if self.kernel != Kernel::Portable {
+            // SAFETY: the other kernel is only made where the CPU has AVX2 and BMI (`Kernel::available`).
+            return unsafe { self.write_wide(order, sequence, sending_time_ns, out) };
+        }
+        self.write::<false>(order, sequence, sending_time_ns, out)
+    }
+
+    /// [`Self::write`] compiled for CPUs with AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn write_wide(
+        &mut self,
+        order: &Order,
+        sequence: u32,
+        sending_time_ns: u64,
+        out: &mut [u8; TEMPLATE_BYTES],
+    ) -> Result<usize, EncodeError> {
+        self.write::<true>(order, sequence, sending_time_ns, out)
+    }
+
+    /// Writes the message; `WIDE` only on a CPU with AVX2.
+    #[inline(always)]
+    fn write<const WIDE: bool>(
+        &mut self,
+        order: &Order,
+        sequence: u32,
+        sending_time_ns: u64,
+        out: &mut [u8; TEMPLATE_BYTES],
+    ) -> Result<usize, EncodeError> {
+        let symbol = self.symbols.get(order.instrument as usize).ok_or(EncodeError::Instrument)?;
+        let symbol_length = usize::from(symbol.length);
+        let (symbol_text, symbol_sum) = (symbol.text, u32::from(symbol.sum));
         if u64::from(sequence) >= EIGHT_DIGITS {
             return Err(EncodeError::Sequence);
         }
@@ -256,6 +309,14 @@ impl OrderTemplates {
         if order.side == Side::None {
             return Err(EncodeError::Side);
         }
+        let price = if order.action == OrderAction::Cancel { 0 } else { order.price };
+        if price < 0 {
+            return Err(EncodeError::PriceNegative);
+        }
+        let (whole, fraction) = (price.unsigned_abs() / SCALE, (price.unsigned_abs() % SCALE) as u32);
+        if whole >= EIGHT_DIGITS {
+            return Err(EncodeError::PriceWide);
+        }
         let mut sending_since_ns = sending_time_ns.wrapping_sub(self.sending_second_ns);
         if sending_since_ns >= NS_PER_S {
             sending_since_ns = self.change_sending_second(sending_time_ns);
@@ -264,6 +325,23 @@ impl OrderTemplates {
         if transact_since_ns >= NS_PER_S {
             transact_since_ns = self.change_transact_second(order.time_ns);
         }
+        let (sending, transact) = (sending_since_ns as u32, transact_since_ns as u32);
+        let numbers = [
+            sequence,
+            (order.cl_ord_id / EIGHT_DIGITS) as u32,
+            (order.cl_ord_id % EIGHT_DIGITS) as u32,
+            order.quantity as u32,
+            whole as u32,
+            fraction / 10,
+            sending / 10,
+            transact / 10,
+        ];
+        let [sequence, first, last, quantity, whole, cents, sending_digits, transact_digits] =
+            digits_of_eight::<WIDE>(numbers);
+        let cents = (cents, (fraction % 10) as u8);
+        if cents.0 & !self.price_decimals.mask != 0 || (cents.1 != 0 && !self.price_decimals.ninth) {
+            return Err(EncodeError::PriceDecimals);
+        }
         let [new, replace, cancel] = &self.templates;
         let template = match order.action {
             OrderAction::New => new,
@@ -271,15 +349,17 @@ impl OrderTemplates {
             OrderAction::Cancel => cancel,
             OrderAction::Status => return Err(EncodeError::Action),
         };
-        copy_prepared(&template.bytes, out);
-        // All digits written, added up byte by byte: at most eleven of them, 9 each, in one byte.
-        let mut digits = self.sequence_digits.put(out, template.sequence_at, sequence);
-        let fraction = nine_digits(sending_since_ns as u32);
-        digits += put_decimals(out, template, template.sending_fraction_at, fraction, self.time_decimals);
-        digits += self.cl_ord_id_digits.put(out, template.cl_ord_id_at, order.cl_ord_id);
-        digits += put_eight(out, template.quantity_at, order.quantity as u32);
-        let fraction = nine_digits(transact_since_ns as u32);
-        digits += put_decimals(out, template, template.transact_fraction_at, fraction, self.time_decimals);
+        copy_prepared(&template.bytes, template.symbol_at, out);
+        // All digits written, added up byte by byte: at most ten of them, 9 each, in one byte.
+        let mut digits = put_digits(out, template.sequence_at, sequence);
+        let decimals = self.time_decimals;
+        let fraction = (sending_digits, (sending % 10) as u8);
+        digits += put_decimals(out, template, template.sending_fraction_at, fraction, decimals);
+        digits += put_digits(out, template.cl_ord_id_at, first);
+        digits += put_digits(out, template.cl_ord_id_at + 8, last);
+        digits += put_digits(out, template.quantity_at, quantity);
+        let fraction = (transact_digits, (transact % 10) as u8);
+        digits += put_decimals(out, template, template.transact_fraction_at, fraction, decimals);
         if order.action != OrderAction::New {
             if order.orig_cl_ord_id == 0 || order.orig_cl_ord_id >= SIXTEEN_DIGITS {
                 return Err(EncodeError::ClOrdId);
@@ -287,19 +367,29 @@ impl OrderTemplates {
             digits += put_sixteen(out, template.orig_cl_ord_id_at, order.orig_cl_ord_id);
         }
         if order.action != OrderAction::Cancel {
-            digits += put_price(out, template, order.price, self.price_decimals)?;
+            digits += put_digits(out, template.price_at, whole);
+            digits += put_decimals(out, template, template.price_fraction_at, cents, self.price_decimals);
             digits += put_digit(out, template.time_in_force_at, order.time_in_force as u8);
         }
         digits += put_digit(out, template.side_at, order.side as u8);
 
-        let body_length = &template.body_lengths[usize::from(symbol.length) % BODY_LENGTHS];
+        let body_length = &template.body_lengths[symbol_length % BODY_LENGTHS];
         let body_length_at = usize::from(template.body_length_at);
         out[body_length_at..body_length_at + 3].copy_from_slice(&body_length[..3]);
-        out[template.symbol_at..template.symbol_at + SYMBOL_BYTES_MAX].copy_from_slice(&symbol.text);
-        let sum = template.static_sum + byte_sum(digits) + u32::from(body_length[3]) + u32::from(symbol.sum);
-        let [hundreds, tens, ones] = checksum_digits(sum as u8);
-        let trailer = template.symbol_at + usize::from(symbol.length);
-        out[trailer..trailer + 8].copy_from_slice(&[1, b'1', b'0', b'=', hundreds, tens, ones, 1]);
+        out[template.symbol_at..template.symbol_at + SYMBOL_BYTES_MAX].copy_from_slice(&symbol_text);
+        let sum = template.static_sum + byte_sum(digits) + u32::from(body_length[3]) + symbol_sum;
+        let trailer = template.symbol_at + symbol_length;
+        if self.number_style == NumberStyle::Compact {
+            return Ok(compact::take_padding_out(
+                out,
+                template,
+                trailer,
+                sum,
+                [sequence, quantity, whole],
+                cents,
+            ));
+        }
+        put_trailer(out, trailer, sum);
         Ok(trailer + 8)
     }
 
@@ -326,58 +416,35 @@ impl OrderTemplates {
     }
 }
 
-/// Numbers that mostly count up: all digits but the last two are kept from the number before.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeptEight {
-    hundreds: u32,
-    digits: u64,
-}
-
-impl KeptEight {
-    #[inline]
-    fn put(&mut self, out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u32) -> u64 {
-        let (hundreds, rest) = (value / 100, value % 100);
-        if hundreds != self.hundreds {
-            *self = Self { hundreds, digits: digits8(hundreds * 100) };
-        }
-        put_digits(out, usize::from(at), self.digits + last_two_digits(rest))
+/// The digits of eight numbers; `WIDE` only on a CPU with AVX2.
+#[inline(always)]
+fn digits_of_eight<const WIDE: bool>(numbers: [u32; 8]) -> [u64; 8] {
+    #[cfg(target_arch = "x86_64")]
+    if WIDE {
+        let [a, b, c, d, e, f, g, h] = numbers;
+        // SAFETY: the caller says that the CPU has AVX2.
+        let ([a, b, c, d], [e, f, g, h]) =
+            unsafe { (digits8_of_four(a, b, c, d), digits8_of_four(e, f, g, h)) };
+        return [a, b, c, d, e, f, g, h];
     }
+    numbers.map(digits8)
 }
 
-/// The same for sixteen digits.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeptSixteen {
-    hundreds: u64,
-    first: u64,
-    last: u64,
-}
-
-impl KeptSixteen {
-    #[inline]
-    fn put(&mut self, out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u64) -> u64 {
-        let (hundreds, rest) = (value / 100, (value % 100) as u32);
-        if hundreds != self.hundreds {
-            let value = hundreds * 100;
-            let first = digits8((value / EIGHT_DIGITS) as u32);
-            *self = Self { hundreds, first, last: digits8((value % EIGHT_DIGITS) as u32) };
-        }
-        let at = usize::from(at);
-        put_digits(out, at, self.first) + put_digits(out, at + 8, self.last + last_two_digits(rest))
-    }
-}
-
-/// A number below 100 as the last two of eight digits.
-#[inline]
-const fn last_two_digits(number: u32) -> u64 {
-    ((number / 10) as u64) << 48 | ((number % 10) as u64) << 56
-}
-
-/// Copies a template in pieces of at most 128 bytes: those become plain loads and stores, a longer one a call.
-#[inline]
-fn copy_prepared(from: &[u8; TEMPLATE_BYTES], to: &mut [u8; TEMPLATE_BYTES]) {
+/// Copies a template up to its symbol in pieces that become plain loads and stores, a longer one a call.
+#[inline(always)]
+fn copy_prepared(from: &[u8; TEMPLATE_BYTES], symbol_at: usize, to: &mut [u8; TEMPLATE_BYTES]) {
     to[..128].copy_from_slice(&from[..128]);
-    to[128..256].copy_from_slice(&from[128..256]);
-    to[256..].copy_from_slice(&from[256..]);
+    to[128..192].copy_from_slice(&from[128..192]);
+    if symbol_at > 192 {
+        to[192..].copy_from_slice(&from[192..]);
+    }
+}
+
+/// Writes the SOH before CheckSum(10), the field, and its SOH.
+#[inline(always)]
+fn put_trailer(out: &mut [u8; TEMPLATE_BYTES], at: usize, sum: u32) {
+    let [hundreds, tens, ones] = checksum_digits(sum as u8);
+    out[at..at + 8].copy_from_slice(&[1, b'1', b'0', b'=', hundreds, tens, ones, 1]);
 }
 
 /// TimeInForce(59) as its character.
@@ -407,8 +474,9 @@ const ASCII: u64 = 0x3030_3030_3030_3030;
 
 /// Writes eight digits, and answers them, for the checksum over what was `'0'`. As all `put_*` here. Places are bytes,
 /// not words: no place and width together leave the buffer, so that nothing has to be checked.
-#[inline]
-fn put_digits(out: &mut [u8; TEMPLATE_BYTES], at: usize, digits: u64) -> u64 {
+#[inline(always)]
+fn put_digits(out: &mut [u8; TEMPLATE_BYTES], at: u8, digits: u64) -> u64 {
+    let at = usize::from(at);
     out[at..at + 8].copy_from_slice(&(digits + ASCII).to_le_bytes());
     digits
 }
@@ -420,27 +488,15 @@ fn put_digit(out: &mut [u8; TEMPLATE_BYTES], at: u8, digit: u8) -> u64 {
 }
 
 #[inline]
-fn put_eight(out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u32) -> u64 {
-    put_digits(out, usize::from(at), digits8(value))
-}
-
-#[inline]
 fn put_sixteen(out: &mut [u8; TEMPLATE_BYTES], at: u8, value: u64) -> u64 {
-    let at = usize::from(at);
     let first = put_digits(out, at, digits8((value / EIGHT_DIGITS) as u32));
     first + put_digits(out, at + 8, digits8((value % EIGHT_DIGITS) as u32))
-}
-
-/// A number below 10^9 as eight digits and the ninth.
-#[inline]
-const fn nine_digits(number: u32) -> (u64, u8) {
-    (digits8(number / 10), (number % 10) as u8)
 }
 
 /// Writes the first of nine digits over the zeros at `at`. Up to eight bytes behind them get their
 /// prepared content again, so that what is patched there must be patched later. (Merged from the template, not from
 /// `out`: a load that spans stores still in flight would wait for them.)
-#[inline]
+#[inline(always)]
 fn put_decimals(
     out: &mut [u8; TEMPLATE_BYTES],
     template: &Template,
@@ -458,28 +514,6 @@ fn put_decimals(
         return written + u64::from(ninth);
     }
     written
-}
-
-#[inline]
-fn put_price(
-    out: &mut [u8; TEMPLATE_BYTES],
-    template: &Template,
-    price: i64,
-    decimals: Decimals,
-) -> Result<u64, EncodeError> {
-    if price < 0 {
-        return Err(EncodeError::PriceNegative);
-    }
-    let (whole, fraction) = (price.unsigned_abs() / SCALE, (price.unsigned_abs() % SCALE) as u32);
-    if whole >= EIGHT_DIGITS {
-        return Err(EncodeError::PriceWide);
-    }
-    let fraction = nine_digits(fraction);
-    if fraction.0 & !decimals.mask != 0 || (fraction.1 != 0 && !decimals.ninth) {
-        return Err(EncodeError::PriceDecimals);
-    }
-    Ok(put_eight(out, template.price_at, whole as u32)
-        + put_decimals(out, template, template.price_fraction_at, fraction, decimals))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! much has been taken the consumer publishes only after a sixteenth of the slots, or when it finds the ring empty, on
 //! a line that the producer reads only when it knows of no free slot or is asked how many there are.
 //!
-//! [`ring`] allocates the slots and touches them; after it nothing here allocates, blocks, or calls the system. One
+//! [`ring()`] allocates the slots and touches them; after it nothing here allocates, blocks, or calls the system. One
 //! thread owns the [`Producer`], one the [`Consumer`]. Refused at compile time: items that need dropping (what is left
 //! in the ring at the end is forgotten) and items of more than [`LINES_MAX`] lines. A full ring gives the item back.
 //!

@@ -9,8 +9,8 @@
 //! [`Connection`] is an enum and no `Box<dyn Transport>`: there are three ways, each order passes here, and a
 //! predicted branch lets the compiler inline plain TCP into the loop that polls it.
 //!
-//! `Tcp` and `Uring` allocate at construction only. `Tls` allocates a record at a time, as rustls does: about four
-//! allocations for an order and its answer; plain TCP is for a cross-connect, TLS for a venue that insists.
+//! `Tcp` and `Uring` allocate at construction only. `Tls` allocates for each record, as rustls does: plain TCP is for a
+//! cross-connect, TLS for a venue that insists.
 
 use std::io;
 use std::net::SocketAddr;

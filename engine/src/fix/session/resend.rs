@@ -154,7 +154,7 @@ fn write_again(
         }
     }
     // As fine as the original: cut off more, it would lie before it when both are of the same moment.
-    let precision = original.and_then(|text| TimePrecision::of_text(text)).unwrap_or(precision);
+    let precision = original.and_then(TimePrecision::of_text).unwrap_or(precision);
     encoder.set_time(fix44::SENDING_TIME, sending_ns, precision);
     let written = |tag: u32| matches!(tag, 34 | 43 | 52 | 122) || BEFORE_SENDING_TIME.contains(&tag);
     copy(&mut encoder, &|tag| is_header_tag(tag) && !written(tag));

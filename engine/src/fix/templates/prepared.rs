@@ -31,6 +31,8 @@ pub(super) struct Template {
     pub(super) price_at: u8,
     /// The digits after the price's point, or what follows a price without one.
     pub(super) price_fraction_at: u8,
+    /// Digits after the price's point.
+    pub(super) price_decimals: usize,
     pub(super) orig_cl_ord_id_at: u8,
     pub(super) side_at: u8,
     pub(super) time_in_force_at: u8,
@@ -58,6 +60,7 @@ impl Template {
             quantity_at: place("38"),
             price_at: place("44"),
             price_fraction_at: place("44") + 8 + u8::from(format.price_decimals > 0),
+            price_decimals: format.price_decimals as usize,
             orig_cl_ord_id_at: place("41"),
             side_at: place("54"),
             time_in_force_at: place("59"),
@@ -105,8 +108,12 @@ impl Template {
             .set(fix44::SENDER_COMP_ID, ids.sender_comp_id().as_bytes())
             .set_time(fix44::SENDING_TIME, 0, format.time_precision)
             .set(fix44::TARGET_COMP_ID, ids.target_comp_id().as_bytes())
-            .set(fix44::CL_ORD_ID, ids_text.as_bytes())
-            .set(padded(38, "OrderQty"), b"00000000");
+            .set(fix44::CL_ORD_ID, ids_text.as_bytes());
+        if ids.begin_string() == "FIX.4.2" && action != OrderAction::Cancel {
+            // Required there: automated, no broker intervention.
+            encoder.set(fix44::HANDL_INST, b'1');
+        }
+        encoder.set(padded(38, "OrderQty"), b"00000000");
         if action != OrderAction::Cancel {
             encoder.set(fix44::ORD_TYPE, b'2');
         }
@@ -129,7 +136,7 @@ impl Template {
     }
 }
 
-/// Three digits of a body length; a body here always has from 100 to 319 bytes.
+/// Three digits of a body length; a body here always has from 100 to 319 bytes, with its padding taken out too.
 fn length_digits(length: usize) -> [u8; 3] {
     assert!((100..TEMPLATE_BYTES).contains(&length), "a template's body has three digits of length");
     [b'0' + (length / 100) as u8, b'0' + (length / 10 % 10) as u8, b'0' + (length % 10) as u8]

@@ -60,6 +60,33 @@ fn known_messages() {
     );
 }
 
+/// The body of [`known_messages`]' D is 166 bytes; here 3 + 5 + 5 + 2 zeros of it are gone: 34 has two digits (6 fewer),
+/// 38 three (5), 44 three before and two behind the point (5 and 2), and in FIX 4.2 there are five of `21=1|` more.
+#[test]
+fn known_compact_and_fix_42_messages() {
+    let ids = SessionIds::new("FIX.4.2", "WARPTICK", "VENUE").unwrap();
+    let format = TemplateFormat { number_style: NumberStyle::Compact, ..TemplateFormat::default() };
+    let mut templates = OrderTemplates::new(&ids, format, ["A", "GOOG"]).unwrap();
+    let mut out = [0; TEMPLATE_BYTES];
+    let mut text = |order: Order| {
+        let time_ns = 1_340_285_400_999_999_999;
+        let length = templates.encode(&RiskApproved::for_test(order), 12, time_ns, &mut out).unwrap();
+        Message::decode(&out[..length]).unwrap();
+        String::from_utf8(out[..length - 4].to_vec()).unwrap().replace('\x01', "|")
+    };
+    assert_eq!(
+        text(order(OrderAction::New)),
+        "8=FIX.4.2|9=153|35=D|34=12|49=WARPTICK|52=20120621-13:30:00.999999|56=VENUE|11=2012062100000007|21=1|\
+         38=200|40=2|44=187.45|54=2|59=3|60=20120621-13:30:00.123456|55=GOOG|10="
+    );
+    assert!(text(Order { price: 187 * PRICE_SCALE, ..order(OrderAction::New) }).contains("|44=187|54=2|"));
+    assert!(
+        text(Order { price: 0, quantity: 0, ..order(OrderAction::Replace) })
+            .contains("|38=0|40=2|41=2012062100000006|44=0|")
+    );
+    assert!(!text(order(OrderAction::Cancel)).contains("|21="), "a cancel has no HandlInst");
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let mut templates = templates(TemplateFormat::default());
@@ -98,7 +125,11 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn the_longest_identity_fits() {
     let ids = SessionIds::new("FIX.4.4", &"S".repeat(32), &"T".repeat(32)).unwrap();
-    let format = TemplateFormat { price_decimals: 9, time_precision: TimePrecision::Nanoseconds };
+    let format = TemplateFormat {
+        price_decimals: 9,
+        time_precision: TimePrecision::Nanoseconds,
+        ..TemplateFormat::default()
+    };
     let mut templates = OrderTemplates::new(&ids, format, ["ABCDEFGHIJ.KLMNOPQRSTUVW"]).unwrap();
     let mut out = [0; TEMPLATE_BYTES];
     let order = Order { instrument: 0, price: 123_456_789, ..order(OrderAction::Replace) };
@@ -145,10 +176,12 @@ proptest! {
         (decimals, ticks) in (0..=9_u32, 0..EIGHT_DIGITS as i64 * PRICE_SCALE),
         (time_ns, sending_ns) in (0..=TIME_MAX_NS, 0..=TIME_MAX_NS),
         (precision, instrument, day) in (0..3_usize, 0..3_u32, any::<bool>()),
+        (compact, kernel) in (any::<bool>(), 0..Kernel::available().count()),
     ) {
         let time_precision =
             [TimePrecision::Milliseconds, TimePrecision::Microseconds, TimePrecision::Nanoseconds][precision];
-        let format = TemplateFormat { price_decimals: decimals, time_precision };
+        let style = if compact { NumberStyle::Compact } else { NumberStyle::FixedWidth };
+        let format = TemplateFormat { price_decimals: decimals, time_precision, number_style: style };
         let unit = 10_i64.pow(9 - decimals);
         let order = Order {
             time_ns, cl_ord_id, orig_cl_ord_id: orig, quantity, instrument,
@@ -158,7 +191,9 @@ proptest! {
             ..order([OrderAction::New, OrderAction::Replace, OrderAction::Cancel][action])
         };
         let (mut fast, mut slow) = ([0; TEMPLATE_BYTES], [0; 512]);
-        let fast_length = templates(format).encode(&RiskApproved::for_test(order), sequence, sending_ns, &mut fast).unwrap();
+        let mut templates = templates(format);
+        templates.kernel = Kernel::available().nth(kernel).unwrap();
+        let fast_length = templates.encode(&RiskApproved::for_test(order), sequence, sending_ns, &mut fast).unwrap();
         let slow_length = general(&order, sequence, sending_ns, format, &mut slow);
         let fast = Message::decode(&fast[..fast_length]).unwrap();
         let slow = Message::decode(&slow[..slow_length]).unwrap();
@@ -166,6 +201,8 @@ proptest! {
         prop_assert_eq!(fast.fields().count(), slow.fields().count());
         for (tag, value) in slow.fields() {
             match tag {
+                // The general codec is compact too.
+                34 | 38 | 44 if compact => prop_assert_eq!(fast.raw(tag), Some(value)),
                 34 => prop_assert_eq!(fast.get(fix44::MSG_SEQ_NUM), slow.get(fix44::MSG_SEQ_NUM)),
                 38 => prop_assert_eq!(fast.get(fix44::ORDER_QTY), slow.get(fix44::ORDER_QTY)),
                 44 => prop_assert_eq!(fast.get(fix44::PRICE), Ok(Some(order.price))),
