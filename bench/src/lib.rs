@@ -8,6 +8,8 @@ pub mod fix_messages;
 pub mod fix_round_trip;
 pub mod journal_append;
 pub mod line;
+pub mod ouch_decode;
+pub mod ouch_encode;
 #[cfg(feature = "peers")]
 pub mod peer_book;
 #[cfg(feature = "peers")]

@@ -12,6 +12,8 @@ type Scenario = fn(&[String]) -> Result<Vec<Line>, String>;
 const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("fix_encode", "", |_| bench::fix_encode::run()),
     ("fix_decode", "", |_| bench::fix_decode::run()),
+    ("ouch_encode", "", |_| bench::ouch_encode::run()),
+    ("ouch_decode", "", |_| bench::ouch_decode::run()),
     ("fix_round_trip", "", |_| bench::fix_round_trip::run()),
     ("risk", "", |_| bench::risk::run()),
     ("journal_append", "[DIR]", bench::journal_append::run),

@@ -4,6 +4,7 @@
 pub mod control;
 pub mod fix;
 pub mod order;
+pub mod ouch;
 pub mod pipeline;
 pub mod strategy;
 pub mod transport;

@@ -41,6 +41,9 @@ const LOGIN_PAYLOAD: usize = 6 + 10 + 10 + 20;
 /// Version 4 adds the heartbeat timeout in milliseconds, five ASCII digits.
 const LOGIN_PAYLOAD_VERSION_4: usize = LOGIN_PAYLOAD + 5;
 
+/// User name and password in their fields, padded on the right.
+pub type Credentials = ([u8; 6], [u8; 10]);
+
 /// What a client logs in with (section 2.3.1). Texts are ASCII, padded with spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoginRequest {

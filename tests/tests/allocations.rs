@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use engine::control::config::Config;
+use engine::control::config::{Config, OrderProtocol};
 use engine::control::counters::Counter;
 use engine::control::digest::digest_ring;
 use engine::control::inputs::Inputs;
@@ -141,7 +141,17 @@ fn enough(decide: &Decide) {
 
 #[test]
 fn lockstep_inline_allocates_nothing_after_warm_up() {
-    let (inputs, config) = session();
+    lockstep_inline(OrderProtocol::Fix);
+}
+
+#[test]
+fn lockstep_inline_by_ouch_allocates_nothing_after_warm_up() {
+    lockstep_inline(OrderProtocol::Ouch);
+}
+
+fn lockstep_inline(protocol: OrderProtocol) {
+    let (inputs, mut config) = session();
+    config.venues.iter_mut().for_each(|venue| venue.protocol = protocol);
     let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
     let (mut decide, reader) = decide(&inputs, &config);
     let mut exchange = startup::exchange(&inputs, &config, None).expect("an exchange");

@@ -14,7 +14,7 @@ use engine::pipeline::order_entry::{OrderEntry, not_sent};
 use engine::pipeline::order_table::{Doubt, OrderState};
 use engine::strategy::Strategy;
 use engine::venue::desk::Acceptor;
-use engine::venue::gateway::Gateway;
+use engine::venue::front::VenueFront;
 use engine::venue::{ClOrdIdText, OrderStatus};
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{generated, inputs, map_times};
@@ -104,7 +104,7 @@ struct World {
     core: DecisionCore,
     actions: Actions,
     entry: OrderEntry,
-    gateways: Vec<Gateway>,
+    gateways: Vec<VenueFront>,
     lines: Vec<Line>,
     now_ns: u64,
     trouble_until_ns: u64,

@@ -195,12 +195,26 @@ impl Default for LimitsConfig {
     }
 }
 
-/// A venue and the FIX session to it.
+/// The protocol of a venue's order entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderProtocol {
+    /// FIX 4.4.
+    #[default]
+    Fix,
+    /// OUCH 5.0 over SoupBinTCP.
+    Ouch,
+}
+
+/// A venue and the session to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VenueConfig {
     /// The name used in `FILE@VENUE` and in instruments.
     pub name: String,
+    /// What its order entry speaks. The CompIDs and HeartBtInt are FIX's; OUCH logs in with `[venues.logon]`.
+    #[serde(default)]
+    pub protocol: OrderProtocol,
     /// Our SenderCompID(49).
     #[serde(default = "default_comp_id")]
     pub sender_comp_id: String,
@@ -252,6 +266,7 @@ impl VenueConfig {
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            protocol: OrderProtocol::Fix,
             sender_comp_id: default_comp_id(),
             target_comp_id: String::new(),
             heartbeat_s: default_heartbeat_s(),
@@ -276,6 +291,9 @@ impl VenueConfig {
                     "transport = \"uring\" and TLS exclude each other: TLS goes over plain TCP".to_owned()
                 );
             }
+        }
+        if self.protocol == OrderProtocol::Ouch {
+            self.logon.check_soup()?;
         }
         self.logon.check()
     }

@@ -1,5 +1,6 @@
 //! `[venues.logon]`: how we prove who we are at a venue. It names where a secret is, never the secret.
 
+use feeds::soupbintcp::{Credentials, text_field};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,39 @@ pub fn refuse_secrets(table: &toml::Table) -> Result<(), String> {
 impl LogonConfig {
     const fn is_signed(&self) -> bool {
         matches!(self.method, LogonMethod::HmacSha256 | LogonMethod::HmacSha512 | LogonMethod::Ed25519)
+    }
+
+    /// What only a venue over SoupBinTCP asks: a login has a user name and a password and nothing else.
+    ///
+    /// # Errors
+    /// A method that proves it otherwise; a name that is too long.
+    pub fn check_soup(&self) -> Result<(), String> {
+        if self.is_signed() {
+            return Err("protocol \"ouch\" logs in by SoupBinTCP: logon.method is \"none\" or \"password\""
+                .to_owned());
+        }
+        if self.username.len() > 6 {
+            return Err("protocol \"ouch\": logon.username has at most 6 characters".to_owned());
+        }
+        Ok(())
+    }
+
+    /// User name and password as SoupBinTCP has them, padded; `None` where the method is none. Reads the secrets.
+    ///
+    /// # Errors
+    /// A secret that is not there or does not fit; never its value.
+    pub fn soup_login(&self) -> Result<Option<Credentials>, String> {
+        if self.method == LogonMethod::None {
+            return Ok(None);
+        }
+        let (username, password) = (self.username()?.unwrap_or_default(), self.password()?);
+        let password = password.ok_or("logon: a login by SoupBinTCP needs a password")?;
+        if username.len() > 6 || password.expose().len() > 10 {
+            return Err(
+                "logon: SoupBinTCP has room for 6 characters of user name and 10 of password".to_owned()
+            );
+        }
+        Ok(Some((text_field(username.as_bytes()), text_field(password.expose()))))
     }
 
     const fn has_password(&self) -> bool {

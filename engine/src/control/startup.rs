@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use feeds::soupbintcp::Credentials;
 use feeds::source::prescan::{Listing, greatest_common_divisor};
 use feeds::source::protocol::Protocol;
 use feeds::symbol::Symbol;
@@ -9,7 +10,7 @@ use kernels::cpu::book::{BookConfig, VenueBooks};
 use kernels::cpu::quoting::TICK_MAX;
 
 use crate::control::config::{
-    Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, Topology, VenueConfig,
+    Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, OrderProtocol, Topology, VenueConfig,
 };
 use crate::control::cpus::Host;
 use crate::control::failure::Failure;
@@ -21,15 +22,18 @@ use crate::control::universe::Universe;
 use crate::fix::identity::SessionIds;
 use crate::fix::session::SessionConfig;
 use crate::fix::templates::TemplateFormat;
+use crate::ouch::session::OuchConfig;
 use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
 use crate::pipeline::lockstep::Latencies;
-use crate::pipeline::order_entry::OrderEntry;
+use crate::pipeline::order_entry::{LinkConfig, OrderEntry};
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
 use crate::strategy::Strategy;
 use crate::strategy::arbitrage_taker::{ArbitrageTaker, ArbitrageTakerConfig, ArbitrageVenue};
 use crate::strategy::market_maker::{MarketMaker, MarketMakerConfig};
+use crate::venue::front::VenueFront;
 use crate::venue::gateway::Gateway;
 use crate::venue::in_memory::InMemoryExchange;
+use crate::venue::ouch_gateway::OuchGateway;
 use crate::venue::{VenueConfig as CoreConfig, VenueCore};
 
 /// Instruments that the default configuration quotes on each venue.
@@ -291,7 +295,12 @@ fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
         .map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))
 }
 
-/// Order entry with a FIX session to every venue.
+/// User name and password of a venue over SoupBinTCP.
+fn soup_login(venue: &VenueConfig) -> Result<Option<Credentials>, Failure> {
+    venue.logon.soup_login().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))
+}
+
+/// Order entry with a session to every venue.
 ///
 /// # Errors
 /// A CompID that FIX does not allow.
@@ -300,8 +309,15 @@ pub fn order_entry(
     config: &Config,
     journal: Option<SegmentWriter>,
 ) -> Result<OrderEntry, Failure> {
-    let mut sessions = Vec::new();
-    for venue in &config.venues {
+    let mut sessions: Vec<LinkConfig> = Vec::new();
+    for (number, venue) in (0u8..).zip(&config.venues) {
+        if venue.protocol == OrderProtocol::Ouch {
+            let (username, password) = soup_login(venue)?.unwrap_or(([b' '; 6], [b' '; 10]));
+            let (date, messages_max) = (universe.date().yyyymmdd(), config.pipeline.messages_max);
+            let session = OuchConfig { venue: number, username, password, date, messages_max };
+            sessions.push(LinkConfig::Ouch(session));
+            continue;
+        }
         let ids = session_ids(venue)?;
         let auth =
             venue.logon.client().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))?;
@@ -309,18 +325,18 @@ pub fn order_entry(
             logon_auth: Arc::new(auth),
             ..SessionConfig::initiator(ids.clone(), venue.heartbeat_s)
         };
-        sessions.push((session, ids));
+        sessions.push((session, ids).into());
     }
     let format = TemplateFormat { price_decimals: price_decimals(config), ..TemplateFormat::default() };
     OrderEntry::new(sessions, &symbols(universe)?, format, journal)
         .map_err(|error| Failure::Input(error.to_string()))
 }
 
-/// A simulated venue with its FIX acceptor for every capture.
+/// A simulated venue with its acceptor for every capture.
 ///
 /// # Errors
-/// Tables that cannot be made; a CompID that FIX does not allow.
-pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<Gateway>, Failure> {
+/// Tables that cannot be made; a CompID that FIX does not allow, a symbol that OUCH cannot carry.
+pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<VenueFront>, Failure> {
     let instruments_max = universe.directory()?.capacity();
     let symbols = symbols(universe)?;
     let mut gateways = Vec::new();
@@ -341,6 +357,15 @@ pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<Gateway
                 core.set_price_tick(instrument_number(universe, &entry.symbol)?, limits.price_tick_e9);
             }
         }
+        if venue.protocol == OrderProtocol::Ouch {
+            // The day's stream is named by its date.
+            let session = universe.date().yyyymmdd().to_string();
+            let gateway = OuchGateway::new(core, soup_login(venue)?, &session, &symbols);
+            let gateway =
+                gateway.map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))?;
+            gateways.push(VenueFront::Ouch(Box::new(gateway)));
+            continue;
+        }
         let ids = session_ids(venue)?.reversed();
         let verifier =
             venue.logon.venue().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))?;
@@ -348,7 +373,7 @@ pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<Gateway
             logon_verifier: Some(Arc::new(verifier)),
             ..SessionConfig::acceptor(ids.clone())
         };
-        gateways.push(Gateway::new(core, session, &ids, &symbols));
+        gateways.push(VenueFront::Fix(Box::new(Gateway::new(core, session, &ids, &symbols))));
     }
     Ok(gateways)
 }

@@ -1,9 +1,11 @@
-//! Order entry: owns the FIX sessions; approved orders become bytes, bytes of a venue become executions.
+//! Order entry: owns the sessions, FIX or OUCH; approved orders become bytes, bytes of a venue become executions.
 //!
-//! One `Link` a venue. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
+//! One `Link` a venue, one protocol each. It is sans-I/O: what is to be sent waits in the link's send buffer, whoever owns the way to
 //! the venue (a socket, or the in-memory exchange of lockstep) takes it from there. A killed engine sends no new order
 //! and no replace: the kill word is read before each. What a session says about closing is read from its state
 //! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
+
+use std::fmt;
 
 use feeds::event::{INSTRUMENT_NONE, Side};
 use feeds::send_buffer::SendBuffer;
@@ -22,6 +24,8 @@ use crate::fix::status_request;
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
 use crate::fix::timestamp::TimePrecision;
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
+use crate::ouch::encode::SymbolTooLong;
+use crate::ouch::session::{OuchConfig, OuchSession, mask_login};
 use crate::pipeline::risk::RiskApproved;
 
 /// Bytes that may wait to be sent to one venue.
@@ -30,12 +34,61 @@ const SEND_BUFFER_BYTES: usize = 1 << 18;
 /// Messages that are sent again in one turn at most.
 const RESENT_A_TURN: usize = 8;
 
-/// The session to one venue.
-struct Link {
+/// What a session to a venue is made of.
+pub enum LinkConfig {
+    /// FIX 4.4, and its identities.
+    Fix(Box<SessionConfig>, SessionIds),
+    /// OUCH 5.0 over SoupBinTCP.
+    Ouch(OuchConfig),
+}
+
+impl From<(SessionConfig, SessionIds)> for LinkConfig {
+    fn from((config, ids): (SessionConfig, SessionIds)) -> Self {
+        Self::Fix(Box::new(config), ids)
+    }
+}
+
+/// Why order entry cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkError {
+    /// FIX cannot carry a symbol or a price.
+    Fix(TemplateError),
+    /// OUCH cannot carry a symbol.
+    Ouch(SymbolTooLong),
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fix(error) => error.fmt(f),
+            Self::Ouch(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+/// A FIX session and what it writes with.
+struct FixLink {
     session: Session,
     out: SendBuffer,
     templates: OrderTemplates,
-    /// Bytes at the front of `out` that are in the journal already.
+}
+
+/// The session to a venue, by its protocol.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a venue, and a box would be one more load on each order's way"
+)]
+enum Protocol {
+    Fix(FixLink),
+    Ouch(OuchSession),
+}
+
+/// The session to one venue.
+struct Link {
+    protocol: Protocol,
+    /// Bytes at the front of what is pending that are in the journal already.
     journalled: usize,
     /// Whether a session was up before: the next logon is a reconnection.
     was_logged_on: bool,
@@ -44,13 +97,98 @@ struct Link {
 }
 
 impl Link {
-    /// Nothing that we sent is worth sending late: what the venue wants again is gap-filled.
+    /// Nothing that we sent is worth sending late: what a FIX venue wants again is gap-filled. OUCH knows no such wish.
     #[inline]
     fn resend(&mut self, now_ns: u64) {
-        if self.session.is_resending() {
-            let _ = self.session.resend(now_ns, &NothingSent, RESENT_A_TURN, &mut self.out);
+        if let Protocol::Fix(fix) = &mut self.protocol
+            && fix.session.is_resending()
+        {
+            let _ = fix.session.resend(now_ns, &NothingSent, RESENT_A_TURN, &mut fix.out);
             self.is_in_doubt = true;
         }
+    }
+
+    #[inline]
+    fn is_logged_on(&self) -> bool {
+        match &self.protocol {
+            Protocol::Fix(fix) => fix.session.is_logged_on(),
+            Protocol::Ouch(session) => session.is_logged_on(),
+        }
+    }
+
+    #[inline]
+    fn pending(&self) -> &[u8] {
+        match &self.protocol {
+            Protocol::Fix(fix) => fix.out.pending(),
+            Protocol::Ouch(session) => session.pending(),
+        }
+    }
+
+    /// When its timer has something to do next, ns.
+    fn due_ns(&self) -> u64 {
+        match &self.protocol {
+            Protocol::Fix(fix) if fix.session.is_resending() => 0,
+            Protocol::Fix(fix) => fix.session.next_timer_ns(),
+            Protocol::Ouch(session) => session.next_timer_ns(),
+        }
+    }
+}
+
+impl FixLink {
+    /// Encodes an approved order; see [`OrderEntry::encode`].
+    #[inline]
+    fn encode(
+        &mut self,
+        order: &RiskApproved<Order>,
+        symbols: &[Symbol],
+        now_ns: u64,
+    ) -> Result<(), RejectReason> {
+        if !self.session.is_logged_on() {
+            return Err(RejectReason::NotConnected);
+        }
+        let space = self.out.space(FRAME_MAX);
+        if space.len() < TEMPLATE_BYTES {
+            return Err(RejectReason::NotConnected);
+        }
+        let sequence = self.session.reserve_sequence();
+        let sending_time_ns = self.session.utc_ns(now_ns);
+        let length = if order.action == OrderAction::Status {
+            let symbol = symbols.get(order.instrument as usize).ok_or(RejectReason::UnknownSymbol)?;
+            let time_precision = TimePrecision::Microseconds;
+            let header = Header { ids: self.session.ids(), sequence, sending_time_ns, time_precision };
+            status_request::encode(order, symbol.trimmed(), &header, space)
+                .map_err(|_| RejectReason::Other)?
+        } else {
+            self.templates.encode(order, sequence, sending_time_ns, space).map_err(|_| RejectReason::Price)?
+        };
+        self.session.sent(now_ns);
+        self.out.commit(length);
+        Ok(())
+    }
+
+    /// Bytes of the venue; returns how many messages could not be understood.
+    fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) -> u64 {
+        let mut malformed = 0;
+        let _ = self.session.on_bytes(now_ns, bytes, &mut self.out, &mut |now_ns, message_type, frame| {
+            if message_type == b'3' {
+                // A session Reject of ours: the order stays reserved until the venue says what became of it.
+                malformed += 1;
+                return Ok(());
+            }
+            match executions::decode(frame, venue, now_ns) {
+                Ok(Some(execution)) if execution.kind.is_status() => {
+                    sink(Execution { orig_cl_ord_id: status_request::request_of(frame), ..execution });
+                }
+                Ok(Some(execution)) => sink(execution),
+                Ok(None) => {}
+                Err(error) => {
+                    malformed += 1;
+                    return Err(error);
+                }
+            }
+            Ok(())
+        });
+        malformed
     }
 }
 
@@ -72,24 +210,28 @@ impl OrderEntry {
     /// One link for each session, in the order of venue numbers. `symbols` are those of the directory, by instrument.
     ///
     /// # Errors
-    /// A symbol that FIX cannot carry.
+    /// A symbol that a protocol cannot carry.
     pub fn new(
-        sessions: Vec<(SessionConfig, SessionIds)>,
+        sessions: Vec<impl Into<LinkConfig>>,
         symbols: &[Symbol],
         format: TemplateFormat,
         journal: Option<SegmentWriter>,
-    ) -> Result<Self, TemplateError> {
+    ) -> Result<Self, LinkError> {
         let texts: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
         let mut links = Vec::new();
-        for (config, ids) in sessions {
-            links.push(Link {
-                session: Session::new(config),
-                out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
-                templates: OrderTemplates::new(&ids, format, texts.iter().map(String::as_str))?,
-                journalled: 0,
-                was_logged_on: false,
-                is_in_doubt: false,
-            });
+        for config in sessions {
+            let protocol = match config.into() {
+                LinkConfig::Fix(config, ids) => Protocol::Fix(FixLink {
+                    session: Session::new(*config),
+                    out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
+                    templates: OrderTemplates::new(&ids, format, texts.iter().map(String::as_str))
+                        .map_err(LinkError::Fix)?,
+                }),
+                LinkConfig::Ouch(config) => {
+                    Protocol::Ouch(OuchSession::new(&config, symbols).map_err(LinkError::Ouch)?)
+                }
+            };
+            links.push(Link { protocol, journalled: 0, was_logged_on: false, is_in_doubt: false });
         }
         let redacted = vec![0; SEND_BUFFER_BYTES].into_boxed_slice();
         Ok(Self {
@@ -104,25 +246,30 @@ impl OrderEntry {
         })
     }
 
-    /// The venue's session goes on with these next MsgSeqNum(34) of each direction, from a journal. Before the first
+    /// The venue's FIX session goes on with these next MsgSeqNum(34) of each direction, from a journal. Before the first
     /// connection only.
     pub fn resume(&mut self, venue: u8, next_outgoing: u32, next_incoming: u32) {
-        if let Some(link) = self.links.get_mut(usize::from(venue)) {
-            link.session.go_on(next_outgoing, next_incoming);
+        if let Some(Link { protocol: Protocol::Fix(fix), .. }) = self.links.get_mut(usize::from(venue)) {
+            fix.session.go_on(next_outgoing, next_incoming);
         }
     }
 
     /// UTC minus the time that callers pass, ns: what SendingTime(52) is written with from now on.
     pub fn set_utc_offset(&mut self, offset_ns: i64) {
         for link in &mut self.links {
-            link.session.set_utc_offset(offset_ns);
+            if let Protocol::Fix(fix) = &mut link.protocol {
+                fix.session.set_utc_offset(offset_ns);
+            }
         }
     }
 
     /// The way to the venue is open: queues the logon.
     pub fn connected(&mut self, venue: u8, now_ns: u64) {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
-            let _ = link.session.on_connect(now_ns, &mut link.out);
+            match &mut link.protocol {
+                Protocol::Fix(fix) => drop(fix.session.on_connect(now_ns, &mut fix.out)),
+                Protocol::Ouch(session) => session.connected(now_ns),
+            }
         }
         self.journal_session(venue, now_ns);
     }
@@ -130,8 +277,13 @@ impl OrderEntry {
     /// The way to the venue is gone.
     pub fn disconnected(&mut self, venue: u8) {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
-            link.session.on_disconnect();
-            link.out.clear();
+            match &mut link.protocol {
+                Protocol::Fix(fix) => {
+                    fix.session.on_disconnect();
+                    fix.out.clear();
+                }
+                Protocol::Ouch(session) => session.disconnected(),
+            }
             link.journalled = 0;
         }
     }
@@ -139,15 +291,16 @@ impl OrderEntry {
     /// Whether the session wants its connection closed, once nothing is pending.
     #[must_use]
     pub fn wants_close(&self, venue: u8) -> bool {
-        self.links
-            .get(usize::from(venue))
-            .is_some_and(|link| matches!(link.session.state(), State::Closed(_)))
+        self.links.get(usize::from(venue)).is_some_and(|link| match &link.protocol {
+            Protocol::Fix(fix) => matches!(fix.session.state(), State::Closed(_)),
+            Protocol::Ouch(session) => session.wants_close(),
+        })
     }
 
     /// Whether the venue has accepted our logon.
     #[must_use]
     pub fn is_logged_on(&self, venue: u8) -> bool {
-        self.links.get(usize::from(venue)).is_some_and(|link| link.session.is_logged_on())
+        self.links.get(usize::from(venue)).is_some_and(Link::is_logged_on)
     }
 
     /// Encodes an approved order into the venue's send buffer.
@@ -171,26 +324,13 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         let link = self.links.get_mut(usize::from(order.venue)).ok_or(RejectReason::NotConnected)?;
-        if !link.session.is_logged_on() || self.journal_full {
+        if self.journal_full {
             return Err(RejectReason::NotConnected);
         }
-        let space = link.out.space(FRAME_MAX);
-        if space.len() < TEMPLATE_BYTES {
-            return Err(RejectReason::NotConnected);
+        match &mut link.protocol {
+            Protocol::Fix(fix) => fix.encode(order, &self.symbols, now_ns)?,
+            Protocol::Ouch(session) => session.encode(order, now_ns)?,
         }
-        let sequence = link.session.reserve_sequence();
-        let sending_time_ns = link.session.utc_ns(now_ns);
-        let length = if order.action == OrderAction::Status {
-            let symbol = self.symbols.get(order.instrument as usize).ok_or(RejectReason::UnknownSymbol)?;
-            let time_precision = TimePrecision::Microseconds;
-            let header = Header { ids: link.session.ids(), sequence, sending_time_ns, time_precision };
-            status_request::encode(order, symbol.trimmed(), &header, space)
-                .map_err(|_| RejectReason::Other)?
-        } else {
-            link.templates.encode(order, sequence, sending_time_ns, space).map_err(|_| RejectReason::Price)?
-        };
-        link.session.sent(now_ns);
-        link.out.commit(length);
         self.journal_sent(order.venue, now_ns);
         Ok(())
     }
@@ -198,13 +338,16 @@ impl OrderEntry {
     /// Bytes that wait to be sent to a venue.
     #[must_use]
     pub fn pending(&self, venue: u8) -> &[u8] {
-        self.links.get(usize::from(venue)).map_or(&[], |link| link.out.pending())
+        self.links.get(usize::from(venue)).map_or(&[], Link::pending)
     }
 
     /// The first `count` pending bytes are on their way.
     pub fn consume(&mut self, venue: u8, count: usize) {
         if let Some(link) = self.links.get_mut(usize::from(venue)) {
-            link.out.consume(count);
+            match &mut link.protocol {
+                Protocol::Fix(fix) => fix.out.consume(count),
+                Protocol::Ouch(session) => session.consume(count),
+            }
             link.journalled = link.journalled.saturating_sub(count);
         }
     }
@@ -213,34 +356,23 @@ impl OrderEntry {
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         if let Some(journal) = &mut self.journal {
-            // A venue may answer a Logon with what was in it.
-            let bytes = if link.session.is_logged_on() { bytes } else { redacted(&mut self.redacted, bytes) };
+            // A FIX venue may answer a Logon with what was in it.
+            let bytes = match &link.protocol {
+                Protocol::Fix(fix) if !fix.session.is_logged_on() => {
+                    redacted(&mut self.redacted, bytes, redact::mask)
+                }
+                Protocol::Fix(_) | Protocol::Ouch(_) => bytes,
+            };
             self.journal_full |=
                 journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
         }
-        let malformed = &mut self.malformed;
-        let was_up = link.session.is_logged_on();
-        let _ = link.session.on_bytes(now_ns, bytes, &mut link.out, &mut |now_ns, message_type, frame| {
-            if message_type == b'3' {
-                // A session Reject of ours: the order stays reserved until the venue says what became of it.
-                *malformed += 1;
-                return Ok(());
-            }
-            match executions::decode(frame, venue, now_ns) {
-                Ok(Some(execution)) if execution.kind.is_status() => {
-                    sink(Execution { orig_cl_ord_id: status_request::request_of(frame), ..execution });
-                }
-                Ok(Some(execution)) => sink(execution),
-                Ok(None) => {}
-                Err(error) => {
-                    *malformed += 1;
-                    return Err(error);
-                }
-            }
-            Ok(())
-        });
+        let was_up = link.is_logged_on();
+        self.malformed += match &mut link.protocol {
+            Protocol::Fix(fix) => fix.receive(venue, now_ns, bytes, sink),
+            Protocol::Ouch(session) => session.receive(now_ns, bytes, sink),
+        };
         link.resend(now_ns);
-        if link.session.is_logged_on() {
+        if link.is_logged_on() {
             link.is_in_doubt |= !was_up && link.was_logged_on;
             link.was_logged_on = true;
             if std::mem::take(&mut link.is_in_doubt) {
@@ -254,8 +386,11 @@ impl OrderEntry {
     pub fn on_timer(&mut self, now_ns: u64) {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
-            if link.session.next_timer_ns() <= now_ns || link.session.is_resending() {
-                let _ = link.session.on_timer(now_ns, &mut link.out);
+            if link.due_ns() <= now_ns {
+                match &mut link.protocol {
+                    Protocol::Fix(fix) => drop(fix.session.on_timer(now_ns, &mut fix.out)),
+                    Protocol::Ouch(session) => session.on_timer(now_ns),
+                }
                 link.resend(now_ns);
                 self.journal_session(venue as u8, now_ns);
             }
@@ -265,15 +400,17 @@ impl OrderEntry {
     /// When [`Self::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {
-        let due_ns = |link: &Link| if link.session.is_resending() { 0 } else { link.session.next_timer_ns() };
-        self.links.iter().map(due_ns).min().unwrap_or(u64::MAX)
+        self.links.iter().map(Link::due_ns).min().unwrap_or(u64::MAX)
     }
 
     /// Asks every venue for the end of the session.
     pub fn logout(&mut self, now_ns: u64) {
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
-            let _ = link.session.logout(now_ns, &mut link.out);
+            match &mut link.protocol {
+                Protocol::Fix(fix) => drop(fix.session.logout(now_ns, &mut fix.out)),
+                Protocol::Ouch(session) => session.logout(now_ns),
+            }
             self.journal_session(venue as u8, now_ns);
         }
     }
@@ -283,7 +420,7 @@ impl OrderEntry {
     fn journal_sent(&mut self, venue: u8, now_ns: u64) {
         let Some(journal) = &mut self.journal else { return };
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
-        let pending = link.out.pending();
+        let pending = link.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
             self.journal_full |=
@@ -297,9 +434,13 @@ impl OrderEntry {
     fn journal_session(&mut self, venue: u8, now_ns: u64) {
         let Some(journal) = &mut self.journal else { return };
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
-        let pending = link.out.pending();
+        let pending = link.pending();
         if pending.len() > link.journalled {
-            let new = redacted(&mut self.redacted, &pending[link.journalled..]);
+            let mask = match &link.protocol {
+                Protocol::Fix(_) => redact::mask,
+                Protocol::Ouch(_) => mask_login,
+            };
+            let new = redacted(&mut self.redacted, &pending[link.journalled..], mask);
             self.journal_full |=
                 journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
             link.journalled = pending.len();
@@ -338,10 +479,10 @@ impl OrderEntry {
 }
 
 /// A copy of `bytes` without secrets, in `scratch`, which is as long as anything that is sent or received at once.
-fn redacted<'s>(scratch: &'s mut [u8], bytes: &[u8]) -> &'s [u8] {
+fn redacted<'s>(scratch: &'s mut [u8], bytes: &[u8], mask: impl FnOnce(&mut [u8])) -> &'s [u8] {
     let copy = &mut scratch[..bytes.len()];
     copy.copy_from_slice(bytes);
-    redact::mask(copy);
+    mask(copy);
     copy
 }
 

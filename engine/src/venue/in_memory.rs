@@ -17,7 +17,7 @@ use crate::pipeline::lockstep::Latencies;
 use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
 use crate::venue::desk::Acceptor;
-use crate::venue::gateway::Gateway;
+use crate::venue::front::VenueFront;
 
 /// Longest order message.
 const FRAME_BYTES: usize = 480;
@@ -45,7 +45,7 @@ struct Arrival {
 /// See the module's text.
 pub struct InMemoryExchange {
     entry: OrderEntry,
-    gateways: Vec<Gateway>,
+    gateways: Vec<VenueFront>,
     latencies: Latencies,
     arrivals: VecDeque<Arrival>,
     executions: VecDeque<Execution>,
@@ -57,7 +57,7 @@ pub struct InMemoryExchange {
 impl InMemoryExchange {
     /// Connects and logs on every session at virtual time `now_ns`.
     #[must_use]
-    pub fn new(entry: OrderEntry, gateways: Vec<Gateway>, latencies: Latencies, now_ns: u64) -> Self {
+    pub fn new(entry: OrderEntry, gateways: Vec<VenueFront>, latencies: Latencies, now_ns: u64) -> Self {
         let mut exchange = Self {
             entry,
             gateways,
@@ -201,7 +201,7 @@ impl InMemoryExchange {
     }
 
     fn plan_timer(&mut self) {
-        let venues = self.gateways.iter().map(Gateway::next_timer_ns);
+        let venues = self.gateways.iter().map(VenueFront::next_timer_ns);
         self.next_timer_ns = venues.chain([self.entry.next_timer_ns()]).min().unwrap_or(u64::MAX);
     }
 
@@ -224,7 +224,7 @@ impl InMemoryExchange {
 
     /// The venues, for reports and tests.
     #[must_use]
-    pub fn gateways(&self) -> &[Gateway] {
+    pub fn gateways(&self) -> &[VenueFront] {
         &self.gateways
     }
 

@@ -1,4 +1,4 @@
-//! The simulated venues behind FIX acceptors on TCP, one listener a venue, all on one thread.
+//! The simulated venues behind FIX or OUCH acceptors on TCP, one listener a venue, all on one thread.
 //!
 //! The server replays its own copy of the captures. In a run it follows the messages that the engine has released, so
 //! that both are at the same point of the day; on its own (`warptick venue`) it keeps the wall clock's pace, from the
@@ -17,7 +17,7 @@ use crate::transport::endpoint::ConnectionAcceptor;
 use crate::venue::VenueCore;
 use crate::venue::desk::Desk;
 use crate::venue::feed_server::FeedServer;
-use crate::venue::gateway::Gateway;
+use crate::venue::front::VenueFront;
 
 /// Market messages applied between two looks at the sockets.
 const MESSAGES_A_TURN: u64 = 64;
@@ -41,7 +41,7 @@ pub enum Clock<'a> {
 
 /// See the module's text.
 pub struct VenueServer<'a> {
-    desks: Vec<Desk<Gateway>>,
+    desks: Vec<Desk<VenueFront>>,
     names: Vec<String>,
     ingest: Ingest<'a>,
     calibration: Calibration,

@@ -65,7 +65,13 @@ impl SoupBinClient {
     #[must_use]
     pub fn new(login: LoginRequest, packet_length_max: usize) -> Self {
         // The login, a logout, and more heartbeats than a peer that lets this one live can leave unread.
-        let out = SendBuffer::with_capacity(LOGIN_REQUEST_LENGTH + 64 * 3);
+        Self::with_send_buffer(login, packet_length_max, LOGIN_REQUEST_LENGTH + 64 * 3)
+    }
+
+    /// The same for a client that sends messages too: `send_buffer_bytes` may wait for the server.
+    #[must_use]
+    pub fn with_send_buffer(login: LoginRequest, packet_length_max: usize, send_buffer_bytes: usize) -> Self {
+        let out = SendBuffer::with_capacity(send_buffer_bytes.max(LOGIN_REQUEST_LENGTH));
         let state = ClientState::Disconnected;
         Self {
             framer: Framer::with_capacity(packet_length_max),
@@ -143,6 +149,31 @@ impl SoupBinClient {
             ClientState::LoggedOn => silence_ns.min(self.link.sent_ns.saturating_add(HEARTBEAT_NS)),
             _ => u64::MAX,
         }
+    }
+
+    /// What the next connection logs in for: that session from that message on (section 2.3.1).
+    pub fn join(&mut self, session: [u8; 10], sequence: u64) {
+        self.link.login.session = session;
+        self.link.login.sequence = sequence;
+    }
+
+    /// Free space behind the pending bytes, at least `wanted` where there is as much: write whole packets at its start,
+    /// then [`Self::sent`] them. For callers that prepare their packets; nothing checks them.
+    #[inline]
+    pub fn space(&mut self, wanted: usize) -> &mut [u8] {
+        self.link.out.space(wanted)
+    }
+
+    /// The first `count` bytes of [`Self::space`] are packets to send.
+    #[inline]
+    pub fn sent(&mut self, now_ns: u64, count: usize) {
+        self.link.out.commit(count);
+        self.link.sent_ns = now_ns;
+    }
+
+    /// The session cannot go on: the connection is to be closed.
+    pub fn fail(&mut self) {
+        self.link.state = ClientState::Closed;
     }
 
     /// Asks the server to close the connection.

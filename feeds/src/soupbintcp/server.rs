@@ -1,8 +1,9 @@
 //! The server's end of a SoupBinTCP session: checks the login, keeps the connection alive, sends messages.
 //!
-//! Sans-I/O, as [`super::client`] is. The stream that it serves begins with message 1 on every connection (as a
-//! GLIMPSE snapshot does), so a client that asks for a later one is refused; it keeps no messages. Buffers are
-//! allocated at construction, and a client that does not read fills them and no more.
+//! Sans-I/O, as [`super::client`] is. It keeps no messages. Unless its owner does, and says so with
+//! [`SoupBinServer::keep`], the stream that it serves begins with message 1 on every connection (as a GLIMPSE snapshot
+//! does), and a client that asks for a later one is refused. Buffers are allocated at construction, and a client that
+//! does not read fills them and no more.
 
 use crate::send_buffer::SendBuffer;
 
@@ -54,6 +55,8 @@ struct Link {
     out: SendBuffer,
     state: ServerState,
     next_sequence: u64,
+    /// First and next number of the messages that a client can ask for.
+    kept: (u64, u64),
     sent_ns: u64,
     received_ns: u64,
 }
@@ -66,7 +69,7 @@ impl SoupBinServer {
         let state = ServerState::Disconnected;
         Self {
             framer: Framer::with_capacity(CLIENT_PACKET_MAX),
-            link: Link { config, out, state, next_sequence: 1, sent_ns: 0, received_ns: 0 },
+            link: Link { config, out, state, next_sequence: 1, kept: (1, 1), sent_ns: 0, received_ns: 0 },
         }
     }
 
@@ -92,15 +95,40 @@ impl SoupBinServer {
     /// [`SoupError`] of a client that does not keep to the protocol or may not log in; the state is
     /// [`ServerState::Closed`] then, and the reject may still be pending.
     pub fn on_bytes(&mut self, now_ns: u64, bytes: &[u8]) -> Result<(), SoupError> {
+        self.on_messages(now_ns, bytes, &mut |_| {})
+    }
+
+    /// The same for a server that wants the client's unsequenced messages: each goes to `messages`, in order.
+    ///
+    /// # Errors
+    /// As [`Self::on_bytes`]; the messages before it were good.
+    pub fn on_messages(
+        &mut self,
+        now_ns: u64,
+        bytes: &[u8],
+        messages: &mut impl FnMut(&[u8]),
+    ) -> Result<(), SoupError> {
         if !bytes.is_empty() {
             self.link.received_ns = now_ns;
         }
         let Self { framer, link } = self;
-        let done = framer.each_packet(bytes, |packet| link.on_packet(now_ns, Packet::decode(packet)?));
+        let done = framer.each_packet(bytes, |packet| {
+            let packet = Packet::decode(packet)?;
+            if let (ServerState::LoggedOn, Packet::Unsequenced(message)) = (link.state, packet) {
+                messages(message);
+            }
+            link.on_packet(now_ns, packet)
+        });
         if done.is_err() {
             link.state = ServerState::Closed;
         }
         done
+    }
+
+    /// The owner keeps the messages from number `first` up to, but not with, number `next`: a login can ask for any of
+    /// them, and the owner sends them from [`Self::next_sequence`] on.
+    pub fn keep(&mut self, first: u64, next: u64) {
+        self.link.kept = (first, next);
     }
 
     /// Sends the next sequenced message; `false`, and nothing was sent, when nobody is logged on or there is no room
@@ -166,7 +194,7 @@ impl SoupBinServer {
         self.link.state
     }
 
-    /// Number of the next message that [`Self::send`] sends on this connection, from 1.
+    /// Number of the next message that [`Self::send`] sends on this connection: 1, or what the login asked for.
     #[must_use]
     pub const fn next_sequence(&self) -> u64 {
         self.link.next_sequence
@@ -209,15 +237,19 @@ impl Link {
             username.eq_ignore_ascii_case(&login.username) && password.eq_ignore_ascii_case(&login.password)
         });
         let session = self.config.session;
+        let (first, next) = self.kept;
+        // 0 asks for the newest message and what follows it.
+        let sequence = if login.sequence == 0 { (next - 1).max(first) } else { login.sequence };
         let refused = if !authorized {
             RejectReason::NotAuthorized
         } else if (login.session != [b' '; 10] && login.session.trim_ascii() != session.trim_ascii())
-            || login.sequence > 1
+            || !(first..=next).contains(&sequence)
         {
             RejectReason::SessionNotAvailable
         } else {
             self.state = ServerState::LoggedOn;
-            self.push(now_ns, &Packet::LoginAccepted(LoginAccepted { session, sequence: 1 }));
+            self.next_sequence = sequence;
+            self.push(now_ns, &Packet::LoginAccepted(LoginAccepted { session, sequence }));
             return Ok(());
         };
         self.push(now_ns, &Packet::LoginRejected(refused));
