@@ -8,6 +8,7 @@ use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::control::feed_config::FeedLinesConfig;
+use crate::control::fix_config::FixConfig;
 use crate::control::logon_config::{self, LogonConfig};
 use crate::control::session_date::SessionDate;
 use crate::control::transport_config::{ReconnectConfig, TlsConfig, TransportKind};
@@ -199,7 +200,7 @@ impl Default for LimitsConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OrderProtocol {
-    /// FIX 4.4.
+    /// FIX, see `[venues.fix]`.
     #[default]
     Fix,
     /// OUCH 5.0 over SoupBinTCP.
@@ -239,6 +240,9 @@ pub struct VenueConfig {
     /// TLS; without it bytes go as they are.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
+    /// What its FIX session is like.
+    #[serde(default)]
+    pub fix: FixConfig,
     /// How we prove who we are.
     #[serde(default)]
     pub logon: LogonConfig,
@@ -275,6 +279,7 @@ impl VenueConfig {
             transport: TransportKind::Tcp,
             busy_poll_us: 0,
             tls: None,
+            fix: FixConfig::default(),
             logon: LogonConfig::default(),
             feed: None,
         }
@@ -295,6 +300,7 @@ impl VenueConfig {
         if self.protocol == OrderProtocol::Ouch {
             self.logon.check_soup()?;
         }
+        self.fix.check()?;
         self.logon.check()
     }
 

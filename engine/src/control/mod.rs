@@ -20,6 +20,7 @@ pub mod failure;
 pub mod feed_bench;
 pub mod feed_config;
 pub mod feed_report;
+pub mod fix_config;
 pub mod generate;
 pub mod histograms;
 mod hot_threads;

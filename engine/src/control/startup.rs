@@ -291,7 +291,7 @@ fn symbols(universe: &impl Universe) -> Result<Vec<Symbol>, Failure> {
 }
 
 fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
-    SessionIds::new("FIX.4.4", &venue.sender_comp_id, venue.target())
+    SessionIds::new(venue.fix.begin_string(), &venue.sender_comp_id, venue.target())
         .map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))
 }
 
@@ -323,9 +323,9 @@ pub fn order_entry(
             venue.logon.client().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))?;
         let session = SessionConfig {
             logon_auth: Arc::new(auth),
-            ..SessionConfig::initiator(ids.clone(), venue.heartbeat_s)
+            ..venue.fix.initiator(SessionConfig::initiator(ids.clone(), venue.heartbeat_s))
         };
-        sessions.push((session, ids).into());
+        sessions.push(LinkConfig::Fix(Box::new(session), ids, venue.fix.number_style()));
     }
     let format = TemplateFormat { price_decimals: price_decimals(config), ..TemplateFormat::default() };
     OrderEntry::new(sessions, &symbols(universe)?, format, journal)
@@ -371,7 +371,7 @@ pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<VenueFr
             venue.logon.venue().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))?;
         let session = SessionConfig {
             logon_verifier: Some(Arc::new(verifier)),
-            ..SessionConfig::acceptor(ids.clone())
+            ..venue.fix.acceptor(SessionConfig::acceptor(ids.clone()))
         };
         gateways.push(VenueFront::Fix(Box::new(Gateway::new(core, session, &ids, &symbols))));
     }

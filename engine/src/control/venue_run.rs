@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::control::config::Config;
+use crate::control::config::{Config, OrderProtocol};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::shutdown;
@@ -26,13 +26,17 @@ pub fn run(
     let mut server = VenueServer::bind(inputs, config)?;
     server.publish(inputs, config)?;
     for (venue, address) in config.venues.iter().zip(server.addresses()) {
-        writeln!(
-            out,
-            "{}: FIX 4.4 acceptor on {address}, SenderCompID {}, for TargetCompID {}",
-            venue.name,
-            venue.target(),
-            venue.sender_comp_id
-        )
+        let (name, own, client) = (&venue.name, venue.target(), &venue.sender_comp_id);
+        match venue.protocol {
+            OrderProtocol::Fix => {
+                let version = venue.fix.begin_string();
+                writeln!(
+                    out,
+                    "{name}: {version} acceptor on {address}, SenderCompID {own}, for TargetCompID {client}"
+                )
+            }
+            OrderProtocol::Ouch => writeln!(out, "{name}: OUCH 5.0 acceptor on {address}"),
+        }
         .map_err(|error| Failure::Input(error.to_string()))?;
     }
     for (venue, feed) in config.venues.iter().zip(server.feeds()) {

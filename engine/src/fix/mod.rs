@@ -9,7 +9,7 @@
 //!
 //! Allocation happens at construction only ([`framer::Framer`], [`feeds::send_buffer::SendBuffer`],
 //! [`templates::OrderTemplates`], [`session::Session`]); nothing here reads a clock or owns a socket. The thread that
-//! owns the socket owns all of it. Messages are never resent from here: an order that was not delivered is stale.
+//! owns the socket owns all of it. What may be sent again its owner decides ([`session::SentMessages`]).
 //!
 //! # Grammar
 //!

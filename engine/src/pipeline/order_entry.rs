@@ -21,7 +21,7 @@ use crate::fix::identity::SessionIds;
 use crate::fix::redact;
 use crate::fix::session::{NothingSent, Session, SessionConfig, State};
 use crate::fix::status_request;
-use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
+use crate::fix::templates::{NumberStyle, OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
 use crate::fix::timestamp::TimePrecision;
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
 use crate::ouch::encode::SymbolTooLong;
@@ -36,15 +36,15 @@ const RESENT_A_TURN: usize = 8;
 
 /// What a session to a venue is made of.
 pub enum LinkConfig {
-    /// FIX 4.4, and its identities.
-    Fix(Box<SessionConfig>, SessionIds),
+    /// FIX, its identities, and how its orders write their numbers.
+    Fix(Box<SessionConfig>, SessionIds, NumberStyle),
     /// OUCH 5.0 over SoupBinTCP.
     Ouch(OuchConfig),
 }
 
 impl From<(SessionConfig, SessionIds)> for LinkConfig {
     fn from((config, ids): (SessionConfig, SessionIds)) -> Self {
-        Self::Fix(Box::new(config), ids)
+        Self::Fix(Box::new(config), ids, NumberStyle::FixedWidth)
     }
 }
 
@@ -221,11 +221,15 @@ impl OrderEntry {
         let mut links = Vec::new();
         for config in sessions {
             let protocol = match config.into() {
-                LinkConfig::Fix(config, ids) => Protocol::Fix(FixLink {
+                LinkConfig::Fix(config, ids, number_style) => Protocol::Fix(FixLink {
                     session: Session::new(*config),
                     out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
-                    templates: OrderTemplates::new(&ids, format, texts.iter().map(String::as_str))
-                        .map_err(LinkError::Fix)?,
+                    templates: OrderTemplates::new(
+                        &ids,
+                        TemplateFormat { number_style, ..format },
+                        texts.iter().map(String::as_str),
+                    )
+                    .map_err(LinkError::Fix)?,
                 }),
                 LinkConfig::Ouch(config) => {
                     Protocol::Ouch(OuchSession::new(&config, symbols).map_err(LinkError::Ouch)?)

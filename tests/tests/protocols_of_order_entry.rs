@@ -1,4 +1,4 @@
-//! Order entry by OUCH beside FIX, through the built binary: the same decisions, orders and fills; the session over TCP; and
+//! Order entry by OUCH and FIX 4.2 beside FIX 4.4, through the built binary: the same decisions, orders and fills; the session over TCP; and
 //! settings that are refused.
 
 use std::path::Path;
@@ -94,6 +94,28 @@ fn where_no_answers_cross_the_digest_is_the_same() {
         let ouch = captures.replay(&mixed, &["--topology", topology]);
         for what in ["orders", "fills", "order digest"] {
             assert_eq!(line(&ouch, what), line(&fix, what), "{topology}");
+        }
+    }
+}
+
+/// FIX 4.2 with short numbers is the same session in other words: the digest of a whole day is one.
+#[test]
+fn fix_42_with_compact_numbers_trades_alike() {
+    let captures = captures();
+    let plain = captures.replay(&venues(&[("NASDAQ", "fix"), ("BX", "fix")]), &[]);
+    let older: String = ["NASDAQ", "BX"]
+        .map(|name| {
+            format!("[[venues]]\nname = \"{name}\"\nfix = {{ version = \"4.2\", numbers = \"compact\" }}\n")
+        })
+        .concat();
+    for more in [&[][..], &["--pace", "max"][..]] {
+        let said = captures.replay(&older, more);
+        assert!(!said.contains("malformed messages, ") && !said.contains("reports lost"), "{said}");
+        assert!(!line(&said, "fills").starts_with("0 "), "{said}");
+        if more.is_empty() {
+            for what in ["orders", "fills", "order digest"] {
+                assert_eq!(line(&said, what), line(&plain, what));
+            }
         }
     }
 }
