@@ -412,7 +412,7 @@ fn run(seed: u64) {
         world.gateways[venue].on_market(&event, event.receive_ns);
         world.input(Input::Market(&event));
         world.settle();
-        if world.dice.below(200) == 0 {
+        if world.dice.below(2_000) == 0 {
             world.check_store();
         }
     }
