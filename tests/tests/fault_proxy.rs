@@ -7,7 +7,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::control::config::{Config, LimitsConfig, RiskConfig};
+use engine::control::journal::{self, JournalKeeper, JournalOptions, JournalThread};
+use engine::control::session_store;
 use engine::control::startup;
+use engine::fix::identity::SessionIds;
+use engine::fix::session::SessionConfig;
 use engine::order::{ClOrdId, Execution, ExecutionKind, OrderAction};
 use engine::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe};
 use engine::pipeline::order_entry::{OrderEntry, not_sent};
@@ -100,6 +104,9 @@ struct Known {
 
 struct World {
     seed: u64,
+    /// Where order entry's journal is, and who keeps it.
+    journal: (tempfile::TempDir, JournalKeeper),
+    sessions: Vec<SessionConfig>,
     dice: Dice,
     core: DecisionCore,
     actions: Actions,
@@ -158,6 +165,19 @@ impl World {
             if let Err(reason) = self.entry.encode(&order, self.now_ns) {
                 self.executions.extend(not_sent(&order, self.now_ns, reason));
             }
+        }
+    }
+
+    /// What a process that was killed now would go on with is what this one would.
+    fn check_store(&mut self) {
+        self.journal.1.poll().expect("a journal that can be kept");
+        for (venue, config) in self.sessions.iter().enumerate() {
+            let stored =
+                session_store::read(self.journal.0.path(), venue as u16, config).expect("a whole journal");
+            let stored = stored.map(|stored| (stored.next_outgoing, stored.next_incoming));
+            let Some(stored) = stored else { continue };
+            let now = self.entry.sequence_numbers(venue as u8);
+            assert_eq!(Some(stored), now, "seed {}: venue {venue}", self.seed);
         }
     }
 
@@ -351,13 +371,25 @@ fn run(seed: u64) {
         Box::new(Chatter::new(seed ^ number << 32, (0..symbols).collect(), 2, 6)) as Box<dyn Strategy>
     });
     let core = startup::decision_core(&inputs, &config, chatters.collect()).expect("a core");
-    let entry = startup::order_entry(&inputs, &config, None).expect("order entry");
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = JournalOptions { segment_bytes: 8 << 20, ..JournalOptions::default() };
+    let (keeper, mut writers) =
+        journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test's run")
+            .expect("a journal");
+    let entry = startup::order_entry(&inputs, &config, writers.pop()).expect("order entry");
+    let sessions = config.venues.iter().map(|venue| {
+        let ids = SessionIds::new("FIX.4.4", &venue.sender_comp_id, venue.target()).expect("an identity");
+        SessionConfig::initiator(ids, venue.heartbeat_s)
+    });
+    let sessions = sessions.collect();
     let gateways = startup::gateways(&inputs, &config).expect("venues");
     let mut ingest = inputs.ingest(0).expect("an ingest");
     let start_ns = ingest.next_time_ns().expect("messages");
     let lines = gateways.iter().map(|_| Line { retry_ns: Some(start_ns), ..Line::default() }).collect();
     let mut world = World {
         seed,
+        journal: (directory, keeper),
+        sessions,
         dice,
         actions: Actions::new(core.actions_max()),
         core,
@@ -380,9 +412,13 @@ fn run(seed: u64) {
         world.gateways[venue].on_market(&event, event.receive_ns);
         world.input(Input::Market(&event));
         world.settle();
+        if world.dice.below(2_000) == 0 {
+            world.check_store();
+        }
     }
     let end_ns = world.now_ns.max(world.trouble_until_ns) + CALM_NS;
     while world.advance(end_ns) {}
+    world.check_store();
     world.agree();
     assert!(world.resets > 0 && world.known.len() > 100, "seed {seed}: too little happened");
 }

@@ -43,6 +43,7 @@ pub mod report;
 pub mod run_header;
 pub mod secret;
 pub mod session_date;
+pub mod session_store;
 pub mod shutdown;
 pub mod snapshot_fetch;
 pub mod startup;

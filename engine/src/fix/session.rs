@@ -307,6 +307,12 @@ impl Session {
         self.core.next_incoming = next_incoming.max(1);
     }
 
+    /// Whether the present connection starts both sequences at 1 on our own account.
+    #[must_use]
+    pub const fn resets(&self) -> bool {
+        self.core.resets
+    }
+
     /// A connection is there. An initiator sends its Logon.
     pub fn on_connect(&mut self, now_ns: u64, out: &mut SendBuffer) -> Outcome {
         self.framer.clear();

@@ -12,7 +12,7 @@ use feeds::send_buffer::SendBuffer;
 use feeds::symbol::Symbol;
 use feeds::units::PRICE_NONE;
 
-use crate::control::journal::{RecordKind, SegmentWriter};
+use crate::control::journal::{Connected, RecordKind, SegmentWriter};
 use crate::control::kill_switch;
 use crate::fix::codec::Header;
 use crate::fix::executions;
@@ -258,6 +258,15 @@ impl OrderEntry {
         }
     }
 
+    /// The next MsgSeqNum(34) of each direction of the venue's FIX session, ours first.
+    #[must_use]
+    pub fn sequence_numbers(&self, venue: u8) -> Option<(u32, u32)> {
+        match &self.links.get(usize::from(venue))?.protocol {
+            Protocol::Fix(fix) => Some((fix.session.reserve_sequence(), fix.session.next_incoming())),
+            Protocol::Ouch(_) => None,
+        }
+    }
+
     /// UTC minus the time that callers pass, ns: what SendingTime(52) is written with from now on.
     pub fn set_utc_offset(&mut self, offset_ns: i64) {
         for link in &mut self.links {
@@ -269,11 +278,22 @@ impl OrderEntry {
 
     /// The way to the venue is open: queues the logon.
     pub fn connected(&mut self, venue: u8, now_ns: u64) {
-        if let Some(link) = self.links.get_mut(usize::from(venue)) {
-            match &mut link.protocol {
-                Protocol::Fix(fix) => drop(fix.session.on_connect(now_ns, &mut fix.out)),
-                Protocol::Ouch(session) => session.connected(now_ns),
+        let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
+        let (next_outgoing, next_incoming, resets) = match &mut link.protocol {
+            Protocol::Fix(fix) => {
+                let next = (fix.session.reserve_sequence(), fix.session.next_incoming());
+                let _ = fix.session.on_connect(now_ns, &mut fix.out);
+                (next.0, next.1, fix.session.resets())
             }
+            Protocol::Ouch(session) => {
+                session.connected(now_ns);
+                (0, 0, false)
+            }
+        };
+        if let Some(journal) = &mut self.journal {
+            let connected = Connected { next_outgoing, next_incoming, resets }.encode();
+            self.journal_full |=
+                journal.append_session(RecordKind::Connected, u16::from(venue), now_ns, &connected).is_err();
         }
         self.journal_session(venue, now_ns);
     }

@@ -26,13 +26,15 @@ pub enum RecordKind {
     Sent = 32,
     /// Bytes taken from the session's socket, as they came. The payload is the bytes.
     Received = 33,
+    /// [`super::Connected`]: a connection of the session begins.
+    Connected = 34,
     /// The thread closed its journal; the last record. No payload.
     Closed = 255,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -43,6 +45,7 @@ impl RecordKind {
         Self::CaptureOpened,
         Self::Sent,
         Self::Received,
+        Self::Connected,
         Self::Closed,
     ];
 
@@ -66,6 +69,7 @@ impl RecordKind {
             Self::MarketEvent => "market_event",
             Self::Sent => "sent",
             Self::Received => "received",
+            Self::Connected => "connected",
             Self::Closed => "closed",
         }
     }

@@ -50,7 +50,7 @@ pub use market_record::{decode_market_event, encode_market_event};
 pub use order_records::{decode_execution, decode_order, encode_execution, encode_order};
 pub use reader::{DecideReader, JournalReader, Record, Sequenced, Tail};
 pub use recorder::{RUN_MESSAGES_MAX, RunRecorder};
-pub use records::{CaptureOpened, Command, DecideRecord, End, MarketRun, RunCounts, Timer};
+pub use records::{CaptureOpened, Command, Connected, DecideRecord, End, MarketRun, RunCounts, Timer};
 pub use show::{ShowFilter, show};
 pub use verify::{ThreadReport, VerifyReport, verify};
 pub use writer::{AppendError, SegmentWriter};

@@ -129,10 +129,47 @@ impl DecideRecord {
                 sized::<0>(kind, payload)?;
                 Self::Closed
             }
-            RecordKind::CaptureOpened | RecordKind::Sent | RecordKind::Received => {
+            RecordKind::CaptureOpened | RecordKind::Sent | RecordKind::Received | RecordKind::Connected => {
                 return Err(PayloadError::NotDecide { kind });
             }
         })
+    }
+}
+
+/// A connection of a session begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// The next MsgSeqNum(34) that we send; 0 for a protocol that has none.
+    pub next_outgoing: u32,
+    /// The next one that we expect.
+    pub next_incoming: u32,
+    /// Whether the connection starts both sequences at 1: the two numbers are of before that.
+    pub resets: bool,
+}
+
+impl Connected {
+    /// `[next outgoing u32][next incoming u32][resets u8][zero 7]`
+    #[must_use]
+    pub fn encode(&self) -> [u8; 16] {
+        let mut out = [0; 16];
+        out[0..4].copy_from_slice(&self.next_outgoing.to_le_bytes());
+        out[4..8].copy_from_slice(&self.next_incoming.to_le_bytes());
+        out[8] = u8::from(self.resets);
+        out
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`PayloadError`] for anything else.
+    pub fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
+        let kind = RecordKind::Connected;
+        let bytes = sized::<16>(kind, payload)?;
+        zero(kind, payload, 9, 16)?;
+        if bytes[8] > 1 {
+            return Err(PayloadError::Field { kind, at: 8 });
+        }
+        Ok(Self { next_outgoing: u32_at(bytes, 0), next_incoming: u32_at(bytes, 4), resets: bytes[8] == 1 })
     }
 }
 

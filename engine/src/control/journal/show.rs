@@ -2,7 +2,7 @@
 //!
 //! Credentials in session bytes are masked ([`redact`]), also those of a journal that was written before they were.
 
-use super::records::CaptureOpened;
+use super::records::{CaptureOpened, Connected};
 use super::{DecideRecord, JournalError, JournalReader, JournalThread, Record, RecordKind};
 use crate::fix::redact;
 use crate::order::{Execution, Order};
@@ -80,6 +80,13 @@ impl fmt::Display for Line<'_> {
             RecordKind::Sent | RecordKind::Received => {
                 write!(out, " session={} {}", record.session, FixText(record.payload))
             }
+            RecordKind::Connected => match Connected::decode(record.payload) {
+                Ok(Connected { next_outgoing, next_incoming, resets }) => {
+                    let reset = if resets { ", both from 1" } else { "" };
+                    write!(out, " session={} out={next_outgoing} in={next_incoming}{reset}", record.session)
+                }
+                Err(error) => write!(out, " ({error})"),
+            },
             RecordKind::CaptureOpened => match CaptureOpened::decode(record.payload) {
                 Ok(CaptureOpened { source, file_sha256, bytes }) => {
                     write!(out, " source={source} bytes={bytes} sha256={}", Hex(&file_sha256))

@@ -1,6 +1,6 @@
 //! Checks a journal from end to end and counts what it holds.
 
-use super::records::CaptureOpened;
+use super::records::{CaptureOpened, Connected};
 use super::{
     Damage, DecideRecord, JournalError, JournalReader, JournalThread, PayloadError, Record, RecordKind, Tail,
 };
@@ -87,6 +87,7 @@ fn check_payload(record: &Record<'_>) -> Result<(), PayloadError> {
     match record.kind {
         RecordKind::Sent | RecordKind::Received => Ok(()),
         RecordKind::CaptureOpened => CaptureOpened::decode(record.payload).map(drop),
+        RecordKind::Connected => Connected::decode(record.payload).map(drop),
         kind => DecideRecord::decode(kind, record.payload).map(drop),
     }
 }
