@@ -100,6 +100,14 @@ impl Link {
         }
     }
 
+    /// A FIX session of a former run goes on.
+    pub(super) fn resume(&mut self, next_outgoing: u32, next_incoming: u32) {
+        if let Some(session) = self.fix_mut() {
+            session.go_on(next_outgoing, next_incoming);
+        }
+        self.was_logged_on = true;
+    }
+
     /// The same, to be changed.
     pub(super) const fn fix_mut(&mut self) -> Option<&mut Session> {
         match &mut self.protocol {
