@@ -55,4 +55,5 @@ pub mod summary;
 pub mod transport_config;
 pub mod tune;
 pub mod universe;
+pub mod utc_watch;
 pub mod venue_run;
