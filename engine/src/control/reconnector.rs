@@ -100,10 +100,7 @@ pub fn channel(routes: Vec<Route>, config: &ReconnectConfig) -> (ReconnectPort, 
         back_off: BackOff::new(config.back_off(), seed),
         is_closed: false,
     });
-    (
-        ReconnectPort { lost, made },
-        Reconnector { lines: lines.collect(), lost: lost_queue, made: made_ring },
-    )
+    (ReconnectPort { lost, made }, Reconnector { lines: lines.collect(), lost: lost_queue, made: made_ring })
 }
 
 impl Reconnector {

@@ -47,9 +47,11 @@ impl ScheduleConfig {
                 Starts::Daily(days.collect::<Result<Vec<_>, _>>()?)
             }
             (Some(_), Some(_)) if !self.weekdays.is_empty() => {
-                return Err("schedule: weekdays is for daily sessions, start_day and end_day are for weekly ones: \
+                return Err(
+                    "schedule: weekdays is for daily sessions, start_day and end_day are for weekly ones: \
                             leave weekdays out, or the other two"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             (Some(start_day), Some(end_day)) => {
                 Starts::Weekly { start: weekday("start_day", start_day)?, end: weekday("end_day", end_day)? }
@@ -63,7 +65,8 @@ impl ScheduleConfig {
 
 fn wall_time(key: &str, text: &str) -> Result<Time, String> {
     let part = |digits: Option<&str>| {
-        let digits = digits.filter(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))?;
+        let digits =
+            digits.filter(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))?;
         digits.parse::<i8>().ok()
     };
     let mut parts = text.split(':');

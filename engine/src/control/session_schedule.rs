@@ -88,8 +88,10 @@ impl SessionSchedule {
     /// A moment (UTC ns) on the zone's clock, for people: `2026-03-06T17:00:00-06:00[America/Chicago]`.
     #[must_use]
     pub fn show(&self, utc_ns: u64) -> String {
-        timestamp(utc_ns)
-            .map_or_else(|| format!("{utc_ns} ns UTC"), |moment| moment.to_zoned(self.zone.clone()).to_string())
+        timestamp(utc_ns).map_or_else(
+            || format!("{utc_ns} ns UTC"),
+            |moment| moment.to_zoned(self.zone.clone()).to_string(),
+        )
     }
 
     fn date(&self, utc_ns: u64) -> Option<Date> {

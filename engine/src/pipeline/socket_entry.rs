@@ -343,7 +343,8 @@ impl SocketEntry {
             let _ = connection.release();
             let time_ns = self.calibration.utc_ns(tsc::now());
             let by_schedule = line.is_ending;
-            let _ = port.lost.push(Lost { venue: venue as u8, connection, logged_on_ns, time_ns, by_schedule });
+            let _ =
+                port.lost.push(Lost { venue: venue as u8, connection, logged_on_ns, time_ns, by_schedule });
         }
     }
 
