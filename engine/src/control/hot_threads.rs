@@ -29,7 +29,7 @@ use crate::pipeline::paced::{self, Pace, Pacer};
 use crate::pipeline::slot_ring::{Producer, ring};
 use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{Sampler, StampMode, StampWriter};
-use crate::pipeline::tsc::Calibration;
+use crate::pipeline::tsc::{self, Calibration};
 use crate::transport::endpoint::Endpoint;
 use crate::venue::server::{self, VenueServer};
 
@@ -318,7 +318,7 @@ impl Hot<'_> {
         let routes = routes.collect::<Result<Vec<_>, String>>().map_err(Failure::Input)?;
         let (port, mut reconnector) = reconnector::channel(routes, &self.config.reconnect);
         let say = |what: String| eprintln!("warptick: {what}");
-        let open = reconnector.open(reconnector::system_utc_ns(), say).map_err(Failure::Input)?;
+        let open = reconnector.open(tsc::system_utc_ns(), say).map_err(Failure::Input)?;
         let mut entry = SocketEntry::with_open(entry, venues.len(), open, stamp_writer, calibration);
         if let Some(watch) = &keeper.utc {
             entry = entry.following(watch.offset());
@@ -332,7 +332,7 @@ impl Hot<'_> {
         std::thread::scope(|scope| {
             // Relaxed: a flag on its own.
             let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
-            let thread = scope.spawn(move || reconnector.run(reconnector::system_utc_ns, say, is_over));
+            let thread = scope.spawn(move || reconnector.run(tsc::system_utc_ns, say, is_over));
             let guard = EndOnDrop(over);
             let finished = self.live_connected(ingest, decide, entry, calibration, keeper);
             drop(guard);

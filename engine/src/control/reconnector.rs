@@ -5,7 +5,7 @@
 //! tried, and a new connection carries the span of the session that it is made for. Logging on is the session's, once the
 //! hot thread has the connection.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -80,13 +80,6 @@ pub struct Reconnector {
     lines: Vec<Line>,
     lost: Consumer<Lost>,
     made: Producer<Made>,
-}
-
-/// UTC ns by the system clock.
-#[must_use]
-pub fn system_utc_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The two ends; `routes` by venue number.

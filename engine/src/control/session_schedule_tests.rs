@@ -125,7 +125,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn minute(&mut self) {
-        self.shows = self.shows + 1.minute();
+        self.shows += 1.minute();
         let SessionSchedule { start, end, starts, .. } = self.schedule;
         let (opens, closes) = match starts {
             Starts::Daily(days) => (days.is_empty() || days.contains(&self.shows.weekday()), true),

@@ -62,7 +62,7 @@ mod tests {
         watch.turn();
         let measured_ns = offset.get();
         let utc_ns = calibration.utc_ns(tsc::now()).saturating_add_signed(measured_ns);
-        let system_ns = crate::control::reconnector::system_utc_ns();
+        let system_ns = tsc::system_utc_ns();
         assert!(system_ns.abs_diff(utc_ns) < 50_000_000, "{measured_ns} ns: {system_ns} against {utc_ns}");
         offset.publish(7);
         watch.turn();

@@ -238,8 +238,9 @@ fn bracketed(clock_ns: impl Fn() -> u64) -> Point {
     best
 }
 
-/// UTC ns by the system clock (CLOCK_REALTIME).
-fn system_utc_ns() -> u64 {
+/// UTC ns by the system clock (CLOCK_REALTIME): for cold threads, hot ones have [`Calibration::utc_ns`].
+#[must_use]
+pub fn system_utc_ns() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
