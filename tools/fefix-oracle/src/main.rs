@@ -66,8 +66,8 @@ impl Oracle {
         }
     }
 
-    /// Both readings of a well-formed message are the same and what was meant. `head` is the number of fields before those that were
-    /// meant, where they are all that there is.
+    /// Both readings of a sound message are the same, field by field, and what was meant: `meant` is among them or, where
+    /// `is_whole`, all that there is behind MsgType(35).
     fn compare(
         &mut self,
         what: &'static str,
