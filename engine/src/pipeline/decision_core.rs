@@ -8,6 +8,7 @@
 //! an input until none is left.
 
 use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
+use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use crate::pipeline::order_table::{OrderTable, OrderTableError};
 use crate::pipeline::pairs::Pairs;
 use crate::pipeline::risk::{Approval, Reference, Risk, RiskApproved, RiskReasons, Stamp, Target};
@@ -224,6 +225,33 @@ impl DecisionCore {
             intents: Intents::new(),
             pairs: Pairs::new(),
             counters: CoreCounters::default(),
+        }
+    }
+
+    /// Takes over what a former run of the same day left, before the first input. The venues are asked about its open orders
+    /// once their sessions are up ([`ExecutionKind::InDoubt`]); until they have answered, the exposure stays reserved.
+    ///
+    /// # Errors
+    /// What does not fit; the core is of no use then.
+    pub fn resume(&mut self, carried: &CarriedState) -> Result<(), ResumeError> {
+        self.orders.resume(carried)?;
+        let last_cl_ord_id = self.orders.last_cl_ord_id();
+        self.risk.resume(carried, last_cl_ord_id)?;
+        self.decision = carried.decision;
+        self.time_ns = carried.time_ns;
+        Ok(())
+    }
+
+    /// What another run would take over now; `former_run` is this one's id.
+    #[must_use]
+    pub fn carried(&self, former_run: [u8; 32]) -> CarriedState {
+        CarriedState {
+            decision: self.decision,
+            time_ns: self.time_ns,
+            next_counter: self.orders.next_counter(),
+            former_run,
+            orders: self.orders.open_orders(),
+            positions: self.risk.positions().collect(),
         }
     }
 
