@@ -5,8 +5,9 @@
 //   quickfix_acceptor PORT FIX.4.4|FIX.4.2 DICTIONARY|-
 //
 // (C++17 refuses the exception specifications of the library's headers.) Standard output is its record, a message a line
-// with | between the fields: "< " came over the wire, "> " left over it, "= " reached the application. It ends when its
-// standard input does, so that it does not outlive the test.
+// with | between the fields: "< " came over the wire, "> " left over it, "= " reached the application. A line on its
+// standard input comes back behind all of it, after "! ". It ends when its standard input does, so that it does not outlive
+// the test.
 
 #include <quickfix/Application.h>
 #include <quickfix/Log.h>
@@ -221,8 +222,8 @@ int main(int count, char **arguments) {
     acceptor.start();
     record('!', "listens");
     std::string line;
-    while (std::getline(std::cin, line)) {
-    }
+    while (std::getline(std::cin, line))
+      record('!', line);
     std::_Exit(0);
   } catch (const std::exception &error) {
     record('!', error.what());

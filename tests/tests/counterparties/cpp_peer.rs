@@ -1,11 +1,12 @@
 //! The counterparty whose session is QuickFIX C++'s: `tests/peer/quickfix_acceptor.cpp`, built here where the library is, and
 //! run as a child process.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::record::Message;
 use crate::{Counterparty, dictionary, free_port};
@@ -34,7 +35,7 @@ fn build() -> Result<PathBuf, &'static str> {
     let found = compile(&[&probe.display().to_string(), "-o", "/dev/null", "-lquickfix"]);
     let _ = std::fs::remove_file(&probe);
     match found {
-        Err(_) => return Err("g++ is absent"),
+        Err(_) => return Err("g++, for QuickFIX C++ (libquickfix-dev), is absent"),
         Ok(output) if !output.status.success() => return Err("QuickFIX C++ (libquickfix-dev) is absent"),
         Ok(_) => {}
     }
@@ -52,11 +53,21 @@ fn build() -> Result<PathBuf, &'static str> {
     Ok(binary)
 }
 
+/// What the child has written so far.
+#[derive(Default)]
+struct Written {
+    messages: Vec<Message>,
+    /// Number of the last question that it has answered.
+    answered: u64,
+}
+
 /// See the module's text.
 pub struct CppPeer {
     child: Child,
     port: u16,
-    lines: Arc<Mutex<Vec<Message>>>,
+    /// Where questions go, and how many there were.
+    questions: Mutex<(ChildStdin, u64)>,
+    written: Arc<Mutex<Written>>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -79,14 +90,19 @@ impl CppPeer {
             while output.read_line(&mut line).is_ok_and(|length| length > 0) && !line.starts_with('!') {
                 line.clear();
             }
-            let lines = Arc::new(Mutex::new(Vec::new()));
-            let written = Arc::clone(&lines);
+            let written = Arc::new(Mutex::new(Written::default()));
+            let reading = Arc::clone(&written);
             let reader = std::thread::spawn(move || {
                 for line in output.lines().map_while(Result::ok) {
-                    written.lock().expect("no panic under it").extend(Message::parse(&line));
+                    let mut written = reading.lock().expect("no panic under it");
+                    written.messages.extend(Message::parse(&line));
+                    if let Some(number) = line.strip_prefix("! ") {
+                        written.answered = number.parse().unwrap_or(0);
+                    }
                 }
             });
-            let peer = Self { child, port, lines, reader: Some(reader) };
+            let questions = Mutex::new((child.stdin.take().expect("piped"), 0));
+            let peer = Self { child, port, questions, written, reader: Some(reader) };
             if line.trim_end() == "! listens" {
                 return Ok(peer);
             }
@@ -101,8 +117,25 @@ impl Counterparty for CppPeer {
         self.port
     }
 
+    /// Its output may lag behind what it has sent: a question that it answers there has all before it.
     fn record(&self) -> Vec<Message> {
-        self.lines.lock().expect("no panic under it").clone()
+        let number = {
+            let mut questions = self.questions.lock().expect("no panic under it");
+            questions.1 += 1;
+            let number = questions.1;
+            writeln!(questions.0, "{number}").expect("the child runs");
+            number
+        };
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            let written = self.written.lock().expect("no panic under it");
+            if written.answered >= number {
+                return written.messages.clone();
+            }
+            drop(written);
+            assert!(Instant::now() < end, "QuickFIX C++ does not answer");
+            std::thread::sleep(Duration::from_micros(100));
+        }
     }
 }
 

@@ -185,15 +185,7 @@ fn cancel_reject(order_id: &str, status: char, is_cancel: bool, id: &str, origin
     let reason = if order_id == "NONE" { "1" } else { "0" };
     let response_to = if is_cancel { "1" } else { "2" };
     let status = status.to_string();
-    [
-        (35, "9"),
-        (37, order_id),
-        (11, id),
-        (41, original),
-        (39, &status),
-        (434, response_to),
-        (102, reason),
-    ]
-    .map(|(tag, value)| (tag, value.to_owned()))
-    .to_vec()
+    [(35, "9"), (37, order_id), (11, id), (41, original), (39, &status), (434, response_to), (102, reason)]
+        .map(|(tag, value)| (tag, value.to_owned()))
+        .to_vec()
 }

@@ -8,7 +8,7 @@ use engine::control::journal::{self, JournalKeeper, JournalOptions, JournalThrea
 use engine::control::session_store;
 use engine::control::shutdown::Stop;
 use engine::fix::identity::SessionIds;
-use engine::fix::session::{Reset, SessionConfig};
+use engine::fix::session::SessionConfig;
 use engine::fix::templates::{NumberStyle, TemplateFormat};
 use engine::order::{ClOrdId, Execution, ExecutionKind, Intent, OrderAction, TimeInForce};
 use engine::pipeline::decide::OrderSink;
@@ -103,8 +103,22 @@ impl Gateway {
         }
     }
 
-    /// Starts the process, whose session goes on with these next numbers of both directions, and logs on.
-    pub fn start(&mut self, next: (u32, u32)) {
+    /// Starts a process and logs on; the session begins anew, or goes on with these next numbers of both directions. A
+    /// counterparty that has not noticed the end of the former process may turn the first one away.
+    pub fn start(&mut self, mut next: Option<(u32, u32)>) {
+        for _ in 0..20 {
+            let mut process = self.new_process(next);
+            match process.entry.log_on(&Stop::new()) {
+                Ok(()) => return self.process = Some(process),
+                Err(what) => println!("  {what}"),
+            }
+            next = next.and(process.entry.finish().sequence_numbers(0));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the counterparty takes no logon");
+    }
+
+    fn new_process(&self, next: Option<(u32, u32)>) -> Process {
         let journal = tempfile::tempdir().expect("a directory");
         let options = JournalOptions { segment_bytes: 1 << 20, ..JournalOptions::default() };
         let (keeper, mut writers) =
@@ -115,14 +129,15 @@ impl Gateway {
             LinkConfig::Fix(Box::new(self.session.clone()), self.session.ids.clone(), self.number_style);
         let mut entry =
             OrderEntry::new(vec![link], &symbols, TemplateFormat::default(), writers.pop()).expect("valid");
-        entry.resume(0, next.0, next.1);
+        if let Some((next_outgoing, next_incoming)) = next {
+            entry.resume(0, next_outgoing, next_incoming);
+        }
         let (lost_ring, lost) = RingBuffer::new(8);
         let (made, made_ring) = RingBuffer::new(8);
         let (stamp_writer, stamps) = stamps::channel(64);
         let entry = SocketEntry::new(entry, vec![self.connect()], stamp_writer, self.calibration)
             .reconnecting(ReconnectPort { lost: lost_ring, made: made_ring });
-        let process = self.process.insert(Process { entry, lost, made, _stamps: stamps, keeper, journal });
-        process.entry.log_on(&Stop::new()).expect("the counterparty answers");
+        Process { entry, lost, made, _stamps: stamps, keeper, journal }
     }
 
     fn connect(&self) -> Connection {
@@ -142,8 +157,6 @@ impl Gateway {
         let stored = session_store::read(journal.path(), 0, &self.session).expect("a whole journal");
         let stored = stored.map(|stored| (stored.next_outgoing, stored.next_incoming));
         assert_eq!(stored, known, "the journal's numbers");
-        // It has logged on before, so that it resets nothing.
-        self.session.reset = Reset::Never;
         stored.expect("a session")
     }
 
@@ -193,12 +206,6 @@ impl Gateway {
             assert!(std::time::Instant::now() < end, "never: {what}; {:#?}; {counters:?}", self.executions);
             std::thread::sleep(Duration::from_micros(100));
         }
-    }
-
-    /// Lets the gateway work for this long.
-    pub fn work(&mut self, time: Duration) {
-        let end = std::time::Instant::now() + time;
-        self.until("time passes", |_| std::time::Instant::now() >= end);
     }
 
     /// Notices that its connection is gone.

@@ -149,9 +149,9 @@ fn the_line_breaks(gateway: &mut Gateway, peer: &dyn Counterparty, wire: &Wire) 
         peer.record().iter().any(|message| message.is(Seen::Sent, "8") && message.get(11) == applied)
     });
     wire.lose_all(To::Peer);
+    let before = wire.lost(To::Peer);
     let lost = gateway.order("REST", Side::Buy, 8, 991);
-    let before = wire.lost();
-    gateway.until("the last order is lost", |_| wire.lost() > before);
+    gateway.until("the last order is lost", |_| wire.lost(To::Peer) > before);
     wire.cut();
     gateway.until_lost();
     assert_eq!(gateway.position("FILL"), position, "nothing of it was heard");
@@ -188,10 +188,11 @@ fn the_process_dies(gateway: &mut Gateway, peer: &dyn Counterparty) {
     }
     let next = gateway.kill();
     assert_eq!(gateway.said(filled), []);
-    // The counterparty may need a moment to notice.
-    std::thread::sleep(Duration::from_millis(300));
-    gateway.start(next);
-    gateway.expect(filled, &[New, PartialFill, Fill]);
+    gateway.start(Some(next));
+    gateway.until("every order is certain again", |gateway| {
+        gateway.open(filled).is_none() && gateway.core.orders().in_doubt() == 0
+    });
+    println!("  after the restart: {:?}", gateway.said(filled));
     assert_eq!(gateway.position("FILL"), position - 50);
 }
 
@@ -228,7 +229,7 @@ fn play(name: &str, begin_string: &str, number_style: NumberStyle, peer: &dyn Co
     println!("{name}, {begin_string}, {number_style:?}");
     let wire = Wire::to(peer.port());
     let mut gateway = Gateway::new(begin_string, number_style, wire.address());
-    gateway.start((1, 1));
+    gateway.start(None);
     let record = peer.record();
     let logon = record.iter().find(|message| message.is(Seen::Received, "A")).expect("a Logon");
     assert_eq!((logon.get(34), logon.get(141)), ("1", "Y"));

@@ -28,9 +28,9 @@ enum Rule {
 
 #[derive(Default)]
 struct Shared {
-    /// By direction: to the peer, to us.
+    /// By direction, like what follows: to the peer, to us.
     rules: Mutex<[Rule; 2]>,
-    lost: AtomicUsize,
+    lost: [AtomicUsize; 2],
     cut: AtomicBool,
     over: AtomicBool,
 }
@@ -83,9 +83,9 @@ impl Wire {
         self.shared.rules.lock().expect("no panic under it")[to as usize] = rule;
     }
 
-    /// Messages lost so far.
-    pub fn lost(&self) -> usize {
-        self.shared.lost.load(Ordering::Relaxed)
+    /// Messages that way that were lost so far.
+    pub fn lost(&self, to: To) -> usize {
+        self.shared.lost[to as usize].load(Ordering::Relaxed)
     }
 
     /// Breaks the line for both sides and takes no other one before [`Self::mend`].
@@ -128,7 +128,7 @@ fn carry(shared: &Shared, ours: &TcpStream, peer: &TcpStream) {
                     while let Some(length) = message_length(waiting) {
                         let message: Vec<u8> = waiting.drain(..length).collect();
                         if is_lost(shared, way, &message) {
-                            shared.lost.fetch_add(1, Ordering::Relaxed);
+                            shared.lost[way].fetch_add(1, Ordering::Relaxed);
                         } else if write_all(to, &message).is_err() {
                             break 'line;
                         }
