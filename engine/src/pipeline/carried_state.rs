@@ -16,7 +16,7 @@ pub struct CarriedState {
     pub next_counter: u64,
     /// SHA-256 of the former run's header.
     pub former_run: [u8; 32],
-    /// Open orders, oldest ClOrdID first.
+    /// Open orders, strategy by strategy, oldest first.
     pub orders: Vec<LiveOrder>,
     /// Instruments with their positions, those that are not flat, by instrument.
     pub positions: Vec<(u32, i64)>,

@@ -253,13 +253,19 @@ impl OrderTable {
         Ok(())
     }
 
-    /// The open orders, oldest ClOrdID first.
+    /// The open orders, strategy by strategy, oldest first.
     #[must_use]
     pub fn open_orders(&self) -> Vec<LiveOrder> {
-        let open = self.slots.iter().filter(|order| order.cl_ord_id != 0);
-        let mut orders: Vec<_> =
-            open.map(|order| LiveOrder { next: NO_SLOT, previous: NO_SLOT, ..*order }).collect();
-        orders.sort_unstable_by_key(|order| order.cl_ord_id);
+        let mut orders = Vec::new();
+        for strategy in 0..self.heads.len() as u16 {
+            let from = orders.len();
+            orders.extend(self.of_strategy(strategy).map(|order| LiveOrder {
+                next: NO_SLOT,
+                previous: NO_SLOT,
+                ..*order
+            }));
+            orders[from..].reverse();
+        }
         orders
     }
 

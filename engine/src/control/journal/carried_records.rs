@@ -150,3 +150,55 @@ fn state(code: u8) -> Option<OrderState> {
         .into_iter()
         .find(|&state| state as u8 == code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::TimeInForce;
+    use feeds::event::Side;
+
+    fn sample() -> LiveOrder {
+        let mut order = LiveOrder::VACANT;
+        order.cl_ord_id = 1;
+        order.pending_id = 2;
+        order.price = -3;
+        order.quantity = 4;
+        order.pending_price = 5;
+        order.pending_quantity = 6;
+        order.cumulative = 7;
+        order.reserved = 8;
+        order.since_ns = 9;
+        order.instrument = 0x0a0b_0c0d;
+        order.strategy = 0x0e0f;
+        order.venue = 0x10;
+        order.side = Side::Sell;
+        order.time_in_force = TimeInForce::ImmediateOrCancel;
+        order.state = OrderState::PendingReplace;
+        order.doubt = Doubt::Asked;
+        order
+    }
+
+    #[test]
+    fn what_was_taken_over_comes_back() {
+        let bytes = encode_open_order(&sample());
+        for (at, value) in
+            [(0, 1u64), (8, 2), (16, -3i64 as u64), (24, 4), (32, 5), (40, 6), (48, 7), (56, 8), (64, 9)]
+        {
+            assert_eq!(bytes[at..at + 8], value.to_le_bytes(), "offset {at}");
+        }
+        let codes = [0x0d, 0x0c, 0x0b, 0x0a, 0x0f, 0x0e, 0x10, 2, 3, 3, 0, 0, 0, 0, 0, 0];
+        assert_eq!(bytes[72..88], codes);
+        assert_eq!(decode_open_order(&bytes), Ok(sample()));
+        for at in [79, 80, 81, 85] {
+            let mut wrong = bytes;
+            wrong[at] = 9;
+            assert!(decode_open_order(&wrong).is_err(), "offset {at}");
+        }
+        let resumed = Resumed { decision: 1, time_ns: 2, next_counter: 3, former_run: [4; 32] };
+        assert_eq!(Resumed::decode(&resumed.encode()), Ok(resumed));
+        assert_eq!(Resumed::of(&resumed.begin()), resumed);
+        let position = Position { instrument: 7, quantity: -8 };
+        assert_eq!(position.encode()[..4], [7, 0, 0, 0]);
+        assert_eq!(Position::decode(&position.encode()), Ok(position));
+    }
+}
