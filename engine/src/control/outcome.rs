@@ -75,6 +75,7 @@ pub(super) fn conclude(
             entry.malformed()
         ));
     }
+    notes.extend(entry.refusals().map(|(venue, refusals)| format!("venue {venue}: {refusals}")));
     let in_doubt = core.orders().in_doubt();
     if in_doubt > 0 {
         notes.push(format!(

@@ -8,9 +8,11 @@
 mod fix_link;
 mod link;
 mod own_answers;
+mod refusals;
 
 pub use link::{LinkConfig, LinkError};
 pub use own_answers::not_sent;
+pub use refusals::Refusals;
 
 use feeds::symbol::Symbol;
 
@@ -238,6 +240,13 @@ impl OrderEntry {
     #[must_use]
     pub const fn malformed(&self) -> u64 {
         self.malformed
+    }
+
+    /// What a venue refused by Reject or BusinessMessageReject, venue by venue, where it refused anything.
+    pub fn refusals(&self) -> impl Iterator<Item = (usize, &Refusals)> {
+        let refusals = self.links.iter().map(Link::refusals).enumerate();
+        refusals
+            .filter_map(|(venue, refusals)| Some((venue, refusals.filter(|refusals| refusals.count > 0)?)))
     }
 
     /// Orders encoded.

@@ -6,6 +6,7 @@ use feeds::symbol::Symbol;
 
 use super::fix_link::FixLink;
 use super::own_answers::in_doubt;
+use super::refusals::Refusals;
 use crate::control::journal::Connected;
 use crate::fix::identity::SessionIds;
 use crate::fix::redact;
@@ -116,6 +117,13 @@ impl Link {
         }
     }
 
+    pub(super) const fn refusals(&self) -> Option<&Refusals> {
+        match &self.protocol {
+            Protocol::Fix(fix) => Some(&fix.refusals),
+            Protocol::Ouch(_) => None,
+        }
+    }
+
     /// The way to the venue is open: queues the logon. Returns how the session begins.
     pub(super) fn connected(&mut self, now_ns: u64) -> Connected {
         match &mut self.protocol {
@@ -134,10 +142,7 @@ impl Link {
 
     pub(super) fn disconnected(&mut self) {
         match &mut self.protocol {
-            Protocol::Fix(fix) => {
-                fix.session.on_disconnect();
-                fix.out.clear();
-            }
+            Protocol::Fix(fix) => fix.disconnected(),
             Protocol::Ouch(session) => session.disconnected(),
         }
         self.journalled = 0;
