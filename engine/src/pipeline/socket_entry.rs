@@ -291,7 +291,7 @@ impl SocketEntry {
     }
 
     /// The oldest execution that came in and was not taken yet.
-    pub(super) fn next_execution(&mut self) -> Option<Execution> {
+    pub fn next_execution(&mut self) -> Option<Execution> {
         self.executions.pop_front()
     }
 
