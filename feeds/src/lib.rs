@@ -10,6 +10,7 @@
 )]
 
 pub mod arbiter;
+pub mod big_endian;
 pub mod binance;
 pub mod databento;
 pub mod directory;

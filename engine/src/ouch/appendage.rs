@@ -3,7 +3,7 @@
 //! Borrowed from the message, checked once when the message is read, so that going through it cannot fail. Allocates
 //! nothing; any thread. It interprets no value.
 
-use super::messages::DecodeError;
+use super::decode_error::DecodeError;
 
 /// Tags of options (OUCH 5.0, appendix A), those that this crate looks at.
 pub mod tag {

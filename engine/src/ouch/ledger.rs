@@ -18,10 +18,11 @@
 use feeds::event::{INSTRUMENT_NONE, Side};
 use feeds::units::PRICE_NONE;
 
+use super::decode_error::DecodeError;
 use super::encode::price_e9;
 use super::messages::{
-    AiqCanceled, BrokenTrade, CancelReject, DecodeError, OrderAccepted, OrderCanceled, OrderExecuted,
-    OrderModified, OrderRejected, OrderReplaced, TradeCorrection, VenueMessage, order_state,
+    AiqCanceled, BrokenTrade, CancelReject, OrderAccepted, OrderCanceled, OrderExecuted, OrderModified,
+    OrderRejected, OrderReplaced, TradeCorrection, VenueMessage, order_state,
 };
 use super::reasons;
 use crate::order::{

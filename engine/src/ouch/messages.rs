@@ -7,9 +7,10 @@
 //!
 //! Plain data, no allocation; any thread. Whether a character is one that the specification lists is not checked here.
 
-use std::fmt;
+use feeds::big_endian::Field;
 
 use super::appendage::Appendage;
+use super::decode_error::DecodeError;
 
 /// Units of a price in one unit of the currency.
 pub const PRICE_UNITS: u64 = 10_000;
@@ -50,138 +51,6 @@ pub mod order_state {
     pub const LIVE: u8 = b'L';
     /// The order was accepted and is done already.
     pub const DEAD: u8 = b'D';
-}
-
-/// Why a message cannot be read, or cannot be true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DecodeError {
-    /// A message without a type.
-    Empty,
-    /// No message of this direction has this type.
-    UnknownType(u8),
-    /// The message does not have the length of its type, with its appendage.
-    Length {
-        /// The type character.
-        message_type: u8,
-        /// Bytes of the message.
-        found: u16,
-    },
-    /// An option goes beyond the appendage, or has no tag.
-    Appendage {
-        /// The type character.
-        message_type: u8,
-        /// Where in the appendage.
-        at: u16,
-    },
-    /// A field holds what it cannot.
-    Value {
-        /// The type character.
-        message_type: u8,
-        /// Byte of the message at which the field starts.
-        at: u16,
-    },
-    /// The message is about an order that this session never sent.
-    UnknownOrder {
-        /// The type character.
-        message_type: u8,
-        /// The number that it names.
-        user_ref_num: u32,
-    },
-    /// The message does not fit the state of its order.
-    Unexpected {
-        /// The type character.
-        message_type: u8,
-        /// The number that it names.
-        user_ref_num: u32,
-    },
-    /// A trade was broken or corrected: what we hold is not what we think.
-    TradeChanged {
-        /// `B` for a broken trade, `F` for a corrected one.
-        message_type: u8,
-        /// The order that traded.
-        user_ref_num: u32,
-    },
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |code: &u8| code.escape_ascii();
-        match self {
-            Self::Empty => f.write_str("an OUCH message without a type"),
-            Self::UnknownType(code) => write!(f, "unknown OUCH message type '{}'", name(code)),
-            Self::Length { message_type, found } => {
-                write!(f, "OUCH message '{}' with {found} bytes", name(message_type))
-            }
-            Self::Appendage { message_type, at } => {
-                write!(f, "OUCH message '{}': option at {at} does not fit its appendage", name(message_type))
-            }
-            Self::Value { message_type, at } => {
-                write!(f, "OUCH message '{}': impossible value at offset {at}", name(message_type))
-            }
-            Self::UnknownOrder { message_type, user_ref_num } => {
-                write!(f, "OUCH message '{}' about unknown order {user_ref_num}", name(message_type))
-            }
-            Self::Unexpected { message_type, user_ref_num } => {
-                write!(
-                    f,
-                    "OUCH message '{}' does not fit the state of order {user_ref_num}",
-                    name(message_type)
-                )
-            }
-            Self::TradeChanged { message_type, user_ref_num } => write!(
-                f,
-                "OUCH message '{}': a trade of order {user_ref_num} was broken or corrected; settle the position \
-                 by hand before trading on",
-                name(message_type)
-            ),
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {}
-
-/// A value with a fixed big-endian wire form. `at` is a constant at every use and the array is long enough by the
-/// compile-time check in [`messages!`], so that no bounds check remains.
-trait Field: Copy {
-    const WIDTH: usize;
-    fn read(body: &[u8], at: usize) -> Self;
-    fn write(self, body: &mut [u8], at: usize);
-}
-
-#[inline(always)]
-fn array_at<const N: usize>(body: &[u8], at: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&body[at..at + N]);
-    bytes
-}
-
-macro_rules! integer_field {
-    ($($integer:ty),*) => {$(
-        impl Field for $integer {
-            const WIDTH: usize = size_of::<$integer>();
-            #[inline(always)]
-            fn read(body: &[u8], at: usize) -> Self {
-                Self::from_be_bytes(array_at(body, at))
-            }
-            #[inline(always)]
-            fn write(self, body: &mut [u8], at: usize) {
-                body[at..at + Self::WIDTH].copy_from_slice(&self.to_be_bytes());
-            }
-        }
-    )*};
-}
-integer_field!(u8, u16, u32, u64);
-
-impl<const N: usize> Field for [u8; N] {
-    const WIDTH: usize = N;
-    #[inline(always)]
-    fn read(body: &[u8], at: usize) -> Self {
-        array_at(body, at)
-    }
-    #[inline(always)]
-    fn write(self, body: &mut [u8], at: usize) {
-        body[at..at + N].copy_from_slice(&self);
-    }
 }
 
 /// The appendage behind a message's fixed part, which ends in its length where there can be one.

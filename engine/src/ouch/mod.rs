@@ -26,6 +26,7 @@
 //! not known is skipped; a message of an unknown type, of another length, or whose appendage does not add up is an error.
 
 pub mod appendage;
+pub mod decode_error;
 pub mod encode;
 pub mod ledger;
 pub mod messages;

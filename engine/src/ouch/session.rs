@@ -25,9 +25,10 @@ use std::collections::VecDeque;
 use feeds::soupbintcp::{ClientEvent, ClientState, LOGIN_REQUEST_LENGTH, LoginRequest, SoupBinClient};
 use feeds::symbol::Symbol;
 
+use super::decode_error::DecodeError;
 use super::encode::{EncodeError, OrderEncoder, PACKET_BYTES, SymbolTooLong, wire_symbols};
 use super::ledger::Ledger;
-use super::messages::{DecodeError, VenueMessage};
+use super::messages::VenueMessage;
 use crate::order::{ClOrdId, Execution, Order, OrderAction, RejectReason};
 use crate::pipeline::risk::RiskApproved;
 

@@ -9,6 +9,7 @@
 //!
 //! Plain data, no allocation; any thread. Whether a character is one that the specification lists is not checked.
 
+use crate::big_endian::Field;
 use crate::symbol::Symbol;
 
 /// Bytes of the longest message body (`I`, 50), rounded up for a fixed encode buffer.
@@ -28,71 +29,12 @@ pub struct Header {
 /// Bits of [`Header::timestamp_ns`] that exist on the wire.
 pub(super) const TIMESTAMP_MASK: u64 = (1 << 48) - 1;
 
-/// A value with a fixed big-endian wire form. `at` is a constant at every use, and the array that the caller holds
-/// is long enough by the compile-time check in [`messages!`], so that no bounds check remains.
-pub(super) trait Field: Copy {
-    /// Bytes on the wire.
-    const WIDTH: usize;
-    /// The value at `at`.
-    fn read(body: &[u8], at: usize) -> Self;
-    /// Puts the value at `at`.
-    fn write(self, body: &mut [u8], at: usize);
-}
-
 /// A message struct's two directions.
 pub(super) trait WireMessage: Copy {
     /// The message in `body`, or `None` when `body` has another length. The type character is not looked at.
     fn read(body: &[u8]) -> Option<Self>;
     /// Writes the body; returns its length.
     fn write(&self, out: &mut [u8; BODY_LENGTH_MAX]) -> usize;
-}
-
-#[inline(always)]
-fn array_at<const N: usize>(body: &[u8], at: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&body[at..at + N]);
-    bytes
-}
-
-macro_rules! integer_field {
-    ($($integer:ty),*) => {$(
-        impl Field for $integer {
-            const WIDTH: usize = size_of::<$integer>();
-            #[inline(always)]
-            fn read(body: &[u8], at: usize) -> Self {
-                Self::from_be_bytes(array_at(body, at))
-            }
-            #[inline(always)]
-            fn write(self, body: &mut [u8], at: usize) {
-                body[at..at + Self::WIDTH].copy_from_slice(&self.to_be_bytes());
-            }
-        }
-    )*};
-}
-integer_field!(u8, u16, u32, u64);
-
-impl<const N: usize> Field for [u8; N] {
-    const WIDTH: usize = N;
-    #[inline(always)]
-    fn read(body: &[u8], at: usize) -> Self {
-        array_at(body, at)
-    }
-    #[inline(always)]
-    fn write(self, body: &mut [u8], at: usize) {
-        body[at..at + N].copy_from_slice(&self);
-    }
-}
-
-impl Field for Symbol {
-    const WIDTH: usize = 8;
-    #[inline(always)]
-    fn read(body: &[u8], at: usize) -> Self {
-        Self::from_wire8(array_at(body, at))
-    }
-    #[inline(always)]
-    fn write(self, body: &mut [u8], at: usize) {
-        self.wire8().write(body, at);
-    }
 }
 
 impl Field for Header {

@@ -1,0 +1,101 @@
+//! A FIX session and what it writes with: approved orders to bytes, bytes of the venue to executions.
+
+use feeds::send_buffer::SendBuffer;
+use feeds::symbol::Symbol;
+
+use super::SEND_BUFFER_BYTES;
+use crate::fix::codec::Header;
+use crate::fix::executions;
+use crate::fix::frame::FRAME_MAX;
+use crate::fix::identity::SessionIds;
+use crate::fix::session::{Session, SessionConfig};
+use crate::fix::status_request;
+use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
+use crate::fix::timestamp::TimePrecision;
+use crate::order::{Execution, Order, OrderAction, RejectReason};
+use crate::pipeline::risk::RiskApproved;
+
+/// A FIX session and what it writes with.
+pub(super) struct FixLink {
+    pub(super) session: Session,
+    pub(super) out: SendBuffer,
+    templates: OrderTemplates,
+}
+
+impl FixLink {
+    pub(super) fn new(
+        config: SessionConfig,
+        ids: &SessionIds,
+        symbols: &[Symbol],
+        format: TemplateFormat,
+    ) -> Result<Self, TemplateError> {
+        let symbols: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
+        Ok(Self {
+            session: Session::new(config),
+            out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
+            templates: OrderTemplates::new(ids, format, symbols.iter().map(String::as_str))?,
+        })
+    }
+
+    /// Encodes an approved order; see [`super::OrderEntry::encode`].
+    #[inline]
+    pub(super) fn encode(
+        &mut self,
+        order: &RiskApproved<Order>,
+        symbols: &[Symbol],
+        now_ns: u64,
+    ) -> Result<(), RejectReason> {
+        if !self.session.is_logged_on() {
+            return Err(RejectReason::NotConnected);
+        }
+        let space = self.out.space(FRAME_MAX);
+        if space.len() < TEMPLATE_BYTES {
+            return Err(RejectReason::NotConnected);
+        }
+        let sequence = self.session.reserve_sequence();
+        let sending_time_ns = self.session.utc_ns(now_ns);
+        let length = if order.action == OrderAction::Status {
+            let symbol = symbols.get(order.instrument as usize).ok_or(RejectReason::UnknownSymbol)?;
+            let time_precision = TimePrecision::Microseconds;
+            let header = Header { ids: self.session.ids(), sequence, sending_time_ns, time_precision };
+            status_request::encode(order, symbol.trimmed(), &header, space)
+                .map_err(|_| RejectReason::Other)?
+        } else {
+            self.templates.encode(order, sequence, sending_time_ns, space).map_err(|_| RejectReason::Price)?
+        };
+        self.session.sent(now_ns);
+        self.out.commit(length);
+        Ok(())
+    }
+
+    /// Bytes of the venue; returns how many messages could not be understood.
+    pub(super) fn receive(
+        &mut self,
+        venue: u8,
+        now_ns: u64,
+        bytes: &[u8],
+        sink: &mut impl FnMut(Execution),
+    ) -> u64 {
+        let mut malformed = 0;
+        let _ = self.session.on_bytes(now_ns, bytes, &mut self.out, &mut |now_ns, message_type, frame| {
+            if message_type == b'3' {
+                // A session Reject of ours: the order stays reserved until the venue says what became of it.
+                malformed += 1;
+                return Ok(());
+            }
+            match executions::decode(frame, venue, now_ns) {
+                Ok(Some(execution)) if execution.kind.is_status() => {
+                    sink(Execution { orig_cl_ord_id: status_request::request_of(frame), ..execution });
+                }
+                Ok(Some(execution)) => sink(execution),
+                Ok(None) => {}
+                Err(error) => {
+                    malformed += 1;
+                    return Err(error);
+                }
+            }
+            Ok(())
+        });
+        malformed
+    }
+}
