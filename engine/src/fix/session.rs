@@ -650,4 +650,6 @@ impl Core {
 }
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod tests;
