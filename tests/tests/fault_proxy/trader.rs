@@ -10,7 +10,8 @@ use engine::pipeline::risk::RiskApproved;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known {
     pub filled: u64,
-    pub closed: bool,
+    /// What closed it, if it is.
+    pub closed_by: Option<ExecutionKind>,
     pub venue: u8,
 }
 
@@ -53,7 +54,7 @@ impl Trader {
                 None => {
                     let fills = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::StatusDone);
                     known.filled = if fills { execution.cumulative_quantity } else { before.cumulative };
-                    known.closed = true;
+                    known.closed_by = Some(execution.kind);
                 }
             }
         }

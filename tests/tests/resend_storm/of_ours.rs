@@ -128,7 +128,7 @@ fn storm(weather: Weather) {
         now_ns += TURN_NS;
         assert!(turns < 40_000, "{} of {written} after {turns} turns: {weather:?}", heard.len());
         // New messages until the storm has been over for a while.
-        if turns % weather.new_one_in == 0 && (ours.session.is_resending() || turns < 8) {
+        if turns == 1 || turns % weather.new_one_in == 0 && ours.session.is_resending() {
             let ahead = ours.write(now_ns, written);
             written += 1;
             most_ahead = most_ahead.max(ahead);
@@ -189,7 +189,7 @@ fn what_is_new_leaves_between_what_is_sent_again() {
 }
 
 #[test]
-fn a_new_message_every_turn_overflows_what_waits_behind_the_gap() {
+fn a_new_message_every_turn_waits_behind_the_gap() {
     storm(Weather { new_one_in: 1, ..FAIR });
 }
 

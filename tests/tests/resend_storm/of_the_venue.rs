@@ -171,8 +171,8 @@ fn storm(weather: Weather) {
         turns += 1;
         desk.now_ns += TURN_NS;
         assert!(turns < 40_000, "{} of {} after {turns} turns: {weather:?}", desk.heard.len(), desk.entered);
-        let is_storm = turns < 8 || to_us.resent < MISSED;
-        let is_new = turns % weather.new_one_in == 0 && is_storm;
+        let is_storm = to_us.resent < MISSED;
+        let is_new = turns == 1 || turns % weather.new_one_in == 0 && is_storm;
         if is_new {
             desk.order();
         }
@@ -256,4 +256,31 @@ fn a_line_that_stalls_is_asked_whether_anybody_is_there() {
 #[test]
 fn a_storm_that_is_cut_off_goes_on_after_the_next_logon() {
     storm(Weather { drops: true, bytes_a_turn: 4_096, ..FAIR });
+}
+
+/// The order's report is numbered behind the Logout that tells why the session ends, and both are on record.
+#[test]
+fn a_report_of_the_turn_that_ends_the_session_is_sent_again() {
+    let mut desk = Desk::new();
+    desk.order();
+    desk.to_venue();
+    let lost = desk.venue.pending().len();
+    desk.venue.consume(lost);
+    // An order twice in one read: the second time its number is too low.
+    desk.order();
+    let bytes = desk.entry.pending(0).repeat(2);
+    desk.venue.on_bytes(desk.now_ns, &bytes);
+    assert!(desk.venue.wants_close() && desk.has_arrived());
+    desk.entry.disconnected(0);
+    desk.venue.disconnected(desk.now_ns);
+    desk.log_on();
+    for _ in 0..4 {
+        desk.to_venue();
+        desk.venue.on_timer(desk.now_ns);
+        desk.to_us(READ_BYTES);
+    }
+    let kinds = desk.heard.iter().filter(|execution| execution.kind != ExecutionKind::InDoubt);
+    let kinds: Vec<_> = kinds.map(|execution| (execution.kind, execution.cl_ord_id - FIRST_ID)).collect();
+    let wanted = [ExecutionKind::New, ExecutionKind::Canceled].map(|kind| [(kind, 0), (kind, 1)]);
+    assert_eq!(kinds, wanted.concat());
 }

@@ -36,6 +36,8 @@ struct Said {
     message_type: u8,
     /// `None` where it is absent, no positive number, or there twice.
     sequence: Option<u32>,
+    /// The first one that is a number, 0 for none.
+    first_sequence: u32,
     new_sequence: u32,
     resets: bool,
     is_duplicate: bool,
@@ -60,6 +62,9 @@ impl Said {
                 said.message_type = one;
             } else if let Some(value) = field.strip_prefix(b"34=") {
                 sequences += 1;
+                if said.first_sequence == 0 {
+                    said.first_sequence = number(value).unwrap_or(0);
+                }
                 said.sequence = number(value).filter(|&sequence| sequence > 0 && sequences == 1);
             } else if let Some(value) = field.strip_prefix(b"36=") {
                 said.new_sequence = said.new_sequence.max(number(value).unwrap_or(u32::MAX));
@@ -84,6 +89,8 @@ struct Rig {
     now_ns: u64,
     /// Bytes at the front of what is pending that were looked at.
     seen: usize,
+    /// The peer of this connection reads nothing.
+    is_stuck: bool,
     /// The number that the next message of ours must have.
     next_outgoing: u32,
     /// Messages above the expected one since the gap was found, and the number that each makes the next.
@@ -141,10 +148,11 @@ impl Rig {
             early_bytes: [200, 1 << 12][random.below(2)],
             ..config
         };
+        let room = [1 << 12, 1 << 14][random.below(2)];
         let sessions = Kernel::available().map(|kernel| {
             let mut session = Session::new(config.clone());
             session.framer = Framer::with_kernel(kernel);
-            (session, SendBuffer::with_capacity(1 << 14))
+            (session, SendBuffer::with_capacity(room))
         });
         Self {
             seed,
@@ -156,6 +164,7 @@ impl Rig {
             read_back: Framer::new(),
             now_ns: START_NS,
             seen: 0,
+            is_stuck: false,
             next_outgoing: 1,
             early: BTreeMap::new(),
             handed_last: 0,
@@ -214,8 +223,8 @@ impl Rig {
         sent.record(new);
         reached.written += messages;
         *seen = out.pending().len();
-        // Some readers are slow.
-        if self.random.below(8) > 0 {
+        // Some readers are slow, and some read nothing at all.
+        if !self.is_stuck && self.random.below(8) > 0 {
             self.sessions.iter_mut().for_each(|(_, out)| out.consume(out.pending().len()));
             self.seen = 0;
         }
@@ -353,8 +362,10 @@ impl Rig {
         self.reached.advanced += u64::from(after > before);
         let restarted = said.iter().any(|said| said.message_type == b'A' && said.resets);
         for said in &said {
-            if let Some(sequence) = said.sequence.filter(|&sequence| sequence > before) {
-                self.early.insert(sequence, said.next(sequence));
+            let sequence = said.first_sequence;
+            if sequence > before {
+                let next = self.early.entry(sequence).or_default();
+                *next = said.next(sequence).max(*next);
             }
         }
         let early = self.early.len() as u64;
@@ -373,9 +384,9 @@ impl Rig {
         }
         assert!(after >= before || restarted, "{}", context());
         if restarted {
-            self.early.clear();
             self.handed_last = 0;
         }
+        self.early = self.early.split_off(&after);
         for &sequence in &handed {
             // One that is there twice in its message is not known here.
             assert!(sequence == 0 || sequence > self.handed_last, "handed {handed:?}: {}", context());
@@ -415,11 +426,11 @@ impl Rig {
             _ => before,
         };
         if furthest > before {
-            while let Some((&next, &jump)) = self.early.range(..=furthest).next() {
-                self.early.remove(&next);
-                if next == furthest {
-                    furthest = jump;
+            for (&next, &jump) in self.early.range(before..) {
+                if next > furthest {
+                    break;
                 }
+                furthest = furthest.max(jump);
             }
         }
         assert!(after <= furthest, "furthest {furthest}: {}", context());
@@ -433,6 +444,7 @@ impl Rig {
             out.clear();
         }
         self.seen = 0;
+        self.is_stuck = self.random.below(16) == 0;
         self.frames.clear();
         self.early.clear();
         // Numbers that are used up end a session; both sides then start again.
@@ -448,23 +460,39 @@ impl Rig {
         self.look();
         let expected = self.first().next_incoming();
         let sequence = if self.first().resets() { 1 } else { self.near(expected) };
-        let logon = self.message("A", sequence);
-        self.receive(&logon);
+        match self.random.below(32) {
+            0 => self.pass(11 * SECOND),
+            1 => {
+                let logout = self.message("5", sequence);
+                self.receive(&logout);
+            }
+            _ => {
+                let logon = self.message("A", sequence);
+                self.receive(&logon);
+            }
+        }
+    }
+
+    /// Time goes by.
+    fn pass(&mut self, ns: u64) {
+        self.now_ns += ns;
+        let outcome = self.each(&mut |now_ns, session, out| session.on_timer(now_ns, out));
+        assert!(
+            outcome != Outcome::Open || self.first().next_timer_ns() > self.now_ns,
+            "seed {:#x}: a timer that is due for ever: {:?}",
+            self.seed,
+            self.first()
+        );
+        assert!(self.look() <= 3, "seed {:#x}", self.seed);
     }
 
     /// One of the things that happen between messages.
     fn meanwhile(&mut self) {
         match self.random.below(4) {
+            0 if self.random.below(16) == 0 => (0..3).for_each(|_| self.pass(11 * SECOND)),
             0 => {
-                self.now_ns += [SECOND / 1_000, SECOND, 7 * SECOND, 31 * SECOND][self.random.below(4)];
-                let outcome = self.each(&mut |now_ns, session, out| session.on_timer(now_ns, out));
-                assert!(
-                    outcome != Outcome::Open || self.first().next_timer_ns() > self.now_ns,
-                    "seed {:#x}: a timer that is due for ever: {:?}",
-                    self.seed,
-                    self.first()
-                );
-                assert!(self.look() <= 3, "seed {:#x}", self.seed);
+                let ns = [SECOND / 1_000, SECOND, 7 * SECOND, 31 * SECOND][self.random.below(4)];
+                self.pass(ns);
             }
             1 if self.first().is_logged_on() => {
                 for (session, out) in &mut self.sessions {
