@@ -11,7 +11,7 @@ use warptick_tests::chatter::Dice;
 
 use crate::faults::{FaultCounts, Trouble, Wire};
 
-const FAULT_ONE_IN: u64 = 150;
+const FAULT_ONE_IN: u64 = 300;
 
 /// Between two looks at sockets without anything.
 const PAUSE: Duration = Duration::from_micros(100);
