@@ -70,8 +70,8 @@ impl Desk {
         self.venue.connected(self.now_ns);
         self.entry.connected(0, self.now_ns);
         for _ in 0..2 {
-            self.to_venue();
-            self.to_us(usize::MAX);
+            self.carry_to_venue();
+            self.carry_to_us(usize::MAX);
         }
         assert!(self.entry.is_logged_on(0));
     }
@@ -102,7 +102,7 @@ impl Desk {
     }
 
     /// What waits for the venue, all of it.
-    fn to_venue(&mut self) -> Vec<u8> {
+    fn carry_to_venue(&mut self) -> Vec<u8> {
         let bytes = self.entry.pending(0).to_vec();
         self.entry.consume(0, bytes.len());
         self.venue.on_bytes(self.now_ns, &bytes);
@@ -110,7 +110,7 @@ impl Desk {
     }
 
     /// What waits for us, up to so many bytes.
-    fn to_us(&mut self, bytes_max: usize) -> Vec<u8> {
+    fn carry_to_us(&mut self, bytes_max: usize) -> Vec<u8> {
         let pending = self.venue.pending();
         let bytes = pending[..pending.len().min(bytes_max).min(READ_BYTES)].to_vec();
         self.venue.consume(bytes.len());
@@ -156,7 +156,7 @@ fn storm(weather: Weather) {
     let mut desk = Desk::new();
     for _ in 0..MISSED {
         desk.order();
-        desk.to_venue();
+        desk.carry_to_venue();
         // Its execution is lost on the way.
         let lost = desk.venue.pending().len();
         desk.venue.consume(lost);
@@ -179,7 +179,7 @@ fn storm(weather: Weather) {
         if desk.entry.next_timer_ns() <= desk.now_ns {
             desk.entry.on_timer(desk.now_ns);
         }
-        let left = desk.to_venue();
+        let left = desk.carry_to_venue();
         to_venue.left(desk.now_ns, &left, |_| ());
         if is_new {
             assert!(desk.has_arrived(), "turn {turns}: an order leaves in its turn: {weather:?}");
@@ -188,7 +188,7 @@ fn storm(weather: Weather) {
         }
         desk.venue.on_timer(desk.now_ns);
         if !(100..100 + weather.stall_turns).contains(&turns) {
-            let bytes = desk.to_us(weather.bytes_a_turn);
+            let bytes = desk.carry_to_us(weather.bytes_a_turn);
             delivered += bytes.len();
             to_us.left(desk.now_ns, &bytes, |name| {
                 if let Some((_, at)) = watched.take_if(|(id, _)| id.as_bytes() == name) {
@@ -263,7 +263,7 @@ fn a_storm_that_is_cut_off_goes_on_after_the_next_logon() {
 fn a_report_of_the_turn_that_ends_the_session_is_sent_again() {
     let mut desk = Desk::new();
     desk.order();
-    desk.to_venue();
+    desk.carry_to_venue();
     let lost = desk.venue.pending().len();
     desk.venue.consume(lost);
     // An order twice in one read: the second time its number is too low.
@@ -275,9 +275,9 @@ fn a_report_of_the_turn_that_ends_the_session_is_sent_again() {
     desk.venue.disconnected(desk.now_ns);
     desk.log_on();
     for _ in 0..4 {
-        desk.to_venue();
+        desk.carry_to_venue();
         desk.venue.on_timer(desk.now_ns);
-        desk.to_us(READ_BYTES);
+        desk.carry_to_us(READ_BYTES);
     }
     let kinds = desk.heard.iter().filter(|execution| execution.kind != ExecutionKind::InDoubt);
     let kinds: Vec<_> = kinds.map(|execution| (execution.kind, execution.cl_ord_id - FIRST_ID)).collect();
