@@ -101,6 +101,9 @@ struct RunArguments {
     /// Write the run's journal into this new directory.
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
+    /// Go on where the run of this journal ended or was killed, on the same day.
+    #[arg(long, value_name = "DIR", requires = "journal")]
+    resume: Option<PathBuf>,
     /// Record every packet into this new pcapng file.
     #[arg(long, value_name = "F.pcapng")]
     record: Option<PathBuf>,
@@ -381,6 +384,7 @@ fn run_live(arguments: RunArguments) -> Result<(), Failure> {
     let options = live_run::LiveOptions {
         stamps: arguments.stamps.mode(),
         journal: arguments.journal,
+        resume: arguments.resume,
         report: arguments.report,
         record: arguments.record,
     };

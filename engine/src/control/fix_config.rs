@@ -24,7 +24,7 @@ pub enum FixVersion {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResetConfig {
-    /// The first of a run; a lost session goes on where it was.
+    /// The first of a run; a session that was lost, or is resumed with its run, goes on where it was.
     #[default]
     First,
     /// Every one.

@@ -14,6 +14,7 @@ use crate::control::live_run::LiveUniverse;
 use crate::control::run_header::RunHeader;
 use crate::control::startup;
 use crate::order::Order;
+use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::decide::{COMMAND_CANCEL_SLOTS, COMMAND_SLOTS};
 use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, NoProbe};
 use crate::pipeline::ingest::Ingest;
@@ -44,6 +45,19 @@ impl JournalOutcome {
     }
 }
 
+/// The decision core as the journal in `dir` leaves it, a journal of a live run whose header is `header`.
+///
+/// # Errors
+/// As [`replay`].
+pub fn state_at_end(dir: &Path, header: &RunHeader) -> Result<DecisionCore, Failure> {
+    let universe = LiveUniverse::new(&header.config)?;
+    let strategies = startup::strategies(&universe, &header.config)?;
+    let core = startup::decision_core(&universe, &header.config, strategies)?;
+    let mut replay = Replay::new(core, None);
+    replay_records(dir, &mut replay)?;
+    Ok(replay.core)
+}
+
 /// Replays the journal in `dir`.
 ///
 /// # Errors
@@ -54,16 +68,16 @@ pub fn replay(dir: &Path) -> Result<JournalOutcome, Failure> {
         let universe = LiveUniverse::new(&header.config)?;
         let strategies = startup::strategies(&universe, &header.config)?;
         let core = startup::decision_core(&universe, &header.config, strategies)?;
-        return replay_records(dir, Replay::new(core, None));
+        return replay_records(dir, &mut Replay::new(core, None));
     }
     let inputs = header.open_captures()?;
     let strategies = startup::strategies(&inputs, &header.config)?;
     let core = startup::decision_core(&inputs, &header.config, strategies)?;
     let ingest = inputs.ingest(header.config.latency.line_ns)?;
-    replay_records(dir, Replay::new(core, Some((&inputs, ingest))))
+    replay_records(dir, &mut Replay::new(core, Some((&inputs, ingest))))
 }
 
-fn replay_records(dir: &Path, mut replay: Replay<'_>) -> Result<JournalOutcome, Failure> {
+fn replay_records(dir: &Path, replay: &mut Replay<'_>) -> Result<JournalOutcome, Failure> {
     let mut reader = DecideReader::open(dir).map_err(|error| Failure::Input(error.to_string()))?;
     let mut end = None;
     for record in reader.by_ref() {
@@ -71,13 +85,21 @@ fn replay_records(dir: &Path, mut replay: Replay<'_>) -> Result<JournalOutcome, 
         match record.record {
             DecideRecord::End(found) => end = Some(found),
             DecideRecord::Closed => {}
+            DecideRecord::Resumed(resumed) => replay.carried = Some(resumed.begin()),
+            DecideRecord::OpenOrder(order) => replay.carried()?.orders.push(order),
+            DecideRecord::Position(position) => {
+                replay.carried()?.positions.push((position.instrument, position.quantity));
+            }
             DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
             input => replay.input(&input, record.time_ns)?,
         }
     }
-    replay.settle()?;
+    replay.resume()?;
+    if reader.tail() == Some(Tail::Closed) {
+        replay.settle()?;
+    }
     Ok(JournalOutcome {
-        digest: replay.digest.finish(),
+        digest: std::mem::take(&mut replay.digest).finish(),
         book_hash: replay.core.book_hash(),
         actions: replay.compared,
         inputs: replay.core.decision(),
@@ -90,6 +112,8 @@ struct Replay<'a> {
     core: DecisionCore,
     /// Where market events come from; `None`: from the journal itself.
     captures: Option<(&'a Inputs, Ingest<'a>)>,
+    /// What the run took over, until its first input.
+    carried: Option<CarriedState>,
     actions: Actions,
     digest: OrderDigest,
     /// Actions that the core has taken and the journal has not confirmed yet, oldest first.
@@ -105,6 +129,7 @@ impl<'a> Replay<'a> {
             actions: Actions::new(core.actions_max()),
             core,
             captures,
+            carried: None,
             digest: OrderDigest::new(),
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
@@ -113,7 +138,19 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// What is being taken over.
+    fn carried(&mut self) -> Result<&mut CarriedState, Failure> {
+        let missing = || Failure::Input("journal: something was taken over, but not from a run".to_owned());
+        self.carried.as_mut().ok_or_else(missing)
+    }
+
+    fn resume(&mut self) -> Result<(), Failure> {
+        let Some(carried) = self.carried.take() else { return Ok(()) };
+        self.core.resume(&carried).map_err(|error| Failure::Input(format!("journal: {error}")))
+    }
+
     fn input(&mut self, record: &DecideRecord, time_ns: u64) -> Result<(), Failure> {
+        self.resume()?;
         self.settle()?;
         match record {
             DecideRecord::MarketRun(run) => {

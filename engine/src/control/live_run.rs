@@ -23,6 +23,7 @@ use crate::control::live_lines::{self, OpenedLines};
 use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
+use crate::control::resume::Resumption;
 use crate::control::run_header::RunJournal;
 use crate::control::session_date::SessionDate;
 use crate::control::shutdown::Stop;
@@ -101,6 +102,8 @@ pub struct LiveOptions {
     pub stamps: StampMode,
     /// Where the journal goes.
     pub journal: Option<PathBuf>,
+    /// The journal of the run that this one goes on with.
+    pub resume: Option<PathBuf>,
     /// Where `.hlog` files go.
     pub report: Option<PathBuf>,
     /// Where every packet of the lines and of the retransmission servers is recorded, as pcapng.
@@ -145,7 +148,8 @@ pub fn run(
 
     let mut strategies = startup::strategies(&universe, config)?;
     strategies.extend(extra);
-    let core = startup::decision_core(&universe, config, strategies)?;
+    let mut core = startup::decision_core(&universe, config, strategies)?;
+    let resumption = options.resume.as_ref().map(|dir| Resumption::read(dir, config)).transpose()?;
     let recording = match &options.record {
         None => None,
         Some(path) => Some(RecordingFile::create(path, &live_lines::all_lines(config, true)?)?),
@@ -158,9 +162,13 @@ pub fn run(
     };
     let (digest_sender, digest_receiver) = digest_ring(COLD_RING);
     let (stamp_writer, stamp_reader) = stamps::channel(COLD_RING);
-    let decide = Decide::new(core, journal.as_mut().and_then(RunJournal::take_decide), digest_sender);
     let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);
-    let entry = startup::order_entry(&universe, config, entry_journal)?;
+    let mut entry = startup::order_entry(&universe, config, entry_journal)?;
+    let mut recorder = journal.as_mut().and_then(RunJournal::take_decide);
+    if let Some(resumption) = &resumption {
+        resumption.apply(&mut core, &mut entry, recorder.as_mut())?;
+    }
+    let decide = Decide::new(core, recorder, digest_sender);
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {
         digest: Some(digest_receiver),
@@ -201,6 +209,7 @@ pub fn run(
             .map_err(|error| Failure::Input(error.to_string()))?;
     }
     outcome.summary.feeds = feeds.iter().map(FeedReport::summary).collect();
+    outcome.notes.extend(resumption.as_ref().map(Resumption::note));
     outcome.notes.extend(notices);
     outcome.notes.extend(fetch_note(&fetched));
     outcome.notes.extend(reconnected.note());

@@ -40,6 +40,7 @@ pub mod reconnector;
 pub mod recorded_lines;
 pub mod replay;
 pub mod report;
+pub mod resume;
 pub mod run_header;
 pub mod secret;
 pub mod session_date;

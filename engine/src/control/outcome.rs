@@ -75,6 +75,13 @@ pub(super) fn conclude(
             entry.malformed()
         ));
     }
+    notes.extend(entry.refusals().map(|(venue, refusals)| format!("venue {venue}: {refusals}")));
+    let in_doubt = core.orders().in_doubt();
+    if in_doubt > 0 {
+        notes.push(format!(
+            "{in_doubt} open orders in doubt at the end: their venues have not said what became of them"
+        ));
+    }
     let entry_journal = entry.finish();
     if let Some(journal) = journal {
         let closed = journal.close(entry_journal, keeper.keeper.take(), core.time_ns());

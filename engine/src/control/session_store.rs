@@ -10,6 +10,7 @@ use feeds::send_buffer::SendBuffer;
 
 use crate::control::journal::{Connected, JournalError, JournalReader, JournalThread, RecordKind};
 use crate::fix::session::{Reset, Session, SessionConfig};
+use crate::order::ClOrdId;
 
 /// Room for what the session would answer; nobody gets it.
 const ANSWERS_BYTES: usize = 1 << 20;
@@ -21,6 +22,8 @@ pub struct StoredSession {
     pub next_outgoing: u32,
     /// The next one that we expect.
     pub next_incoming: u32,
+    /// The highest ClOrdID(11) that was sent, 0 for none.
+    pub last_cl_ord_id: ClOrdId,
 }
 
 /// Reads what a journal says of the FIX session of venue `venue`; `None` where it never connected. `config` is the
@@ -31,6 +34,7 @@ pub struct StoredSession {
 pub fn read(dir: &Path, venue: u16, config: &SessionConfig) -> Result<Option<StoredSession>, JournalError> {
     let mut reader = JournalReader::open(dir, JournalThread::OrderEntry)?;
     let mut replay: Option<Replay> = None;
+    let mut last_cl_ord_id = 0;
     while let Some(record) = reader.next_record()? {
         if record.session != venue {
             continue;
@@ -41,13 +45,17 @@ pub fn read(dir: &Path, venue: u16, config: &SessionConfig) -> Result<Option<Sto
                 *replay = Some(Replay::begin(config, connected, record.time_ns));
             }
             (RecordKind::Received, Some(replay)) => replay.received(record.time_ns, record.payload),
-            (RecordKind::Sent, Some(replay)) => replay.sent(record.payload),
+            (RecordKind::Sent, Some(replay)) => {
+                replay.sent(record.payload);
+                last_cl_ord_id = last_cl_ord_id.max(highest_cl_ord_id(record.payload));
+            }
             _ => {}
         }
     }
     Ok(replay.map(|replay| StoredSession {
         next_outgoing: replay.next_outgoing,
         next_incoming: replay.session.next_incoming(),
+        last_cl_ord_id,
     }))
 }
 
@@ -90,6 +98,12 @@ impl Replay {
             }
         }
     }
+}
+
+/// The highest ClOrdID(11) in messages of ours, 0 for none.
+fn highest_cl_ord_id(bytes: &[u8]) -> ClOrdId {
+    let fields = bytes.split(|&byte| byte == 1).filter_map(|field| field.strip_prefix(b"11="));
+    fields.filter_map(crate::fix::number::parse_unsigned).max().unwrap_or(0)
 }
 
 /// The messages in bytes that are nothing else, by their BodyLength(9).

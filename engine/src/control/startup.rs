@@ -295,6 +295,15 @@ fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
         .map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))
 }
 
+/// Our FIX session to a venue, without the proof of who we are.
+///
+/// # Errors
+/// A CompID that FIX does not allow.
+pub fn session_config(venue: &VenueConfig) -> Result<SessionConfig, Failure> {
+    let session = SessionConfig::initiator(session_ids(venue)?, venue.heartbeat_s);
+    Ok(venue.fix.initiator(session))
+}
+
 /// User name and password of a venue over SoupBinTCP.
 fn soup_login(venue: &VenueConfig) -> Result<Option<Credentials>, Failure> {
     venue.logon.soup_login().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))
@@ -318,13 +327,10 @@ pub fn order_entry(
             sessions.push(LinkConfig::Ouch(session));
             continue;
         }
-        let ids = session_ids(venue)?;
         let auth =
             venue.logon.client().map_err(|what| Failure::Input(format!("venue {}: {what}", venue.name)))?;
-        let session = SessionConfig {
-            logon_auth: Arc::new(auth),
-            ..venue.fix.initiator(SessionConfig::initiator(ids.clone(), venue.heartbeat_s))
-        };
+        let session = SessionConfig { logon_auth: Arc::new(auth), ..session_config(venue)? };
+        let ids = session.ids.clone();
         sessions.push(LinkConfig::Fix(Box::new(session), ids, venue.fix.number_style()));
     }
     let format = TemplateFormat { price_decimals: price_decimals(config), ..TemplateFormat::default() };

@@ -301,10 +301,11 @@ impl Session {
     }
 
     /// Goes on with the given next MsgSeqNum(34) of each direction (at least 1), from a journal; before the first
-    /// connection.
+    /// connection, which then counts as a later one ([`Reset::FirstLogon`]).
     pub fn go_on(&mut self, next_outgoing: u32, next_incoming: u32) {
         self.core.next_outgoing = next_outgoing.max(1);
         self.core.next_incoming = next_incoming.max(1);
+        self.core.has_logged_on = true;
     }
 
     /// Whether the present connection starts both sequences at 1 on our own account.

@@ -7,19 +7,25 @@
 //! Work is bounded: one input makes at most [`Actions::capacity`] actions, and a kill sweeps a fixed number of orders
 //! an input until none is left.
 
+mod actions;
+mod counters;
+mod sweeps;
+
+pub use actions::Actions;
+pub use counters::CoreCounters;
+
 use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
+use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use crate::pipeline::order_table::{OrderTable, OrderTableError};
 use crate::pipeline::pairs::Pairs;
-use crate::pipeline::risk::{Approval, Reference, Risk, RiskApproved, RiskReasons, Stamp, Target};
+use crate::pipeline::risk::{Approval, Reference, Risk, RiskReasons, Stamp, Target};
 use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
 use crate::strategy::{Intents, Strategy, View, Wanted};
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
 use kernels::cpu::book::{BookError, VenueBooks};
 use kernels::cpu::nbbo::Nbbo;
-
-/// Cancels that a sweep (after a kill, or while books are stale) makes per input at most.
-const SWEEP_MAX: usize = 64;
+use sweeps::SWEEP_MAX;
 
 /// An operator's command, sequenced like every other input.
 #[repr(u8)]
@@ -62,108 +68,6 @@ pub struct NoProbe;
 impl Probe for NoProbe {
     #[inline(always)]
     fn mark(&mut self, _stage: Stage) {}
-}
-
-/// Approved orders of one input, in decision order; fixed capacity.
-pub struct Actions {
-    orders: Vec<RiskApproved<Order>>,
-    capacity: usize,
-    slots: usize,
-    slots_for_new: usize,
-}
-
-impl Actions {
-    /// A buffer for `capacity` actions an input.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { orders: Vec::with_capacity(capacity), capacity, slots: capacity, slots_for_new: capacity }
-    }
-
-    /// Most actions an input can make.
-    #[must_use]
-    pub const fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Sets how many slots of the order ring are free in all, and how many of those anything but a cancel may use.
-    /// An intent that finds no slot is dropped before it reserves anything.
-    pub fn set_slots(&mut self, slots: usize, slots_for_new: usize) {
-        self.slots = slots.min(self.capacity);
-        self.slots_for_new = slots_for_new.min(self.slots);
-    }
-
-    fn has_slot(&self, action: OrderAction, needed: usize) -> bool {
-        let limit = if action == OrderAction::Cancel { self.slots } else { self.slots_for_new };
-        self.orders.len() + needed <= limit
-    }
-
-    /// The approved orders, oldest first.
-    #[must_use]
-    pub fn as_slice(&self) -> &[RiskApproved<Order>] {
-        &self.orders
-    }
-
-    /// Takes the approved orders out, oldest first.
-    pub fn drain(&mut self) -> impl Iterator<Item = RiskApproved<Order>> + '_ {
-        self.orders.drain(..)
-    }
-}
-
-/// What the core has counted; all of it a function of the inputs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CoreCounters {
-    /// Market events consumed.
-    pub events: u64,
-    /// Inputs consumed, of every kind.
-    pub inputs: u64,
-    /// Approved new orders.
-    pub new_orders: u64,
-    /// Approved replaces.
-    pub replaces: u64,
-    /// Approved cancels.
-    pub cancels: u64,
-    /// Intents that risk refused.
-    pub risk_rejects: u64,
-    /// Refusals by rule, in bit order of [`RiskReasons`].
-    pub rejects_by_rule: [u64; RiskReasons::NAMES.len()],
-    /// Fills and partial fills.
-    pub fills: u64,
-    /// Fills that took liquidity (immediate-or-cancel orders).
-    pub aggressive_fills: u64,
-    /// Quantity filled.
-    pub filled_quantity: u64,
-    /// Rejects by the venue, of new orders, replaces and cancels.
-    pub venue_rejects: u64,
-    /// Pairs of orders (arbitrage legs) approved together.
-    pub pairs: u64,
-    /// Of these, pairs of which both legs have traded.
-    pub pairs_filled: u64,
-    /// Intents dropped because the order ring had no slot or the strategy asked for too much at once, and inputs at
-    /// which a kill sweep stopped for want of a slot.
-    pub intents_dropped: u64,
-    /// Executions that fit no order, or fit one wrongly: a protocol error of the venue or a fault of ours.
-    pub executions_refused: u64,
-    /// Answers about orders that were done already, and fills that were seen before: a cancel or a replace crossed a
-    /// fill on the wire. Harmless and normal.
-    pub executions_late: u64,
-    /// Messages known to be missing from the feed.
-    pub gaps: u64,
-    /// Gap events: each made books stale.
-    pub gap_events: u64,
-    /// Times that stale books became current again.
-    pub recoveries: u64,
-    /// Market events applied to books that were stale.
-    pub stale_events: u64,
-    /// Market events that did not fit their stale book and were left out.
-    pub stale_book_errors: u64,
-    /// Cancels of orders that rested at a venue whose book had become stale.
-    pub stale_cancels: u64,
-    /// Times that messages of ours were lost on the way to a venue, or may have been.
-    pub doubts: u64,
-    /// Requests for the state of an order that was in doubt after that.
-    pub status_requests: u64,
-    /// Of these orders, those that the venue did not know: what was sent never arrived.
-    pub orders_not_received: u64,
 }
 
 /// Sizes of the core's tables, fixed at start.
@@ -224,6 +128,33 @@ impl DecisionCore {
             intents: Intents::new(),
             pairs: Pairs::new(),
             counters: CoreCounters::default(),
+        }
+    }
+
+    /// Takes over what a former run of the same day left, before the first input. The venues are asked about its open orders
+    /// once their sessions are up ([`ExecutionKind::InDoubt`]); until they have answered, the exposure stays reserved.
+    ///
+    /// # Errors
+    /// What does not fit; the core is of no use then.
+    pub fn resume(&mut self, carried: &CarriedState) -> Result<(), ResumeError> {
+        self.orders.resume(carried)?;
+        let last_cl_ord_id = self.orders.last_cl_ord_id();
+        self.risk.resume(carried, last_cl_ord_id)?;
+        self.decision = carried.decision;
+        self.time_ns = carried.time_ns;
+        Ok(())
+    }
+
+    /// What another run would take over now; `former_run` is this one's id.
+    #[must_use]
+    pub fn carried(&self, former_run: [u8; 32]) -> CarriedState {
+        CarriedState {
+            decision: self.decision,
+            time_ns: self.time_ns,
+            next_counter: self.orders.next_counter(),
+            former_run,
+            orders: self.orders.open_orders(),
+            positions: self.risk.positions().collect(),
         }
     }
 
@@ -585,72 +516,6 @@ impl DecisionCore {
             *count += u64::from(reasons.0 >> bit & 1);
         }
         self.strategies[usize::from(strategy)].on_reject(self.time_ns, intent, reasons);
-    }
-
-    /// Asks for the state of a bounded number of the orders in doubt; the next input goes on with what is left.
-    #[cold]
-    fn ask_for_status(&mut self, actions: &mut Actions) {
-        for _ in 0..SWEEP_MAX {
-            if !actions.has_slot(OrderAction::Cancel, 1) {
-                return;
-            }
-            let Some(order) = self.orders.ask_next(self.decision) else { return };
-            self.counters.status_requests += 1;
-            actions.orders.push(self.risk.pass_status_request(Order {
-                decision: self.decision,
-                time_ns: self.time_ns,
-                cl_ord_id: order.cl_ord_id,
-                orig_cl_ord_id: 0,
-                price: order.price,
-                quantity: order.quantity,
-                instrument: order.instrument,
-                venue: order.venue,
-                action: OrderAction::Status,
-                side: order.side,
-                time_in_force: order.time_in_force,
-                strategy: order.strategy,
-                reserved: [0; 6],
-            }));
-        }
-    }
-
-    /// Cancels a bounded number of the open orders, all of them after a kill, else those whose book is stale; the next
-    /// input goes on with what is left.
-    #[cold]
-    fn sweep_orders(&mut self, actions: &mut Actions) {
-        let killed = self.risk.is_killed();
-        let mut swept = [0; SWEEP_MAX];
-        let mut count = 0;
-        let orders = (0..self.strategies.len() as u16).flat_map(|strategy| self.orders.of_strategy(strategy));
-        let unwanted = orders.filter(|order| {
-            !order.is_pending() && (killed || self.stale.is_stale(order.venue, order.instrument))
-        });
-        for (place, order) in swept.iter_mut().zip(unwanted) {
-            *place = order.cl_ord_id;
-            count += 1;
-        }
-        for cl_ord_id in &swept[..count] {
-            if !actions.has_slot(OrderAction::Cancel, 1) {
-                self.counters.intents_dropped += 1;
-                return;
-            }
-            let Some(order) = self.orders.get(*cl_ord_id) else { continue };
-            let strategy = order.strategy;
-            let intent = Intent {
-                action: OrderAction::Cancel,
-                target: order.cl_ord_id,
-                price: order.price,
-                quantity: order.quantity,
-                instrument: order.instrument,
-                venue: order.venue,
-                side: order.side,
-                time_in_force: order.time_in_force,
-            };
-            if let Ok(approval) = self.approve(strategy, &intent, 0) {
-                self.counters.stale_cancels += u64::from(!killed);
-                self.commit(approval, actions);
-            }
-        }
     }
 }
 

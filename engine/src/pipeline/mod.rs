@@ -3,6 +3,7 @@
 //! and `paced` are the two ways of running them. After start nothing here allocates, locks, logs or makes a system
 //! call but on the socket that it owns.
 
+pub mod carried_state;
 pub mod decide;
 pub mod decision_core;
 #[cfg(test)]

@@ -8,14 +8,16 @@
 mod fix_link;
 mod link;
 mod own_answers;
+mod refusals;
 mod session_bytes;
 
 pub use link::{LinkConfig, LinkError};
 pub use own_answers::not_sent;
+pub use refusals::Refusals;
 
 use feeds::symbol::Symbol;
 
-use crate::control::journal::{RecordKind, SegmentWriter};
+use crate::control::journal::{Connected, RecordKind, SegmentWriter};
 use crate::control::kill_switch;
 use crate::fix::redact;
 use crate::fix::templates::TemplateFormat;
@@ -66,11 +68,12 @@ impl OrderEntry {
         })
     }
 
-    /// The venue's FIX session goes on with these next MsgSeqNum(34) of each direction, from a journal. Before the first
-    /// connection only.
+    /// The venue's FIX session goes on with these next MsgSeqNum(34) of each direction, from the journal of a former run,
+    /// and decide is told at its first logon that its orders are in doubt. Before the first connection only.
     pub fn resume(&mut self, venue: u8, next_outgoing: u32, next_incoming: u32) {
-        if let Some(session) = self.links.get_mut(usize::from(venue)).and_then(Link::fix_mut) {
-            session.go_on(next_outgoing, next_incoming);
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.resume(next_outgoing, next_incoming);
+            self.journal_connected(venue, 0, Connected { next_outgoing, next_incoming, resets: false });
         }
     }
 
@@ -91,12 +94,17 @@ impl OrderEntry {
     /// The way to the venue is open: queues the logon.
     pub fn connected(&mut self, venue: u8, now_ns: u64) {
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
-        let connected = link.connected(now_ns).encode();
+        let connected = link.connected(now_ns);
+        self.journal_connected(venue, now_ns, connected);
+        self.journal_session(venue, now_ns);
+    }
+
+    fn journal_connected(&mut self, venue: u8, now_ns: u64, connected: Connected) {
         if let Some(journal) = &mut self.journal {
+            let connected = connected.encode();
             self.journal_full |=
                 journal.append_session(RecordKind::Connected, u16::from(venue), now_ns, &connected).is_err();
         }
-        self.journal_session(venue, now_ns);
     }
 
     /// The way to the venue is gone.
@@ -233,6 +241,13 @@ impl OrderEntry {
     #[must_use]
     pub const fn malformed(&self) -> u64 {
         self.malformed
+    }
+
+    /// What a venue refused by Reject or BusinessMessageReject, venue by venue, where it refused anything.
+    pub fn refusals(&self) -> impl Iterator<Item = (usize, &Refusals)> {
+        let refusals = self.links.iter().map(Link::refusals).enumerate();
+        refusals
+            .filter_map(|(venue, refusals)| Some((venue, refusals.filter(|refusals| refusals.count > 0)?)))
     }
 
     /// Orders encoded.

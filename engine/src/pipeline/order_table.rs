@@ -13,6 +13,7 @@
 use crate::order::{
     CL_ORD_ID_COUNTER_MAX, ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason, TimeInForce,
 };
+use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use feeds::event::Side;
 
 /// Slot number sentinel: no order.
@@ -88,7 +89,8 @@ pub struct LiveOrder {
 }
 
 impl LiveOrder {
-    const VACANT: Self = Self {
+    /// No order.
+    pub(crate) const VACANT: Self = Self {
         cl_ord_id: 0,
         pending_id: 0,
         price: 0,
@@ -109,6 +111,16 @@ impl LiveOrder {
         next: NO_SLOT,
         previous: NO_SLOT,
     };
+
+    /// Whether the fields can be true together.
+    const fn is_consistent(&self) -> bool {
+        let has_request = matches!(self.state, OrderState::PendingReplace | OrderState::PendingCancel);
+        self.cl_ord_id != 0
+            && has_request == (self.pending_id != 0)
+            && !matches!(self.side, Side::None)
+            && self.cumulative <= self.quantity
+            && self.reserved >= self.quantity - self.cumulative
+    }
 
     /// Quantity that can still fill under the accepted terms.
     #[must_use]
@@ -194,6 +206,79 @@ impl OrderTable {
             next_counter: 1,
             to_ask: 0,
         }
+    }
+
+    /// Takes over the open orders of a former run of the same day, none of them with a known state at its venue: each
+    /// stays as it is until the venue has been asked. Of an empty table only.
+    ///
+    /// # Errors
+    /// No room, or an order that contradicts itself; the table is of no use then.
+    pub fn resume(&mut self, carried: &CarriedState) -> Result<(), ResumeError> {
+        if carried.next_counter == 0 || carried.next_counter > self.by_counter.len() as u64 {
+            return Err(ResumeError::NoRoom { what: "ClOrdIDs (messages_max)" });
+        }
+        self.by_counter[1..carried.next_counter as usize].fill(DONE);
+        self.next_counter = carried.next_counter;
+        for order in &carried.orders {
+            let slot = self.free_head;
+            if slot == NO_SLOT {
+                return Err(ResumeError::NoRoom { what: "open orders (open_orders_max)" });
+            }
+            let Some(head) = self.heads.get_mut(usize::from(order.strategy)) else {
+                return Err(ResumeError::NoRoom { what: "strategies" });
+            };
+            let wrong = ResumeError::Order { cl_ord_id: order.cl_ord_id };
+            if !order.is_consistent() {
+                return Err(wrong);
+            }
+            for id in [order.cl_ord_id, order.pending_id] {
+                let counter = id.wrapping_sub(self.date_base);
+                match self.by_counter.get_mut(usize::try_from(counter).unwrap_or(usize::MAX)) {
+                    Some(place) if (1..carried.next_counter).contains(&counter) && *place == DONE => {
+                        *place = slot
+                    }
+                    _ if id == 0 && id == order.pending_id => {}
+                    _ => return Err(wrong),
+                }
+            }
+            self.free_head = self.slots[slot as usize].next;
+            self.live += 1;
+            let next = std::mem::replace(head, slot);
+            if let Some(next) = self.slots.get_mut(next as usize) {
+                next.previous = slot;
+            }
+            self.slots[slot as usize] =
+                LiveOrder { doubt: Doubt::Asked, request: 0, next, previous: NO_SLOT, ..*order };
+        }
+        Ok(())
+    }
+
+    /// The open orders, strategy by strategy, oldest first.
+    #[must_use]
+    pub fn open_orders(&self) -> Vec<LiveOrder> {
+        let mut orders = Vec::new();
+        for strategy in 0..self.heads.len() as u16 {
+            let from = orders.len();
+            orders.extend(self.of_strategy(strategy).map(|order| LiveOrder {
+                next: NO_SLOT,
+                previous: NO_SLOT,
+                ..*order
+            }));
+            orders[from..].reverse();
+        }
+        orders
+    }
+
+    /// The last ClOrdID that was used, 0 before the first.
+    #[must_use]
+    pub const fn last_cl_ord_id(&self) -> ClOrdId {
+        if self.next_counter == 1 { 0 } else { self.date_base + self.next_counter - 1 }
+    }
+
+    /// The counter of the next ClOrdID.
+    #[must_use]
+    pub const fn next_counter(&self) -> u64 {
+        self.next_counter
     }
 
     /// The session to a venue was lost and is up again: what became of its open orders is to be asked.

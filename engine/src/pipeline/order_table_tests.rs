@@ -324,8 +324,63 @@ fn equals_a_naive_table_step_by_step() {
                 assert_eq!(effect, naive.apply(&answer), "{place}: {answer:?}");
             }
             naive.assert_is(&table);
+            if draws.once_in(300) {
+                naive.assert_is(&resumed(&table));
+            }
         }
     }
+}
+
+/// A table that takes over what `table` holds.
+fn resumed(table: &OrderTable) -> OrderTable {
+    let carried = carried(table);
+    let mut next = OrderTable::new(DATE, ORDERS_MAX, MESSAGES_MAX, usize::from(STRATEGIES));
+    next.resume(&carried).expect("room");
+    assert_eq!(next.cl_ord_id_after(0), table.cl_ord_id_after(0));
+    assert_eq!((next.live(), next.in_doubt(), next.to_ask()), (table.live(), carried.orders.len(), 0));
+    next
+}
+
+fn carried(table: &OrderTable) -> CarriedState {
+    let (orders, next_counter) = (table.open_orders(), table.next_counter());
+    CarriedState { orders, next_counter, ..CarriedState::default() }
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_refused() {
+    let good = carried(&accepted());
+    let refused = |carried: &CarriedState| {
+        OrderTable::new(DATE, 2, 100, 1).resume(carried).expect_err("more than there can be")
+    };
+    let order = good.orders[0];
+    let no_room = |what| ResumeError::NoRoom { what };
+    let with = |orders: Vec<LiveOrder>| CarriedState { orders, next_counter: 50, ..CarriedState::default() };
+    let numbered = |counter: u64| LiveOrder { cl_ord_id: BASE + counter, ..order };
+    assert_eq!(
+        refused(&CarriedState { next_counter: 102, ..good.clone() }),
+        no_room("ClOrdIDs (messages_max)")
+    );
+    assert_eq!(refused(&CarriedState::default()), no_room("ClOrdIDs (messages_max)"));
+    let three = vec![numbered(1), numbered(2), numbered(3)];
+    assert_eq!(refused(&with(three)), no_room("open orders (open_orders_max)"));
+    assert_eq!(refused(&with(vec![LiveOrder { strategy: 1, ..order }])), no_room("strategies"));
+    for wrong in [
+        numbered(0),
+        numbered(50),
+        LiveOrder { cl_ord_id: 1, ..order },
+        LiveOrder { cl_ord_id: 0, ..order },
+        LiveOrder { pending_id: BASE + 2, ..order },
+        LiveOrder { pending_id: BASE + 1, state: OrderState::PendingCancel, ..order },
+        LiveOrder { pending_id: 7, state: OrderState::PendingCancel, ..order },
+        LiveOrder { state: OrderState::PendingReplace, ..order },
+        LiveOrder { cumulative: order.quantity + 1, ..order },
+        LiveOrder { reserved: order.quantity - 1, ..order },
+        LiveOrder { side: Side::None, ..order },
+    ] {
+        let error = ResumeError::Order { cl_ord_id: wrong.cl_ord_id };
+        assert_eq!(refused(&with(vec![wrong])), error, "{wrong:?}");
+    }
+    assert_eq!(refused(&with(vec![order, order])), ResumeError::Order { cl_ord_id: order.cl_ord_id });
 }
 
 /// A table with one accepted order of 100 under id `BASE + 1`.

@@ -16,6 +16,7 @@
 )]
 
 use crate::order::{ClOrdId, Intent, Order, OrderAction};
+use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use feeds::event::Side;
 use feeds::units::{NS_PER_S, PRICE_NONE};
 use std::fmt;
@@ -426,6 +427,29 @@ impl Risk {
         }
         self.last_cl_ord_id = order.cl_ord_id - 1;
         self.release(order.instrument, order.side, approval.reserved - approval.before);
+    }
+
+    /// Takes over the positions of a former run and what its open orders reserve. Of fresh risk only.
+    ///
+    /// # Errors
+    /// An instrument that has no place here; risk is of no use then.
+    pub fn resume(&mut self, carried: &CarriedState, last_cl_ord_id: ClOrdId) -> Result<(), ResumeError> {
+        const NO_ROOM: ResumeError = ResumeError::NoRoom { what: "instruments" };
+        for &(instrument, quantity) in &carried.positions {
+            self.exposure.get_mut(instrument as usize).ok_or(NO_ROOM)?.position = quantity;
+        }
+        for order in &carried.orders {
+            *self.open_of(order.instrument, order.side).ok_or(NO_ROOM)? += order.reserved;
+        }
+        self.last_cl_ord_id = last_cl_ord_id;
+        Ok(())
+    }
+
+    /// Instruments with their positions, those that are not flat, by instrument.
+    pub fn positions(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
+        let positions =
+            (0..).zip(&self.exposure).map(|(instrument, exposure)| (instrument, exposure.position));
+        positions.filter(|&(_, position)| position != 0)
     }
 
     /// Gives reserved exposure back.

@@ -45,7 +45,7 @@ struct Gateway {
 /// What a script says before anything happens.
 struct Setup {
     config: SessionConfig,
-    next: (u32, u32),
+    next: Option<(u32, u32)>,
     begin_string: &'static str,
 }
 
@@ -61,7 +61,7 @@ impl Setup {
         let begin_string = if actions.contains(&"FIX.4.2") { "FIX.4.2" } else { "FIX.4.4" };
         let ids = SessionIds::new(begin_string, "WARPTICK", "VENUE").expect("an identity");
         let mut config = SessionConfig::initiator(ids, 30);
-        let mut next = (1, 1);
+        let mut next = None;
         for action in actions {
             let (key, value) = action.split_once('=').unwrap_or((action, ""));
             let number = value.parse().unwrap_or(0);
@@ -69,8 +69,8 @@ impl Setup {
                 "FIX.4.2" | "FIX.4.4" => {}
                 "reset" => config.reset = if value == "every" { Reset::EveryLogon } else { Reset::Never },
                 "heartbeat" => config.heartbeat_s = number,
-                "next_out" => next.0 = number,
-                "next_in" => next.1 = number,
+                "next_out" => next.get_or_insert((1, 1)).0 = number,
+                "next_in" => next.get_or_insert((1, 1)).1 = number,
                 "next_expected" => config.next_expected = true,
                 "chunk" => config.resend_chunk = number,
                 "end" => config.end_seq_no_open = number,
@@ -97,7 +97,9 @@ impl Gateway {
         let symbols = [Symbol::new("A").expect("a symbol")];
         let mut entry = OrderEntry::new(vec![(setup.config, ids)], &symbols, TemplateFormat::default(), None)
             .expect("valid");
-        entry.resume(0, setup.next.0, setup.next.1);
+        if let Some((outgoing, incoming)) = setup.next {
+            entry.resume(0, outgoing, incoming);
+        }
         let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000 };
         Self {
             entry,

@@ -21,6 +21,11 @@ pub enum JournalError {
         /// The file that shows it.
         found: PathBuf,
     },
+    /// The run of the journal has not ended, or somebody goes on from it already.
+    StillRunning {
+        /// Its run header.
+        path: PathBuf,
+    },
     /// An option is out of its range.
     Option {
         /// Which option, and its range.
@@ -130,6 +135,9 @@ impl fmt::Display for JournalError {
             }
             Self::DirectoryInUse { found } => {
                 write!(out, "journal: {} shows an earlier run; choose an empty directory", found.display())
+            }
+            Self::StillRunning { path } => {
+                write!(out, "journal: {} is locked: its run still goes on; end it first", path.display())
             }
             Self::Option { what, value } => write!(out, "journal: {what}, not {value}"),
             Self::NotAJournal { missing } => {

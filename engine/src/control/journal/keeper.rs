@@ -9,7 +9,7 @@ use super::writer::FullSegment;
 use super::{JournalError, JournalThread, SEGMENT_MIN_BYTES, SegmentWriter};
 use rtrb::{Consumer, Producer, RingBuffer};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -72,6 +72,27 @@ pub struct JournalKeeper {
     options: JournalOptions,
     run_id: [u8; 32],
     series: Vec<Series>,
+    /// Held as long as somebody writes.
+    _lock: JournalLock,
+}
+
+/// Nobody else writes this journal or goes on from it.
+#[derive(Debug)]
+pub struct JournalLock(#[expect(dead_code, reason = "closing the file gives the lock back")] File);
+
+/// Takes the lock of a journal whose run has ended, so that nobody else goes on from it.
+///
+/// # Errors
+/// [`JournalError::StillRunning`], or [`JournalError::Io`].
+pub fn lock(dir: &Path) -> Result<JournalLock, JournalError> {
+    let path = dir.join(RUN_HEADER_FILE);
+    let failed = |source| JournalError::Io { doing: "lock", path: path.clone(), source };
+    let file = File::open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(JournalLock(file)),
+        Err(TryLockError::WouldBlock) => Err(JournalError::StillRunning { path }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 /// Makes the journal of one run: the directory if it is absent, the run header, and for each of `threads` its first
@@ -98,7 +119,8 @@ pub fn create(
     refuse_used(dir)?;
     write_run_header(dir, run_header)?;
     let run_id: [u8; 32] = Sha256::digest(run_header).into();
-    let mut keeper = JournalKeeper { dir: dir.to_owned(), options, run_id, series: Vec::new() };
+    let mut keeper =
+        JournalKeeper { dir: dir.to_owned(), options, run_id, series: Vec::new(), _lock: lock(dir)? };
     let writers = threads.iter().map(|&thread| keeper.add_series(thread)).collect::<Result<_, _>>()?;
     keeper.poll()?;
     if options.durability == Durability::Power {

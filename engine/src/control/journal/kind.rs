@@ -20,13 +20,19 @@ pub enum RecordKind {
     End = 6,
     /// [`feeds::event::MarketEvent`]: a market event of a live run consumed.
     MarketEvent = 7,
+    /// [`super::Resumed`]: the run goes on where another one ended; the first record, if there.
+    Resumed = 8,
+    /// [`crate::pipeline::order_table::LiveOrder`]: an open order that was taken over.
+    OpenOrder = 9,
+    /// [`super::Position`]: a position that was taken over.
+    Position = 10,
     /// [`super::CaptureOpened`].
     CaptureOpened = 16,
     /// Bytes given to the session's socket, as they went out. The payload is the bytes.
     Sent = 32,
     /// Bytes taken from the session's socket, as they came. The payload is the bytes.
     Received = 33,
-    /// [`super::Connected`]: a connection of the session begins.
+    /// [`super::Connected`]: a connection of the session begins, or its numbers go on where a former run left them.
     Connected = 34,
     /// The thread closed its journal; the last record. No payload.
     Closed = 255,
@@ -34,7 +40,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -42,6 +48,9 @@ impl RecordKind {
         Self::Action,
         Self::End,
         Self::MarketEvent,
+        Self::Resumed,
+        Self::OpenOrder,
+        Self::Position,
         Self::CaptureOpened,
         Self::Sent,
         Self::Received,
@@ -67,6 +76,9 @@ impl RecordKind {
             Self::End => "end",
             Self::CaptureOpened => "capture_opened",
             Self::MarketEvent => "market_event",
+            Self::Resumed => "resumed",
+            Self::OpenOrder => "open_order",
+            Self::Position => "position",
             Self::Sent => "sent",
             Self::Received => "received",
             Self::Connected => "connected",

@@ -16,6 +16,7 @@
 //! A journal is always a prefix of what happened: a writer that once could not append appends nothing afterwards.
 //! A directory holds one run; a second run is refused. Nothing here re-opens a journal to append.
 
+mod carried_records;
 mod error;
 mod keeper;
 mod kind;
@@ -39,8 +40,9 @@ mod kill_tests;
 #[cfg(test)]
 mod round_trip_tests;
 
+pub use carried_records::{Position, Resumed, decode_open_order, encode_open_order};
 pub use error::{Damage, JournalError};
-pub use keeper::{Durability, JournalKeeper, JournalOptions, RUN_HEADER_FILE, create};
+pub use keeper::{Durability, JournalKeeper, JournalLock, JournalOptions, RUN_HEADER_FILE, create, lock};
 pub use kind::{PayloadError, RecordKind};
 pub use layout::{
     FORMAT_VERSION, PAYLOAD_MAX_BYTES, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC,

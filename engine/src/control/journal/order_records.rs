@@ -109,7 +109,7 @@ pub(super) fn side(code: u8) -> Option<Side> {
     [Side::None, Side::Buy, Side::Sell].into_iter().find(|&value| value as u8 == code)
 }
 
-fn time_in_force(code: u8) -> Option<TimeInForce> {
+pub(super) fn time_in_force(code: u8) -> Option<TimeInForce> {
     [TimeInForce::Day, TimeInForce::ImmediateOrCancel].into_iter().find(|&value| value as u8 == code)
 }
 

@@ -5,10 +5,11 @@
 //! the order in which they were consumed.
 
 use super::{
-    AppendError, Command, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Timer, encode_execution,
-    encode_market_event, encode_order,
+    AppendError, Command, End, MarketRun, Position, RecordKind, Resumed, RunCounts, SegmentWriter, Timer,
+    encode_execution, encode_market_event, encode_open_order, encode_order,
 };
 use crate::order::{Execution, Order};
+use crate::pipeline::carried_state::CarriedState;
 use feeds::event::MarketEvent;
 
 /// Longest run of market messages: what a killed process may have consumed without a record of it.
@@ -38,6 +39,22 @@ impl RunRecorder {
     #[must_use]
     pub fn of_whole_events(writer: SegmentWriter) -> Self {
         Self { whole_events: true, ..Self::new(writer) }
+    }
+
+    /// The run goes on from this state; before anything else is recorded.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded. Do not begin.
+    pub fn resumed(&mut self, carried: &CarriedState) -> Result<(), AppendError> {
+        let time_ns = carried.time_ns;
+        self.append(RecordKind::Resumed, time_ns, &Resumed::of(carried).encode())?;
+        for order in &carried.orders {
+            self.append(RecordKind::OpenOrder, time_ns, &encode_open_order(order))?;
+        }
+        for &(instrument, quantity) in &carried.positions {
+            self.append(RecordKind::Position, time_ns, &Position { instrument, quantity }.encode())?;
+        }
+        Ok(())
     }
 
     /// What was recorded so far, the run not yet written included.

@@ -4,11 +4,13 @@
 //! Encoding goes to an array on the stack and cannot fail. Decoding takes any bytes and refuses what no encoder
 //! writes. The layout tests below fix every offset.
 
+use super::carried_records::{Position, Resumed, decode_open_order};
 use super::layout::{u32_at, u64_at};
 use super::market_record::decode_market_event;
 use super::order_records::{decode_execution, decode_order};
 use super::{PayloadError, RecordKind};
 use crate::order::{Execution, Order};
+use crate::pipeline::order_table::LiveOrder;
 use feeds::event::MarketEvent;
 
 /// Consecutive messages of one source that decide consumed with nothing between them.
@@ -92,6 +94,12 @@ pub enum DecideRecord {
     Command(Command),
     /// An approved action.
     Action(Order),
+    /// The run goes on where another one ended.
+    Resumed(Resumed),
+    /// An open order that was taken over.
+    OpenOrder(LiveOrder),
+    /// A position that was taken over.
+    Position(Position),
     /// What the run came to.
     End(End),
     /// The journal was closed.
@@ -124,6 +132,9 @@ impl DecideRecord {
             RecordKind::Timer => Self::Timer(Timer::decode(payload)?),
             RecordKind::Command => Self::Command(Command::decode(payload)?),
             RecordKind::Action => Self::Action(decode_order(payload)?),
+            RecordKind::Resumed => Self::Resumed(Resumed::decode(payload)?),
+            RecordKind::OpenOrder => Self::OpenOrder(decode_open_order(payload)?),
+            RecordKind::Position => Self::Position(Position::decode(payload)?),
             RecordKind::End => Self::End(End::decode(payload)?),
             RecordKind::Closed => {
                 sized::<0>(kind, payload)?;
@@ -312,6 +323,7 @@ pub(super) fn zero(kind: RecordKind, payload: &[u8], from: usize, to: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::journal::carried_records::encode_open_order;
     use crate::control::journal::{encode_execution, encode_market_event, encode_order};
     use proptest::prelude::*;
 
@@ -356,7 +368,7 @@ mod tests {
         /// Any bytes: refused, or decoded to something that encodes to the same bytes.
         #[test]
         fn decoding_is_the_inverse_of_encoding(
-            length in prop::sample::select(vec![0usize, 7, 8, 16, 24, 48, 64, 80, 88]),
+            length in prop::sample::select(vec![0usize, 7, 8, 16, 24, 48, 56, 64, 80, 88]),
             mut bytes in prop::collection::vec(any::<u8>(), 88),
             small_codes in any::<bool>(),
         ) {
@@ -381,6 +393,11 @@ mod tests {
                     Ok(DecideRecord::Timer(timer)) => prop_assert_eq!(&timer.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Command(command)) => prop_assert_eq!(&command.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Action(order)) => prop_assert_eq!(&encode_order(&order)[..], &bytes[..]),
+                    Ok(DecideRecord::Resumed(resumed)) => prop_assert_eq!(&resumed.encode()[..], &bytes[..]),
+                    Ok(DecideRecord::OpenOrder(order)) => {
+                        prop_assert_eq!(&encode_open_order(&order)[..], &bytes[..]);
+                    }
+                    Ok(DecideRecord::Position(position)) => prop_assert_eq!(&position.encode()[..], &bytes[..]),
                     Ok(DecideRecord::End(end)) => prop_assert_eq!(&end.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Closed) => prop_assert!(bytes.is_empty()),
                     Err(_) => {}

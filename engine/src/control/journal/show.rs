@@ -126,6 +126,32 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
             write!(out, " code={} instrument={}", command.code, command.instrument)
         }
         DecideRecord::Action(order) => write_order(out, order),
+        DecideRecord::Resumed(resumed) => write!(
+            out,
+            " decision={} next_counter={} former_run={}",
+            resumed.decision,
+            resumed.next_counter,
+            Hex(&resumed.former_run)
+        ),
+        DecideRecord::OpenOrder(order) => write!(
+            out,
+            " cl_ord_id={} pending={} venue={} instrument={} {:?} {} @ {} cum={} reserved={} {:?} {:?} strategy={}",
+            order.cl_ord_id,
+            order.pending_id,
+            order.venue,
+            order.instrument,
+            order.side,
+            order.quantity,
+            Price(order.price),
+            order.cumulative,
+            order.reserved,
+            order.time_in_force,
+            order.state,
+            order.strategy
+        ),
+        DecideRecord::Position(position) => {
+            write!(out, " instrument={} quantity={}", position.instrument, position.quantity)
+        }
         DecideRecord::End(end) => write!(
             out,
             " order_stream_sha256={} book_hash={:016x} market_messages={} executions={} timers={} commands={} \

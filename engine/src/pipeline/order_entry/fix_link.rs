@@ -4,10 +4,12 @@ use feeds::send_buffer::SendBuffer;
 use feeds::symbol::Symbol;
 
 use super::SEND_BUFFER_BYTES;
+use super::refusals::{Refusals, SentOrders};
 use crate::fix::codec::Header;
 use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
+use crate::fix::rejects;
 use crate::fix::session::{Session, SessionConfig};
 use crate::fix::status_request;
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
@@ -20,6 +22,8 @@ pub(super) struct FixLink {
     pub(super) session: Session,
     pub(super) out: SendBuffer,
     templates: OrderTemplates,
+    sent_orders: SentOrders,
+    pub(super) refusals: Refusals,
 }
 
 impl FixLink {
@@ -34,7 +38,16 @@ impl FixLink {
             session: Session::new(config),
             out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
             templates: OrderTemplates::new(ids, format, symbols.iter().map(String::as_str))?,
+            sent_orders: SentOrders::new(),
+            refusals: Refusals::NONE,
         })
+    }
+
+    /// The connection is gone.
+    pub(super) fn disconnected(&mut self) {
+        self.session.on_disconnect();
+        self.out.clear();
+        self.sent_orders.forget();
     }
 
     /// Encodes an approved order; see [`super::OrderEntry::encode`].
@@ -64,6 +77,7 @@ impl FixLink {
             self.templates.encode(order, sequence, sending_time_ns, space).map_err(|_| RejectReason::Price)?
         };
         self.session.sent(now_ns);
+        self.sent_orders.sent(sequence, order);
         self.out.commit(length);
         Ok(())
     }
@@ -77,10 +91,15 @@ impl FixLink {
         sink: &mut impl FnMut(Execution),
     ) -> u64 {
         let mut malformed = 0;
-        let _ = self.session.on_bytes(now_ns, bytes, &mut self.out, &mut |now_ns, message_type, frame| {
-            if message_type == b'3' {
-                // A session Reject of ours: the order stays reserved until the venue says what became of it.
-                malformed += 1;
+        let Self { session, out, sent_orders, refusals, .. } = self;
+        let next_outgoing = session.reserve_sequence();
+        let _ = session.on_bytes(now_ns, bytes, out, &mut |now_ns, message_type, frame| {
+            if matches!(message_type, b'3' | b'j') {
+                let reject = rejects::decode(frame).inspect_err(|_| malformed += 1)?;
+                refusals.note(&reject);
+                if let Some(execution) = sent_orders.refused(&reject, venue, now_ns) {
+                    sink(execution);
+                }
                 return Ok(());
             }
             match executions::decode(frame, venue, now_ns) {
@@ -96,6 +115,9 @@ impl FixLink {
             }
             Ok(())
         });
+        if session.reserve_sequence() < next_outgoing {
+            sent_orders.forget();
+        }
         malformed
     }
 }

@@ -6,6 +6,7 @@ use feeds::symbol::Symbol;
 
 use super::fix_link::FixLink;
 use super::own_answers::in_doubt;
+use super::refusals::Refusals;
 use crate::control::journal::Connected;
 use crate::fix::identity::SessionIds;
 use crate::fix::redact;
@@ -100,10 +101,25 @@ impl Link {
         }
     }
 
+    /// A FIX session of a former run goes on.
+    pub(super) fn resume(&mut self, next_outgoing: u32, next_incoming: u32) {
+        if let Some(session) = self.fix_mut() {
+            session.go_on(next_outgoing, next_incoming);
+        }
+        self.was_logged_on = true;
+    }
+
     /// The same, to be changed.
     pub(super) const fn fix_mut(&mut self) -> Option<&mut Session> {
         match &mut self.protocol {
             Protocol::Fix(fix) => Some(&mut fix.session),
+            Protocol::Ouch(_) => None,
+        }
+    }
+
+    pub(super) const fn refusals(&self) -> Option<&Refusals> {
+        match &self.protocol {
+            Protocol::Fix(fix) => Some(&fix.refusals),
             Protocol::Ouch(_) => None,
         }
     }
@@ -126,10 +142,7 @@ impl Link {
 
     pub(super) fn disconnected(&mut self) {
         match &mut self.protocol {
-            Protocol::Fix(fix) => {
-                fix.session.on_disconnect();
-                fix.out.clear();
-            }
+            Protocol::Fix(fix) => fix.disconnected(),
             Protocol::Ouch(session) => session.disconnected(),
         }
         self.journalled = 0;

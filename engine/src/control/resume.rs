@@ -1,0 +1,151 @@
+//! `warptick run --resume DIR`: a run goes on where another one of the same day ended or was killed.
+//!
+//! The former run's journal is all that is read. Its inputs give the decision core's state: open orders, positions, the
+//! counter of the ClOrdIDs. Its sessions' bytes give the sequence numbers ([`crate::control::session_store`]). Nothing
+//! that was sent before is sent again: what a venue wants again is gap-filled, and once a session is up the venue is
+//! asked what became of each open order; until it has answered, the order's exposure stays reserved.
+//!
+//! It refuses to guess: a run that is still going, another day, other venues or strategies, a journal that lost orders
+//! that had left. Cold; it reads the whole journal.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::control::config::{Config, OrderProtocol, VenueConfig};
+use crate::control::failure::Failure;
+use crate::control::journal::{self, RUN_HEADER_FILE, RunRecorder};
+use crate::control::journal_replay;
+use crate::control::run_header::RunHeader;
+use crate::control::session_store::{self, StoredSession};
+use crate::control::startup;
+use crate::order::CL_ORD_ID_COUNTER_MAX;
+use crate::pipeline::carried_state::CarriedState;
+use crate::pipeline::decision_core::DecisionCore;
+use crate::pipeline::order_entry::OrderEntry;
+
+/// What a run goes on with.
+pub struct Resumption {
+    dir: PathBuf,
+    carried: CarriedState,
+    /// By venue; `None` where it never connected.
+    sessions: Vec<Option<StoredSession>>,
+    /// Held, so that nobody else resumes from it at the same time.
+    _lock: journal::JournalLock,
+}
+
+impl Resumption {
+    /// Reads the journal of the run that `config` is to go on with.
+    ///
+    /// # Errors
+    /// What the module says is refused, and what to do about it.
+    pub fn read(dir: &Path, config: &Config) -> Result<Self, Failure> {
+        let unreadable = |error: journal::JournalError| Failure::Input(error.to_string());
+        let header = RunHeader::read(dir)?;
+        let lock = journal::lock(dir).map_err(unreadable)?;
+        let refused = |what: String| Failure::Input(format!("{}: cannot be resumed: {what}", dir.display()));
+        compare(&header, config).map_err(refused)?;
+        let header_bytes = std::fs::read(dir.join(RUN_HEADER_FILE));
+        let header_bytes =
+            header_bytes.map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
+        let former_run: [u8; 32] = Sha256::digest(&header_bytes).into();
+        let core = journal_replay::state_at_end(dir, &header)?;
+        let carried = core.carried(former_run);
+        let mut sessions = Vec::new();
+        for (number, venue) in (0..).zip(&config.venues) {
+            let session = startup::session_config(venue)?;
+            let stored = session_store::read(dir, number, &session).map_err(unreadable)?;
+            let counter = stored.map_or(0, |stored| stored.last_cl_ord_id % (CL_ORD_ID_COUNTER_MAX + 1));
+            if counter >= carried.next_counter {
+                return Err(refused(format!(
+                    "order entry sent ClOrdID {} to {}, which the decisions on record do not have: the end of the journal \
+                     is lost. Settle orders and positions with the venue by hand, then start without --resume",
+                    stored.map_or(0, |stored| stored.last_cl_ord_id),
+                    venue.name
+                )));
+            }
+            sessions.push(stored);
+        }
+        Ok(Self { dir: dir.to_owned(), carried, sessions, _lock: lock })
+    }
+
+    /// Puts core and order entry where the former run was, and writes that to the new journal.
+    ///
+    /// # Errors
+    /// A state that does not fit this configuration's sizes; a full journal.
+    pub fn apply(
+        &self,
+        core: &mut DecisionCore,
+        entry: &mut OrderEntry,
+        recorder: Option<&mut RunRecorder>,
+    ) -> Result<(), Failure> {
+        let refused = |what: String| Failure::Input(format!("{}: {what}", self.dir.display()));
+        core.resume(&self.carried).map_err(|error| refused(error.to_string()))?;
+        if let Some(recorder) = recorder {
+            recorder.resumed(&self.carried).map_err(|error| refused(format!("new journal: {error:?}")))?;
+        }
+        for (venue, stored) in (0..).zip(&self.sessions) {
+            if let Some(StoredSession { next_outgoing, next_incoming, .. }) = stored {
+                entry.resume(venue, *next_outgoing, *next_incoming);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is taken over, for people.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let CarriedState { orders, positions, next_counter, .. } = &self.carried;
+        format!(
+            "resumed from {}: {} open orders to ask about, {} positions, ClOrdIDs go on at {next_counter}",
+            self.dir.display(),
+            orders.len(),
+            positions.len()
+        )
+    }
+}
+
+/// Whether a run under `config` can go on with what a run under `header` left.
+fn compare(header: &RunHeader, config: &Config) -> Result<(), String> {
+    if !header.is_live() {
+        return Err("it is the journal of a replay".to_owned());
+    }
+    let (former, now) = (&header.config, config);
+    if former.date != now.date {
+        return Err(format!(
+            "its session date is {}, this run's {}: its day orders have expired; start without --resume",
+            former.date.as_deref().unwrap_or("not given"),
+            now.date.as_deref().unwrap_or("not given")
+        ));
+    }
+    let identity = |venue: &VenueConfig| {
+        (venue.name.clone(), venue.protocol, venue.sender_comp_id.clone(), venue.target().to_owned())
+    };
+    if !former.venues.iter().map(identity).eq(now.venues.iter().map(identity)) {
+        return Err("its venues or their CompIDs are others than this configuration's".to_owned());
+    }
+    if let Some(venue) = now.venues.iter().find(|venue| venue.protocol == OrderProtocol::Ouch) {
+        return Err(format!(
+            "venue {} speaks OUCH, whose sessions cannot be resumed yet: settle its orders by hand and start without \
+             --resume",
+            venue.name
+        ));
+    }
+    let strategies: fn(&Config) -> Vec<_> = |config| {
+        let entries = config.instruments.iter();
+        entries
+            .map(|entry| {
+                let maker = entry.market_maker.as_ref().map(|maker| maker.venue.clone());
+                (entry.symbol.clone(), maker, entry.arbitrage.is_some())
+            })
+            .collect()
+    };
+    if strategies(former) != strategies(now) {
+        return Err(
+            "its instruments or their strategies are others than this configuration's: an order would \
+                    change its owner"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! `kill -9` in the middle of a live run, and `warptick run --resume`: what the venue has on record is what the resumed
+//! run ends with.
+//!
+//! The venue runs in this process, with its own record of every order; the engine is the built binary, killed twice
+//! while it trades and resumed each time from the journal that it left.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use engine::control::config::Config;
+use engine::control::inputs::Inputs;
+use engine::control::journal::{DecideReader, DecideRecord};
+use engine::control::run_header::RunHeader;
+use engine::control::{journal_replay, startup};
+use engine::order::{Order, OrderAction};
+use engine::venue::ClOrdIdText;
+use engine::venue::server::{Clock, VenueServer};
+use feeds::event::Side;
+use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
+use feeds::units::NS_PER_S;
+use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::warptick::{Finished, command, run};
+
+const DATE: u32 = 20_260_105;
+
+/// Times the session's own speed: its quarter of an hour takes 45 s, and nobody waits for its end.
+const SPEED: f64 = 20.0;
+
+/// Actions of a run before it is killed.
+const ACTIONS_MIN: usize = 200;
+
+fn session() -> Inputs {
+    let settings = SyntheticConfig {
+        messages: 60_000,
+        symbols: 8,
+        halts: 0,
+        date: DATE,
+        span_ns: Some(900 * NS_PER_S),
+        ..SyntheticConfig::default()
+    };
+    let mut streams = generated(&settings);
+    for stream in &mut streams {
+        map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
+    }
+    inputs(streams, DATE)
+}
+
+fn free_ports<const N: usize>() -> [u16; N] {
+    // All are held until all are known, so that no two are the same.
+    let sockets = [(); N].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
+    sockets.each_ref().map(|socket| socket.local_addr().expect("bound").port())
+}
+
+fn config(session: &Inputs) -> Config {
+    let mut text = "date = \"2026-01-05\"\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
+                    [books]\nlate_listings_max = 64\norders_max = 80000\nlevels_max = 40000\n"
+        .to_owned();
+    for venue in ["NASDAQ", "BX"] {
+        let [a, b, again, glimpse] = free_ports();
+        text += &format!(
+            "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n\
+             [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\
+             retransmission = \"127.0.0.1:{again}\"\nglimpse = \"127.0.0.1:{glimpse}\"\n"
+        );
+    }
+    let config = Config::parse("resume test", &text).expect("a configuration");
+    let mut config = startup::complete(session, config).expect("instruments");
+    for maker in config.instruments.iter_mut().filter_map(|instrument| instrument.market_maker.as_mut()) {
+        // The day is fast, and so are the market maker's times.
+        maker.parameters.sample_interval_ns = 1_000_000;
+        maker.parameters.rest_ns = 5_000_000;
+        maker.parameters.refused_pause_ns = 1_000_000;
+    }
+    config
+}
+
+/// One process of the engine.
+struct Engine {
+    child: Child,
+    journal: PathBuf,
+}
+
+impl Engine {
+    fn start(config: &Path, journal: PathBuf, resumed: Option<&Path>) -> Self {
+        let mut warptick = command();
+        warptick.arg("run").arg("--config").arg(config).arg("--journal").arg(&journal);
+        if let Some(former) = resumed {
+            warptick.arg("--resume").arg(former);
+        }
+        let child = warptick.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        Self { child, journal }
+    }
+
+    fn actions(&self) -> Vec<Order> {
+        actions(&self.journal)
+    }
+
+    /// Waits until it has traded.
+    fn wait_for_actions(&mut self) {
+        let start = Instant::now();
+        while self.actions().len() < ACTIONS_MIN {
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "no {ACTIONS_MIN} actions: {:?}",
+                self.output()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(self.child.try_wait().expect("a child").is_none(), "ended by itself: {:?}", self.output());
+    }
+
+    /// Kills it with signal 9 while it trades.
+    fn kill_while_trading(mut self) -> PathBuf {
+        self.wait_for_actions();
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+        self.journal.clone()
+    }
+
+    fn output(&mut self) -> Finished {
+        let _ = self.child.kill();
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Finished {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.child.stdout.take().expect("piped").read_to_string(&mut stdout).expect("text");
+        self.child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
+        Finished { code: self.child.wait().expect("a child").code(), stdout, stderr }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn actions(journal: &Path) -> Vec<Order> {
+    let Ok(reader) = DecideReader::open(journal) else { return Vec::new() };
+    let records = reader.map_while(Result::ok);
+    records
+        .filter_map(|record| match record.record {
+            DecideRecord::Action(order) => Some(order),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_killed_run_is_resumed_from_its_journal() {
+    let session = session();
+    let mut config = config(&session);
+    let mut server = VenueServer::bind(&session, &config).expect("free ports");
+    server.publish(&session, &config).expect("feeds");
+    for (venue, address) in config.venues.iter_mut().zip(server.addresses()) {
+        venue.address = address;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("live.toml");
+    std::fs::write(&file, toml::to_string(&config).expect("TOML")).expect("written");
+    let place = |name: &str| directory.path().join(name);
+    let over = AtomicBool::new(false);
+    let journals = std::thread::scope(|scope| {
+        let venue = scope.spawn(|| {
+            // Relaxed: a flag on its own.
+            server.serve(Clock::Wall { times: SPEED, at_once: false }, || over.load(Ordering::Relaxed));
+        });
+        let ends = scope.spawn(|| {
+            let mut first = Engine::start(&file, place("first"), None);
+            first.wait_for_actions();
+            // Nobody goes on from a run that goes on.
+            let refused = Engine::start(&file, place("refused"), Some(&first.journal)).finish();
+            assert_eq!(refused.code, Some(2), "{refused:?}");
+            assert!(refused.stderr.contains("still goes on"), "{refused:?}");
+            let first = first.kill_while_trading();
+            let second = Engine::start(&file, place("second"), Some(&first)).kill_while_trading();
+            let mut third = Engine::start(&file, place("third"), Some(&second));
+            third.wait_for_actions();
+            let mut interrupt = std::process::Command::new("kill");
+            interrupt.args(["-INT", &third.child.id().to_string()]);
+            assert!(interrupt.status().expect("kill runs").success());
+            let finished = third.finish();
+            assert_eq!(finished.code, Some(3), "{finished:?}");
+            assert!(finished.stdout.contains("resumed from"), "{finished:?}");
+            [first, second, third.journal.clone()]
+        });
+        let journals = ends.join();
+        over.store(true, Ordering::Relaxed);
+        venue.join().expect("the venue");
+        journals.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+
+    // No ClOrdID twice, over all three.
+    let all: Vec<Order> = journals.iter().flat_map(|journal| actions(journal)).collect();
+    let mut ids: Vec<u64> =
+        all.iter().filter(|order| order.action != OrderAction::Status).map(|order| order.cl_ord_id).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "a ClOrdID was used twice");
+
+    // What the venue filled is what the last run ends with.
+    let mut filled: BTreeMap<u32, i64> = BTreeMap::new();
+    let cores: Vec<_> = server.cores().collect();
+    for order in all.iter().filter(|order| order.action == OrderAction::New) {
+        let text = ClOrdIdText::from_number(order.cl_ord_id);
+        let Some((_, quantity)) = cores[usize::from(order.venue)].order_of(0, &text) else { continue };
+        let sign = if order.side == Side::Buy { 1 } else { -1 };
+        *filled.entry(order.instrument).or_default() += sign * quantity as i64;
+    }
+    filled.retain(|_, position| *position != 0);
+    let last = &journals[2];
+    let header = RunHeader::read(last).expect("a header");
+    let core = journal_replay::state_at_end(last, &header).expect("a journal");
+    assert_eq!(core.risk().positions().collect::<BTreeMap<_, _>>(), filled, "positions");
+    let asked = all.iter().filter(|order| order.action == OrderAction::Status).count();
+    assert!(asked > 0, "no order was in doubt");
+    assert_eq!(core.orders().in_doubt(), 0, "everything was settled");
+    assert!(!filled.is_empty() || core.counters().fills > 0, "nothing traded");
+
+    for journal in &journals {
+        let replayed = run(["journal".as_ref(), "replay".as_ref(), journal.as_os_str()]);
+        assert_eq!(replayed.code, Some(0), "{replayed:?}");
+        assert!(replayed.stdout.contains("VERDICT: REPRODUCED"), "{replayed:?}");
+    }
+
+    // Another day is another matter.
+    let mut tomorrow = config.clone();
+    tomorrow.date = Some("2026-01-06".to_owned());
+    std::fs::write(&file, toml::to_string(&tomorrow).expect("TOML")).expect("written");
+    let refused = Engine::start(&file, place("tomorrow"), Some(last)).finish();
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("day orders have expired"), "{refused:?}");
+}
