@@ -661,4 +661,6 @@ impl Core {
 }
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod fix_link;
 mod link;
 mod own_answers;
 mod refusals;
+mod session_bytes;
 
 pub use link::{LinkConfig, LinkError};
 pub use own_answers::not_sent;
@@ -185,7 +186,7 @@ impl OrderEntry {
                 bytes
             };
             self.journal_full |=
-                journal.append_session(RecordKind::Received, u16::from(venue), now_ns, bytes).is_err();
+                session_bytes::append(journal, RecordKind::Received, venue, now_ns, bytes).is_err();
         }
         self.malformed += link.receive(venue, now_ns, bytes, sink);
         self.journal_session(venue, now_ns);
@@ -232,7 +233,7 @@ impl OrderEntry {
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
             self.journal_full |=
-                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
             link.journalled = pending.len();
         }
     }
@@ -246,7 +247,7 @@ impl OrderEntry {
         if pending.len() > link.journalled {
             let new = redacted(&mut self.redacted, &pending[link.journalled..], link.mask());
             self.journal_full |=
-                journal.append_session(RecordKind::Sent, u16::from(venue), now_ns, new).is_err();
+                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
             link.journalled = pending.len();
         }
     }

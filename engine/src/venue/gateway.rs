@@ -115,6 +115,9 @@ impl Gateway {
     }
 
     fn send_reports(&mut self, now_ns: u64) {
+        // What the session itself has written since goes first: its numbers are lower, and a log that is given a lower number
+        // than its last takes it for a new sequence.
+        self.record();
         for report in self.reports.iter() {
             // A report about a symbol that nobody lists can only be a reject; FIX wants some symbol there.
             let symbol = self.symbols.get(report.instrument as usize).map_or(&b"?"[..], Symbol::trimmed);

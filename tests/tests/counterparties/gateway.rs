@@ -16,7 +16,7 @@ use engine::pipeline::decision_core::{Actions, CoreSizes, DecisionCore, Input, N
 use engine::pipeline::order_entry::{LinkConfig, OrderEntry};
 use engine::pipeline::order_table::LiveOrder;
 use engine::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, RiskReasons};
-use engine::pipeline::socket_entry::{Lost, ReconnectPort, SocketEntry};
+use engine::pipeline::socket_entry::{Lost, Made, ReconnectPort, SocketEntry};
 use engine::pipeline::stamps::{self, PathStamps, StampReader};
 use engine::pipeline::tsc::Calibration;
 use engine::strategy::{Intents, Strategy, View};
@@ -64,7 +64,7 @@ impl Strategy for Scripted {
 struct Process {
     entry: SocketEntry,
     lost: Consumer<Lost>,
-    made: Producer<(u8, Connection)>,
+    made: Producer<Made>,
     _stamps: StampReader,
     keeper: JournalKeeper,
     journal: tempfile::TempDir,
@@ -223,7 +223,10 @@ impl Gateway {
         let doubts = self.core.counters().doubts;
         for _ in 0..20 {
             let connection = self.connect();
-            assert!(self.process().made.push((0, connection)).is_ok(), "a free place");
+            assert!(
+                self.process().made.push(Made { venue: 0, connection, session: None }).is_ok(),
+                "a free place"
+            );
             loop {
                 self.turn();
                 if self.core.counters().doubts > doubts {

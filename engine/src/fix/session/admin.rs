@@ -62,21 +62,22 @@ impl Core {
     ) -> Flow {
         let LogonTerms { heartbeat_s, reset, next_expected } = terms;
         let acceptor = self.config.role == Role::Acceptor;
-        if reset {
-            self.next_incoming = 1;
-            // An initiator's own Logon, number 1, is out already.
-            if acceptor {
-                self.next_outgoing = 1;
-            }
-        }
-        if sequence < self.next_incoming {
+        if !reset && sequence < self.next_incoming {
             return self.refuse_low(now_ns, sequence, out);
         }
-        // What the peer misses ends before the Logon that answers its own.
-        let sent = self.next_outgoing;
+        // What the peer misses ends before the Logon that answers its own. An initiator's own Logon, number 1, is out already.
+        let restarts = reset && acceptor;
+        let sent = if restarts { 1 } else { self.next_outgoing };
+        // Refused before anything is reset: the numbers of a logon that fails stay what they were.
         if next_expected.is_some_and(|expected| expected > sent) {
             let text = b"NextExpectedMsgSeqNum(789) is above what was sent";
             return self.logout_and_close(now_ns, out, text, CloseReason::Sequence);
+        }
+        if reset {
+            self.next_incoming = 1;
+        }
+        if restarts {
+            self.next_outgoing = 1;
         }
         let is_high = sequence > self.next_incoming;
         if !is_high {

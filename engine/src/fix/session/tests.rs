@@ -482,3 +482,21 @@ fn logout_times_out_and_closes_before_logon() {
     let _ = early.session.on_connect(START_NS, &mut early.out);
     assert_eq!(early.session.logout(START_NS, &mut early.out), Outcome::Close(CloseReason::LoggedOut));
 }
+
+#[test]
+fn a_logon_that_is_refused_resets_nothing() {
+    let config = SessionConfig { next_expected: true, ..SessionConfig::acceptor(ids().reversed()) };
+    let mut venue = Side::new(config);
+    venue.session.go_on(55, 77);
+    assert_eq!(venue.session.on_connect(START_NS, &mut venue.out), Outcome::Open);
+    let logon = by_hand("A", 1, START_NS, "", "98=0|108=30|141=Y|789=9|");
+    assert_eq!(venue.bytes(START_NS, &logon), Outcome::Close(CloseReason::Sequence));
+    let said = String::from_utf8(venue.take()).unwrap();
+    assert!(said.contains("\x0135=5\x0134=55\x01"), "{said}");
+    assert_eq!((venue.session.reserve_sequence(), venue.session.next_incoming()), (56, 77));
+    venue.session.on_disconnect();
+    assert_eq!(venue.session.on_connect(START_NS, &mut venue.out), Outcome::Open);
+    let logon = by_hand("A", 1, START_NS, "", "98=0|108=30|141=Y|789=1|");
+    assert_eq!(venue.bytes(START_NS, &logon), Outcome::Open);
+    assert_eq!((venue.session.reserve_sequence(), venue.session.next_incoming()), (2, 2));
+}
