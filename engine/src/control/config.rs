@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::feed_config::FeedLinesConfig;
 use crate::control::fix_config::FixConfig;
 use crate::control::logon_config::{self, LogonConfig};
+use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_date::SessionDate;
 use crate::control::transport_config::{ReconnectConfig, TlsConfig, TransportKind};
 use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
@@ -243,6 +244,9 @@ pub struct VenueConfig {
     /// What its FIX session is like.
     #[serde(default)]
     pub fix: FixConfig,
+    /// When its FIX session is open, live and at `warptick venue`; without it always. A replay keeps no hours.
+    #[serde(default)]
+    pub schedule: Option<ScheduleConfig>,
     /// How we prove who we are.
     #[serde(default)]
     pub logon: LogonConfig,
@@ -280,6 +284,7 @@ impl VenueConfig {
             busy_poll_us: 0,
             tls: None,
             fix: FixConfig::default(),
+            schedule: None,
             logon: LogonConfig::default(),
             feed: None,
         }
@@ -299,6 +304,14 @@ impl VenueConfig {
         }
         if self.protocol == OrderProtocol::Ouch {
             self.logon.check_soup()?;
+        }
+        if let Some(schedule) = &self.schedule {
+            schedule.schedule()?;
+            if self.protocol == OrderProtocol::Ouch {
+                return Err("schedule: an OUCH session is one day of the venue's: leave [venues.schedule] out, it is \
+                            for FIX"
+                    .to_owned());
+            }
         }
         self.fix.check()?;
         self.logon.check()
@@ -423,6 +436,14 @@ impl Config {
             venue.check().map_err(|what| format!("venue {}: {what}", venue.name))?;
         }
         self.reconnect.check()?;
+        if let Some(venue) = self.venues.iter().find(|venue| venue.schedule.is_some())
+            && !self.reconnect.enabled
+        {
+            return Err(format!(
+                "venue {}: schedule: its sessions need somebody who connects: set reconnect.enabled = true",
+                venue.name
+            ));
+        }
         for (at, instrument) in self.instruments.iter().enumerate() {
             if self.instruments[..at].iter().any(|other| other.symbol == instrument.symbol) {
                 return Err(format!("instrument {} is configured twice", instrument.symbol));

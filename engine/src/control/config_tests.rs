@@ -148,6 +148,27 @@ fn transports_that_contradict_themselves_are_refused_in_words() {
 }
 
 #[test]
+fn a_schedule_that_cannot_be_kept_is_refused_in_words() {
+    let hours = "[venues.schedule]\ntime_zone = \"UTC\"\nstart_time = \"08:00\"\nend_time = \"17:30\"\n";
+    for (lines, said) in [
+        (format!("{hours}start_day = \"Sunday\""), "end_day"),
+        (hours.replace("UTC", "Mars/Base"), "time_zone"),
+        (format!("protocol = \"ouch\"\n{hours}"), "OUCH"),
+        (format!("{hours}[reconnect]\nenabled = false"), "reconnect.enabled = true"),
+    ] {
+        let error = venue_error(&lines);
+        assert!(
+            error.starts_with("desk.toml: venue X: schedule: ") && error.contains(said),
+            "{lines}: {error}"
+        );
+    }
+    let good = Config::parse("desk.toml", &format!("[[venues]]\nname = \"X\"\n{hours}")).expect("it is good");
+    assert!(good.venues[0].schedule.is_some());
+    let again = Config::parse("again", &good.to_toml().expect("it can be written")).expect("it is good");
+    assert_eq!(again, good);
+}
+
+#[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
     for key in ["password", "secret", "passphrase", "private_key", "api_secret"] {
         for table in ["", "[venues.logon]\n", "[venues.tls]\n"] {

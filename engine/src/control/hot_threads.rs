@@ -13,7 +13,8 @@ use crate::control::failure::Failure;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
 use crate::control::placement::{Plan, Role};
-use crate::control::reconnector::{self, ReconnectReport};
+use crate::control::reconnector::{self, ReconnectReport, Route};
+use crate::control::schedule_config::ScheduleConfig;
 use crate::control::shutdown::Stop;
 use crate::control::startup;
 use crate::pipeline::decide::Decide;
@@ -28,7 +29,7 @@ use crate::pipeline::paced::{self, Pace, Pacer};
 use crate::pipeline::slot_ring::{Producer, ring};
 use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{Sampler, StampMode, StampWriter};
-use crate::pipeline::tsc::Calibration;
+use crate::pipeline::tsc::{self, Calibration};
 use crate::transport::endpoint::Endpoint;
 use crate::venue::server::{self, VenueServer};
 
@@ -298,7 +299,7 @@ impl Hot<'_> {
     }
 
     /// A live run: real venues at the configuration's addresses, feeds from the network. Connections that break are
-    /// made anew, as configured; what came of that is said beside the rest.
+    /// made anew, as configured, and outside of a venue's schedule there is none; what came of that is said beside the rest.
     pub(super) fn live(
         &self,
         ingest: &mut LiveIngest,
@@ -308,23 +309,30 @@ impl Hot<'_> {
         calibration: Calibration,
         keeper: &mut Housekeeping,
     ) -> Result<(Finished, ReconnectReport), Failure> {
-        let venues = self.config.venues.iter();
-        let endpoints = venues.map(|venue| Endpoint::new(venue, &venue.address));
-        let endpoints = endpoints.collect::<Result<Vec<_>, _>>().map_err(Failure::Input)?;
-        let connections = endpoints.iter().map(Endpoint::connect).collect::<Result<Vec<_>, _>>();
-        let connections = connections.map_err(Failure::Input)?;
-        let mut entry = SocketEntry::new(entry, connections, stamp_writer, calibration);
+        let venues = &self.config.venues;
+        let routes = venues.iter().map(|venue| {
+            let endpoint = Endpoint::new(venue, &venue.address)?;
+            let schedule = venue.schedule.as_ref().map(ScheduleConfig::schedule).transpose()?;
+            Ok(Route { name: venue.name.clone(), endpoint, schedule })
+        });
+        let routes = routes.collect::<Result<Vec<_>, String>>().map_err(Failure::Input)?;
+        let (port, mut reconnector) = reconnector::channel(routes, &self.config.reconnect);
+        let say = |what: String| eprintln!("warptick: {what}");
+        let open = reconnector.open(tsc::system_utc_ns(), say).map_err(Failure::Input)?;
+        let mut entry = SocketEntry::with_open(entry, venues.len(), open, stamp_writer, calibration);
+        if let Some(watch) = &keeper.utc {
+            entry = entry.following(watch.offset());
+        }
         if !self.config.reconnect.enabled {
             let finished = self.live_connected(ingest, decide, entry, calibration, keeper)?;
             return Ok((finished, ReconnectReport::default()));
         }
-        let (port, reconnector) = reconnector::channel(endpoints, &self.config.reconnect);
         entry = entry.reconnecting(port);
         let over = &AtomicBool::new(false);
         std::thread::scope(|scope| {
             // Relaxed: a flag on its own.
-            let thread =
-                scope.spawn(move || reconnector.run(|| over.load(std::sync::atomic::Ordering::Relaxed)));
+            let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
+            let thread = scope.spawn(move || reconnector.run(tsc::system_utc_ns, say, is_over));
             let guard = EndOnDrop(over);
             let finished = self.live_connected(ingest, decide, entry, calibration, keeper);
             drop(guard);

@@ -1,5 +1,5 @@
 //! The housekeeping of a run, on the calling thread: hashes the order stream, fills the histograms, keeps the journal's
-//! segments ahead, and shows progress.
+//! segments ahead, follows the system clock, and shows progress.
 
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crate::control::digest::DigestReceiver;
 use crate::control::journal::JournalKeeper;
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
+use crate::control::utc_watch::UtcWatch;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::decision_core::DecisionCore;
 
@@ -22,6 +23,8 @@ pub(super) struct Housekeeping {
     pub(super) collector: Collector,
     pub(super) keeper: Option<JournalKeeper>,
     pub(super) progress: Progress,
+    /// A live run follows the system clock.
+    pub(super) utc: Option<UtcWatch>,
     pub(super) journal_error: Option<String>,
 }
 
@@ -31,6 +34,9 @@ impl Housekeeping {
             digest.poll();
         }
         self.collector.drain();
+        if let Some(utc) = &mut self.utc {
+            utc.turn();
+        }
         if let Some(keeper) = &mut self.keeper
             && let Err(error) = keeper.poll()
         {

@@ -30,6 +30,7 @@ use crate::control::shutdown::Stop;
 use crate::control::snapshot_fetch::FetchReport;
 use crate::control::startup;
 use crate::control::universe::Universe;
+use crate::control::utc_watch::UtcWatch;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::live::Tee;
@@ -176,6 +177,7 @@ pub fn run(
         collector: Collector::new(stamp_reader, calibration, options.stamps),
         keeper: journal.as_mut().and_then(RunJournal::take_keeper),
         progress: Progress::start("messages", None),
+        utc: Some(UtcWatch::new(calibration)),
         journal_error: None,
     };
     // Last, since packets wait in the kernel's buffers from here on.

@@ -1,16 +1,17 @@
 //! The thread that connects again: TCP and the TLS handshake, on the cold core, after a live run has lost a venue.
 //!
 //! A hot thread gives the lost connection through one ring and gets a new one through another; what is left of the old
-//! one is freed here. When to try is [`BackOff`]'s to say. Logging on is the session's, once the hot thread has the
-//! connection.
+//! one is freed here. When to try is [`BackOff`]'s to say, and the venue's schedule: outside of its sessions nothing is
+//! tried, and a new connection carries the span of the session that it is made for. Logging on is the session's, once the
+//! hot thread has the connection.
 
 use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use crate::control::session_schedule::{SessionSchedule, SessionSpan};
 use crate::control::transport_config::ReconnectConfig;
-use crate::pipeline::socket_entry::{Lost, ReconnectPort};
-use crate::transport::Connection;
+use crate::pipeline::socket_entry::{Lost, Made, ReconnectPort};
 use crate::transport::endpoint::Endpoint;
 use crate::transport::reconnect::BackOff;
 
@@ -33,51 +34,136 @@ pub struct ReconnectReport {
     pub last_error: Option<String>,
 }
 
+/// How a venue is reached, and when.
+pub struct Route {
+    /// For people.
+    pub name: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// When it is open; none: always.
+    pub schedule: Option<SessionSchedule>,
+}
+
+impl Route {
+    /// Whether to connect at a time (UTC ns), and for which session; `Err`: the venue is closed.
+    fn open_at(&self, utc_ns: u64) -> Result<Option<SessionSpan>, Closed> {
+        self.schedule.as_ref().map(|schedule| schedule.session_at(utc_ns).ok_or(Closed)).transpose()
+    }
+
+    /// That the venue is closed, since when and until when.
+    fn closed(&self, utc_ns: u64) -> String {
+        let Self { name, schedule, .. } = self;
+        let show = |utc_ns| schedule.as_ref().map_or_else(String::new, |schedule| schedule.show(utc_ns));
+        let next = schedule.as_ref().and_then(|schedule| schedule.next_session(utc_ns));
+        let until = next.map_or_else(
+            || "no session follows".to_owned(),
+            |next| format!("the next session is from {} to {}", show(next.start_ns), show(next.end_ns)),
+        );
+        format!("venue {name}: closed by its schedule, no connection since {}; {until}", show(utc_ns))
+    }
+}
+
+/// The venue has no session at that time.
+struct Closed;
+
+/// A venue that may be lost.
+struct Line {
+    route: Route,
+    back_off: BackOff,
+    /// It was said that the venue is closed.
+    is_closed: bool,
+}
+
 /// The cold end: [`Self::run`] it on a thread of its own.
 pub struct Reconnector {
     /// By venue number.
-    endpoints: Vec<Endpoint>,
-    back_offs: Vec<BackOff>,
+    lines: Vec<Line>,
     lost: Consumer<Lost>,
-    made: Producer<(u8, Connection)>,
+    made: Producer<Made>,
 }
 
-/// The two ends; `endpoints` by venue number.
+/// The two ends; `routes` by venue number.
 #[must_use]
-pub fn channel(endpoints: Vec<Endpoint>, config: &ReconnectConfig) -> (ReconnectPort, Reconnector) {
+pub fn channel(routes: Vec<Route>, config: &ReconnectConfig) -> (ReconnectPort, Reconnector) {
     let (lost, lost_queue) = RingBuffer::new(RING);
     let (made_ring, made) = RingBuffer::new(RING);
     let seeds = (0u64..).map(|venue| config.seed.wrapping_add(venue << 32));
-    let back_offs =
-        endpoints.iter().zip(seeds).map(|(_, seed)| BackOff::new(config.back_off(), seed)).collect();
-    (ReconnectPort { lost, made }, Reconnector { endpoints, back_offs, lost: lost_queue, made: made_ring })
+    let lines = routes.into_iter().zip(seeds).map(|(route, seed)| Line {
+        route,
+        back_off: BackOff::new(config.back_off(), seed),
+        is_closed: false,
+    });
+    (ReconnectPort { lost, made }, Reconnector { lines: lines.collect(), lost: lost_queue, made: made_ring })
 }
 
 impl Reconnector {
-    /// Connects what is lost until `over` says so. A try under way is finished first.
-    pub fn run(mut self, over: impl Fn() -> bool) -> ReconnectReport {
+    /// Connects at a time (UTC ns) to every venue that is open. [`Self::run`] connects to the others when they open; `say`
+    /// is told about them.
+    ///
+    /// # Errors
+    /// A venue that is open and cannot be reached.
+    pub fn open(&mut self, utc_ns: u64, mut say: impl FnMut(String)) -> Result<Vec<Made>, String> {
+        let mut open = Vec::new();
+        for (venue, line) in (0u8..).zip(&mut self.lines) {
+            match line.route.open_at(utc_ns) {
+                Ok(session) => {
+                    let connection = line.route.endpoint.connect()?;
+                    open.push(Made { venue, connection, session });
+                }
+                Err(Closed) => {
+                    line.is_closed = true;
+                    line.back_off.lost(0, None);
+                    say(line.route.closed(utc_ns));
+                }
+            }
+        }
+        Ok(open)
+    }
+
+    /// Connects what is lost until `over` says so, where the venue is open at `utc_ns`, UTC ns. A try under way is finished
+    /// first. `say` is told when a venue closes and opens.
+    pub fn run(
+        mut self,
+        utc_ns: impl Fn() -> u64,
+        mut say: impl FnMut(String),
+        over: impl Fn() -> bool,
+    ) -> ReconnectReport {
         let begin = Instant::now();
         let now_ns = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut report = ReconnectReport::default();
         while !over() {
-            while let Ok(Lost { venue, connection, logged_on_ns, time_ns }) = self.lost.pop() {
+            while let Ok(Lost { venue, connection, logged_on_ns, time_ns, by_schedule }) = self.lost.pop() {
                 drop(connection);
-                report.lost += 1;
+                report.lost += u64::from(!by_schedule);
                 let now_ns = now_ns();
                 // Its own clock: only how long the logon held is taken from the other one.
                 let held_ns = logged_on_ns.map(|since_ns| time_ns.saturating_sub(since_ns));
-                if let Some(back_off) = self.back_offs.get_mut(usize::from(venue)) {
-                    back_off.lost(now_ns, held_ns);
+                if let Some(line) = self.lines.get_mut(usize::from(venue)) {
+                    line.back_off.lost(now_ns, held_ns);
                 }
             }
-            for (venue, (endpoint, back_off)) in (0u8..).zip(self.endpoints.iter().zip(&mut self.back_offs)) {
-                if over() || !back_off.take_due(now_ns()) {
+            for (venue, line) in (0u8..).zip(&mut self.lines) {
+                let Line { route, back_off, is_closed } = line;
+                if over() || back_off.due_ns().is_none_or(|due_ns| due_ns > now_ns()) {
                     continue;
                 }
-                match endpoint.connect() {
+                let utc_ns = utc_ns();
+                let Ok(session) = route.open_at(utc_ns) else {
+                    if !std::mem::replace(is_closed, true) {
+                        say(route.closed(utc_ns));
+                        // What failed before counts no more when the venue opens.
+                        back_off.lost(now_ns(), Some(u64::MAX));
+                    }
+                    continue;
+                };
+                if std::mem::take(is_closed) {
+                    say(format!("venue {}: its session has begun, connecting", route.name));
+                }
+                let _ = back_off.take_due(now_ns());
+                match route.endpoint.connect() {
                     Ok(connection) => {
                         report.made += 1;
-                        let _ = self.made.push((venue, connection));
+                        let _ = self.made.push(Made { venue, connection, session });
                     }
                     Err(error) => {
                         report.failed += 1;

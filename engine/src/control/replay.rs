@@ -90,6 +90,7 @@ pub fn replay(
         collector: Collector::new(stamp_reader, calibration, options.stamps),
         keeper: journal.as_mut().and_then(RunJournal::take_keeper),
         progress: Progress::start(options.label, Some(inputs.messages())),
+        utc: None,
         journal_error: None,
     };
 

@@ -17,12 +17,14 @@ use crate::control::failure::Failure;
 use crate::control::journal::{self, RUN_HEADER_FILE, RunRecorder};
 use crate::control::journal_replay;
 use crate::control::run_header::RunHeader;
+use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_store::{self, StoredSession};
 use crate::control::startup;
 use crate::order::CL_ORD_ID_COUNTER_MAX;
 use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::decision_core::DecisionCore;
 use crate::pipeline::order_entry::OrderEntry;
+use crate::pipeline::tsc::system_utc_ns;
 
 /// What a run goes on with.
 pub struct Resumption {
@@ -30,6 +32,8 @@ pub struct Resumption {
     carried: CarriedState,
     /// By venue; `None` where it never connected.
     sessions: Vec<Option<StoredSession>>,
+    /// By venue: since the former run a session day has ended, so that its numbers start at 1.
+    starts_over: Vec<bool>,
     /// Held, so that nobody else resumes from it at the same time.
     _lock: journal::JournalLock,
 }
@@ -51,7 +55,8 @@ impl Resumption {
         let former_run: [u8; 32] = Sha256::digest(&header_bytes).into();
         let core = journal_replay::state_at_end(dir, &header)?;
         let carried = core.carried(former_run);
-        let mut sessions = Vec::new();
+        let (mut sessions, mut starts_over) = (Vec::new(), Vec::new());
+        let utc_ns = system_utc_ns();
         for (number, venue) in (0..).zip(&config.venues) {
             let session = startup::session_config(venue)?;
             let stored = session_store::read(dir, number, &session).map_err(unreadable)?;
@@ -64,9 +69,14 @@ impl Resumption {
                     venue.name
                 )));
             }
+            let schedule = venue.schedule.as_ref().map(ScheduleConfig::schedule).transpose();
+            let schedule = schedule.map_err(Failure::Input)?;
+            let last_ns = stored.map_or(0, |stored| stored.last_ns);
+            let is_another = schedule.is_some_and(|schedule| !schedule.is_same_session(last_ns, utc_ns));
+            starts_over.push(is_another && last_ns > 0);
             sessions.push(stored);
         }
-        Ok(Self { dir: dir.to_owned(), carried, sessions, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), carried, sessions, starts_over, _lock: lock })
     }
 
     /// Puts core and order entry where the former run was, and writes that to the new journal.
@@ -84,9 +94,12 @@ impl Resumption {
         if let Some(recorder) = recorder {
             recorder.resumed(&self.carried).map_err(|error| refused(format!("new journal: {error:?}")))?;
         }
-        for (venue, stored) in (0..).zip(&self.sessions) {
+        for ((venue, stored), &starts_over) in (0..).zip(&self.sessions).zip(&self.starts_over) {
             if let Some(StoredSession { next_outgoing, next_incoming, .. }) = stored {
                 entry.resume(venue, *next_outgoing, *next_incoming);
+                if starts_over {
+                    entry.start_over(venue);
+                }
             }
         }
         Ok(())

@@ -24,6 +24,8 @@ pub struct StoredSession {
     pub next_incoming: u32,
     /// The highest ClOrdID(11) that was sent, 0 for none.
     pub last_cl_ord_id: ClOrdId,
+    /// When something was last sent or received, UTC ns; 0 where nothing was.
+    pub last_ns: u64,
 }
 
 /// Reads what a journal says of the FIX session of venue `venue`; `None` where it never connected. `config` is the
@@ -34,11 +36,12 @@ pub struct StoredSession {
 pub fn read(dir: &Path, venue: u16, config: &SessionConfig) -> Result<Option<StoredSession>, JournalError> {
     let mut reader = JournalReader::open(dir, JournalThread::OrderEntry)?;
     let mut replay: Option<Replay> = None;
-    let mut last_cl_ord_id = 0;
+    let (mut last_cl_ord_id, mut last_ns) = (0, 0);
     while let Some(record) = reader.next_record()? {
         if record.session != venue {
             continue;
         }
+        last_ns = last_ns.max(record.time_ns);
         match (record.kind, &mut replay) {
             (RecordKind::Connected, replay) => {
                 let Ok(connected) = Connected::decode(record.payload) else { continue };
@@ -56,6 +59,7 @@ pub fn read(dir: &Path, venue: u16, config: &SessionConfig) -> Result<Option<Sto
         next_outgoing: replay.next_outgoing,
         next_incoming: replay.session.next_incoming(),
         last_cl_ord_id,
+        last_ns,
     }))
 }
 

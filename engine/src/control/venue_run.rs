@@ -25,6 +25,7 @@ pub fn run(
     }
     let mut server = VenueServer::bind(inputs, config)?;
     server.publish(inputs, config)?;
+    server.keep_hours(config)?;
     for (venue, address) in config.venues.iter().zip(server.addresses()) {
         let (name, own, client) = (&venue.name, venue.target(), &venue.sender_comp_id);
         match venue.protocol {

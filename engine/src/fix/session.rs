@@ -72,7 +72,8 @@ pub enum Role {
 pub enum Reset {
     /// None: the numbers go on where the store says.
     Never,
-    /// The first of this process; a session that was lost goes on where it was.
+    /// The first of this process, and of each session day ([`Session::start_over`]); a session that was lost goes on where
+    /// it was.
     FirstLogon,
     /// Every one.
     EveryLogon,
@@ -306,6 +307,15 @@ impl Session {
         self.core.next_outgoing = next_outgoing.max(1);
         self.core.next_incoming = next_incoming.max(1);
         self.core.has_logged_on = true;
+    }
+
+    /// A new session day has begun: both sequences start at 1 with the next connection, whose Logon counts as the first
+    /// ([`Reset::FirstLogon`]). With [`Reset::Never`] it does not say so: the peer knows the day by its own schedule. Between
+    /// two connections only.
+    pub const fn start_over(&mut self) {
+        self.core.next_outgoing = 1;
+        self.core.next_incoming = 1;
+        self.core.has_logged_on = false;
     }
 
     /// Whether the present connection starts both sequences at 1 on our own account.

@@ -26,3 +26,4 @@ pub mod socket_entry;
 pub mod staleness;
 pub mod stamps;
 pub mod tsc;
+pub mod utc_offset;

@@ -91,6 +91,14 @@ impl OrderEntry {
         }
     }
 
+    /// A new session day of the venue has begun: its FIX session's numbers start at 1 with the next connection. Between two
+    /// connections only.
+    pub fn start_over(&mut self, venue: u8) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.start_over();
+        }
+    }
+
     /// The way to the venue is open: queues the logon.
     pub fn connected(&mut self, venue: u8, now_ns: u64) {
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
@@ -204,8 +212,15 @@ impl OrderEntry {
     /// Asks every venue for the end of the session.
     pub fn logout(&mut self, now_ns: u64) {
         for venue in 0..self.links.len() {
-            self.links[venue].logout(now_ns);
-            self.journal_session(venue as u8, now_ns);
+            self.logout_from(venue as u8, now_ns);
+        }
+    }
+
+    /// Asks one venue for the end of the session.
+    pub fn logout_from(&mut self, venue: u8, now_ns: u64) {
+        if let Some(link) = self.links.get_mut(usize::from(venue)) {
+            link.logout(now_ns);
+            self.journal_session(venue, now_ns);
         }
     }
 

@@ -3,7 +3,11 @@
 //! Owned by one hot thread: the fused one of `inline`, `wt-order-entry` of `split`. Its system calls are those of the
 //! connections that it owns. It allocates at construction only. A connection that breaks is given to a cold thread, which
 //! frees it and makes another one ([`crate::control::reconnector`]); meanwhile the venue's orders are answered NOT_SENT.
-//! A session that ended by our own Logout is not opened again.
+//! When the run ends it logs out, and nothing is opened again.
+//!
+//! **Schedules and clocks.** Where a venue has a schedule, a connection comes with the span of the session that it is made
+//! for, in UTC ns: at its end order entry logs out, and the connection of another session starts with sequence number 1.
+//! UTC is the core clock plus [`UtcOffset`]; timers go by the core clock alone.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,6 +15,7 @@ use std::time::Duration;
 
 use rtrb::{Consumer, Producer};
 
+use crate::control::session_schedule::SessionSpan;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order, RejectReason};
 use crate::pipeline::decide::OrderSink;
@@ -18,6 +23,7 @@ use crate::pipeline::order_entry::{OrderEntry, not_sent};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::stamps::{PathRecord, PathStamps, StampWriter};
 use crate::pipeline::tsc::{self, Calibration};
+use crate::pipeline::utc_offset::UtcOffset;
 use crate::transport::{Connection, Transport};
 
 /// A run is over when the venues have said nothing for this long after the last message.
@@ -44,6 +50,19 @@ pub struct Lost {
     pub logged_on_ns: Option<u64>,
     /// When it was noticed, UTC ns.
     pub time_ns: u64,
+    /// Its session was over: we have logged out.
+    pub by_schedule: bool,
+}
+
+/// A connection that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// Whose.
+    pub venue: u8,
+    /// Shaken hands with; nobody is logged on.
+    pub connection: Connection,
+    /// The session that it is made for, where the venue has a schedule.
+    pub session: Option<SessionSpan>,
 }
 
 /// The hot end of the way to the thread that connects again.
@@ -51,8 +70,8 @@ pub struct Lost {
 pub struct ReconnectPort {
     /// Connections that are gone.
     pub lost: Producer<Lost>,
-    /// New ones, shaken hands with, by venue.
-    pub made: Consumer<(u8, Connection)>,
+    /// New ones.
+    pub made: Consumer<Made>,
 }
 
 /// One venue's connection.
@@ -63,6 +82,10 @@ struct Line {
     logged_on_ns: Option<u64>,
     /// Why it was lost the last time.
     loss: Option<io::Error>,
+    /// The session of the last connection, where the venue has a schedule.
+    session: Option<SessionSpan>,
+    /// The session is over, and we have said so.
+    is_ending: bool,
 }
 
 /// See the module's text.
@@ -72,6 +95,11 @@ pub struct SocketEntry {
     reconnect: Option<ReconnectPort>,
     /// We log out: a connection that goes now has done its work.
     ending: bool,
+    /// When the first of the sessions ends, UTC ns.
+    ends_ns: u64,
+    utc_offset: UtcOffset,
+    /// What the sessions write SendingTime(52) with, ns.
+    offset_ns: i64,
     buffer: Box<[u8]>,
     executions: VecDeque<Execution>,
     stamps: StampWriter,
@@ -100,6 +128,9 @@ impl SocketEntry {
                 .collect(),
             reconnect: None,
             ending: false,
+            ends_ns: u64::MAX,
+            utc_offset: UtcOffset::default(),
+            offset_ns: 0,
             buffer: vec![0; 1 << 16].into_boxed_slice(),
             executions: VecDeque::with_capacity(1 << 12),
             stamps,
@@ -111,10 +142,33 @@ impl SocketEntry {
         }
     }
 
+    /// Order entry to `venues` venues, of which those with a connection are to be logged on first.
+    #[must_use]
+    pub fn with_open(
+        entry: OrderEntry,
+        venues: usize,
+        open: Vec<Made>,
+        stamps: StampWriter,
+        calibration: Calibration,
+    ) -> Self {
+        let mut this = Self::new(entry, Vec::new(), stamps, calibration);
+        this.lines.resize_with(venues, Line::default);
+        for made in open {
+            this.take(made);
+        }
+        this
+    }
+
     /// The same, with somebody who makes lost connections anew.
     #[must_use]
     pub fn reconnecting(self, port: ReconnectPort) -> Self {
         Self { reconnect: Some(port), ..self }
+    }
+
+    /// The same, with somebody who follows the system clock.
+    #[must_use]
+    pub fn following(self, utc_offset: UtcOffset) -> Self {
+        Self { utc_offset, ..self }
     }
 
     /// The calling thread has polled this and another one will: what the connections hold for it is given up.
@@ -130,17 +184,21 @@ impl SocketEntry {
         self.calibration.utc_ns(tsc::now())
     }
 
-    /// Logs on at every venue.
+    /// Logs on at every venue that is connected.
     ///
     /// # Errors
     /// The venue that did not answer.
     pub fn log_on(&mut self, stop: &Stop) -> Result<(), String> {
         let now_ns = self.now_ns();
-        for venue in 0..self.lines.len() {
+        self.follow_utc();
+        let open: Vec<usize> =
+            (0..self.lines.len()).filter(|&venue| self.lines[venue].connection.is_some()).collect();
+        for &venue in &open {
             self.entry.connected(venue as u8, now_ns);
         }
-        for venue in 0..self.lines.len() {
-            while !self.entry.is_logged_on(venue as u8) {
+        for venue in open {
+            // A session may end while its Logon is under way.
+            while !self.entry.is_logged_on(venue as u8) && !self.lines[venue].is_ending {
                 self.poll();
                 std::thread::sleep(SESSION_PAUSE);
                 let waited_ns = self.now_ns().saturating_sub(now_ns);
@@ -176,6 +234,10 @@ impl SocketEntry {
     /// Sends what waits and receives what is there; executions are queued.
     pub fn poll(&mut self) {
         let now_ns = self.now_ns();
+        self.follow_utc();
+        if self.ends_ns <= now_ns.saturating_add_signed(self.offset_ns) {
+            self.end_sessions(now_ns);
+        }
         if self.entry.next_timer_ns() <= now_ns {
             self.entry.on_timer(now_ns);
         }
@@ -217,11 +279,55 @@ impl SocketEntry {
     #[inline]
     fn take_new_connection(&mut self) {
         let Some(ReconnectPort { made, .. }) = &mut self.reconnect else { return };
-        let Ok((venue, connection)) = made.pop() else { return };
-        let Some(line) = self.lines.get_mut(usize::from(venue)) else { return };
-        *line = Line { connection: Some(connection), ..Line::default() };
-        self.reconnections += 1;
-        self.entry.connected(venue, self.calibration.utc_ns(tsc::now()));
+        let Ok(made) = made.pop() else { return };
+        let venue = made.venue;
+        if self.take(made) {
+            self.reconnections += 1;
+            self.entry.connected(venue, self.calibration.utc_ns(tsc::now()));
+        }
+    }
+
+    /// Takes a connection that nobody is logged on with; one that belongs to no venue of ours is dropped.
+    fn take(&mut self, made: Made) -> bool {
+        let Made { venue, connection, session } = made;
+        let Some(line) = self.lines.get_mut(usize::from(venue)) else { return false };
+        let former = line.session;
+        *line = Line { connection: Some(connection), session, ..Line::default() };
+        if let Some(session) = session {
+            self.ends_ns = self.ends_ns.min(session.end_ns);
+            if former.is_some_and(|former| former.start_ns != session.start_ns) {
+                self.entry.start_over(venue);
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn follow_utc(&mut self) {
+        let offset_ns = self.utc_offset.get();
+        if offset_ns != self.offset_ns {
+            self.offset_ns = offset_ns;
+            self.entry.set_utc_offset(offset_ns);
+        }
+    }
+
+    /// Logs out where the session is over; the connection goes when the venue has answered, or has not in time.
+    #[cold]
+    fn end_sessions(&mut self, now_ns: u64) {
+        let utc_ns = now_ns.saturating_add_signed(self.offset_ns);
+        self.ends_ns = u64::MAX;
+        for (venue, line) in (0u8..).zip(&mut self.lines) {
+            let Some(session) = line.session else { continue };
+            if line.connection.is_none() || line.is_ending {
+                continue;
+            }
+            if session.end_ns <= utc_ns {
+                line.is_ending = true;
+                self.entry.logout_from(venue, now_ns);
+            } else {
+                self.ends_ns = self.ends_ns.min(session.end_ns);
+            }
+        }
     }
 
     #[cold]
@@ -230,13 +336,15 @@ impl SocketEntry {
         let Some(mut connection) = line.connection.take() else { return };
         let logged_on_ns = line.logged_on_ns.take();
         line.loss = Some(error);
-        self.lost_connections += u64::from(!self.ending);
+        self.lost_connections += u64::from(!self.ending && !line.is_ending);
         self.entry.disconnected(venue as u8);
         if let Some(port) = self.reconnect.as_mut().filter(|_| !self.ending) {
             // The cold thread will free it.
             let _ = connection.release();
             let time_ns = self.calibration.utc_ns(tsc::now());
-            let _ = port.lost.push(Lost { venue: venue as u8, connection, logged_on_ns, time_ns });
+            let by_schedule = line.is_ending;
+            let _ =
+                port.lost.push(Lost { venue: venue as u8, connection, logged_on_ns, time_ns, by_schedule });
         }
     }
 

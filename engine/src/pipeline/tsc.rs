@@ -136,10 +136,7 @@ impl Calibration {
         }
         let (slope, residual_ns) = fit(&points);
         assert!(slope > 0.0, "the tick counter does not advance: no latency can be measured on this machine");
-        let anchor = bracketed(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-        });
+        let anchor = bracketed(system_utc_ns);
         Self::from_rate(slope, anchor.ticks, anchor.clock_ns, residual_ns, TickTrust::read())
     }
 
@@ -194,6 +191,21 @@ impl Calibration {
         }
     }
 
+    /// The system's UTC minus [`Self::utc_ns`] of the same moment, ns: how far the system clock has been stepped or slewed
+    /// since the calibration, and how far the rate's error has carried this one. Reads the system clock 8 times: cold
+    /// threads only.
+    #[must_use]
+    pub fn utc_offset_ns(&self) -> i64 {
+        self.offset_of(bracketed(system_utc_ns))
+    }
+
+    /// The clock's value minus ours at the same tick, ns.
+    fn offset_of(&self, point: Point) -> i64 {
+        let ours_ns = self.utc_ns(point.ticks);
+        let apart_ns = i64::try_from(point.clock_ns.abs_diff(ours_ns)).unwrap_or(i64::MAX);
+        if point.clock_ns < ours_ns { -apart_ns } else { apart_ns }
+    }
+
     /// Ticks in one second.
     #[must_use]
     pub fn ticks_per_second(&self) -> u64 {
@@ -232,6 +244,13 @@ fn bracketed(clock_ns: impl Fn() -> u64) -> Point {
         }
     }
     best
+}
+
+/// UTC ns by the system clock (CLOCK_REALTIME): for cold threads, hot ones have [`Calibration::utc_ns`].
+#[must_use]
+pub fn system_utc_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Least-squares line through the points: its slope (ns per tick) and the largest residual (ns).
@@ -320,6 +339,19 @@ mod tests {
         let ticks = fast.anchor_ticks + calibration.ns_to_ticks(50_000_000);
         assert!(fast.utc_ns(ticks).abs_diff(1_000 + NS_PER_S) < 1_000, "{}", fast.utc_ns(ticks));
         assert_eq!(fast.utc_ns(fast.anchor_ticks), 1_000);
+    }
+
+    #[test]
+    fn a_step_of_the_system_clock_is_the_offset() {
+        let calibration = Calibration::measure();
+        assert!(calibration.utc_offset_ns().abs() < 50_000_000, "{} ns", calibration.utc_offset_ns());
+        let ticks = calibration.anchor_ticks + calibration.ticks_per_second();
+        let ours_ns = calibration.utc_ns(ticks);
+        for step_ns in [0, 3_600_000_000_000, -3_600_000_000_000, i64::MAX - 1] {
+            let clock_ns = ours_ns.saturating_add_signed(step_ns);
+            assert_eq!(calibration.offset_of(Point { ticks, clock_ns }), step_ns);
+        }
+        assert!(calibration.offset_of(Point { ticks, clock_ns: 0 }) < 0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One listener of a venue and the client behind it: the acceptor's bytes to and from a connection.
 //!
-//! One client at a time: a second connection is closed at once, the first lives on. Whoever serves the venue calls
+//! One client at a time: a second connection is closed at once, the first lives on; so is every one while the desk is
+//! closed. Whoever serves the venue calls
 //! [`Desk::serve`] in turns; it never waits. Errors of a client end that client's connection and nothing else.
 
 use std::io::{self, ErrorKind};
@@ -36,6 +37,7 @@ pub struct Desk<A> {
     /// How clients are accepted: as they come, or by TLS.
     way: ConnectionAcceptor,
     client: Option<Connection>,
+    is_open: bool,
     connections: u64,
     /// Clients that were gone before their handshake was over, and why the last one was.
     refused: u64,
@@ -51,13 +53,33 @@ impl<A: Acceptor> Desk<A> {
         let refused = |error| Failure::Input(format!("venue {name}: {address}: {error}"));
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
-        Ok(Self { listener, acceptor, way, client: None, connections: 0, refused: 0, last_refusal: None })
+        Ok(Self {
+            listener,
+            acceptor,
+            way,
+            client: None,
+            is_open: true,
+            connections: 0,
+            refused: 0,
+            last_refusal: None,
+        })
     }
 
     /// `HOST:PORT` that it listens on.
     #[must_use]
     pub fn address(&self) -> String {
         self.listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+    }
+
+    /// Lets clients in from now on, or none; the one that is there stays until its session ends.
+    pub const fn set_open(&mut self, is_open: bool) {
+        self.is_open = is_open;
+    }
+
+    /// Whether a client is there.
+    #[must_use]
+    pub const fn has_client(&self) -> bool {
+        self.client.is_some()
     }
 
     /// Connections that were served.
@@ -79,7 +101,8 @@ impl<A: Acceptor> Desk<A> {
         if let Ok((stream, _)) = self.listener.accept() {
             // The end of the client before may have come between its last read and now.
             worked |= self.receive(now_ns, buffer);
-            if self.client.is_none()
+            if self.is_open
+                && self.client.is_none()
                 && let Ok(connection) = self.way.accept(stream)
             {
                 self.client = Some(connection);

@@ -39,6 +39,27 @@ impl VenueFront {
         of_gateway!(self, gateway => gateway.on_market(event, now_ns));
     }
 
+    /// The session is over by the venue's schedule: the client is logged out. OUCH keeps no schedule.
+    pub fn log_out(&mut self, now_ns: u64) {
+        if let Self::Fix(gateway) = self {
+            gateway.log_out(now_ns);
+        }
+    }
+
+    /// A new session has begun: its sequences start at 1. Between two connections only.
+    pub const fn start_over(&mut self) {
+        if let Self::Fix(gateway) = self {
+            gateway.start_over();
+        }
+    }
+
+    /// UTC minus the time that callers pass, ns: what SendingTime(52) is written with from now on.
+    pub const fn set_utc_offset(&mut self, offset_ns: i64) {
+        if let Self::Fix(gateway) = self {
+            gateway.set_utc_offset(offset_ns);
+        }
+    }
+
     /// When [`Acceptor::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {

@@ -83,6 +83,22 @@ impl Gateway {
         if self.session.is_resending() { 0 } else { self.session.next_timer_ns() }
     }
 
+    /// The session is over by the venue's schedule: the client is logged out.
+    pub fn log_out(&mut self, now_ns: u64) {
+        let _ = self.session.logout(now_ns, &mut self.out);
+        self.record();
+    }
+
+    /// A new session day has begun: both sequences start at 1 with the next connection. Between two connections only.
+    pub const fn start_over(&mut self) {
+        self.session.start_over();
+    }
+
+    /// UTC minus the time that callers pass, ns: what SendingTime(52) is written with from now on.
+    pub const fn set_utc_offset(&mut self, offset_ns: i64) {
+        self.session.set_utc_offset(offset_ns);
+    }
+
     /// The core, for reports and tests.
     #[must_use]
     pub const fn core(&self) -> &VenueCore {

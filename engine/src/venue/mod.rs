@@ -80,6 +80,7 @@ mod entry;
 pub mod feed_server;
 pub mod front;
 pub mod gateway;
+pub mod hours;
 pub mod in_memory;
 mod matching;
 mod names;

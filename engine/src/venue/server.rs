@@ -2,15 +2,17 @@
 //!
 //! The server replays its own copy of the captures. In a run it follows the messages that the engine has released, so
 //! that both are at the same point of the day; on its own (`warptick venue`) it keeps the wall clock's pace, from the
-//! first logon on or at once, and publishes each message as it applies it, where a feed is configured. A lost connection cancels the client's orders. Errors of one client end that client's connection
+//! first logon on or at once, and publishes each message as it applies it, where a feed is configured; then it also keeps the venues' schedules. A lost connection cancels the client's orders. Errors of one client end that client's connection
 //! and nothing else.
 
 use crate::control::config::Config;
 use crate::control::counters::Counter;
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
+use crate::control::schedule_config::ScheduleConfig;
 use crate::control::startup;
 use crate::control::universe::Universe;
+use crate::control::utc_watch::UtcWatch;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::tsc::{self, Calibration};
 use crate::transport::endpoint::ConnectionAcceptor;
@@ -18,6 +20,7 @@ use crate::venue::VenueCore;
 use crate::venue::desk::Desk;
 use crate::venue::feed_server::FeedServer;
 use crate::venue::front::VenueFront;
+use crate::venue::hours::{HoursChange, VenueHours};
 
 /// Market messages applied between two looks at the sockets.
 const MESSAGES_A_TURN: u64 = 64;
@@ -49,6 +52,10 @@ pub struct VenueServer<'a> {
     failure: Option<String>,
     /// By venue; empty until [`Self::publish`].
     feeds: Vec<Option<FeedServer<'a>>>,
+    /// By venue; empty until [`Self::keep_hours`].
+    hours: Vec<Option<VenueHours>>,
+    /// Follows the system clock, once hours are kept.
+    utc: Option<UtcWatch>,
 }
 
 impl<'a> VenueServer<'a> {
@@ -71,6 +78,8 @@ impl<'a> VenueServer<'a> {
             buffer: vec![0; 1 << 16].into_boxed_slice(),
             failure: None,
             feeds: Vec::new(),
+            hours: Vec::new(),
+            utc: None,
         })
     }
 
@@ -85,6 +94,40 @@ impl<'a> VenueServer<'a> {
             self.feeds.push(feed.transpose()?);
         }
         Ok(())
+    }
+
+    /// Keeps the venues' schedules from now on, and follows the system clock.
+    ///
+    /// # Errors
+    /// A schedule that cannot be.
+    pub fn keep_hours(&mut self, config: &Config) -> Result<(), Failure> {
+        for (venue, desk) in config.venues.iter().zip(&mut self.desks) {
+            let schedule = venue.schedule.as_ref().map(ScheduleConfig::schedule).transpose();
+            let hours = schedule.map_err(Failure::Input)?.map(VenueHours::new);
+            desk.set_open(hours.is_none());
+            self.hours.push(hours);
+        }
+        self.utc = Some(UtcWatch::new(self.calibration));
+        Ok(())
+    }
+
+    /// Opens and closes by the schedules.
+    fn follow_hours(&mut self) {
+        let Some(utc) = &mut self.utc else { return };
+        utc.turn();
+        let offset_ns = utc.offset_ns();
+        let now_ns = self.calibration.utc_ns(tsc::now());
+        let utc_ns = now_ns.saturating_add_signed(offset_ns);
+        for (desk, hours) in self.desks.iter_mut().zip(&mut self.hours) {
+            desk.acceptor.set_utc_offset(offset_ns);
+            let change = hours.as_mut().and_then(|hours| hours.turn(utc_ns, desk.has_client()));
+            match change {
+                None => continue,
+                Some(HoursChange::Closed) => desk.acceptor.log_out(now_ns),
+                Some(HoursChange::Opened) => desk.acceptor.start_over(),
+            }
+            desk.set_open(change == Some(HoursChange::Opened));
+        }
     }
 
     /// The feed of each venue, by number, for those that publish one.
@@ -109,6 +152,7 @@ impl<'a> VenueServer<'a> {
         let mut started: Option<(u64, u64)> = None;
         while !over() {
             let mut worked = false;
+            self.follow_hours();
             let now_ns = self.now_ns();
             for desk in &mut self.desks {
                 worked |= desk.serve(now_ns, &mut self.buffer);

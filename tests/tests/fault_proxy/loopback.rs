@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use engine::control::reconnector;
+use engine::control::reconnector::{self, Route};
 use engine::control::shutdown::Stop;
 use engine::control::transport_config::ReconnectConfig;
 use engine::order::Order;
@@ -144,7 +144,12 @@ fn run(seed: u64, calibration: &Calibration) -> Outcome {
         endpoints.map(|(venue, address)| Endpoint::new(venue, &address).expect("plain")).collect();
     let reconnect =
         ReconnectConfig { first_ms: 2, max_ms: 20, held_ms: 100, seed, ..ReconnectConfig::default() };
-    let (port, reconnector) = reconnector::channel(endpoints.clone(), &reconnect);
+    let routes = endpoints.iter().zip(&day.config.venues).map(|(endpoint, venue)| Route {
+        name: venue.name.clone(),
+        endpoint: endpoint.clone(),
+        schedule: None,
+    });
+    let (port, reconnector) = reconnector::channel(routes.collect(), &reconnect);
     let venues = Mutex::new(Venues { desks, market: Market::new(&day), buffer: vec![0; 1 << 16] });
     let (stamps, mut stamped) = stamps::channel(1 << 10);
     let mut trader = Trader::new(seed, day.core(6));
@@ -161,7 +166,10 @@ fn run(seed: u64, calibration: &Calibration) -> Outcome {
             }
         });
         let carried = scope.spawn(|| proxy.run(dice, over));
-        let reconnected = scope.spawn(move || reconnector.run(|| over.load(Ordering::Relaxed)));
+        let reconnected = scope.spawn(move || {
+            let utc_ns = || clock.utc_ns(tsc::now());
+            reconnector.run(utc_ns, |_| (), || over.load(Ordering::Relaxed))
+        });
         let connections =
             endpoints.iter().map(|endpoint| endpoint.connect().expect("the proxy listens")).collect();
         let mut entry = SocketEntry::new(entry, connections, stamps, clock).reconnecting(port);

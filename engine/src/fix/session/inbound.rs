@@ -60,8 +60,11 @@ impl Core {
             b'4' | b'A' if self.is_out_of_sequence_by_design(frame) => {
                 return self.on_reset(now_ns, frame, sequence, out);
             }
-            // Whoever asks or leaves is heard whatever was lost before; a Logout's number is of no use any more.
-            b'5' => return self.on_logout(now_ns, out),
+            // Whoever asks or leaves is heard whatever was lost before.
+            b'5' => {
+                self.count_last(sequence);
+                return self.on_logout(now_ns, out);
+            }
             b'2' if header.error.is_none() && header.poss_dup != Some(true) => {
                 return self.on_resend_wish(now_ns, frame, sequence, out);
             }
@@ -74,6 +77,14 @@ impl Core {
                 self.in_sequence(now_ns, frame, sequence, &header, out, handler)?;
                 self.after_progress(now_ns, out)
             }
+        }
+    }
+
+    /// The last message of a connection, a Logout, uses up its number where nothing is missing before it: a next logon
+    /// without a reset asks for nothing then. A gap before it is for that logon to show.
+    const fn count_last(&mut self, sequence: u32) {
+        if sequence == self.next_incoming {
+            self.next_incoming = self.next_incoming.saturating_add(1);
         }
     }
 
@@ -234,6 +245,7 @@ impl Core {
             return Err(CloseReason::LogonInvalid);
         };
         if message_type == b'5' && self.config.role == Role::Initiator {
+            self.count_last(sequence);
             return Err(CloseReason::LogonRefused);
         }
         if message_type != b'A' {

@@ -109,6 +109,13 @@ impl Link {
         self.was_logged_on = true;
     }
 
+    /// A new session day has begun: a FIX session's numbers start at 1.
+    pub(super) const fn start_over(&mut self) {
+        if let Some(session) = self.fix_mut() {
+            session.start_over();
+        }
+    }
+
     /// The same, to be changed.
     pub(super) const fn fix_mut(&mut self) -> Option<&mut Session> {
         match &mut self.protocol {
