@@ -48,6 +48,7 @@ use super::identity::SessionIds;
 use super::logon_auth::{LogonAuth, LogonHeader, LogonVerifier};
 use super::timestamp::{TimePrecision, write_timestamp};
 
+use admin::LogonPrint;
 use gap::Gap;
 use resend::Resend;
 pub use resend::{NothingSent, SentMessages};
@@ -264,6 +265,10 @@ struct Core {
     utc_offset_ns: i64,
     /// Whether this connection starts both sequences at 1.
     resets: bool,
+    /// The Logon that the present connection stands on.
+    accepted_logon: Option<LogonPrint>,
+    /// Numbers of the peer were passed over, or start again: what it had in them is not coming.
+    may_have_lost: bool,
     has_logged_on: bool,
     counters: SessionCounters,
 }
@@ -295,6 +300,8 @@ impl Session {
                 resend: None,
                 utc_offset_ns: 0,
                 resets: false,
+                accepted_logon: None,
+                may_have_lost: false,
                 has_logged_on: false,
                 counters: SessionCounters::default(),
             },
@@ -324,6 +331,12 @@ impl Session {
         self.core.resets
     }
 
+    /// Whether messages of the peer may have been lost for good since this was last asked: it filled a gap without them, or
+    /// reset its numbers in mid-session.
+    pub const fn take_may_have_lost(&mut self) -> bool {
+        std::mem::replace(&mut self.core.may_have_lost, false)
+    }
+
     /// A connection is there. An initiator sends its Logon.
     pub fn on_connect(&mut self, now_ns: u64, out: &mut SendBuffer) -> Outcome {
         self.framer.clear();
@@ -334,6 +347,7 @@ impl Session {
         core.test_request_ns = TIME_NONE;
         core.gap.clear();
         core.resend = None;
+        core.accepted_logon = None;
         core.deadline_ns = now_ns.saturating_add(core.config.logon_timeout_ns);
         core.resets = match core.config.reset {
             Reset::Never => false,

@@ -488,9 +488,9 @@ impl OrderTable {
                 self.status(slot, order, execution)
             }
             ExecutionKind::Replaced => self.replaced(slot, order, execution),
-            ExecutionKind::Canceled | ExecutionKind::Expired => Ok(self.done(slot, 0)),
+            ExecutionKind::Canceled | ExecutionKind::Expired => self.ended(slot, order, execution),
             // FIX 4.4, OrdStatus(39)=8: an order can be rejected after it was acknowledged.
-            ExecutionKind::Rejected if order.cl_ord_id == id => Ok(self.done(slot, 0)),
+            ExecutionKind::Rejected if order.cl_ord_id == id => self.ended(slot, order, execution),
             ExecutionKind::NotSent if order.state == OrderState::PendingNew => Ok(self.done(slot, 0)),
             ExecutionKind::CancelRejected | ExecutionKind::NotSent if order.pending_id == id => {
                 if execution.reason == RejectReason::UnknownOrder {
@@ -512,6 +512,23 @@ impl OrderTable {
         Transition { order, filled, released: order.reserved + filled, closed: true }
     }
 
+    /// The order is over. Fills whose reports were lost show in its last CumQty(14).
+    fn ended(
+        &mut self,
+        slot: u32,
+        order: LiveOrder,
+        execution: &Execution,
+    ) -> Result<Transition, OrderTableError> {
+        let missed = execution.cumulative_quantity.saturating_sub(order.cumulative);
+        if execution.cumulative_quantity > order.quantity.max(order.pending_quantity) {
+            return Err(OrderTableError::Overfill(execution.cl_ord_id));
+        }
+        let entry = &mut self.slots[slot as usize];
+        entry.cumulative += missed;
+        entry.reserved -= missed;
+        Ok(self.done(slot, missed))
+    }
+
     fn fill(
         &mut self,
         slot: u32,
@@ -522,8 +539,10 @@ impl OrderTable {
         if execution.cumulative_quantity <= order.cumulative {
             return Err(OrderTableError::Repeated(id));
         }
-        let adds_up =
-            order.cumulative.checked_add(execution.last_quantity) == Some(execution.cumulative_quantity);
+        let filled = execution.cumulative_quantity - order.cumulative;
+        // Of an order in doubt earlier reports may have been lost: CumQty(14) has what they said.
+        let adds_up = filled == execution.last_quantity
+            || (order.doubt != Doubt::None && filled > execution.last_quantity);
         // A partial fill that leaves nothing of our terms claims that the venue holds more than we asked for.
         let claimed = u64::from(execution.kind == ExecutionKind::PartialFill);
         let leaves = order.quantity.checked_sub(execution.cumulative_quantity);
@@ -532,19 +551,14 @@ impl OrderTable {
         }
         let entry = &mut self.slots[slot as usize];
         entry.cumulative = execution.cumulative_quantity;
-        entry.reserved -= execution.last_quantity;
+        entry.reserved -= filled;
         if entry.state == OrderState::PendingNew {
             entry.state = OrderState::Live;
         }
         if execution.kind == ExecutionKind::Fill {
-            return Ok(self.done(slot, execution.last_quantity));
+            return Ok(self.done(slot, filled));
         }
-        Ok(Transition {
-            order: *entry,
-            filled: execution.last_quantity,
-            released: execution.last_quantity,
-            closed: false,
-        })
+        Ok(Transition { order: *entry, filled, released: filled, closed: false })
     }
 
     fn replaced(

@@ -143,8 +143,18 @@ impl Naive {
                 order.open = execution.kind == Kind::PartialFill;
             }
             Kind::New if order.pending == Pending::New => order.pending = Pending::Nothing,
-            Kind::Canceled | Kind::Expired => order.open = false,
-            Kind::Rejected if id == order.id => order.open = false,
+            Kind::Rejected if id != order.id => return Err(OrderTableError::Unexpected(id)),
+            Kind::Canceled | Kind::Expired | Kind::Rejected => {
+                let total = match order.pending {
+                    Pending::Replace(_, total) => order.quantity.max(total),
+                    _ => order.quantity,
+                };
+                if execution.cumulative_quantity > total {
+                    return Err(OrderTableError::Overfill(id));
+                }
+                filled = execution.cumulative_quantity.saturating_sub(order.cumulative);
+                order.open = false;
+            }
             Kind::NotSent if order.pending == Pending::New => order.open = false,
             Kind::CancelRejected if is_pending_id && execution.reason == RejectReason::UnknownOrder => {
                 order.open = false;
@@ -300,6 +310,11 @@ fn draw_execution(draws: &mut Draws, naive: &Naive, table: &OrderTable) -> Execu
         };
         answer = fill(id, kind, last, cumulative);
     }
+    if matches!(kind, Kind::Canceled | Kind::Expired | Kind::Rejected) && draws.once_in(2) {
+        // The last CumQty: as known, or with fills of which no report came, or more than there can be.
+        let (cumulative, leaves) = table.get(id).map_or((0, 1), |order| (order.cumulative, order.leaves()));
+        answer.cumulative_quantity = cumulative + draws.below(2 * leaves + 2);
+    }
     if kind == Kind::CancelRejected {
         answer.reason = draws.one_of(&[RejectReason::TooLate, RejectReason::UnknownOrder]);
     }
@@ -381,6 +396,18 @@ fn what_cannot_be_taken_over_is_refused() {
         assert_eq!(refused(&with(vec![wrong])), error, "{wrong:?}");
     }
     assert_eq!(refused(&with(vec![order, order])), ResumeError::Order { cl_ord_id: order.cl_ord_id });
+}
+
+#[test]
+fn of_an_order_in_doubt_a_fill_says_what_was_missed() {
+    let missed = fill(BASE + 1, ExecutionKind::PartialFill, 10, 40);
+    assert_eq!(accepted().apply(&missed), Err(OrderTableError::Overfill(BASE + 1)), "without a doubt");
+    let mut table = accepted();
+    table.doubt(0);
+    let done = table.apply(&missed).expect("30 were missed");
+    assert_eq!((done.filled, done.released, done.closed, done.order.reserved), (40, 40, false, 60));
+    let last = table.apply(&fill(BASE + 1, ExecutionKind::Fill, 5, 100)).expect("55 were missed");
+    assert_eq!((last.filled, last.released, last.closed), (60, 60, true));
 }
 
 /// A table with one accepted order of 100 under id `BASE + 1`.

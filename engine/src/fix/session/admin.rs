@@ -2,6 +2,7 @@
 
 use feeds::units::{NS_PER_S, TIME_NONE};
 
+use super::header::ReceivedHeader;
 use super::{CloseReason, Core, Flow, HEARTBEAT_S_MAX, Role, SendBuffer, State};
 use crate::fix::codec::{Encoder, Message};
 use crate::fix::fault::{Fault, MessageError};
@@ -20,6 +21,21 @@ pub(super) struct LogonTerms {
     pub(super) reset: bool,
     /// NextExpectedMsgSeqNum(789), where this session uses it.
     pub(super) next_expected: Option<u32>,
+}
+
+/// What tells one Logon of a peer from another: its SendingTime(52) and CheckSum(10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogonPrint {
+    sending_time_ns: Option<u64>,
+    checksum: [u8; 3],
+}
+
+impl LogonPrint {
+    pub(super) fn of(frame: Frame<'_>, header: &ReceivedHeader<'_>) -> Self {
+        let before_soh = frame.bytes().split_last().map_or(&[][..], |(_, before)| before);
+        let checksum = before_soh.last_chunk().copied().unwrap_or_default();
+        Self { sending_time_ns: header.sending_time_ns, checksum }
+    }
 }
 
 /// The outer result closes the connection, the inner one refuses the message.
@@ -58,6 +74,7 @@ impl Core {
         now_ns: u64,
         sequence: u32,
         terms: LogonTerms,
+        print: LogonPrint,
         out: &mut SendBuffer,
     ) -> Flow {
         let LogonTerms { heartbeat_s, reset, next_expected } = terms;
@@ -89,6 +106,7 @@ impl Core {
         }
         self.state = State::LoggedOn;
         self.has_logged_on = true;
+        self.accepted_logon = Some(print);
         self.deadline_ns = TIME_NONE;
         if let Some(expected) = next_expected.filter(|&expected| expected > 0 && expected < sent) {
             self.want_resend(expected, sent - 1);
@@ -112,11 +130,16 @@ impl Core {
         now_ns: u64,
         frame: Frame<'_>,
         sequence: u32,
+        print: LogonPrint,
         out: &mut SendBuffer,
     ) -> Flow {
         let logon = frame.message_type_byte() == b'A';
+        if logon && self.accepted_logon == Some(print) {
+            // A copy of what was answered already resets nothing.
+            return Ok(());
+        }
         let done = match Message::of(frame) {
-            Ok(message) if logon => self.restart(now_ns, &message, sequence, out)?,
+            Ok(message) if logon => self.restart(now_ns, &message, sequence, print, out)?,
             Ok(message) => self.reset(&message),
             Err(error) => Err(error),
         };
@@ -127,11 +150,20 @@ impl Core {
     }
 
     /// Both sides start again at 1, the connection goes on.
-    fn restart(&mut self, now_ns: u64, message: &Message<'_>, sequence: u32, out: &mut SendBuffer) -> Answer {
+    fn restart(
+        &mut self,
+        now_ns: u64,
+        message: &Message<'_>,
+        sequence: u32,
+        print: LogonPrint,
+        out: &mut SendBuffer,
+    ) -> Answer {
         let heartbeat_s = match self.logon_terms(message, sequence) {
             Ok(terms) => terms.heartbeat_s,
             Err(error) => return Ok(Err(error)),
         };
+        self.accepted_logon = Some(print);
+        self.may_have_lost = true;
         self.next_outgoing = 1;
         self.next_incoming = 2;
         self.gap.clear();
@@ -148,6 +180,7 @@ impl Core {
         if new < self.next_incoming {
             return Err(MessageError::new(0, Fault::Value));
         }
+        self.may_have_lost |= new > self.next_incoming;
         self.next_incoming = new;
         self.gap.clear();
         Ok(())
@@ -161,6 +194,7 @@ impl Core {
             return Err(MessageError::new(36, Fault::Value));
         }
         self.next_incoming = new;
+        self.may_have_lost = true;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use feeds::units::TIME_NONE;
 
+use super::admin::LogonPrint;
 use super::header::ReceivedHeader;
 use super::{CloseReason, Core, Flow, Role, SENDING_TIME_TOLERANCE_NS, SendBuffer, State, Validation};
 use crate::fix::codec::Message;
@@ -58,7 +59,8 @@ impl Core {
         }
         match frame.message_type_byte() {
             b'4' | b'A' if self.is_out_of_sequence_by_design(frame) => {
-                return self.on_reset(now_ns, frame, sequence, out);
+                let print = LogonPrint::of(frame, &header);
+                return self.on_reset(now_ns, frame, sequence, print, out);
             }
             // Whoever asks or leaves is heard whatever was lost before.
             b'5' => {
@@ -261,7 +263,7 @@ impl Core {
             }
         };
         match terms {
-            Ok(terms) => self.accept_logon(now_ns, sequence, terms, out),
+            Ok(terms) => self.accept_logon(now_ns, sequence, terms, LogonPrint::of(frame, header), out),
             Err(error) => {
                 self.logout_and_close(now_ns, out, error.fault.text().as_bytes(), CloseReason::LogonInvalid)
             }

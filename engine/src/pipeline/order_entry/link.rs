@@ -213,6 +213,7 @@ impl Link {
             Protocol::Ouch(session) => session.receive(now_ns, bytes, sink),
         };
         self.resend(now_ns);
+        self.is_in_doubt |= self.fix_mut().is_some_and(Session::take_may_have_lost);
         if self.is_logged_on() {
             self.is_in_doubt |= !was_up && self.was_logged_on;
             self.was_logged_on = true;
