@@ -6,18 +6,48 @@ use engine::control::config::{Config, LimitsConfig, RiskConfig};
 use engine::control::inputs::Inputs;
 use engine::control::journal::{self, JournalKeeper, JournalOptions, JournalThread};
 use engine::control::{session_store, startup};
-use engine::fix::identity::SessionIds;
-use engine::fix::session::SessionConfig;
+use engine::order::Execution;
 use engine::pipeline::decision_core::DecisionCore;
 use engine::pipeline::order_entry::OrderEntry;
-use engine::strategy::Strategy;
+use engine::pipeline::order_table::LiveOrder;
+use engine::strategy::{Intents, Strategy, View};
 use engine::venue::front::VenueFront;
+use feeds::event::MarketEvent;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{generated, inputs, map_times};
 use warptick_tests::chatter::{Chatter, Dice};
 
 const HEARTBEAT_S: u32 = 2;
 pub const OPEN_ORDERS_MAX: usize = 4_096;
+
+/// A strategy that says nothing before a time: what the core hears until then is how its books come to be.
+struct Late {
+    chatter: Chatter,
+    from_ns: u64,
+}
+
+impl Strategy for Late {
+    fn instruments(&self) -> &[u32] {
+        self.chatter.instruments()
+    }
+
+    fn on_market(&mut self, view: &View<'_>, event: &MarketEvent, intents: &mut Intents) {
+        if view.time_ns >= self.from_ns {
+            self.chatter.on_market(view, event, intents);
+        }
+    }
+
+    fn on_execution(
+        &mut self,
+        view: &View<'_>,
+        execution: &Execution,
+        order: &LiveOrder,
+        closed: bool,
+        intents: &mut Intents,
+    ) {
+        self.chatter.on_execution(view, execution, order, closed, intents);
+    }
+}
 
 /// See the module's text.
 pub struct Day {
@@ -60,11 +90,12 @@ impl Day {
         Self { seed, inputs, config, symbols: settings.symbols as u32 }
     }
 
-    /// A core whose strategies talk at one market event in `one_in`.
-    pub fn core(&self, one_in: u64) -> DecisionCore {
+    /// A core whose strategies talk at one market event in `one_in`, from a time on.
+    pub fn core(&self, one_in: u64, from_ns: u64) -> DecisionCore {
         let chatters = (0..3).map(|number| {
             let instruments = (0..self.symbols).collect();
-            Box::new(Chatter::new(self.seed ^ number << 32, instruments, 2, one_in)) as Box<dyn Strategy>
+            let chatter = Chatter::new(self.seed ^ number << 32, instruments, 2, one_in);
+            Box::new(Late { chatter, from_ns }) as Box<dyn Strategy>
         });
         startup::decision_core(&self.inputs, &self.config, chatters.collect()).expect("a core")
     }
@@ -87,14 +118,18 @@ impl Day {
     /// What a process that was killed now would go on with is what this one would.
     pub fn check_store(&self, directory: &Path, keeper: &mut JournalKeeper, entry: &OrderEntry) {
         keeper.poll().expect("a journal that can be kept");
-        for (number, venue) in (0u8..).zip(&self.config.venues) {
-            let ids = SessionIds::new("FIX.4.4", &venue.sender_comp_id, venue.target()).expect("an identity");
-            let config = SessionConfig::initiator(ids, venue.heartbeat_s);
-            let stored = session_store::read(directory, u16::from(number), &config).expect("a whole journal");
-            let stored = stored.map(|stored| (stored.next_outgoing, stored.next_incoming));
-            let Some(stored) = stored else { continue };
+        for number in 0..self.config.venues.len() as u8 {
+            let Some(stored) = self.stored(directory, number) else { continue };
             let now = entry.sequence_numbers(number);
             assert_eq!(Some(stored), now, "seed {}: venue {number}", self.seed);
         }
+    }
+
+    /// The next sequence numbers of a venue's session, ours first, as the journal in `directory` has them.
+    pub fn stored(&self, directory: &Path, number: u8) -> Option<(u32, u32)> {
+        let venue = &self.config.venues[usize::from(number)];
+        let session = startup::session_config(venue).expect("an identity");
+        let stored = session_store::read(directory, u16::from(number), &session).expect("a whole journal");
+        stored.map(|stored| (stored.next_outgoing, stored.next_incoming))
     }
 }

@@ -152,7 +152,7 @@ fn run(seed: u64, calibration: &Calibration) -> Outcome {
     let (port, reconnector) = reconnector::channel(routes.collect(), &reconnect);
     let venues = Mutex::new(Venues { desks, market: Market::new(&day), buffer: vec![0; 1 << 16] });
     let (stamps, mut stamped) = stamps::channel(1 << 10);
-    let mut trader = Trader::new(seed, day.core(6));
+    let mut trader = Trader::new(seed, day.core(6, 0));
     let over = &AtomicBool::new(false);
     let mut outcome = Outcome::default();
     std::thread::scope(|scope| {

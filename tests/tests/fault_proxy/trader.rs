@@ -52,8 +52,7 @@ impl Trader {
             match after {
                 Some(order) => known.filled = order.cumulative,
                 None => {
-                    let fills = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::StatusDone);
-                    known.filled = if fills { execution.cumulative_quantity } else { before.cumulative };
+                    known.filled = before.cumulative.max(execution.cumulative_quantity);
                     known.closed_by = Some(execution.kind);
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use engine::control::journal::JournalKeeper;
 use engine::order::Execution;
-use engine::pipeline::decision_core::Input;
+use engine::pipeline::decision_core::{Actions, Input, NoProbe};
 use engine::pipeline::order_entry::{OrderEntry, not_sent};
 use engine::venue::VenueCore;
 use engine::venue::desk::Acceptor;
@@ -17,7 +17,7 @@ use crate::faults::{FaultCounts, Trouble, Wire};
 use crate::trader::Trader;
 
 /// Seeds of the ordinary run.
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 25;
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
 /// Market time during which the proxy misbehaves.
@@ -25,6 +25,10 @@ const TROUBLE_NS: u64 = 40 * SECOND;
 /// Time after that in which both sides come to agree.
 const CALM_NS: u64 = 60 * SECOND;
 const FAULT_ONE_IN: u64 = 400;
+/// The engine is killed at one in so many reads.
+const CRASH_ONE_IN: u64 = 4_000;
+/// At how many market events a strategy talks once.
+const TALK_ONE_IN: u64 = 6;
 
 /// The two directions to one venue, and when a lost connection is tried again.
 #[derive(Default)]
@@ -48,6 +52,9 @@ struct World<'a> {
     trouble_until_ns: u64,
     executions: VecDeque<Execution>,
     resets: u64,
+    crashes: u64,
+    /// Market events so far.
+    events: u64,
 }
 
 impl World<'_> {
@@ -62,6 +69,35 @@ impl World<'_> {
 
     fn check_store(&mut self) {
         self.day.check_store(self.journal.0.path(), &mut self.journal.1, &self.entry);
+    }
+
+    /// The process is killed, whatever it had received and not looked at is gone, and another one goes on from what it left.
+    fn crash(&mut self) {
+        self.crashes += 1;
+        self.executions.clear();
+        (0..self.lines.len()).for_each(|venue| self.cut(venue));
+        self.check_store();
+        let directory = tempfile::tempdir().expect("a directory");
+        let (mut entry, keeper) = self.day.order_entry(directory.path());
+        for venue in 0..self.lines.len() as u8 {
+            if let Some((outgoing, incoming)) = self.day.stored(self.journal.0.path(), venue) {
+                entry.resume(venue, outgoing, incoming);
+            }
+        }
+        let mut core = self.day.core(TALK_ONE_IN, self.now_ns + 1);
+        let mut actions = Actions::new(core.actions_max());
+        let mut ingest = self.day.inputs.ingest(0).expect("an ingest");
+        for _ in 0..self.events {
+            let event = ingest.next_event().expect("readable").expect("it was there before");
+            core.on_input(Input::Market(&event), &mut NoProbe, &mut actions).expect("a market that fits");
+            assert!(actions.as_slice().is_empty(), "seed {}: too early", self.day.seed);
+        }
+        let carried = self.trader.core.carried([0; 32]);
+        core.resume(&carried).expect("the same sizes");
+        assert_eq!(core.carried([0; 32]).positions, carried.positions, "seed {}", self.day.seed);
+        self.trader.core = core;
+        self.entry = entry;
+        self.journal = (directory, keeper);
     }
 
     /// Carries what waits on both sides of a line.
@@ -139,6 +175,9 @@ impl World<'_> {
                 let bytes = self.lines[venue].to_client.take().expect("a piece");
                 let Self { entry, executions, .. } = self;
                 entry.receive(venue as u8, now_ns, &bytes, &mut |execution| executions.push_back(execution));
+                if now_ns < self.trouble_until_ns && self.trouble.dice.below(CRASH_ONE_IN) == 0 {
+                    self.crash();
+                }
             }
             3 => self.gateways[venue].on_timer(now_ns),
             _ => self.entry.on_timer(now_ns),
@@ -171,7 +210,7 @@ fn run(seed: u64) -> FaultCounts {
         day: &day,
         journal: (directory, keeper),
         trouble: Trouble::new(dice, FAULT_ONE_IN),
-        trader: Trader::new(seed, day.core(6)),
+        trader: Trader::new(seed, day.core(TALK_ONE_IN, 0)),
         entry,
         gateways,
         lines,
@@ -179,6 +218,8 @@ fn run(seed: u64) -> FaultCounts {
         trouble_until_ns: start_ns + TROUBLE_NS,
         executions: VecDeque::new(),
         resets: 0,
+        crashes: 0,
+        events: 0,
     };
     while let Some(event) = ingest.next_event().expect("a readable capture") {
         if event.receive_ns >= world.trouble_until_ns + CALM_NS / 3 {
@@ -187,6 +228,7 @@ fn run(seed: u64) -> FaultCounts {
         while world.advance(event.receive_ns) {}
         let venue = usize::from(event.venue);
         world.gateways[venue].on_market(&event, event.receive_ns);
+        world.events += 1;
         world.input(Input::Market(&event));
         world.settle();
         if world.trouble.dice.below(2_000) == 0 {
@@ -199,8 +241,9 @@ fn run(seed: u64) -> FaultCounts {
     let venues: Vec<&VenueCore> = world.gateways.iter().map(VenueFront::core).collect();
     let tally = agree(&world.trader, &venues).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
     println!(
-        "seed {seed}: {tally:?}, {} connections lost, {} asked about",
+        "seed {seed}: {tally:?}, {} connections lost, killed {} times, {} asked about since",
         world.resets,
+        world.crashes,
         world.trader.core.counters().status_requests
     );
     assert!(world.resets > 0 && tally.orders > 100, "seed {seed}: too little happened");
