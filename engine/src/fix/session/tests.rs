@@ -4,6 +4,7 @@ use super::*;
 use crate::fix::codec::Message;
 use crate::fix::fault::Fault;
 use crate::fix::naive_decoder;
+use crate::fix::timestamp::TimePrecision;
 use crate::fix::timestamp::write_timestamp;
 
 const START_NS: u64 = 1_340_285_400_000_000_000;
