@@ -1,7 +1,9 @@
 //! The order table against a naive one: a list of orders with every state written out, a map for every ClOrdID.
 
 use super::*;
+use crate::order::TimeInForce;
 use crate::pipeline::draws::Draws;
+use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 use std::collections::HashMap;
 

@@ -1,0 +1,122 @@
+//! One open order: its terms, its state, and what is known of it at the venue.
+
+use super::NO_SLOT;
+use crate::order::{ClOrdId, TimeInForce};
+use feeds::event::Side;
+
+/// Where an order stands.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderState {
+    /// Sent, not yet acknowledged.
+    PendingNew = 1,
+    /// Acknowledged; rests or has partly filled.
+    Live = 2,
+    /// A replace is in flight.
+    PendingReplace = 3,
+    /// A cancel is in flight.
+    PendingCancel = 4,
+}
+
+/// What is known of an order's state at the venue.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// What the table says.
+    None = 0,
+    /// The session was lost: the venue is to be asked.
+    ToAsk = 1,
+    /// It was asked and has not answered.
+    Asked = 2,
+}
+
+/// One open order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveOrder {
+    /// ClOrdID(11) that the venue knows the order by.
+    pub cl_ord_id: ClOrdId,
+    /// ClOrdID of the replace or cancel in flight; 0 when none is.
+    pub pending_id: ClOrdId,
+    /// Accepted limit price, 1e-9.
+    pub price: i64,
+    /// Accepted total quantity.
+    pub quantity: u64,
+    /// Price that a replace in flight asks for.
+    pub pending_price: i64,
+    /// Total quantity that a replace in flight asks for.
+    pub pending_quantity: u64,
+    /// Filled so far.
+    pub cumulative: u64,
+    /// Exposure reserved for what can still fill.
+    pub reserved: u64,
+    /// Core time when the present terms were decided, UTC ns.
+    pub since_ns: u64,
+    /// Dense instrument number.
+    pub instrument: u32,
+    /// Strategy that owns it.
+    pub strategy: u16,
+    /// Dense venue number.
+    pub venue: u8,
+    /// Side.
+    pub side: Side,
+    /// Time in force.
+    pub time_in_force: TimeInForce,
+    /// State.
+    pub state: OrderState,
+    /// Whether the state at the venue is known.
+    pub doubt: Doubt,
+    /// Number of the last request for it, 0 for none: an older answer says nothing.
+    pub request: u64,
+    /// Slot of its strategy's next older order.
+    pub(super) next: u32,
+    /// Slot of the next newer one.
+    pub(super) previous: u32,
+}
+
+impl LiveOrder {
+    /// No order.
+    pub(crate) const VACANT: Self = Self {
+        cl_ord_id: 0,
+        pending_id: 0,
+        price: 0,
+        quantity: 0,
+        pending_price: 0,
+        pending_quantity: 0,
+        cumulative: 0,
+        reserved: 0,
+        since_ns: 0,
+        instrument: 0,
+        strategy: 0,
+        venue: 0,
+        side: Side::None,
+        time_in_force: TimeInForce::Day,
+        state: OrderState::PendingNew,
+        doubt: Doubt::None,
+        request: 0,
+        next: NO_SLOT,
+        previous: NO_SLOT,
+    };
+
+    /// Whether the fields can be true together.
+    pub(super) const fn is_consistent(&self) -> bool {
+        let has_request = matches!(self.state, OrderState::PendingReplace | OrderState::PendingCancel);
+        self.cl_ord_id != 0
+            && has_request == (self.pending_id != 0)
+            && !matches!(self.side, Side::None)
+            && self.cumulative <= self.quantity
+            && self.reserved >= self.quantity - self.cumulative
+    }
+
+    /// Quantity that can still fill under the accepted terms.
+    #[must_use]
+    pub const fn leaves(&self) -> u64 {
+        self.quantity - self.cumulative
+    }
+
+    /// Whether a message about this order is in flight or its state is in doubt, so that nothing new may be asked of
+    /// it.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        !matches!((self.state, self.doubt), (OrderState::Live, Doubt::None))
+    }
+}
