@@ -4,5 +4,6 @@
 pub mod captures;
 pub mod chatter;
 pub mod naive_venue;
+pub mod ports;
 pub mod script;
 pub mod warptick;

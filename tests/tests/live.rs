@@ -8,7 +8,6 @@
 //! seed 105 alone by `WARPTICK_SEEDS=105..106`.
 
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +25,7 @@ use engine::venue::server::{Clock, VenueServer};
 use feeds::event::EventKind;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::ports::free_udp_ports;
 
 const DATE: u32 = 20_260_105;
 
@@ -46,12 +46,6 @@ fn session() -> Inputs {
     inputs(streams, DATE)
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
-    // All are held until all are known, so that no two are the same.
-    let sockets = [(); N].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
-    sockets.each_ref().map(|socket| socket.local_addr().expect("bound").port())
-}
-
 /// What a seed runs under.
 struct Trial {
     seed: u64,
@@ -65,7 +59,7 @@ fn config(trial: &Trial, session: &Inputs) -> Config {
                     [books]\nlate_listings_max = 64\norders_max = 40000\nlevels_max = 20000\n"
         .to_owned();
     for (number, venue) in ["NASDAQ", "BX"].iter().enumerate() {
-        let [a, b, again, glimpse] = free_ports();
+        let [a, b, again, glimpse] = free_udp_ports();
         text += &format!(
             "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n\
              [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +23,7 @@ use feeds::event::Side;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use feeds::units::NS_PER_S;
 use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::ports::free_udp_ports;
 use warptick_tests::warptick::{Finished, command, run};
 
 const DATE: u32 = 20_260_105;
@@ -50,18 +50,12 @@ fn session() -> Inputs {
     inputs(streams, DATE)
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
-    // All are held until all are known, so that no two are the same.
-    let sockets = [(); N].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
-    sockets.each_ref().map(|socket| socket.local_addr().expect("bound").port())
-}
-
 fn config(session: &Inputs) -> Config {
     let mut text = "date = \"2026-01-05\"\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
                     [books]\nlate_listings_max = 64\norders_max = 80000\nlevels_max = 40000\n"
         .to_owned();
     for venue in ["NASDAQ", "BX"] {
-        let [a, b, again, glimpse] = free_ports();
+        let [a, b, again, glimpse] = free_udp_ports();
         text += &format!(
             "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n\
              [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\

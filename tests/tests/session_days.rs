@@ -2,7 +2,7 @@
 //! is stepped.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ use feeds::send_buffer::SendBuffer;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use feeds::symbol::Symbol;
 use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::ports::free_udp_ports;
 
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3_600 * SECOND;
@@ -204,10 +205,7 @@ fn a_live_run_keeps_the_venues_hours() {
         map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
     }
     let session = inputs(streams, 20_260_105);
-    let ports = {
-        let sockets = [(); 8].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
-        sockets.each_ref().map(|socket| socket.local_addr().expect("bound").port())
-    };
+    let ports: [u16; 8] = free_udp_ports();
     let begin_s = system_utc_ns() / SECOND;
     // NASDAQ: a session ends in 6 seconds, the next starts in 8. BX: the first session starts in 7 seconds.
     let (end_s, start_s, late_s) = (6, 8, 7);

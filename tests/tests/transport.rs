@@ -2,7 +2,7 @@
 //! run whose connection to the venue is cut.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,6 +18,7 @@ use engine::venue::server::{Clock, VenueServer};
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::ports::free_udp_ports;
 use warptick_tests::warptick::{Finished, command};
 
 /// Writes an authority, a venue's and a client's certificate, and says how a configuration names them.
@@ -196,8 +197,7 @@ impl Proxy {
 }
 
 fn live_config(session: &Inputs, venue: &str) -> Config {
-    let ports = [(); 8].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
-    let ports = ports.each_ref().map(|socket| socket.local_addr().expect("bound").port());
+    let ports: [u16; 8] = free_udp_ports();
     let mut text = "date = \"2026-01-05\"\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
          [books]\nlate_listings_max = 64\norders_max = 40000\nlevels_max = 20000\n\
          [reconnect]\nfirst_ms = 20\nmax_ms = 200\n"
