@@ -29,6 +29,7 @@ use crate::control::session_date::SessionDate;
 use crate::control::shutdown::Stop;
 use crate::control::snapshot_fetch::FetchReport;
 use crate::control::startup;
+use crate::control::supervision::{self, Supervision};
 use crate::control::universe::Universe;
 use crate::control::utc_watch::UtcWatch;
 use crate::pipeline::decide::Decide;
@@ -107,6 +108,8 @@ pub struct LiveOptions {
     pub resume: Option<PathBuf>,
     /// Where `.hlog` files go.
     pub report: Option<PathBuf>,
+    /// The limits file that SIGHUP reads again.
+    pub limits_file: Option<PathBuf>,
     /// Where every packet of the lines and of the retransmission servers is recorded, as pcapng.
     pub record: Option<PathBuf>,
 }
@@ -147,6 +150,11 @@ pub fn run(
     let plan = startup::placement(config, topology, false)?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
+    let say = |what: String| eprintln!("warptick: {what}");
+    let limits_file = options.limits_file.clone();
+    let supervision = supervision::supervise(config, &universe, plan.shares_cores(), limits_file, say)?;
+    let Supervision { kill, board, sockets, feeds: pulse, watchdog, port, hot: ends } = supervision;
+
     let mut strategies = startup::strategies(&universe, config)?;
     strategies.extend(extra);
     let mut core = startup::decision_core(&universe, config, strategies)?;
@@ -169,7 +177,8 @@ pub fn run(
     if let Some(resumption) = &resumption {
         resumption.apply(&mut core, &mut entry, recorder.as_mut())?;
     }
-    let decide = Decide::new(core, recorder, digest_sender);
+    let decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
+    let entry = entry.obeying(kill.clone());
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {
         digest: Some(digest_receiver),
@@ -179,23 +188,31 @@ pub fn run(
         progress: Progress::start("messages", None),
         utc: Some(UtcWatch::new(calibration)),
         journal_error: None,
+        kill: kill.clone(),
+        watchdog: Some(watchdog),
     };
     // Last, since packets wait in the kernel's buffers from here on.
-    let OpenedLines { mut ingest, fetcher, notices } =
+    let OpenedLines { ingest, fetcher, notices } =
         live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
-    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode: options.stamps };
+    let mut ingest = ingest.watched(pulse);
+    let mode = options.stamps;
+    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode, kill, sockets };
     let over = &AtomicBool::new(false);
     let (started, clock) = (SystemTime::now(), Instant::now());
     let (run, fetched, written) = std::thread::scope(|scope| {
         // Relaxed: a flag on its own.
         let is_over = move || over.load(Ordering::Relaxed);
+        let operating = scope.spawn(move || port.serve(is_over));
         let fetching = scope.spawn(move || fetcher.run(is_over));
         let writing = recording
             .zip(recorded)
             .map(|(file, packets)| scope.spawn(move || record(file, packets, is_over)));
-        let run = hot.live(&mut ingest, decide, entry, stamp_writer, calibration, &mut keeper);
+        let run = hot.live(&mut ingest, decide, entry, stamp_writer, calibration, &mut keeper, ends);
         over.store(true, Ordering::Relaxed);
         let written = writing.map(|thread| thread.join());
+        if let Ok(Err(error)) = operating.join() {
+            eprintln!("warptick: operator port: {error}");
+        }
         (run, fetching.join().unwrap_or_default(), written)
     });
     let (run, reconnected) = run?;

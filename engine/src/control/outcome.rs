@@ -103,6 +103,13 @@ pub(super) fn conclude(
         (Err(ReplayError::Decide(DecideError::Book { error, venue, sequence })), _) => {
             Some(book_failure(error, venue, sequence))
         }
+        (Err(ReplayError::SessionJournal | ReplayError::Decide(DecideError::Journal(_))), error) => {
+            let error = error.map_or_else(String::new, |error| format!(": {error}"));
+            Some(Failure::Stopped(format!(
+                "the journal takes no more records{error}: trading was stopped, and the sessions were shut down without a \
+                 Logout so that the venues cancel what is open"
+            )))
+        }
         (Err(ReplayError::Decide(error)), _) => Some(Failure::Stopped(format!("decide stopped: {error:?}"))),
         (Err(ReplayError::Stopped), _) => {
             Some(Failure::Stopped(format!("stopped after {messages} messages")))

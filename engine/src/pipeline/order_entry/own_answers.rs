@@ -7,7 +7,7 @@ use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, Reject
 
 /// The execution that tells decide that messages of ours may not have arrived.
 #[cold]
-pub(super) fn in_doubt(venue: u8, time_ns: u64) -> Execution {
+pub(in crate::pipeline) fn in_doubt(venue: u8, time_ns: u64) -> Execution {
     Execution {
         time_ns,
         cl_ord_id: 0,

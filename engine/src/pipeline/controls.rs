@@ -1,0 +1,314 @@
+//! What the deciding loop shares with people and watchdogs: commands, the kill word, sessions that were lost, a heartbeat.
+//!
+//! The loop calls [`Controls::turn`] once a turn. While nothing happens that is one store and two relaxed loads; what
+//! happens rings the bell of the [`KillSwitch`], and the turn then acts: commands are noted and decided in the order in
+//! which they came, the kill word becomes a sequenced `Kill`, and a kill's sweep is fed on, an input of at most so many
+//! cancels a turn, until nothing is left to cancel. Everything that decides goes through [`Decide`] and is journalled.
+//!
+//! **Lost sessions.** A venue whose session was lost is killed for itself, and comes back by itself when configured so: once
+//! the session is up again, every doubt that order entry raised has been decided on, and no order of the venue is in doubt.
+//! A venue that a person or the core has stopped is left to the person.
+//!
+//! Allocates at construction only. Owned by the thread that decides.
+
+use rtrb::Consumer;
+
+use crate::control::kill_switch::{KillSwitch, Seen};
+use crate::pipeline::decide::{Decide, DecideError, OrderSink};
+use crate::pipeline::heartbeat::Beat;
+use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
+use crate::pipeline::session_watch::SessionWatch;
+use crate::pipeline::stamps::PathStamps;
+
+/// Commands taken in one turn at most.
+const COMMANDS_A_TURN: usize = 16;
+
+/// Turns between two looks while a venue waits to be let trade again, or to be stopped.
+const WAITING_TURNS: u32 = 256;
+
+/// One thing that a person wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Instruction {
+    /// Who and why, where it is not that of the instruction before.
+    pub note: Option<OperatorNote>,
+    /// What; none where only the note is to be kept.
+    pub command: Option<Command>,
+    /// How the kill switch stood when it was asked for: what a reset resets.
+    pub seen: Seen,
+}
+
+/// When a lost session stops its venue, and whether it comes back by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRules {
+    /// How long it may be gone, ns; 0: not at all.
+    pub loss_ns: u64,
+    /// Whether the venue trades again without a person, once its session is up and nothing is in doubt.
+    pub resumes: bool,
+}
+
+/// See the module's text.
+pub struct Controls {
+    kill: KillSwitch,
+    beat: Beat,
+    commands: Option<Consumer<Instruction>>,
+    sessions: Option<(SessionWatch, SessionRules)>,
+    /// The bell as it was last heard.
+    heard: u32,
+    /// The kill whose sweep goes on.
+    sweep: Option<Command>,
+    /// Commands wait although the bell was heard.
+    more: bool,
+    /// Venues that are gone, since when (ns), by number; 0: there.
+    gone_since_ns: [u64; 64],
+    /// Venues stopped by us for their session.
+    stopped: u64,
+    /// Of `stopped`, those whose session is up again.
+    returning: u64,
+    turns: u32,
+}
+
+impl Controls {
+    /// With a kill switch and nothing else.
+    #[must_use]
+    pub fn new(kill: KillSwitch) -> Self {
+        Self {
+            kill,
+            beat: Beat::default(),
+            commands: None,
+            sessions: None,
+            heard: 0,
+            sweep: None,
+            more: true,
+            gone_since_ns: [0; 64],
+            stopped: 0,
+            returning: 0,
+            turns: 0,
+        }
+    }
+
+    /// The same, with somebody who gives commands.
+    #[must_use]
+    pub fn commanded(self, commands: Consumer<Instruction>) -> Self {
+        Self { commands: Some(commands), ..self }
+    }
+
+    /// The same, with sessions whose loss counts.
+    #[must_use]
+    pub fn watching(self, sessions: SessionWatch, rules: SessionRules) -> Self {
+        Self { sessions: Some((sessions, rules)), ..self }
+    }
+
+    /// The same, with somebody who looks at the heartbeat.
+    #[must_use]
+    pub fn beating(self, beat: Beat) -> Self {
+        Self { beat, ..self }
+    }
+
+    /// The switch.
+    #[must_use]
+    pub const fn kill(&self) -> &KillSwitch {
+        &self.kill
+    }
+
+    /// One turn; `now_ns` is UTC of the core clock, or 0 where core time is not the clock's. Whether anything was decided.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    #[inline(always)]
+    pub fn turn(
+        &mut self,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<bool, DecideError> {
+        self.beat.beat();
+        let is_quiet = self.kill.bell() == self.heard && !self.more;
+        if is_quiet && self.kill.is_set() == decide.core().risk().is_killed() {
+            return Ok(false);
+        }
+        self.act(decide, now_ns, sink)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn act(
+        &mut self,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<bool, DecideError> {
+        let before = decide.core().decision();
+        self.heard = self.kill.heard();
+        let now_ns = now_ns.max(decide.core().time_ns());
+        let commands_wait = self.obey(decide, now_ns, sink)?;
+        self.follow_sessions(decide, now_ns, sink)?;
+        if self.kill.is_set() && !decide.core().risk().is_killed() {
+            let cause = self.kill.cause().unwrap_or(KillCause::Operator);
+            decide.note(&OperatorNote::new("warptick", cause.name()))?;
+            self.kill_scope(Scope::All, cause, decide, now_ns, sink)?;
+        }
+        self.sweep_on(decide, now_ns, sink)?;
+        let is_waiting = self.gone_since_ns.iter().any(|&since| since != 0) || self.returning != 0;
+        self.more = commands_wait || self.sweep.is_some() || is_waiting;
+        Ok(decide.core().decision() != before)
+    }
+
+    /// Takes commands; whether some are left.
+    fn obey(
+        &mut self,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<bool, DecideError> {
+        for _ in 0..COMMANDS_A_TURN {
+            let Some(Ok(Instruction { note, command, seen })) = self.commands.as_mut().map(Consumer::pop)
+            else {
+                return Ok(false);
+            };
+            if let Some(note) = note {
+                decide.note(&note)?;
+            }
+            match command {
+                Some(Command::Kill { scope, cause }) => {
+                    self.leave_to_person(scope);
+                    self.kill_scope(scope, cause, decide, now_ns, sink)?;
+                }
+                Some(command @ Command::Reset { scope }) => {
+                    self.sweep = None;
+                    self.leave_to_person(scope);
+                    give(decide, now_ns, command, sink)?;
+                    if scope == Scope::All {
+                        let _ = self.kill.reset(seen);
+                    }
+                }
+                Some(command) => give(decide, now_ns, command, sink)?,
+                None => {}
+            }
+            decide.board().obeyed();
+        }
+        Ok(self.commands.as_ref().is_some_and(|commands| !commands.is_empty()))
+    }
+
+    /// A person has spoken about these venues: nothing of theirs is lifted by us.
+    fn leave_to_person(&mut self, scope: Scope) {
+        let venues = match scope {
+            Scope::All => u64::MAX,
+            Scope::Venue(venue) => bit(venue),
+            _ => 0,
+        };
+        self.stopped &= !venues;
+        self.returning &= !venues;
+    }
+
+    /// Kills a scope; the sweep of its orders goes on in the turns that follow.
+    fn kill_scope(
+        &mut self,
+        scope: Scope,
+        cause: KillCause,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        let command = Command::Kill { scope, cause };
+        let sent = decide.core().counters().cancels;
+        give(decide, now_ns, command, sink)?;
+        let is_wider = self.sweep.is_none() || scope == Scope::All;
+        if is_wider && decide.core().counters().cancels != sent {
+            self.sweep = Some(command);
+        }
+        Ok(())
+    }
+
+    /// The kill again, for the orders that one input was too short for.
+    fn sweep_on(
+        &mut self,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        let Some(command) = self.sweep else { return Ok(()) };
+        if sink.free_slots() == 0 {
+            // Order entry has not kept up: the next turn.
+            return Ok(());
+        }
+        let counted = |decide: &Decide| {
+            let counters = decide.core().counters();
+            (counters.cancels, counters.intents_dropped)
+        };
+        let before = counted(decide);
+        give(decide, now_ns, command, sink)?;
+        if counted(decide) == before {
+            self.sweep = None;
+        }
+        Ok(())
+    }
+
+    /// Stops venues whose session is lost, and lets them trade again as the rules say.
+    fn follow_sessions(
+        &mut self,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        let Some((sessions, rules)) = self.sessions.clone() else { return Ok(()) };
+        let is_look = self.turns.is_multiple_of(WAITING_TURNS);
+        self.turns = self.turns.wrapping_add(1);
+        let lost = sessions.lost();
+        for venue in 0..64u8 {
+            let since_ns = &mut self.gone_since_ns[usize::from(venue)];
+            if lost & bit(venue) == 0 {
+                *since_ns = 0;
+                self.returning |= self.stopped & bit(venue);
+                continue;
+            }
+            self.returning &= !bit(venue);
+            let is_stopped = self.stopped & bit(venue) != 0;
+            if *since_ns == 0 {
+                *since_ns = now_ns;
+            }
+            if is_stopped || now_ns - *since_ns < rules.loss_ns {
+                continue;
+            }
+            if is_blocked(decide, venue) {
+                continue;
+            }
+            self.stopped |= bit(venue);
+            decide.note(&OperatorNote::new("warptick", KillCause::SessionLost.name()))?;
+            self.kill_scope(Scope::Venue(venue), KillCause::SessionLost, decide, now_ns, sink)?;
+        }
+        if !rules.resumes {
+            self.returning = 0;
+        }
+        if self.returning == 0 || !is_look || decide.core().counters().doubts < sessions.doubts() {
+            return Ok(());
+        }
+        let returning = self.returning;
+        for venue in (0..64u8).filter(|&venue| returning & bit(venue) != 0) {
+            if decide.core().orders().in_doubt_at(venue) == 0 {
+                self.stopped &= !bit(venue);
+                self.returning &= !bit(venue);
+                decide.note(&OperatorNote::new("warptick", "session is back, nothing in doubt"))?;
+                give(decide, now_ns, Command::Reset { scope: Scope::Venue(venue) }, sink)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the venue is stopped already, by whomever.
+fn is_blocked(decide: &Decide, _venue: u8) -> bool {
+    decide.core().risk().is_killed()
+}
+
+const fn bit(venue: u8) -> u64 {
+    if venue < 64 { 1 << venue } else { 0 }
+}
+
+fn give(
+    decide: &mut Decide,
+    now_ns: u64,
+    command: Command,
+    sink: &mut impl OrderSink,
+) -> Result<(), DecideError> {
+    decide.command(now_ns, command, &mut PathStamps::begin_answer(false), sink)
+}
