@@ -64,7 +64,8 @@ pub struct Controls {
     stopped: u64,
     /// Of `stopped`, those whose session is up again.
     returning: u64,
-    turns: u32,
+    /// Turns until the next look at venues that wait; 0: none does.
+    pause: u32,
 }
 
 impl Controls {
@@ -82,7 +83,7 @@ impl Controls {
             gone_since_ns: [0; 64],
             stopped: 0,
             returning: 0,
-            turns: 0,
+            pause: 0,
         }
     }
 
@@ -123,10 +124,20 @@ impl Controls {
     ) -> Result<bool, DecideError> {
         self.beat.beat();
         let is_quiet = self.kill.bell() == self.heard && !self.more;
-        if is_quiet && self.kill.is_set() == decide.core().risk().is_killed() {
+        if is_quiet && self.kill.is_set() == decide.core().risk().is_killed() && !self.is_due() {
             return Ok(false);
         }
         self.act(decide, now_ns, sink)
+    }
+
+    /// Whether it is time to look at venues that wait.
+    #[inline(always)]
+    const fn is_due(&mut self) -> bool {
+        if self.pause == 0 {
+            return false;
+        }
+        self.pause -= 1;
+        self.pause == 0
     }
 
     #[cold]
@@ -149,7 +160,8 @@ impl Controls {
         }
         self.sweep_on(decide, now_ns, sink)?;
         let is_waiting = self.gone_since_ns.iter().any(|&since| since != 0) || self.returning != 0;
-        self.more = commands_wait || self.sweep.is_some() || is_waiting;
+        self.more = commands_wait || self.sweep.is_some();
+        self.pause = if is_waiting { WAITING_TURNS } else { 0 };
         Ok(decide.core().decision() != before)
     }
 
@@ -251,8 +263,6 @@ impl Controls {
         sink: &mut impl OrderSink,
     ) -> Result<(), DecideError> {
         let Some((sessions, rules)) = self.sessions.clone() else { return Ok(()) };
-        let is_look = self.turns.is_multiple_of(WAITING_TURNS);
-        self.turns = self.turns.wrapping_add(1);
         let lost = sessions.lost();
         for venue in 0..64u8 {
             let since_ns = &mut self.gone_since_ns[usize::from(venue)];
@@ -279,7 +289,7 @@ impl Controls {
         if !rules.resumes {
             self.returning = 0;
         }
-        if self.returning == 0 || !is_look || decide.core().counters().doubts < sessions.doubts() {
+        if self.returning == 0 || decide.core().counters().doubts < sessions.doubts() {
             return Ok(());
         }
         let returning = self.returning;
