@@ -13,15 +13,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::control::config::{Config, Topology};
+use engine::control::digest::digest_ring;
 use engine::control::inputs::Inputs;
-use engine::control::kill_switch;
+use engine::control::kill_switch::{self, KillSwitch};
 use engine::control::live_run::{self, LiveOptions};
 use engine::control::operator_client::OperatorClient;
 use engine::control::secret::Secret;
 use engine::control::session_date::SessionDate;
 use engine::control::shutdown::Stop;
 use engine::control::startup;
-use engine::order::{Intent, OrderAction, TimeInForce};
+use engine::order::{Intent, Order, OrderAction, TimeInForce};
+use engine::pipeline::board::Board;
+use engine::pipeline::controls::{Controls, SessionRules};
+use engine::pipeline::decide::{Decide, OrderSink};
+use engine::pipeline::heartbeat::Pulse;
+use engine::pipeline::risk::RiskApproved;
+use engine::pipeline::session_watch::SessionWatch;
+use engine::pipeline::stamps::PathStamps;
 use engine::pipeline::tsc::{self, Calibration};
 use engine::strategy::{Intents, Strategy, View};
 use engine::venue::server::{Clock, VenueServer};
@@ -131,11 +139,66 @@ fn carry(mut from: TcpStream, mut to: TcpStream, mut look: impl FnMut(&[u8])) {
 /// A run that does not start, orders that do not come or are not cancelled.
 pub fn run() -> Result<Vec<Line>, String> {
     kill_switch::install().map_err(|error| error.to_string())?;
-    let mut lines = Vec::new();
+    let mut lines = vec![quiet_turn()?];
     for topology in [Topology::Inline, Topology::Split] {
         lines.extend(one_engine(topology)?);
     }
     Ok(lines)
+}
+
+/// Takes nothing: nothing is decided.
+struct Nowhere;
+
+impl OrderSink for Nowhere {
+    fn free_slots(&self) -> usize {
+        usize::MAX
+    }
+
+    fn capacity(&self) -> usize {
+        0
+    }
+
+    fn send(&mut self, _order: RiskApproved<Order>, _stamps: PathStamps) {}
+}
+
+/// What the deciding loop pays in a turn in which nobody wants anything: heartbeat, bell and kill word.
+fn quiet_turn() -> Result<Line, String> {
+    let session = session()?;
+    let config = config(&session, Topology::Inline)?;
+    let core = startup::decision_core(&session, &config, Vec::new()).map_err(|error| error.to_string())?;
+    let (digest, _receiver) = digest_ring(64);
+    let kill = KillSwitch::new();
+    let mut decide = Decide::new(core, None, digest).shown(kill.clone(), Board::default());
+    let (_commands, queue) = rtrb::RingBuffer::new(64);
+    let pulse = Pulse::default();
+    let rules = SessionRules { loss_ns: 0, resumes: true };
+    let mut controls = Controls::new(kill.clone())
+        .commanded(queue)
+        .watching(SessionWatch::new(kill.clone()), rules)
+        .beating(pulse.beat());
+    let mut samples = Samples::batches(100_000);
+    for round in 0..2 {
+        for _ in 0..100_000 {
+            samples.time(|_| {
+                let turned = controls.turn(&mut decide, 1, &mut Nowhere);
+                std::hint::black_box(turned.is_ok());
+            });
+        }
+        if round == 0 {
+            samples.clear();
+        }
+    }
+    if pulse.count() < 6_400_000 || decide.core().decision() != 0 {
+        return Err(format!("{} turns, {} decisions", pulse.count(), decide.core().decision()));
+    }
+    Ok(Line::new(
+        "kill_latency",
+        "a quiet turn of the controls",
+        "one thread, nothing to do",
+        "100,000 batches",
+    )
+    .figures(samples.figures(&Calibration::measure(), 1.0))
+    .checked("every turn beat, none decided anything"))
 }
 
 fn session() -> Result<Inputs, String> {

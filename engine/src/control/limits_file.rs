@@ -1,8 +1,8 @@
 //! The limits file: the numbers of the configuration that may change while the engine runs, in a file of their own.
 //!
-//! It has the shape of the configuration, and of that only what limits: `[risk]`, `[limits]`, and `limits` of
-//! `[[instruments]]` (by `symbol`, also under `market_maker` and `arbitrage`) and of `[[venues]]` (by `name`). A
-//! configuration names it in place of its own `[limits]`: `limits = "limits.toml"`, relative to itself. Read on cold
+//! It has the shape of the configuration, and of that only what limits: `[risk]` with `[risk.strategy]`, `[limits]`, `limits`
+//! of `[[instruments]]` (by `symbol`), and the rates of `[[venues]]` (by `name`). What it leaves out is not limited, or has
+//! the built-in default, as in a configuration. A configuration names it in place of its own `[limits]`: `limits = "limits.toml"`, relative to itself. Read on cold
 //! threads; what it is compared with are the numbers in force ([`Numbers`]), rule by rule, whatever structs they come from.
 
 use std::collections::BTreeMap;
@@ -14,8 +14,9 @@ use crate::control::config::Config;
 use crate::control::names::Names;
 use crate::pipeline::operator::{LimitChange, LimitRule, Scope};
 
-/// Keys of an instrument that may hold limits.
-const STRATEGIES: [&str; 2] = ["market_maker", "arbitrage"];
+/// Lists of the configuration whose entries have limits: what they are named by, and which of their keys limit.
+const LISTS: [(&str, &str, fn(&str) -> bool); 2] =
+    [("instruments", "symbol", |key| key == "limits"), ("venues", "name", |key| rule(key).is_some())];
 
 /// The configuration's text with its limits file taken in, and the file's path where it names one.
 ///
@@ -45,29 +46,29 @@ pub fn merge(mut config: Table, name: &str, text: &str) -> Result<Table, String>
     for key in ["risk", "limits"] {
         config.remove(key);
     }
-    for (list, by) in [("instruments", "symbol"), ("venues", "name")] {
+    for (list, by, may_hold) in LISTS {
         for entry in config.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(entry) = entry.as_table_mut() else { continue };
-            entry.remove("limits");
-            for kind in STRATEGIES {
-                if let Some(strategy) = entry.get_mut(kind).and_then(Value::as_table_mut) {
-                    strategy.remove("limits");
-                }
+            if let Some(entry) = entry.as_table_mut() {
+                entry.retain(|key, _| !may_hold(key));
             }
         }
         for given in limits.get(list).and_then(Value::as_array).into_iter().flatten() {
             let named = given.get(by).and_then(Value::as_str);
             let named = named.ok_or_else(|| refused(format!("an entry of [[{list}]] has no {by}")))?;
-            let entries = config.get_mut(list).and_then(Value::as_array_mut);
-            let found = entries
-                .into_iter()
-                .flatten()
-                .find(|entry| entry.get(by).and_then(Value::as_str) == Some(named))
-                .and_then(Value::as_table_mut)
-                .ok_or_else(|| {
-                    refused(format!("[[{list}]] {named}: the configuration has none of this {by}"))
-                })?;
-            take_in(found, given, by).map_err(|what| refused(format!("[[{list}]] {named}: {what}")))?;
+            let entries = config.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+            let mut entries = entries.filter_map(Value::as_table_mut);
+            let found = entries.find(|entry| entry.get(by).and_then(Value::as_str) == Some(named));
+            let found = found.ok_or_else(|| {
+                refused(format!("[[{list}]] {named}: the configuration has none of this {by}"))
+            })?;
+            for (key, value) in given.as_table().into_iter().flatten().filter(|(key, _)| *key != by) {
+                if !may_hold(key) {
+                    return Err(refused(format!(
+                        "[[{list}]] {named}: {key} does not belong into a limits file"
+                    )));
+                }
+                found.insert(key.clone(), value.clone());
+            }
         }
     }
     for (key, value) in limits {
@@ -82,31 +83,6 @@ pub fn merge(mut config: Table, name: &str, text: &str) -> Result<Table, String>
         }
     }
     Ok(config)
-}
-
-/// The limits of one entry of a list, and of its strategies.
-fn take_in(entry: &mut Table, given: &Value, by: &str) -> Result<(), String> {
-    for (key, value) in given.as_table().into_iter().flatten() {
-        let key = key.as_str();
-        if key == by {
-            continue;
-        }
-        let is_strategy = STRATEGIES.contains(&key);
-        let limits = if is_strategy { value.get("limits") } else { Some(value) };
-        let alone = value.as_table().is_some_and(|table| !is_strategy || table.len() == 1);
-        let (true, Some(limits)) = ((is_strategy || key == "limits") && alone, limits) else {
-            return Err(format!("{key}: only `limits` belongs into a limits file"));
-        };
-        if !is_strategy {
-            entry.insert("limits".to_owned(), limits.clone());
-            continue;
-        }
-        let strategy = entry.get_mut(key).and_then(Value::as_table_mut);
-        let strategy =
-            strategy.ok_or_else(|| format!("{key}: the configuration has no such strategy here"))?;
-        strategy.insert("limits".to_owned(), limits.clone());
-    }
-    Ok(())
 }
 
 /// Whose number a rule's is; sorted, so that changes come in one order.
@@ -151,10 +127,11 @@ impl Difference {
     const fn number(self, value: Option<i64>) -> i64 {
         match (value, self.rule) {
             (Some(value), _) => value,
-            // Where less is looser, none is nothing.
+            // Where less is looser, or none is the tightest, none is nothing.
             (
                 None,
-                LimitRule::OrderQtyMin
+                LimitRule::LastTradeAgeMaxMs
+                | LimitRule::OrderQtyMin
                 | LimitRule::LotQty
                 | LimitRule::Restricted
                 | LimitRule::ShortRestricted
@@ -193,14 +170,17 @@ impl Numbers {
     pub fn of(config: &Config, names: &Names) -> Result<Self, String> {
         let table: Table = config.to_toml()?.parse().map_err(|error: toml::de::Error| error.to_string())?;
         let mut numbers = Self::default();
-        numbers.add(Owner::Firm, table.get("risk"), false)?;
+        let risk = table.get("risk");
+        numbers.add(Owner::Firm, risk, false)?;
+        for strategy in 0..u16::try_from(names.strategies()).unwrap_or(u16::MAX) {
+            numbers.add(Owner::Strategy(strategy), risk.and_then(|risk| risk.get("strategy")), false)?;
+        }
         let list = |key: &str| table.get(key).and_then(Value::as_array).into_iter().flatten();
         for venue in list("venues") {
             let name = venue.get("name").and_then(Value::as_str).unwrap_or_default();
             if let Some(number) = names.venue(name) {
-                // Numbers of a venue may stand among its other settings.
+                // They stand among its other settings.
                 numbers.add(Owner::Venue(number), Some(venue), true)?;
-                numbers.add(Owner::Venue(number), venue.get("limits"), false)?;
             }
         }
         for instrument in list("instruments") {
@@ -208,12 +188,6 @@ impl Numbers {
             if let Some(number) = names.instrument(symbol) {
                 numbers.add(Owner::Instrument(number), table.get("limits"), false)?;
                 numbers.add(Owner::Instrument(number), instrument.get("limits"), false)?;
-            }
-            for kind in STRATEGIES {
-                let limits = instrument.get(kind).and_then(|strategy| strategy.get("limits"));
-                if let Some(number) = names.strategy(symbol, kind) {
-                    numbers.add(Owner::Strategy(number), limits, false)?;
-                }
             }
         }
         Ok(numbers)
@@ -228,6 +202,8 @@ impl Numbers {
             let number = match value {
                 Value::Integer(number) => *number,
                 Value::Boolean(is) => i64::from(*is),
+                // Another owner's.
+                Value::Table(_) => continue,
                 _ if is_rule => return Err(format!("{name}: a limit is an integer, or true or false")),
                 // No number: what it is cannot be compared, and its text stands for it.
                 other => {

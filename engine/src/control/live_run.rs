@@ -152,7 +152,8 @@ pub fn run(
 
     let say = |what: String| eprintln!("warptick: {what}");
     let limits_file = options.limits_file.clone();
-    let supervision = supervision::supervise(config, &universe, plan.shares_cores(), limits_file, say)?;
+    let supervision =
+        supervision::supervise(config, &universe, extra.len(), plan.is_undisturbed(), limits_file, say)?;
     let Supervision { kill, board, sockets, feeds: pulse, watchdog, port, hot: ends } = supervision;
 
     let mut strategies = startup::strategies(&universe, config)?;

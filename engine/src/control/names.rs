@@ -44,6 +44,19 @@ impl Names {
         Ok(names)
     }
 
+    /// The same with strategies that are handed to the engine beside the configuration's, numbered behind them.
+    #[must_use]
+    pub fn with_extra(mut self, strategies: usize) -> Self {
+        self.strategies.extend((1..=strategies).map(|number| (format!("extra {number}"), "strategy")));
+        self
+    }
+
+    /// Strategies.
+    #[must_use]
+    pub fn strategies(&self) -> usize {
+        self.strategies.len()
+    }
+
     /// The configured instruments with their dense numbers.
     #[must_use]
     pub fn instruments(&self) -> &[(String, u32)] {
@@ -68,12 +81,9 @@ impl Names {
         (0..).zip(&self.venues).find_map(|(number, venue)| (venue == name).then_some(number))
     }
 
-    /// The number of an instrument's strategy of a kind.
-    #[must_use]
-    pub fn strategy(&self, symbol: &str, kind: &str) -> Option<u16> {
-        (0..)
-            .zip(&self.strategies)
-            .find_map(|(number, (of, is))| (of == symbol && *is == kind).then_some(number))
+    fn strategy(&self, symbol: &str, kind: &str) -> Option<u16> {
+        let numbered = (0..).zip(&self.strategies);
+        numbered.into_iter().find_map(|(number, (of, is))| (of == symbol && *is == kind).then_some(number))
     }
 
     /// What a text means: `all`, `side:buy`, `venue:NASDAQ`, `symbol:AAPL`, `strategy:3`, `strategy:AAPL/arbitrage`.

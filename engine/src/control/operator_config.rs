@@ -53,7 +53,7 @@ pub struct OperatorConfig {
     pub confirm_by: ConfirmBy,
     /// A proposal is forgotten after this, s.
     pub confirm_within_s: u64,
-    /// Longest silence of a hot thread, ms; 0: not watched. Not given: 100, or 1,000 where stages share cores.
+    /// Longest silence of a hot thread, ms; 0: not watched. Not given: 100 where each has an isolated core to itself, else 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat_ms: Option<u64>,
     /// Longest silence of a feed that was heard before, ms; 0: not watched.

@@ -216,7 +216,7 @@ fn bad_requests_are_answered_with_what_is_wrong() {
             (
                 "/reconcile",
                 json!({ "symbol": "AAPL", "position": 1.5, "who": "bob", "why": "x" }),
-                "position",
+                "expected i64",
             ),
             ("/limits", json!({ "text": "[limits", "who": "bob", "why": "x" }), "limits"),
             (

@@ -112,7 +112,8 @@ pub(super) fn conclude(
         }
         (Err(ReplayError::Decide(error)), _) => Some(Failure::Stopped(format!("decide stopped: {error:?}"))),
         (Err(ReplayError::Stopped), _) => {
-            Some(Failure::Stopped(format!("stopped after {messages} messages")))
+            let killed = if core.risk().is_killed() { "; the kill switch had stopped trading" } else { "" };
+            Some(Failure::Stopped(format!("stopped after {messages} messages{killed}")))
         }
         (Ok(()), Some(error)) => Some(Failure::Stopped(format!("journal: {error}"))),
         (Ok(()), None) if core.risk().is_killed() => {

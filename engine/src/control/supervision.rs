@@ -67,13 +67,14 @@ pub(super) struct Supervision {
 pub(super) fn supervise(
     config: &Config,
     universe: &impl Universe,
-    shares_cores: bool,
+    extra_strategies: usize,
+    is_undisturbed: bool,
     limits_file: Option<PathBuf>,
     mut say: impl FnMut(String),
 ) -> Result<Supervision, Failure> {
     let operator = &config.operator;
     refuse_without_cancel_on_disconnect(config, &mut say)?;
-    let names = Names::new(universe, config)?;
+    let names = Names::new(universe, config)?.with_extra(extra_strategies);
     let desk = LimitsDesk::new(config, names).map_err(Failure::Input)?;
     let address = operator.socket_address().map_err(Failure::Input)?;
     let tokens = if address.is_some() { operator.tokens().map_err(Failure::Input)? } else { Vec::new() };
@@ -101,11 +102,11 @@ pub(super) fn supervise(
         Topology::Inline => vec![("the hot stages", decide)],
         Topology::Split => vec![("decide", decide), ("order entry", order_entry), ("ingest", ingest)],
     };
-    let default_ms = if shares_cores { SHARED_CORES_MS } else { HEARTBEAT_MS };
+    let default_ms = if is_undisturbed { HEARTBEAT_MS } else { SHARED_CORES_MS };
     let heartbeat_ms = operator.heartbeat_ms.unwrap_or(default_ms);
-    if shares_cores && operator.heartbeat_ms.is_none() {
+    if !is_undisturbed && operator.heartbeat_ms.is_none() {
         say(format!(
-            "watchdog: stages share cores, so that a hot thread counts as hung after {heartbeat_ms} ms and not {HEARTBEAT_MS} ms \
+            "watchdog: the hot stages have no isolated cores to themselves, so that a thread counts as hung after {heartbeat_ms} ms and not {HEARTBEAT_MS} ms \
              (operator.heartbeat_ms sets it)"
         ));
     }

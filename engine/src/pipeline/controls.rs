@@ -54,8 +54,6 @@ pub struct Controls {
     sessions: Option<(SessionWatch, SessionRules)>,
     /// The bell as it was last heard.
     heard: u32,
-    /// The kill whose sweep goes on.
-    sweep: Option<Command>,
     /// Commands wait although the bell was heard.
     more: bool,
     /// Venues that are gone, since when (ns), by number; 0: there.
@@ -78,7 +76,6 @@ impl Controls {
             commands: None,
             sessions: None,
             heard: 0,
-            sweep: None,
             more: true,
             gone_since_ns: [0; 64],
             stopped: 0,
@@ -123,8 +120,12 @@ impl Controls {
         sink: &mut impl OrderSink,
     ) -> Result<bool, DecideError> {
         self.beat.beat();
-        let is_quiet = self.kill.bell() == self.heard && !self.more;
-        if is_quiet && self.kill.is_set() == decide.core().risk().is_killed() && !self.is_due() {
+        let core = decide.core();
+        let is_quiet = self.kill.bell() == self.heard
+            && !self.more
+            && self.kill.is_set() == core.risk().is_killed()
+            && !core.sweep_is_due();
+        if is_quiet && !self.is_due() {
             return Ok(false);
         }
         self.act(decide, now_ns, sink)
@@ -156,11 +157,11 @@ impl Controls {
         if self.kill.is_set() && !decide.core().risk().is_killed() {
             let cause = self.kill.cause().unwrap_or(KillCause::Operator);
             decide.note(&OperatorNote::new("warptick", cause.name()))?;
-            self.kill_scope(Scope::All, cause, decide, now_ns, sink)?;
+            give(decide, now_ns, Command::Kill { scope: Scope::All, cause }, sink)?;
         }
-        self.sweep_on(decide, now_ns, sink)?;
+        sweep_on(decide, now_ns, sink)?;
         let is_waiting = self.gone_since_ns.iter().any(|&since| since != 0) || self.returning != 0;
-        self.more = commands_wait || self.sweep.is_some();
+        self.more = commands_wait;
         self.pause = if is_waiting { WAITING_TURNS } else { 0 };
         Ok(decide.core().decision() != before)
     }
@@ -181,12 +182,11 @@ impl Controls {
                 decide.note(&note)?;
             }
             match command {
-                Some(Command::Kill { scope, cause }) => {
+                Some(command @ Command::Kill { scope, .. }) => {
                     self.leave_to_person(scope);
-                    self.kill_scope(scope, cause, decide, now_ns, sink)?;
+                    give(decide, now_ns, command, sink)?;
                 }
                 Some(command @ Command::Reset { scope }) => {
-                    self.sweep = None;
                     self.leave_to_person(scope);
                     give(decide, now_ns, command, sink)?;
                     if scope == Scope::All {
@@ -210,49 +210,6 @@ impl Controls {
         };
         self.stopped &= !venues;
         self.returning &= !venues;
-    }
-
-    /// Kills a scope; the sweep of its orders goes on in the turns that follow.
-    fn kill_scope(
-        &mut self,
-        scope: Scope,
-        cause: KillCause,
-        decide: &mut Decide,
-        now_ns: u64,
-        sink: &mut impl OrderSink,
-    ) -> Result<(), DecideError> {
-        let command = Command::Kill { scope, cause };
-        let sent = decide.core().counters().cancels;
-        give(decide, now_ns, command, sink)?;
-        let is_wider = self.sweep.is_none() || scope == Scope::All;
-        if is_wider && decide.core().counters().cancels != sent {
-            self.sweep = Some(command);
-        }
-        Ok(())
-    }
-
-    /// The kill again, for the orders that one input was too short for.
-    fn sweep_on(
-        &mut self,
-        decide: &mut Decide,
-        now_ns: u64,
-        sink: &mut impl OrderSink,
-    ) -> Result<(), DecideError> {
-        let Some(command) = self.sweep else { return Ok(()) };
-        if sink.free_slots() == 0 {
-            // Order entry has not kept up: the next turn.
-            return Ok(());
-        }
-        let counted = |decide: &Decide| {
-            let counters = decide.core().counters();
-            (counters.cancels, counters.intents_dropped)
-        };
-        let before = counted(decide);
-        give(decide, now_ns, command, sink)?;
-        if counted(decide) == before {
-            self.sweep = None;
-        }
-        Ok(())
     }
 
     /// Stops venues whose session is lost, and lets them trade again as the rules say.
@@ -284,7 +241,8 @@ impl Controls {
             }
             self.stopped |= bit(venue);
             decide.note(&OperatorNote::new("warptick", KillCause::SessionLost.name()))?;
-            self.kill_scope(Scope::Venue(venue), KillCause::SessionLost, decide, now_ns, sink)?;
+            let (scope, cause) = (Scope::Venue(venue), KillCause::SessionLost);
+            give(decide, now_ns, Command::Kill { scope, cause }, sink)?;
         }
         if !rules.resumes {
             self.returning = 0;
@@ -306,8 +264,20 @@ impl Controls {
 }
 
 /// Whether the venue is stopped already, by whomever.
-fn is_blocked(decide: &Decide, _venue: u8) -> bool {
-    decide.core().risk().is_killed()
+fn is_blocked(decide: &Decide, venue: u8) -> bool {
+    let mut blocks = decide.core().risk().blocks().iter();
+    blocks.any(|(scope, _)| matches!(scope, Scope::All) || scope == Scope::Venue(venue))
+}
+
+/// A kill's sweep, for the orders that one input was too short for: the same kill again, which blocks nothing new.
+fn sweep_on(decide: &mut Decide, now_ns: u64, sink: &mut impl OrderSink) -> Result<(), DecideError> {
+    // Without room the next turn tries again: an input that can send nothing would only fill the journal.
+    if !decide.core().sweep_is_due() || sink.free_slots() == 0 {
+        return Ok(());
+    }
+    // Without a block it is stale books that are swept, by the inputs that come.
+    let Some((scope, cause)) = decide.core().risk().blocks().iter().next() else { return Ok(()) };
+    give(decide, now_ns, Command::Kill { scope, cause }, sink)
 }
 
 const fn bit(venue: u8) -> u64 {
@@ -322,3 +292,7 @@ fn give(
 ) -> Result<(), DecideError> {
     decide.command(now_ns, command, &mut PathStamps::begin_answer(false), sink)
 }
+
+#[cfg(test)]
+#[path = "controls_tests.rs"]
+mod tests;

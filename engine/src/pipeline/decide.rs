@@ -259,8 +259,8 @@ impl Decide {
 }
 
 /// Why the core has stopped everything.
-fn cause_of(_core: &DecisionCore) -> KillCause {
-    KillCause::UnknownFill
+fn cause_of(core: &DecisionCore) -> KillCause {
+    core.risk().blocks().of_all().unwrap_or(KillCause::Operator)
 }
 
 #[cold]

@@ -7,7 +7,7 @@ use engine::control::journal::{DecideReader, DecideRecord};
 use engine::control::{journal_replay, kill_switch, operator_port};
 use engine::order::OrderAction;
 use engine::pipeline::operator::{Command, KillCause, LimitRule, Scope};
-use serde_json::{Value, json};
+use serde_json::json;
 use warptick_tests::warptick::{Finished, command};
 
 use super::rig::{ORDERS, Setup, TOKENS, live};

@@ -20,6 +20,7 @@ use feeds::units::NS_PER_S;
 use serde_json::{Value, json};
 use warptick_tests::captures::{generated, inputs, map_times};
 use warptick_tests::ports::free_udp_ports;
+use warptick_tests::warptick::binary;
 
 use super::resting::{Resting, Switches};
 use super::wire::{Wire, wait_for};
@@ -164,12 +165,15 @@ impl Live {
 pub struct Ended {
     pub outcome: Result<LiveOutcome, Failure>,
     pub journal: PathBuf,
-    pub directory: tempfile::TempDir,
+    /// Deleted when it goes.
+    _directory: tempfile::TempDir,
 }
 
 /// Runs a live engine with the resting strategy while `test` looks at it; the test ends it.
 pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // A compiler beside a hot thread is what a watchdog takes for a hang.
+    let _ = binary();
     let session = session();
     let mut config = config(&session, setup);
     let mut server = VenueServer::bind(&session, &config).expect("free ports");
@@ -226,7 +230,7 @@ pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
         }
         outcome.expect("the engine")
     });
-    Ended { outcome, journal, directory }
+    Ended { outcome, journal, _directory: directory }
 }
 
 /// The file that SIGHUP reads again, whether it is there or not.
