@@ -1,6 +1,6 @@
 use super::*;
 use crate::control::digest::{DigestReceiver, digest_ring};
-use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, RejectReason, TimeInForce};
+use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
 use crate::pipeline::board::Board;
 use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
 use crate::pipeline::heartbeat::Pulse;
@@ -8,7 +8,6 @@ use crate::pipeline::order_entry::in_doubt;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, RiskApproved};
 use crate::strategy::{Intents, Strategy, View};
 use feeds::event::{EventKind, MarketEvent, Side, flags};
-use feeds::units::PRICE_NONE;
 use kernels::cpu::book::{BookConfig, VenueBooks};
 use rtrb::{Producer, RingBuffer};
 
@@ -85,8 +84,9 @@ impl Rig {
             collar_bp: 5_000,
             position_max: 1_000,
             price_tick: TICK,
+            ..InstrumentLimits::default()
         };
-        let engine = EngineLimits { messages_per_s: 10_000, messages_burst: 10_000 };
+        let engine = EngineLimits::default();
         let core = DecisionCore::new(
             CoreSizes { date: 20_261_121, instruments_max: 1, orders_max: 256, messages_max: 10_000 },
             (0..2).map(|_| VenueBooks::new(books).expect("sizes in range")).collect(),
@@ -159,21 +159,11 @@ impl Rig {
     fn answer(&mut self, order: &Order, kind: ExecutionKind) {
         self.executions += 1;
         self.execution(&Execution {
-            time_ns: NOW,
-            cl_ord_id: order.cl_ord_id,
-            orig_cl_ord_id: 0,
             exec_id: self.executions,
-            venue_order_id: 0,
-            last_price: PRICE_NONE,
-            last_quantity: 0,
             leaves_quantity: 1,
-            cumulative_quantity: 0,
             instrument: 0,
-            venue: 0,
-            kind,
             side: Side::Buy,
-            reason: RejectReason::None,
-            reserved: [0; 8],
+            ..Execution::of(0, kind, order.cl_ord_id, NOW)
         });
     }
 
@@ -278,8 +268,7 @@ fn a_kill_that_comes_after_the_reset_was_asked_for_stays() {
 fn a_core_that_stops_itself_sets_the_word() {
     let mut rig = Rig::new(100, AUTO);
     rig.settle();
-    let stray = Order { cl_ord_id: 1, ..*rig.decide_order() };
-    rig.answer_fill(&stray);
+    rig.stray_fill();
     assert!(rig.decide.core().risk().is_killed());
     assert_eq!(rig.kill.cause(), Some(KillCause::UnknownFill), "set before anything else is handed on");
     rig.settle();
@@ -287,44 +276,17 @@ fn a_core_that_stops_itself_sets_the_word() {
 }
 
 impl Rig {
-    /// An order to make another of.
-    fn decide_order(&self) -> Box<Order> {
-        let live = self.decide.core().orders().of_strategy(0).next().expect("one rests");
-        Box::new(Order {
-            decision: 0,
-            time_ns: NOW,
-            cl_ord_id: live.cl_ord_id,
-            orig_cl_ord_id: 0,
-            price: live.price,
-            quantity: live.quantity,
-            instrument: 0,
-            venue: 0,
-            action: OrderAction::New,
-            side: Side::Buy,
-            time_in_force: TimeInForce::Day,
-            strategy: 0,
-            reserved: [0; 6],
-        })
-    }
-
-    fn answer_fill(&mut self, order: &Order) {
+    /// A fill of an order that is not ours.
+    fn stray_fill(&mut self) {
         self.executions += 1;
         self.execution(&Execution {
-            time_ns: NOW,
-            cl_ord_id: order.cl_ord_id,
-            orig_cl_ord_id: 0,
             exec_id: self.executions,
-            venue_order_id: 0,
-            last_price: order.price,
+            last_price: 9_000 * TICK,
             last_quantity: 1,
-            leaves_quantity: 0,
             cumulative_quantity: 1,
             instrument: 0,
-            venue: 0,
-            kind: ExecutionKind::Fill,
             side: Side::Buy,
-            reason: RejectReason::None,
-            reserved: [0; 8],
+            ..Execution::of(0, ExecutionKind::Fill, 1, NOW)
         });
     }
 
