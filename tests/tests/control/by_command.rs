@@ -10,7 +10,8 @@ use engine::pipeline::operator::{Command, KillCause, LimitRule, Scope};
 use serde_json::json;
 use warptick_tests::warptick::{Finished, command};
 
-use super::rig::{ORDERS, Setup, TOKENS, live};
+use super::resting::{Resting, Switches};
+use super::rig::{Ended, ORDERS, Setup, TOKENS, live};
 use super::wire::wait_for;
 
 const TOPOLOGIES: [Topology; 2] = [Topology::Inline, Topology::Split];
@@ -36,9 +37,11 @@ fn commands(journal: &std::path::Path) -> Vec<(String, Command)> {
     commands
 }
 
-fn is_reproduced(journal: &std::path::Path) {
-    let replayed = journal_replay::replay(journal).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(replayed.is_reproduced());
+/// The journal alone leads a fresh core to the same actions.
+fn is_reproduced(ended: &Ended) {
+    let strategy = Resting::new(ended.instrument, ORDERS, Switches::default());
+    let replayed = journal_replay::replay_with(&ended.journal, vec![strategy]);
+    assert!(replayed.unwrap_or_else(|failure| panic!("{failure}")).is_reproduced());
 }
 
 #[test]
@@ -102,9 +105,9 @@ fn a_signal_a_request_and_a_command_each_cancel_everything_until_a_reset() {
             assert_eq!(live.post("/kill", "all")["carried_out"], json!(true));
             live.wait_for_none();
         });
-        let outcome = ended.outcome.expect("it ran").outcome;
+        let outcome = &ended.outcome.as_ref().expect("it ran").outcome;
         assert_eq!(outcome.open_orders, 0);
-        let failure = outcome.failure.expect("killed and stopped");
+        let failure = outcome.failure.as_ref().expect("killed and stopped");
         assert_eq!(failure.exit_code(), 3, "{failure}");
         let commands = commands(&ended.journal);
         let first =
@@ -114,7 +117,7 @@ fn a_signal_a_request_and_a_command_each_cancel_everything_until_a_reset() {
         assert_eq!(first("bob: test"), Some(Command::Reset { scope: Scope::All }), "{commands:?}");
         assert_eq!(first("cleo: drill"), kill(KillCause::Operator), "{commands:?}");
         assert_eq!(first("cleo: over"), Some(Command::Reset { scope: Scope::All }), "{commands:?}");
-        is_reproduced(&ended.journal);
+        is_reproduced(&ended);
     }
 }
 
@@ -139,7 +142,7 @@ fn a_part_is_stopped_and_the_rest_trades_on() {
         live.post("/reset", "all");
         live.wait_for_orders();
     });
-    is_reproduced(&ended.journal);
+    is_reproduced(&ended);
 }
 
 #[test]
@@ -216,6 +219,6 @@ fn limits_tighten_at_once_and_loosen_with_another_persons_consent() {
             ("ann: agreed".to_owned(), 3, LimitRule::OrderQtyMax, 400),
         ]
     );
-    is_reproduced(&ended.journal);
+    is_reproduced(&ended);
     assert!(TOKENS.iter().all(|token| std::env::var(token).is_ok()));
 }

@@ -165,6 +165,8 @@ impl Live {
 pub struct Ended {
     pub outcome: Result<LiveOutcome, Failure>,
     pub journal: PathBuf,
+    /// The strategy's.
+    pub instrument: u32,
     /// Deleted when it goes.
     _directory: tempfile::TempDir,
 }
@@ -230,7 +232,7 @@ pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
         }
         outcome.expect("the engine")
     });
-    Ended { outcome, journal, _directory: directory }
+    Ended { outcome, journal, instrument, _directory: directory }
 }
 
 /// The file that SIGHUP reads again, whether it is there or not.
