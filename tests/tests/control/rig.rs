@@ -153,6 +153,9 @@ impl Live {
     /// Waits until the strategy's orders rest.
     pub fn wait_for_orders(&self) {
         wait_for("the strategy's orders", Duration::from_secs(20), || self.open_orders() == ORDERS);
+        // Decided is not yet on the wire: it is, once nothing more passes.
+        let passed = || self.wire.since(std::time::Instant::now() - Duration::from_millis(100)).len();
+        wait_for("a quiet wire", Duration::from_secs(5), || passed() == 0);
     }
 
     /// Waits until the engine has no open order.
