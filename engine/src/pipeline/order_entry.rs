@@ -122,10 +122,11 @@ impl OrderEntry {
         }
     }
 
-    /// Whether the session wants its connection closed, once nothing is pending.
+    /// Whether the session wants its connection closed, once nothing is pending. Without a journal to write to there is
+    /// nothing more to say: the venue may do what it does about orders whose session is gone.
     #[must_use]
     pub fn wants_close(&self, venue: u8) -> bool {
-        self.links.get(usize::from(venue)).is_some_and(Link::wants_close)
+        self.journal_full || self.links.get(usize::from(venue)).is_some_and(Link::wants_close)
     }
 
     /// Whether the venue has accepted our logon.
@@ -160,13 +161,17 @@ impl OrderEntry {
         }
         link.encode(order, &self.symbols, now_ns)?;
         self.journal_sent(order.venue, now_ns);
-        Ok(())
+        if self.journal_full { Err(RejectReason::NotConnected) } else { Ok(()) }
     }
 
-    /// Bytes that wait to be sent to a venue.
+    /// Bytes that wait to be sent to a venue: those that the journal has, where there is one.
     #[must_use]
     pub fn pending(&self, venue: u8) -> &[u8] {
-        self.links.get(usize::from(venue)).map_or(&[], Link::pending)
+        let Some(link) = self.links.get(usize::from(venue)) else { return &[] };
+        match &self.journal {
+            Some(_) => link.pending().get(..link.journalled).unwrap_or_default(),
+            None => link.pending(),
+        }
     }
 
     /// The first `count` pending bytes are on their way.
@@ -232,9 +237,10 @@ impl OrderEntry {
         let pending = link.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
-            self.journal_full |=
-                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
-            link.journalled = pending.len();
+            match session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new) {
+                Ok(()) => link.journalled = pending.len(),
+                Err(_) => self.journal_full = true,
+            }
         }
     }
 
@@ -246,9 +252,10 @@ impl OrderEntry {
         let pending = link.pending();
         if pending.len() > link.journalled {
             let new = redacted(&mut self.redacted, &pending[link.journalled..], link.mask());
-            self.journal_full |=
-                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
-            link.journalled = pending.len();
+            match session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new) {
+                Ok(()) => link.journalled = pending.len(),
+                Err(_) => self.journal_full = true,
+            }
         }
     }
 

@@ -28,7 +28,9 @@ mod recorder;
 mod records;
 mod segment;
 mod show;
+mod syncer;
 mod verify;
+mod watermark;
 mod writer;
 
 #[cfg(test)]
@@ -37,6 +39,8 @@ mod append_cost_tests;
 mod damage_tests;
 #[cfg(test)]
 mod kill_tests;
+#[cfg(test)]
+mod power_tests;
 #[cfg(test)]
 mod round_trip_tests;
 
@@ -54,7 +58,8 @@ pub use reader::{DecideReader, JournalReader, Record, Sequenced, Tail};
 pub use recorder::{RUN_MESSAGES_MAX, RunRecorder};
 pub use records::{CaptureOpened, Command, Connected, DecideRecord, End, MarketRun, RunCounts, Timer};
 pub use show::{ShowFilter, show};
-pub use verify::{ThreadReport, VerifyReport, verify};
+pub use verify::{ThreadReport, VerifyReport, check_watermark, verify};
+pub use watermark::WATERMARK_FILE;
 pub use writer::{AppendError, SegmentWriter};
 
 /// The hot threads that write a journal. The code is in every segment header, the name in every file name.

@@ -172,6 +172,24 @@ impl JournalReader {
         }
     }
 
+    /// The thread whose records these are.
+    #[must_use]
+    pub const fn thread(&self) -> JournalThread {
+        self.thread
+    }
+
+    /// SHA-256 of the run header.
+    #[must_use]
+    pub const fn run_id(&self) -> [u8; 32] {
+        self.run_id
+    }
+
+    /// Sequence number of the last record given, 0 before the first.
+    #[must_use]
+    pub const fn last_sequence(&self) -> u64 {
+        self.next_sequence - 1
+    }
+
     /// How the records ended, once [`JournalReader::next_record`] has returned `None` without an error before.
     #[must_use]
     pub fn tail(&self) -> Option<Tail> {

@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) const RUN_HEADER: &[u8] = b"version = \"test\"\n";
 
 pub(super) fn small() -> JournalOptions {
-    JournalOptions { segment_bytes: 4_096, segments_ahead: 2, durability: Durability::Process }
+    JournalOptions { segment_bytes: 4_096, segments_ahead: 2, ..JournalOptions::default() }
 }
 
 /// A journal with one writer, of `thread`.
@@ -109,6 +109,7 @@ fn full_segments_are_durable_when_asked_for() {
         assert_eq!(writer.append(RecordKind::Timer, sequence, &[0; 16]), Ok(sequence));
         if sequence % 50 == 0 {
             keeper.poll().unwrap();
+            keeper.sync_now();
             assert_eq!(keeper.durable_sequence(JournalThread::Ingest), (sequence - 1) / 82 * 82);
         }
     }
