@@ -26,6 +26,9 @@ pub struct RunHeader {
     pub version: String,
     /// Captures in the order of venue numbers; none for a live run, whose journal holds what it consumed.
     pub captures: Vec<CaptureHeader>,
+    /// The run that this one goes on with: SHA-256 of its header. Without its state the journal is of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<String>,
     /// The completed configuration.
     pub config: Config,
 }
@@ -61,7 +64,12 @@ impl RunHeader {
                 sha256: hex(&Sha256::digest(input.capture.bytes()).into()),
             });
         }
-        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), captures, config: config.clone() })
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            captures,
+            resumes: None,
+            config: config.clone(),
+        })
     }
 
     /// Whether the run was live.
@@ -146,12 +154,14 @@ impl RunJournal {
     }
 
     /// Creates the journal of a live run in an empty or new directory: decide's part records market events whole.
+    /// `resumes`: the id of the run that it goes on with.
     ///
     /// # Errors
     /// A directory that holds a journal already, no room.
-    pub fn create_live(dir: &Path, config: &Config) -> Result<Self, Failure> {
+    pub fn create_live(dir: &Path, config: &Config, resumes: Option<[u8; 32]>) -> Result<Self, Failure> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let header = RunHeader { version, captures: Vec::new(), config: config.clone() };
+        let resumes = resumes.map(|run_id| hex(&run_id));
+        let header = RunHeader { version, captures: Vec::new(), resumes, config: config.clone() };
         let text =
             toml::to_string(&header).map_err(|error| Failure::Input(format!("journal header: {error}")))?;
         let threads = [JournalThread::Decide, JournalThread::OrderEntry];

@@ -17,6 +17,7 @@ pub use refusals::Refusals;
 
 use feeds::symbol::Symbol;
 
+use crate::control::failpoint;
 use crate::control::journal::{Connected, RecordKind, SegmentWriter};
 use crate::control::kill_switch;
 use crate::fix::redact;
@@ -105,6 +106,7 @@ impl OrderEntry {
         let connected = link.connected(now_ns);
         self.journal_connected(venue, now_ns, connected);
         self.journal_session(venue, now_ns);
+        failpoint::reached("logon");
     }
 
     fn journal_connected(&mut self, venue: u8, now_ns: u64, connected: Connected) {
@@ -160,6 +162,7 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         link.encode(order, &self.symbols, now_ns)?;
+        failpoint::reached("between_appends");
         self.journal_sent(order.venue, now_ns);
         if self.journal_full { Err(RejectReason::NotConnected) } else { Ok(()) }
     }

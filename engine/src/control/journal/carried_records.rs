@@ -3,7 +3,7 @@
 use super::layout::{i64_at, u32_at, u64_at};
 use super::order_records::{side, time_in_force};
 use super::records::{sized, zero};
-use super::{PayloadError, RecordKind};
+use super::{DecideRecord, PayloadError, RecordKind};
 use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::order_table::{Doubt, LiveOrder, OrderState};
 
@@ -18,6 +18,8 @@ pub struct Resumed {
     pub next_counter: u64,
     /// SHA-256 of the former run's header.
     pub former_run: [u8; 32],
+    /// Records of what was taken over that follow: with fewer of them the run was killed before it began.
+    pub items: u64,
 }
 
 /// A position that is not flat.
@@ -30,28 +32,28 @@ pub struct Position {
 }
 
 impl Resumed {
-    /// The part of a state that is not a list.
+    /// The part of a state that is not a list; `items` records follow.
     #[must_use]
-    pub const fn of(carried: &CarriedState) -> Self {
+    const fn of(carried: &CarriedState, items: u64) -> Self {
         let CarriedState { decision, time_ns, next_counter, former_run, .. } = *carried;
-        Self { decision, time_ns, next_counter, former_run }
+        Self { decision, time_ns, next_counter, former_run, items }
     }
 
     /// A state without orders and positions.
-    #[must_use]
-    pub fn begin(self) -> CarriedState {
-        let Self { decision, time_ns, next_counter, former_run } = self;
+    fn begin(self) -> CarriedState {
+        let Self { decision, time_ns, next_counter, former_run, .. } = self;
         CarriedState { decision, time_ns, next_counter, former_run, ..CarriedState::default() }
     }
 
-    /// `[decision u64][time u64][next counter u64][SHA-256 32]`
+    /// `[decision u64][time u64][next counter u64][SHA-256 32][items u64]`
     #[must_use]
-    pub fn encode(&self) -> [u8; 56] {
-        let mut out = [0; 56];
+    pub fn encode(&self) -> [u8; 64] {
+        let mut out = [0; 64];
         out[0..8].copy_from_slice(&self.decision.to_le_bytes());
         out[8..16].copy_from_slice(&self.time_ns.to_le_bytes());
         out[16..24].copy_from_slice(&self.next_counter.to_le_bytes());
         out[24..56].copy_from_slice(&self.former_run);
+        out[56..64].copy_from_slice(&self.items.to_le_bytes());
         out
     }
 
@@ -60,11 +62,11 @@ impl Resumed {
     /// # Errors
     /// [`PayloadError`] for anything else.
     pub fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
-        let bytes = sized::<56>(RecordKind::Resumed, payload)?;
+        let bytes = sized::<64>(RecordKind::Resumed, payload)?;
         let mut former_run = [0; 32];
         former_run.copy_from_slice(&bytes[24..56]);
         let (decision, time_ns, next_counter) = (u64_at(bytes, 0), u64_at(bytes, 8), u64_at(bytes, 16));
-        Ok(Self { decision, time_ns, next_counter, former_run })
+        Ok(Self { decision, time_ns, next_counter, former_run, items: u64_at(bytes, 56) })
     }
 }
 
@@ -86,6 +88,69 @@ impl Position {
         let bytes = sized::<16>(RecordKind::Position, payload)?;
         zero(RecordKind::Position, payload, 4, 8)?;
         Ok(Self { instrument: u32_at(bytes, 0), quantity: i64_at(bytes, 8) })
+    }
+}
+
+/// Everything that a run takes over, as records: first [`Resumed`], which says how many follow.
+pub fn for_each_carried(carried: &CarriedState, mut record: impl FnMut(RecordKind, &[u8])) {
+    let mut items = 0;
+    each_item(carried, &mut |_, _| items += 1);
+    record(RecordKind::Resumed, &Resumed::of(carried, items).encode());
+    each_item(carried, &mut record);
+}
+
+fn each_item(carried: &CarriedState, record: &mut impl FnMut(RecordKind, &[u8])) {
+    for order in &carried.orders {
+        record(RecordKind::OpenOrder, &encode_open_order(order));
+    }
+    for &(instrument, quantity) in &carried.positions {
+        record(RecordKind::Position, &Position { instrument, quantity }.encode());
+    }
+}
+
+/// Puts together what [`for_each_carried`] took apart.
+#[derive(Clone, Debug, Default)]
+pub struct CarriedBuilder {
+    state: Option<CarriedState>,
+    /// Records that are still to come.
+    missing: u64,
+}
+
+/// Records of what was taken over that belong to no [`Resumed`], or fewer of them than it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotResumed;
+
+impl CarriedBuilder {
+    /// Takes the next record; whether it is of what was taken over.
+    ///
+    /// # Errors
+    /// [`NotResumed`]: there is nothing that it could belong to.
+    pub fn push(&mut self, record: &DecideRecord) -> Result<bool, NotResumed> {
+        match (record, &mut self.state) {
+            (DecideRecord::Resumed(resumed), None) => {
+                self.state = Some(resumed.begin());
+                self.missing = resumed.items;
+                return Ok(true);
+            }
+            (DecideRecord::OpenOrder(order), Some(state)) => state.orders.push(*order),
+            (DecideRecord::Position(position), Some(state)) => {
+                state.positions.push((position.instrument, position.quantity));
+            }
+            (DecideRecord::Resumed(_) | DecideRecord::OpenOrder(_) | DecideRecord::Position(_), _) => {
+                return Err(NotResumed);
+            }
+            _ => return Ok(false),
+        }
+        self.missing = self.missing.checked_sub(1).ok_or(NotResumed)?;
+        Ok(true)
+    }
+
+    /// The state, given once, when all of it has come; `None` where nothing was taken over.
+    ///
+    /// # Errors
+    /// [`NotResumed`]: some of it has not come.
+    pub fn take(&mut self) -> Result<Option<CarriedState>, NotResumed> {
+        if self.missing == 0 { Ok(self.state.take()) } else { Err(NotResumed) }
     }
 }
 
@@ -194,11 +259,37 @@ mod tests {
             wrong[at] = 9;
             assert!(decode_open_order(&wrong).is_err(), "offset {at}");
         }
-        let resumed = Resumed { decision: 1, time_ns: 2, next_counter: 3, former_run: [4; 32] };
+        let resumed = Resumed { decision: 1, time_ns: 2, next_counter: 3, former_run: [4; 32], items: 5 };
         assert_eq!(Resumed::decode(&resumed.encode()), Ok(resumed));
-        assert_eq!(Resumed::of(&resumed.begin()), resumed);
+        assert_eq!(Resumed::of(&resumed.begin(), 5), resumed);
         let position = Position { instrument: 7, quantity: -8 };
         assert_eq!(position.encode()[..4], [7, 0, 0, 0]);
         assert_eq!(Position::decode(&position.encode()), Ok(position));
+    }
+
+    #[test]
+    fn what_is_not_all_there_is_not_taken_over() {
+        let state = CarriedState {
+            orders: vec![sample(), sample()],
+            positions: vec![(1, 2)],
+            ..CarriedState::default()
+        };
+        let mut records = Vec::new();
+        for_each_carried(&state, |kind, payload| records.push(DecideRecord::decode(kind, payload).unwrap()));
+        assert_eq!(records.len(), 4);
+        for count in 0..=4 {
+            let mut builder = CarriedBuilder::default();
+            assert!(records[..count].iter().all(|record| builder.push(record) == Ok(true)));
+            let expected = match count {
+                0 => Ok(None),
+                4 => Ok(Some(state.clone())),
+                _ => Err(NotResumed),
+            };
+            assert_eq!(builder.take(), expected, "{count} records");
+        }
+        let mut builder = CarriedBuilder::default();
+        assert_eq!(builder.push(&records[1]), Err(NotResumed), "of no run");
+        records.iter().for_each(|record| assert_eq!(builder.push(record), Ok(true)));
+        assert_eq!(builder.push(&records[3]), Err(NotResumed), "one too many");
     }
 }

@@ -45,9 +45,12 @@ mod power_tests;
 #[cfg(test)]
 mod round_trip_tests;
 
-pub use carried_records::{Position, Resumed, decode_open_order, encode_open_order};
+pub use carried_records::{
+    CarriedBuilder, NotResumed, Position, Resumed, decode_open_order, encode_open_order, for_each_carried,
+};
 pub use command_records::{Slots, decode_command, decode_note, encode_command, encode_note};
 pub use error::{Damage, JournalError};
+pub(crate) use keeper::sync_directory;
 pub use keeper::{Durability, JournalKeeper, JournalLock, JournalOptions, RUN_HEADER_FILE, create, lock};
 pub use kind::{PayloadError, RecordKind};
 pub use layout::{

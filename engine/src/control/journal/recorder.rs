@@ -5,9 +5,10 @@
 //! the order in which they were consumed.
 
 use super::{
-    AppendError, End, MarketRun, Position, RecordKind, Resumed, RunCounts, SegmentWriter, Slots, Timer,
-    encode_command, encode_execution, encode_market_event, encode_note, encode_open_order, encode_order,
+    AppendError, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command,
+    encode_execution, encode_market_event, encode_note, encode_order, for_each_carried,
 };
+use crate::control::failpoint;
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::operator::{Command, OperatorNote};
@@ -47,15 +48,14 @@ impl RunRecorder {
     /// # Errors
     /// [`AppendError::JournalFull`]: not recorded. Do not begin.
     pub fn resumed(&mut self, carried: &CarriedState) -> Result<(), AppendError> {
-        let time_ns = carried.time_ns;
-        self.append(RecordKind::Resumed, time_ns, &Resumed::of(carried).encode())?;
-        for order in &carried.orders {
-            self.append(RecordKind::OpenOrder, time_ns, &encode_open_order(order))?;
-        }
-        for &(instrument, quantity) in &carried.positions {
-            self.append(RecordKind::Position, time_ns, &Position { instrument, quantity }.encode())?;
-        }
-        Ok(())
+        let mut outcome = Ok(0);
+        for_each_carried(carried, |kind, payload| {
+            if outcome.is_ok() {
+                failpoint::reached("take_over");
+                outcome = self.append(kind, carried.time_ns, payload);
+            }
+        });
+        outcome.map(drop)
     }
 
     /// What was recorded so far, the run not yet written included.

@@ -349,7 +349,7 @@ mod tests {
         /// Any bytes: refused, or decoded to something that encodes to the same bytes.
         #[test]
         fn decoding_is_the_inverse_of_encoding(
-            length in prop::sample::select(vec![0usize, 7, 8, 16, 24, 48, 56, 64, 80, 88]),
+            length in prop::sample::select(vec![0usize, 7, 8, 16, 24, 48, 64, 80, 88]),
             mut bytes in prop::collection::vec(any::<u8>(), 88),
             small_codes in any::<bool>(),
         ) {
