@@ -86,9 +86,10 @@ fn session() -> Inputs {
 }
 
 fn config(session: &Inputs) -> Config {
-    // Small segments, so that they roll in every run.
+    // Small segments, so that they roll in every run; many ahead, since a run that takes up the market in the middle of the
+    // day gets all of it at once.
     let mut text =
-        "date = \"2026-01-05\"\n[journal]\nsegment_bytes = 65536\nsegments_ahead = 8\nsnapshot_s = 1\n\
+        "date = \"2026-01-05\"\n[journal]\nsegment_bytes = 65536\nsegments_ahead = 32\nsnapshot_s = 1\n\
                     [pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
                     [books]\nlate_listings_max = 64\norders_max = 80000\nlevels_max = 40000\n"
             .to_owned();

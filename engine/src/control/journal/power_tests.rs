@@ -45,8 +45,10 @@ fn draw(random: &mut Random, time_ns: u64) -> Written {
     (kind, random.below(4) as u16, time_ns, payload)
 }
 
-/// The segments of a thread that were started, with the end of each record: (segment, end, sequence).
-fn segments(dir: &Path, thread: JournalThread) -> (Vec<(PathBuf, Vec<u8>)>, Vec<(usize, usize)>) {
+/// Segment files in order, and of each record the index of its segment and its end there.
+type OnDisk = (Vec<(PathBuf, Vec<u8>)>, Vec<(usize, usize)>);
+
+fn segments(dir: &Path, thread: JournalThread) -> OnDisk {
     let (mut files, mut ends) = (Vec::new(), Vec::new());
     for number in 1.. {
         let path = super::keeper::segment_path(dir, thread, number);
