@@ -1,0 +1,407 @@
+//! The wire-side monitor: reads the bytes that reached the venues and those that they sent back, nothing else, and keeps
+//! from them its own books of orders, exposure and positions. Against these every order is held ([`crate::rules`]).
+//!
+//! Nothing of the engine's code or state is used. The network tells when bytes left and when a connection was lost; a
+//! venue then cancels what is open, as its rules say.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use engine::control::config::{Config, LimitsConfig};
+
+use crate::rules::RULES;
+use crate::wire::{Message, Stream};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    New,
+    Replace,
+    Cancel,
+}
+
+/// A request as it stands in its bytes.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub action: Action,
+    pub venue: usize,
+    pub symbol: usize,
+    pub buy: bool,
+    pub price: i64,
+    pub quantity: u64,
+    pub cl_ord_id: u64,
+    pub orig_cl_ord_id: u64,
+    /// TransactTime(60): when it was decided, ns of the day.
+    pub decided_ns: u64,
+    /// Number of the engine's process that sent it.
+    pub process: u64,
+    /// When its last byte left the engine.
+    pub left_ns: u64,
+}
+
+/// An order as the wire shows it.
+#[derive(Clone, Debug)]
+pub struct WireOrder {
+    pub venue: usize,
+    pub symbol: usize,
+    pub buy: bool,
+    pub price: i64,
+    pub quantity: u64,
+    pub cumulative: u64,
+    pub open: bool,
+    /// The id that it was entered with, and the one that the venue knows it by.
+    pub root: u64,
+    pub name: u64,
+    /// Terms of a replace that is not answered.
+    pub pending: Option<(i64, u64)>,
+}
+
+impl WireOrder {
+    /// What can still fill, under whichever terms are more.
+    pub fn at_risk(&self) -> u64 {
+        let most = self.pending.map_or(self.quantity, |(_, quantity)| quantity.max(self.quantity));
+        if self.open { most.saturating_sub(self.cumulative) } else { 0 }
+    }
+}
+
+/// One venue's side of the wire.
+#[derive(Default)]
+struct Line {
+    requests: Stream,
+    answers: Stream,
+    /// Content of each MsgSeqNum(34) of the engine.
+    content: HashMap<u64, String>,
+    /// ClOrdID that a MsgSeqNum carried.
+    carried: HashMap<u64, u64>,
+    exec_ids: HashSet<String>,
+}
+
+/// Credit for messages: a second earns `per_s` seconds' worth.
+struct Bucket {
+    credit: u64,
+    last_ns: Option<u64>,
+}
+
+/// See the module's text.
+pub struct Monitor {
+    symbols: Vec<String>,
+    pub limits: Vec<LimitsConfig>,
+    pub messages_per_s: u64,
+    pub messages_burst: u64,
+    pub open_orders_max: usize,
+    lines: Vec<Line>,
+    pub orders: Vec<WireOrder>,
+    /// Place in `orders` of every ClOrdID that an order has or had.
+    names: HashMap<u64, usize>,
+    /// Every request's ClOrdID.
+    used: HashSet<u64>,
+    pub asks: Vec<Ask>,
+    positions: Vec<i64>,
+    bucket: Bucket,
+    /// The process that was killed, and when.
+    pub killed: Option<(u64, u64)>,
+    /// The newest process of the engine that was heard of: each has a rate of its own.
+    process: u64,
+    pub counts: Counts,
+}
+
+/// What the monitor has seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    pub requests: u64,
+    pub orders: u64,
+    pub fills: u64,
+    pub possible_duplicates: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.orders += other.orders;
+        self.fills += other.fills;
+        self.possible_duplicates += other.possible_duplicates;
+    }
+}
+
+/// A rule that was broken, and how.
+pub type Breach = (&'static str, String);
+
+impl Monitor {
+    pub fn new(config: &Config, venues: usize) -> Self {
+        let mut symbols: Vec<_> = config
+            .instruments
+            .iter()
+            .map(|entry| (entry.symbol.clone(), entry.limits.unwrap_or(config.limits)))
+            .collect();
+        symbols.sort_by(|a, b| a.0.cmp(&b.0));
+        let (symbols, limits): (Vec<_>, Vec<_>) = symbols.into_iter().unzip();
+        let burst = u64::from(config.risk.messages_burst);
+        Self {
+            positions: vec![0; symbols.len()],
+            symbols,
+            limits,
+            messages_per_s: u64::from(config.risk.messages_per_s),
+            messages_burst: burst,
+            open_orders_max: config.pipeline.open_orders_max,
+            lines: (0..venues).map(|_| Line::default()).collect(),
+            orders: Vec::new(),
+            names: HashMap::new(),
+            used: HashSet::new(),
+            asks: Vec::new(),
+            bucket: Bucket { credit: burst * SECOND, last_ns: None },
+            killed: None,
+            process: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Bytes that reached a venue, the last of which left the engine at `left_ns`.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub fn on_requests(&mut self, venue: usize, process: u64, left_ns: u64, bytes: &[u8]) -> Result<(), Breach> {
+        self.lines[venue].requests.push(bytes);
+        while let Some(message) = self.lines[venue].requests.next().map_err(|what| ("FRAME", what))? {
+            self.on_request(venue, (process, left_ns), &message)
+                .map_err(|(rule, what)| (rule, format!("{what}: venue {venue}, {}", message.text())))?;
+        }
+        Ok(())
+    }
+
+    fn on_request(&mut self, venue: usize, left: (u64, u64), message: &Message) -> Result<(), Breach> {
+        let sequence = message.number("34").ok_or(("SEQUENCE", "no MsgSeqNum".to_owned()))?;
+        let line = &mut self.lines[venue];
+        if message.kind() == "A" && message.get("141") == Some("Y") {
+            line.content.clear();
+        }
+        let body = message.body();
+        if message.get("43") == Some("Y") {
+            self.counts.possible_duplicates += 1;
+            // A gap fill stands for what is not sent again.
+            if message.kind() != "4" && line.content.get(&sequence).is_some_and(|before| *before != body) {
+                return Err(("POSSIBLE_DUPLICATE", "sent again with another content".to_owned()));
+            }
+            return Ok(());
+        }
+        if let Some(before) = line.content.insert(sequence, body) {
+            return Err(("SEQUENCE", format!("MsgSeqNum {sequence} was used before: {before}")));
+        }
+        let action = match message.kind() {
+            "D" => Action::New,
+            "G" => Action::Replace,
+            "F" => Action::Cancel,
+            _ => return Ok(()),
+        };
+        let ask = self.ask(venue, left, action, message)?;
+        self.lines[venue].carried.insert(sequence, ask.cl_ord_id);
+        self.take(ask)
+    }
+
+    fn ask(
+        &self,
+        venue: usize,
+        (process, left_ns): (u64, u64),
+        action: Action,
+        message: &Message,
+    ) -> Result<Ask, Breach> {
+        let missing = |what: &str| ("FIELDS", format!("no {what}"));
+        let symbol = message.get("55").and_then(|text| self.symbols.iter().position(|known| known == text));
+        let price = message.price("44").filter(|_| action != Action::Cancel);
+        let quantity = message.number("38");
+        Ok(Ask {
+            action,
+            venue,
+            symbol: symbol.ok_or_else(|| missing("known Symbol"))?,
+            buy: message.get("54").ok_or_else(|| missing("Side"))? == "1",
+            price: price.or((action == Action::Cancel).then_some(0)).ok_or_else(|| missing("Price"))?,
+            quantity: quantity.ok_or_else(|| missing("OrderQty"))?,
+            cl_ord_id: message.number("11").ok_or_else(|| missing("ClOrdID"))?,
+            orig_cl_ord_id: message.number("41").unwrap_or(0),
+            decided_ns: message.time_of_day_ns("60").ok_or_else(|| missing("TransactTime"))?,
+            process,
+            left_ns,
+        })
+    }
+
+    /// Holds a request against every rule, and enters it.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn take(&mut self, ask: Ask) -> Result<(), Breach> {
+        self.counts.requests += 1;
+        if ask.process > self.process {
+            self.process = ask.process;
+            self.bucket = Bucket { credit: self.messages_burst * SECOND, last_ns: None };
+        }
+        let is_charged = ask.action != Action::Cancel && ask.process == self.process;
+        if is_charged {
+            self.refill(ask.decided_ns);
+        }
+        for rule in RULES {
+            if (rule.is_broken)(self, &ask) {
+                return Err((rule.name, format!("{} in {ask:?}", rule.says)));
+            }
+        }
+        self.used.insert(ask.cl_ord_id);
+        if is_charged {
+            self.bucket.credit = self.bucket.credit.saturating_sub(SECOND);
+        }
+        match ask.action {
+            Action::New => {
+                self.counts.orders += 1;
+                self.names.insert(ask.cl_ord_id, self.orders.len());
+                self.orders.push(WireOrder {
+                    venue: ask.venue,
+                    symbol: ask.symbol,
+                    buy: ask.buy,
+                    price: ask.price,
+                    quantity: ask.quantity,
+                    cumulative: 0,
+                    open: true,
+                    root: ask.cl_ord_id,
+                    name: ask.cl_ord_id,
+                    pending: None,
+                });
+            }
+            Action::Replace => {
+                if let Some(&at) = self.names.get(&ask.orig_cl_ord_id) {
+                    self.orders[at].pending = Some((ask.price, ask.quantity));
+                    self.names.insert(ask.cl_ord_id, at);
+                }
+            }
+            Action::Cancel => {
+                if let Some(&at) = self.names.get(&ask.orig_cl_ord_id) {
+                    self.names.insert(ask.cl_ord_id, at);
+                }
+            }
+        }
+        self.asks.push(ask);
+        Ok(())
+    }
+
+    fn refill(&mut self, now_ns: u64) {
+        let Bucket { credit, last_ns } = &mut self.bucket;
+        // TransactTime has no more digits than a microsecond's.
+        let slack_ns = 1_000;
+        let passed_ns = last_ns.map_or(0, |last_ns| now_ns.saturating_sub(last_ns) + slack_ns);
+        *credit = (*credit + passed_ns * self.messages_per_s).min(self.messages_burst * SECOND);
+        *last_ns = Some(last_ns.map_or(now_ns, |last_ns| last_ns.max(now_ns)));
+    }
+
+    /// Whether the process that sent it had credit left.
+    pub const fn has_credit(&self, ask: &Ask) -> bool {
+        ask.process < self.process || self.bucket.credit >= SECOND
+    }
+
+    /// Bytes that a venue sends.
+    ///
+    /// # Errors
+    /// What they contradict.
+    pub fn on_answers(&mut self, venue: usize, bytes: &[u8]) -> Result<(), Breach> {
+        self.lines[venue].answers.push(bytes);
+        while let Some(message) = self.lines[venue].answers.next().map_err(|what| ("FRAME", what))? {
+            let outcome = match message.kind() {
+                "8" => self.on_report(venue, &message),
+                "9" => self.on_cancel_reject(&message),
+                "3" | "j" => self.on_reject(venue, &message),
+                _ => Some(()),
+            };
+            outcome.ok_or_else(|| ("ANSWER", format!("venue {venue}: {}", message.text())))?;
+        }
+        Ok(())
+    }
+
+    fn on_report(&mut self, venue: usize, message: &Message) -> Option<()> {
+        if !self.lines[venue].exec_ids.insert(message.get("17")?.to_owned()) {
+            return Some(());
+        }
+        let at = *self.names.get(&message.number("11")?)?;
+        let order = &mut self.orders[at];
+        match message.get("150")? {
+            // A status says nothing that is not known.
+            "0" | "I" => {}
+            "F" => {
+                let quantity = message.number("32")?;
+                order.cumulative += quantity;
+                order.open &= message.number("151")? > 0;
+                if message.number("14")? != order.cumulative || order.cumulative > order.quantity {
+                    return None;
+                }
+                let quantity = i64::try_from(quantity).ok()?;
+                self.counts.fills += 1;
+                self.positions[order.symbol] += if order.buy { quantity } else { -quantity };
+            }
+            "5" => {
+                order.name = message.number("11")?;
+                (order.price, order.quantity) = (message.price("44")?, message.number("38")?);
+                order.pending = None;
+            }
+            "4" | "8" => order.open = false,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn on_cancel_reject(&mut self, message: &Message) -> Option<()> {
+        let at = *self.names.get(&message.number("11")?)?;
+        if message.get("434") == Some("2") {
+            self.orders[at].pending = None;
+        }
+        Some(())
+    }
+
+    /// The session, or what is behind it, refused a message.
+    fn on_reject(&mut self, venue: usize, message: &Message) -> Option<()> {
+        let Some(&id) = self.lines[venue].carried.get(&message.number("45")?) else { return Some(()) };
+        let order = &mut self.orders[*self.names.get(&id)?];
+        if order.root == id {
+            order.open = false;
+        } else {
+            order.pending = None;
+        }
+        Some(())
+    }
+
+    /// A venue has lost its client: what is open is cancelled.
+    pub fn on_disconnect(&mut self, venue: usize) {
+        self.lines[venue].requests.clear();
+        self.lines[venue].answers.clear();
+        for order in self.orders.iter_mut().filter(|order| order.venue == venue && order.open) {
+            order.open = false;
+        }
+    }
+
+    pub fn is_used(&self, cl_ord_id: u64) -> bool {
+        self.used.contains(&cl_ord_id)
+    }
+
+    pub fn order(&self, name: u64) -> Option<&WireOrder> {
+        self.names.get(&name).map(|&at| &self.orders[at])
+    }
+
+    pub fn open(&self) -> impl Iterator<Item = &WireOrder> {
+        self.orders.iter().filter(|order| order.open)
+    }
+
+    pub fn position(&self, symbol: usize) -> i64 {
+        self.positions[symbol]
+    }
+
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols
+    }
+
+    /// The furthest that a position can go on a side with what is open there.
+    pub fn worst(&self, symbol: usize, buy: bool) -> i128 {
+        let open = self.open().filter(|order| (order.symbol, order.buy) == (symbol, buy));
+        let open: u64 = open.map(WireOrder::at_risk).sum();
+        let position = i128::from(self.positions[symbol]);
+        (if buy { position } else { -position }) + i128::from(open)
+    }
+
+    /// Open orders by the name that the venue knows them by: what of each has filled, what is left.
+    pub fn open_by_name(&self) -> BTreeMap<u64, (usize, u64, u64)> {
+        self.open().map(|order| (order.name, (order.venue, order.quantity, order.cumulative))).collect()
+    }
+}
