@@ -122,10 +122,11 @@ impl OrderEntry {
         }
     }
 
-    /// Whether the session wants its connection closed, once nothing is pending.
+    /// Whether the session wants its connection closed, once nothing is pending. Without a journal that takes records none
+    /// goes on: its venue cancels what is open.
     #[must_use]
     pub fn wants_close(&self, venue: u8) -> bool {
-        self.links.get(usize::from(venue)).is_some_and(Link::wants_close)
+        self.journal_full || self.links.get(usize::from(venue)).is_some_and(Link::wants_close)
     }
 
     /// Whether the venue has accepted our logon.
@@ -160,13 +161,16 @@ impl OrderEntry {
         }
         link.encode(order, &self.symbols, now_ns)?;
         self.journal_sent(order.venue, now_ns);
-        Ok(())
+        // What found no room in the journal is not among the pending bytes: it never leaves.
+        if self.journal_full { Err(RejectReason::NotConnected) } else { Ok(()) }
     }
 
-    /// Bytes that wait to be sent to a venue.
+    /// Bytes that wait to be sent to a venue; once the journal takes nothing more, those that are in it.
     #[must_use]
     pub fn pending(&self, venue: u8) -> &[u8] {
-        self.links.get(usize::from(venue)).map_or(&[], Link::pending)
+        let Some(link) = self.links.get(usize::from(venue)) else { return &[] };
+        let pending = link.pending();
+        if self.journal_full { &pending[..link.journalled.min(pending.len())] } else { pending }
     }
 
     /// The first `count` pending bytes are on their way.
@@ -176,7 +180,8 @@ impl OrderEntry {
         }
     }
 
-    /// Bytes from a venue; each execution in them goes to `sink`.
+    /// Bytes from a venue; each execution in them goes to `sink`. What the journal does not take is not looked at: the venue
+    /// is asked for it by whoever goes on from the journal.
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         if let Some(journal) = &mut self.journal {
@@ -187,6 +192,9 @@ impl OrderEntry {
             };
             self.journal_full |=
                 session_bytes::append(journal, RecordKind::Received, venue, now_ns, bytes).is_err();
+            if self.journal_full {
+                return;
+            }
         }
         self.malformed += link.receive(venue, now_ns, bytes, sink);
         self.journal_session(venue, now_ns);
@@ -194,6 +202,9 @@ impl OrderEntry {
 
     /// Heartbeats and test requests that are due, and what a venue wants again.
     pub fn on_timer(&mut self, now_ns: u64) {
+        if self.journal_full {
+            return;
+        }
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
             if link.due_ns() <= now_ns {
@@ -206,6 +217,9 @@ impl OrderEntry {
     /// When [`Self::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {
+        if self.journal_full {
+            return u64::MAX;
+        }
         self.links.iter().map(Link::due_ns).min().unwrap_or(u64::MAX)
     }
 
@@ -277,7 +291,8 @@ impl OrderEntry {
         self.not_sent
     }
 
-    /// Whether the journal could not take a record: nothing has been sent since.
+    /// Whether the journal could not take a record: nothing has been sent since but what was in it, nothing received is
+    /// looked at, and every session is to be closed.
     #[must_use]
     pub const fn journal_full(&self) -> bool {
         self.journal_full

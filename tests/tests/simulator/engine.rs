@@ -130,8 +130,8 @@ pub struct Engine {
     events: Vec<MarketEvent>,
     /// Snapshots that are being fetched.
     pub fetching: [bool; VENUES],
-    /// The process ends: its journal took nothing more.
-    pub stopped: Option<AppendError>,
+    /// Decide's journal took nothing more.
+    stopped: Option<AppendError>,
     /// New orders and replaces that were decided since somebody looked, by venue.
     pub new_orders: [u64; VENUES],
     mutation: Option<Mutation>,
@@ -213,6 +213,11 @@ impl Engine {
 
     pub const fn core(&self) -> &DecisionCore {
         self.decide.core()
+    }
+
+    /// The process ends: one of its journals took nothing more.
+    pub const fn has_stopped(&self) -> bool {
+        self.stopped.is_some() || self.entry.journal_full()
     }
 
     /// Dies here, if it is to.
@@ -449,7 +454,10 @@ fn resume(
             session_store::read(former, u16::from(venue), &session).map_err(|error| error.to_string())?;
         if let Some(stored) = stored {
             if stored.last_cl_ord_id % 100_000_000 >= carried.next_counter {
-                return Err(format!("order entry sent {}, which decide has not on record", stored.last_cl_ord_id));
+                return Err(format!(
+                    "order entry sent {}, which decide has not on record",
+                    stored.last_cl_ord_id
+                ));
             }
             entry.resume(venue, stored.next_outgoing, stored.next_incoming);
         }

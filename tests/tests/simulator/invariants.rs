@@ -34,7 +34,10 @@ pub fn exposure(core: &DecisionCore, day: &Day) -> Result<(), Broken> {
         let reserved = core.risk().exposure(instrument);
         if [reserved.open_buy, reserved.open_sell] != open[instrument as usize] {
             let open = open[instrument as usize];
-            return Err(Broken::new("RESERVED", format!("instrument {instrument}: {reserved:?}, open {open:?}")));
+            return Err(Broken::new(
+                "RESERVED",
+                format!("instrument {instrument}: {reserved:?}, open {open:?}"),
+            ));
         }
     }
     Ok(())
@@ -56,7 +59,10 @@ pub fn agree(
     }
     if core.risk().is_killed() != was_killed {
         let counters = core.counters();
-        return Err(Broken::new("KILL", format!("killed: {}, not by the operator: {counters:?}", !was_killed)));
+        return Err(Broken::new(
+            "KILL",
+            format!("killed: {}, not by the operator: {counters:?}", !was_killed),
+        ));
     }
     if was_killed && !ours.is_empty() {
         return Err(Broken::new("KILL", format!("open after the kill: {ours:?}")));

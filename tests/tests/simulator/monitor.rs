@@ -77,12 +77,6 @@ struct Line {
     exec_ids: HashSet<String>,
 }
 
-/// Credit for messages: a second earns `per_s` seconds' worth.
-struct Bucket {
-    credit: u64,
-    last_ns: Option<u64>,
-}
-
 /// See the module's text.
 pub struct Monitor {
     symbols: Vec<String>,
@@ -98,11 +92,8 @@ pub struct Monitor {
     used: HashSet<u64>,
     pub asks: Vec<Ask>,
     positions: Vec<i64>,
-    bucket: Bucket,
     /// The process that was killed, and when.
     pub killed: Option<(u64, u64)>,
-    /// The newest process of the engine that was heard of: each has a rate of its own.
-    process: u64,
     pub counts: Counts,
 }
 
@@ -136,22 +127,19 @@ impl Monitor {
             .collect();
         symbols.sort_by(|a, b| a.0.cmp(&b.0));
         let (symbols, limits): (Vec<_>, Vec<_>) = symbols.into_iter().unzip();
-        let burst = u64::from(config.risk.messages_burst);
         Self {
             positions: vec![0; symbols.len()],
             symbols,
             limits,
             messages_per_s: u64::from(config.risk.messages_per_s),
-            messages_burst: burst,
+            messages_burst: u64::from(config.risk.messages_burst),
             open_orders_max: config.pipeline.open_orders_max,
             lines: (0..venues).map(|_| Line::default()).collect(),
             orders: Vec::new(),
             names: HashMap::new(),
             used: HashSet::new(),
             asks: Vec::new(),
-            bucket: Bucket { credit: burst * SECOND, last_ns: None },
             killed: None,
-            process: 0,
             counts: Counts::default(),
         }
     }
@@ -160,7 +148,13 @@ impl Monitor {
     ///
     /// # Errors
     /// The first rule that they break.
-    pub fn on_requests(&mut self, venue: usize, process: u64, left_ns: u64, bytes: &[u8]) -> Result<(), Breach> {
+    pub fn on_requests(
+        &mut self,
+        venue: usize,
+        process: u64,
+        left_ns: u64,
+        bytes: &[u8],
+    ) -> Result<(), Breach> {
         self.lines[venue].requests.push(bytes);
         while let Some(message) = self.lines[venue].requests.next().map_err(|what| ("FRAME", what))? {
             self.on_request(venue, (process, left_ns), &message)
@@ -230,23 +224,12 @@ impl Monitor {
     /// The rule that it breaks.
     pub fn take(&mut self, ask: Ask) -> Result<(), Breach> {
         self.counts.requests += 1;
-        if ask.process > self.process {
-            self.process = ask.process;
-            self.bucket = Bucket { credit: self.messages_burst * SECOND, last_ns: None };
-        }
-        let is_charged = ask.action != Action::Cancel && ask.process == self.process;
-        if is_charged {
-            self.refill(ask.decided_ns);
-        }
         for rule in RULES {
             if (rule.is_broken)(self, &ask) {
                 return Err((rule.name, format!("{} in {ask:?}", rule.says)));
             }
         }
         self.used.insert(ask.cl_ord_id);
-        if is_charged {
-            self.bucket.credit = self.bucket.credit.saturating_sub(SECOND);
-        }
         match ask.action {
             Action::New => {
                 self.counts.orders += 1;
@@ -280,18 +263,29 @@ impl Monitor {
         Ok(())
     }
 
-    fn refill(&mut self, now_ns: u64) {
-        let Bucket { credit, last_ns } = &mut self.bucket;
-        // TransactTime has no more digits than a microsecond's.
-        let slack_ns = 1_000;
-        let passed_ns = last_ns.map_or(0, |last_ns| now_ns.saturating_sub(last_ns) + slack_ns);
-        *credit = (*credit + passed_ns * self.messages_per_s).min(self.messages_burst * SECOND);
-        *last_ns = Some(last_ns.map_or(now_ns, |last_ns| last_ns.max(now_ns)));
-    }
-
-    /// Whether the process that sent it had credit left.
-    pub const fn has_credit(&self, ask: &Ask) -> bool {
-        ask.process < self.process || self.bucket.credit >= SECOND
+    /// Whether orders and replaces kept to the rate when they were decided: a token bucket over each process's, in the order
+    /// of their ids, since the wires to the venues are not equally fast.
+    ///
+    /// # Errors
+    /// The first that had no credit.
+    pub fn check_rate(&self) -> Result<(), Breach> {
+        let mut entering: Vec<_> = self.asks.iter().filter(|ask| ask.action != Action::Cancel).collect();
+        entering.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
+        let burst = self.messages_burst * SECOND;
+        let (mut process, mut credit, mut last_ns) = (0, burst, 0);
+        for ask in entering {
+            if ask.process != process {
+                (process, credit, last_ns) = (ask.process, burst, ask.decided_ns);
+            }
+            // TransactTime has no more digits than a microsecond's.
+            let passed_ns = ask.decided_ns.saturating_sub(last_ns) + 1_000;
+            credit = (credit + passed_ns * self.messages_per_s).min(burst);
+            last_ns = last_ns.max(ask.decided_ns);
+            credit = credit.checked_sub(SECOND).ok_or_else(|| {
+                ("MESSAGE_RATE", format!("more orders and replaces than the rate allows: {ask:?}"))
+            })?;
+        }
+        Ok(())
     }
 
     /// Bytes that a venue sends.
@@ -316,11 +310,14 @@ impl Monitor {
         if !self.lines[venue].exec_ids.insert(message.get("17")?.to_owned()) {
             return Some(());
         }
+        if message.get("150")? == "I" {
+            self.on_status(message);
+            return Some(());
+        }
         let at = *self.names.get(&message.number("11")?)?;
         let order = &mut self.orders[at];
         match message.get("150")? {
-            // A status says nothing that is not known.
-            "0" | "I" => {}
+            "0" => {}
             "F" => {
                 let quantity = message.number("32")?;
                 order.cumulative += quantity;
@@ -341,6 +338,15 @@ impl Monitor {
             _ => return None,
         }
         Some(())
+    }
+
+    /// The venue says what it has on record. A request that came behind a gap, and that a gap fill then stood for, was
+    /// never looked at; nobody but the venue can say so.
+    fn on_status(&mut self, message: &Message) {
+        let at = message.number("11").and_then(|name| self.names.get(&name));
+        let Some(order) = at.and_then(|&at| self.orders.get_mut(at)) else { return };
+        order.pending = None;
+        order.open &= message.get("39") != Some("8");
     }
 
     fn on_cancel_reject(&mut self, message: &Message) -> Option<()> {

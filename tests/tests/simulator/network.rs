@@ -16,19 +16,49 @@ const SEGMENT_NS: u64 = 50_000;
 /// Something that arrives, or is due.
 #[derive(Debug)]
 pub enum Arrival {
-    Packet { venue: u8, line: u8, bytes: Vec<u8> },
+    Packet {
+        venue: u8,
+        line: u8,
+        bytes: Vec<u8>,
+    },
     /// To the retransmission server, and its answers.
-    Request { venue: u8, bytes: Vec<u8> },
-    Answer { venue: u8, bytes: Vec<u8> },
+    Request {
+        venue: u8,
+        bytes: Vec<u8>,
+    },
+    Answer {
+        venue: u8,
+        bytes: Vec<u8>,
+    },
     /// The venue tells a snapshot now.
-    Snapshot { venue: u8 },
-    ToVenue { venue: u8, epoch: u32, process: u64, left_ns: u64, bytes: Vec<u8> },
-    ToClient { venue: u8, epoch: u32, bytes: Vec<u8> },
+    Snapshot {
+        venue: u8,
+    },
+    ToVenue {
+        venue: u8,
+        epoch: u32,
+        process: u64,
+        left_ns: u64,
+        bytes: Vec<u8>,
+    },
+    ToClient {
+        venue: u8,
+        epoch: u32,
+        bytes: Vec<u8>,
+    },
     /// A side hears that the connection is gone.
-    VenueLoses { venue: u8, epoch: u32 },
-    ClientLoses { venue: u8, epoch: u32 },
+    VenueLoses {
+        venue: u8,
+        epoch: u32,
+    },
+    ClientLoses {
+        venue: u8,
+        epoch: u32,
+    },
     /// The engine connects.
-    Connects { venue: u8 },
+    Connects {
+        venue: u8,
+    },
     /// The engine's process starts again.
     Restart,
     /// The system clock is right again.
@@ -216,7 +246,9 @@ impl Network {
         let stalled_until_ns = self
             .active
             .iter()
-            .filter(|(_, fault)| fault.kind == Kind::Stall && fault.venue == venue && fault.way >> way & 1 == 1)
+            .filter(|(_, fault)| {
+                fault.kind == Kind::Stall && fault.venue == venue && fault.way >> way & 1 == 1
+            })
             .map(|&(until_ns, _)| until_ns)
             .filter(|&until_ns| until_ns > now_ns)
             .max();
@@ -228,10 +260,13 @@ impl Network {
         state.last_ns = state.last_ns.max(due_ns);
         let (due_ns, epoch) = (state.last_ns, state.epoch);
         let bytes = bytes.to_vec();
-        self.push(due_ns, match way {
-            TO_VENUE => Arrival::ToVenue { venue, epoch, process: self.process, left_ns: now_ns, bytes },
-            _ => Arrival::ToClient { venue, epoch, bytes },
-        });
+        self.push(
+            due_ns,
+            match way {
+                TO_VENUE => Arrival::ToVenue { venue, epoch, process: self.process, left_ns: now_ns, bytes },
+                _ => Arrival::ToClient { venue, epoch, bytes },
+            },
+        );
     }
 
     pub fn is_current(&self, venue: u8, way: usize, epoch: u32) -> bool {

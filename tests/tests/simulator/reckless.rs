@@ -59,8 +59,7 @@ impl Reckless {
 
     fn new_order(&mut self, view: &View<'_>, venue: u8, instrument: u32) -> Intent {
         let side = if self.one_in(2) { Side::Buy } else { Side::Sell };
-        let time_in_force =
-            if self.one_in(4) { TimeInForce::ImmediateOrCancel } else { TimeInForce::Day };
+        let time_in_force = if self.one_in(4) { TimeInForce::ImmediateOrCancel } else { TimeInForce::Day };
         Intent {
             action: OrderAction::New,
             target: 0,
@@ -77,7 +76,8 @@ impl Reckless {
         if view.time_ns >= self.quiet_ns {
             return;
         }
-        let open = || view.open_orders().filter(|order| (order.venue, order.instrument) == (venue, instrument));
+        let open =
+            || view.open_orders().filter(|order| (order.venue, order.instrument) == (venue, instrument));
         let open = open().nth(self.dice.below((open().count() as u64).max(1)) as usize);
         match (self.dice.below(10), open) {
             (0 | 1, Some(order)) => intents.cancel(order),

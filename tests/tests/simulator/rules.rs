@@ -1,4 +1,5 @@
-//! What no request may break when it leaves, each rule by its name: held against the monitor's own books.
+//! What no request may break when it leaves, each rule by its name: held against the monitor's own books. (The
+//! rate of messages is held against the whole day, by [`Monitor::check_rate`].)
 //!
 //! The rules are a list: another one is another entry, and a case in the test below, which shows that it can be broken.
 
@@ -84,11 +85,6 @@ pub const RULES: &[Rule] = &[
             ask.action == Action::New && monitor.open().count() >= monitor.open_orders_max
         },
     },
-    Rule {
-        name: "MESSAGE_RATE",
-        says: "more orders and replaces than the rate allows",
-        is_broken: |monitor, ask| enters(ask) && !monitor.has_credit(ask),
-    },
 ];
 
 #[cfg(test)]
@@ -98,12 +94,8 @@ mod tests {
     use engine::control::config::{Config, InstrumentConfig, LimitsConfig, RiskConfig};
 
     fn monitor() -> Monitor {
-        let instrument = InstrumentConfig {
-            symbol: "AAA".to_owned(),
-            limits: None,
-            market_maker: None,
-            arbitrage: None,
-        };
+        let instrument =
+            InstrumentConfig { symbol: "AAA".to_owned(), limits: None, market_maker: None, arbitrage: None };
         let mut config = Config {
             limits: LimitsConfig {
                 order_qty_max: 100,
@@ -132,7 +124,7 @@ mod tests {
                 return Some(rule);
             }
         }
-        None
+        monitor.check_rate().err().map(|breach| breach.0)
     }
 
     /// A new order or another request: type, MsgSeqNum and ClOrdID, the rest.
@@ -160,10 +152,11 @@ mod tests {
         check("NOTIONAL", &[new(1, "10.00", 100)], &[new(1, "10.01", 100)]);
         check("PRICE_TICK", &[new(1, "0.01", 1)], &[new(1, "0.0101", 1)]);
         check("PRICE_TICK", &[new(1, "0.01", 1)], &[new(1, "-0.01", 1)]);
-        check("CL_ORD_ID", &[new(1, "1.00", 1), new(2, "1.00", 1)], &[
-            new(1, "1.00", 1),
-            new(1, "1.00", 1).replace("34=1", "34=2"),
-        ]);
+        check(
+            "CL_ORD_ID",
+            &[new(1, "1.00", 1), new(2, "1.00", 1)],
+            &[new(1, "1.00", 1), new(1, "1.00", 1).replace("34=1", "34=2")],
+        );
         let open = [new(1, "1.00", 1), new(2, "1.00", 1), new(3, "1.00", 1)];
         check("OPEN_ORDERS", &open, &[&open[..], &[new(4, "1.00", 1)]].concat());
         let done = [&open[..], &[filled(2, 1, 1, 0)], &[new(4, "1.00", 1)]].concat();
@@ -182,11 +175,11 @@ mod tests {
         check("POSITION", &[&two[..], &[new(3, "1.00", 50)]].concat(), &outside);
         let filled = [new(1, "1.00", 100), filled(1, 1, 100, 0), new(2, "1.00", 100)];
         let replace = |quantity| ask("G", 3, &format!("41=102|44=1.00|38={quantity}"));
-        check("POSITION", &[&filled[..], &[replace(60), new(4, "1.00", 50)]].concat(), &[
-            &filled[..],
-            &[replace(60), new(4, "1.00", 51)],
-        ]
-        .concat());
+        check(
+            "POSITION",
+            &[&filled[..], &[replace(60), new(4, "1.00", 50)]].concat(),
+            &[&filled[..], &[replace(60), new(4, "1.00", 51)]].concat(),
+        );
         let sell = |line: String| line.replace("54=1", "54=2");
         let sells = [sell(new(1, "1.00", 100)), sell(new(2, "1.00", 100))];
         let both = [&sells[..], &[sell(new(3, "1.00", 50))]].concat();
@@ -208,24 +201,23 @@ mod tests {
         monitor.killed = Some((1, 1));
         let late = [String::from(">35=0|34=2|"), ask("F", 3, "41=101|38=1")];
         assert_eq!(broken_by(&mut monitor, &late), None, "cancels pass");
-        assert_eq!(
-            broken_by(&mut monitor, &[">35=0|34=4|".to_owned(), new(5, "1.00", 1)]),
-            Some("KILLED")
-        );
+        assert_eq!(broken_by(&mut monitor, &[">35=0|34=4|".to_owned(), new(5, "1.00", 1)]), Some("KILLED"));
     }
 
     #[test]
     fn numbers_are_used_once_and_sent_again_unchanged() {
         let first = new(1, "1.00", 1);
-        check("SEQUENCE", &[first.clone(), new(2, "1.00", 1)], &[
-            first.clone(),
-            new(2, "1.00", 1).replace("34=2", "34=1"),
-        ]);
+        check(
+            "SEQUENCE",
+            &[first.clone(), new(2, "1.00", 1)],
+            &[first.clone(), new(2, "1.00", 1).replace("34=2", "34=1")],
+        );
         let again = first.replace("34=1|", "34=1|43=Y|");
-        check("POSSIBLE_DUPLICATE", &[first.clone(), again.clone()], &[
-            first.clone(),
-            again.replace("38=1", "38=2"),
-        ]);
+        check(
+            "POSSIBLE_DUPLICATE",
+            &[first.clone(), again.clone()],
+            &[first.clone(), again.replace("38=1", "38=2")],
+        );
         let reset = ">35=A|34=1|141=Y|".to_owned();
         check("FIELDS", &[first.clone(), reset], &[first.replace("55=AAA", "55=BBB")]);
         let mut bytes = wire::message(&first[1..]);

@@ -57,8 +57,8 @@ fn run(plan: &Plan, story: &mut Story) -> Result<Tally, Broken> {
         world::run(plan, &day, directory.path(), story)
     }));
     IN_A_DAY.set(false);
-    let outcome = outcome
-        .unwrap_or_else(|payload| Err(Broken::new("PANIC", crate::world::words(payload.as_ref()))));
+    let outcome =
+        outcome.unwrap_or_else(|payload| Err(Broken::new("PANIC", crate::world::words(payload.as_ref()))));
     outcome.map_err(|broken| match broken.rule {
         "PANIC" => Broken::new("PANIC", format!("{}: {}", PANIC_AT.take(), broken.what)),
         _ => broken,
@@ -148,9 +148,14 @@ fn seeds_break_no_invariant() {
     if plans.len() as u64 >= SEEDS {
         let quiet: Vec<_> = MUST_REFUSE
             .iter()
-            .filter(|&&name| RiskReasons::NAMES.iter().zip(&total.refusals).any(|(n, &c)| *n == name && c == 0))
+            .filter(|&&name| {
+                RiskReasons::NAMES.iter().zip(&total.refusals).any(|(n, &c)| *n == name && c == 0)
+            })
             .collect();
-        assert!(quiet.is_empty(), "these rules refused nothing, so that nothing was shown of them: {quiet:?}");
+        assert!(
+            quiet.is_empty(),
+            "these rules refused nothing, so that nothing was shown of them: {quiet:?}"
+        );
         let idle: Vec<_> =
             crate::faults::Kind::ALL.iter().filter(|&&kind| total.faults.of(kind) == 0).collect();
         assert!(idle.is_empty(), "these faults did nothing: {idle:?}");
@@ -204,7 +209,8 @@ fn a_deliberate_mistake_is_found_and_its_story_is_short() {
         (Mutation::CancelWithheld, &["OPEN_ORDERS", "SETTLED"][..]),
     ] {
         let plans = (0..200).map(|seed| Plan { mutation: Some(mutation), ..Plan::of_seed(seed) });
-        let found = plans.filter_map(|plan| run(&plan, &mut Story::default()).err().map(|broken| (plan, broken)));
+        let found =
+            plans.filter_map(|plan| run(&plan, &mut Story::default()).err().map(|broken| (plan, broken)));
         let (plan, broken) = found
             .into_iter()
             .find(|(plan, broken)| plan.faults.len() >= 6 && rules.contains(&broken.rule))

@@ -515,12 +515,13 @@ impl World<'_> {
             for (venue, count) in new_orders.into_iter().enumerate() {
                 let missing_ns = self.watches[venue].missing_for_ns(now_ns);
                 if count > 0 && missing_ns > REORDER_WAIT_NS + 2 * BUSY_TICK_NS {
-                    let what = format!("{count} orders to venue {venue}, messages missing for {missing_ns} ns");
+                    let what =
+                        format!("{count} orders to venue {venue}, messages missing for {missing_ns} ns");
                     return Err(Broken::new("STALE_BOOK", what));
                 }
             }
-            if let Some(error) = engine.stopped {
-                story.note(now_ns, || format!("the engine stops: {error}"));
+            if engine.has_stopped() {
+                story.note(now_ns, || "the engine stops: its journal takes nothing more".to_owned());
                 self.tally.stops_for_the_journal += 1;
                 self.network.counts.done(Kind::DiskFull);
                 let wait_ns = self.disk_full_until_ns.saturating_sub(now_ns) + 20 * MS;
@@ -581,6 +582,7 @@ impl World<'_> {
         let was_killed = self.monitor.killed.is_some_and(|(process, _)| process == self.processes);
         let core = engine.core();
         invariants::exposure(core, self.day)?;
+        self.monitor.check_rate()?;
         invariants::agree(core, &self.monitor, &self.venues, was_killed)?;
         self.tally.open_at_the_end = u64::from(core.orders().live());
         engine.finish(self.now_ns).map_err(|what| Broken::new("JOURNAL", what))?;

@@ -39,7 +39,7 @@ fn part_length(bytes: &[u8]) -> usize {
 mod tests {
     use super::super::OrderEntry;
     use super::*;
-    use crate::control::journal::{self, JournalOptions, JournalReader, JournalThread};
+    use crate::control::journal::{self, JournalKeeper, JournalOptions, JournalReader, JournalThread};
     use crate::control::session_store;
     use crate::fix::identity::SessionIds;
     use crate::fix::session::{Session, SessionConfig};
@@ -64,12 +64,11 @@ mod tests {
         assert_eq!(part_length(&vec![7; 100_000]), PAYLOAD_MAX_BYTES);
     }
 
-    /// Of one read: what a venue that was stalled for a while sends at once.
-    #[test]
-    fn a_burst_is_answered_and_all_of_it_is_in_the_journal() {
+    /// Order entry that is logged on, with its journal in segments of `segment_bytes`, three of them.
+    fn logged_on(segment_bytes: u64) -> (tempfile::TempDir, JournalKeeper, SessionConfig, OrderEntry) {
         let directory = tempfile::tempdir().unwrap();
-        let options = JournalOptions { segment_bytes: 1 << 20, ..JournalOptions::default() };
-        let (_keeper, mut writers) =
+        let options = JournalOptions { segment_bytes, segments_ahead: 2, ..JournalOptions::default() };
+        let (keeper, mut writers) =
             journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test").unwrap();
         let ids = SessionIds::new("FIX.4.4", "W", "V").unwrap();
         let config = SessionConfig::initiator(ids.clone(), 30);
@@ -84,10 +83,14 @@ mod tests {
         let _ = venue.on_bytes(NOW_NS, entry.pending(0), &mut out, &mut |_, _, _| Ok(()));
         entry.consume(0, entry.pending(0).len());
         entry.receive(0, NOW_NS, out.pending(), &mut |_| {});
-        out.consume(out.pending().len());
         assert!(entry.is_logged_on(0));
+        (directory, keeper, config, entry)
+    }
+
+    /// TestRequests of the venue from MsgSeqNum 2 on.
+    fn test_requests(count: u32) -> Vec<u8> {
         let mut burst = Vec::new();
-        for sequence in 2..802 {
+        for sequence in 2..2 + count {
             let body = format!(
                 "35=1\x0134={sequence}\x0149=V\x0152=20260105-14:30:00\x0156=W\x01112={:0200}\x01",
                 sequence
@@ -96,6 +99,14 @@ mod tests {
             let sum = message.bytes().fold(0_u8, u8::wrapping_add);
             burst.extend_from_slice(format!("{message}10={sum:03}\x01").as_bytes());
         }
+        burst
+    }
+
+    /// Of one read: what a venue that was stalled for a while sends at once.
+    #[test]
+    fn a_burst_is_answered_and_all_of_it_is_in_the_journal() {
+        let (directory, _keeper, config, mut entry) = logged_on(1 << 20);
+        let burst = test_requests(800);
         assert!(burst.len() > 3 * PAYLOAD_MAX_BYTES);
         entry.receive(0, NOW_NS, &burst, &mut |_| {});
         let answers = entry.pending(0).to_vec();
@@ -114,5 +125,30 @@ mod tests {
             }
         }
         assert!(sent.ends_with(&answers) && received.ends_with(&burst));
+    }
+    /// The disk is full: what the journal does not hold neither leaves nor counts as heard, and a run that goes on from the
+    /// journal uses no number twice.
+    #[test]
+    fn a_full_journal_ends_the_session_at_what_it_holds() {
+        let (directory, _keeper, config, mut entry) = logged_on(1 << 14);
+        let requests = test_requests(400);
+        let mut sent = Vec::new();
+        for request in requests.chunks(requests.len() / 400 + 7) {
+            if entry.journal_full() {
+                break;
+            }
+            entry.receive(0, NOW_NS, request, &mut |_| {});
+            sent.extend_from_slice(entry.pending(0));
+            entry.consume(0, entry.pending(0).len());
+        }
+        assert!(entry.journal_full() && entry.wants_close(0), "nobody made room");
+        entry.on_timer(NOW_NS + 3_600_000_000_000);
+        entry.logout(NOW_NS);
+        assert!(entry.pending(0).is_empty() && entry.next_timer_ns() == u64::MAX);
+        let last = sent.windows(4).rposition(|window| window == b"\x0134=").unwrap() + 4;
+        let digits = sent[last..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let last_sent: u32 = std::str::from_utf8(&sent[last..last + digits]).unwrap().parse().unwrap();
+        let stored = session_store::read(directory.path(), 0, &config).unwrap().unwrap();
+        assert_eq!(stored.next_outgoing, last_sent + 1);
     }
 }
