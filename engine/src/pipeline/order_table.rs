@@ -431,12 +431,17 @@ impl OrderTable {
         // Of an order in doubt earlier reports may have been lost: CumQty(14) has what they said.
         let adds_up = filled == execution.last_quantity
             || (order.doubt != Doubt::None && filled > execution.last_quantity);
+        // So may the answer to a replace: a fill under its id says that it was accepted.
+        let replaced =
+            order.doubt != Doubt::None && order.state == OrderState::PendingReplace && order.pending_id == id;
+        let quantity = if replaced { order.pending_quantity } else { order.quantity };
         // A partial fill that leaves nothing of our terms claims that the venue holds more than we asked for.
         let claimed = u64::from(execution.kind == ExecutionKind::PartialFill);
-        let leaves = order.quantity.checked_sub(execution.cumulative_quantity);
+        let leaves = quantity.checked_sub(execution.cumulative_quantity);
         if !adds_up || leaves.is_none_or(|leaves| leaves < claimed) {
             return Err(OrderTableError::Overfill(id));
         }
+        let given_up = if replaced { self.accept_replace(slot).released } else { 0 };
         let entry = &mut self.slots[slot as usize];
         entry.cumulative = execution.cumulative_quantity;
         entry.reserved -= filled;
@@ -444,9 +449,20 @@ impl OrderTable {
             entry.state = OrderState::Live;
         }
         if execution.kind == ExecutionKind::Fill {
-            return Ok(self.done(slot, filled));
+            let done = self.done(slot, filled);
+            return Ok(Transition { released: done.released + given_up, ..done });
         }
-        Ok(Transition { order: *entry, filled, released: filled, closed: false })
+        Ok(Transition { order: *entry, filled, released: filled + given_up, closed: false })
+    }
+
+    /// The terms of the replace in flight, of which some are left to trade, are the order's.
+    fn accept_replace(&mut self, slot: u32) -> Transition {
+        let entry = &mut self.slots[slot as usize];
+        self.by_counter[(entry.cl_ord_id - self.date_base) as usize] = DONE;
+        entry.cl_ord_id = entry.pending_id;
+        entry.price = entry.pending_price;
+        entry.quantity = entry.pending_quantity;
+        self.back_to_live(slot)
     }
 
     fn replaced(
@@ -459,16 +475,13 @@ impl OrderTable {
         if order.state != OrderState::PendingReplace || order.pending_id != id {
             return Err(OrderTableError::Unexpected(id));
         }
-        self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
-        let entry = &mut self.slots[slot as usize];
-        entry.cl_ord_id = id;
         if order.pending_quantity <= order.cumulative {
             // The new total had filled before the replace came: nothing of it is left to trade.
+            self.slots[slot as usize].cl_ord_id = id;
+            self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
             return Ok(self.done(slot, 0));
         }
-        entry.price = order.pending_price;
-        entry.quantity = order.pending_quantity;
-        Ok(self.back_to_live(slot))
+        Ok(self.accept_replace(slot))
     }
 
     /// The venue says what it knows of an order. Fills whose reports were lost show in CumQty(14); a replace whose answer

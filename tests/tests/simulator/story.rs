@@ -54,6 +54,16 @@ impl Story {
         self.lines.push_back(format!("{:>10.3} ms  {}", passed_us as f64 / 1_000.0, what()));
     }
 
+    /// Bytes of a session; heartbeats tell nothing.
+    pub fn bytes(&mut self, now_ns: u64, what: impl FnOnce() -> String) {
+        if self.is_told {
+            let what = what();
+            if !what.contains(" 35=0|") {
+                self.note(now_ns, || what);
+            }
+        }
+    }
+
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(String::as_str)
     }

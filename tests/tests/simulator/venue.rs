@@ -1,5 +1,6 @@
 //! The venues' side: matching and FIX acceptors, the feeds' publishers with their retransmission and snapshot servers.
 
+use engine::control::inputs::VenueInput;
 use engine::control::startup;
 use engine::pipeline::live_feed::Snapshot;
 use engine::venue::desk::Acceptor;
@@ -15,7 +16,9 @@ use crate::plan::{Day, SECOND};
 pub struct Venue<'a> {
     pub gateway: VenueFront,
     publisher: FeedPublisher<'a>,
-    books: SnapshotBooks<'a>,
+    input: &'a VenueInput,
+    /// For snapshots, once one is asked for.
+    books: Option<SnapshotBooks<'a>>,
     /// A client is connected, as far as the venue knows.
     pub is_connected: bool,
 }
@@ -24,7 +27,6 @@ impl<'a> Venue<'a> {
     /// All venues of a day.
     pub fn all(day: &'a Day) -> Vec<Self> {
         let gateways = startup::gateways(&day.inputs, &day.config).expect("venues");
-        let books = BookConfig { orders_max: 4_096, levels_max: 4_096, ..BookConfig::default() };
         let config = PublisherConfig {
             packet_bytes_max: 300,
             heartbeat_ns: SECOND / 5,
@@ -36,7 +38,8 @@ impl<'a> Venue<'a> {
             .map(|(gateway, input)| Self {
                 gateway,
                 publisher: FeedPublisher::new(&input.capture, config).expect("a publisher"),
-                books: SnapshotBooks::new(&input.capture, &input.scan, books).expect("books"),
+                input,
+                books: None,
                 is_connected: false,
             })
             .collect()
@@ -69,11 +72,16 @@ impl<'a> Venue<'a> {
     /// The state as of now, in the snapshot server's words.
     pub fn snapshot(&mut self) -> Snapshot {
         let published = self.publisher.next_sequence() - 1;
-        self.books.catch_up(published, u64::MAX);
-        let mut telling = self.books.begin(published).expect("nobody else is told one");
+        let Self { input, books, .. } = self;
+        let books = books.get_or_insert_with(|| {
+            let sizes = BookConfig { orders_max: 4_096, levels_max: 4_096, ..BookConfig::default() };
+            SnapshotBooks::new(&input.capture, &input.scan, sizes).expect("books")
+        });
+        books.catch_up(published, u64::MAX);
+        let mut telling = books.begin(published).expect("nobody else is told one");
         let mut snapshot = Snapshot::default();
         loop {
-            match telling.message(&self.books) {
+            match telling.message(books) {
                 Told::Message(body) => match glimpse::decode(body).expect("a snapshot's message") {
                     SnapshotMessage::State(body) => {
                         snapshot.blocks.extend_from_slice(&(body.len() as u16).to_be_bytes());
@@ -86,7 +94,7 @@ impl<'a> Venue<'a> {
             }
             telling.advance();
         }
-        self.books.end(telling);
+        books.end(telling);
         snapshot
     }
 

@@ -141,6 +141,13 @@ impl World<'_> {
             },
         };
         self.steps += 1;
+        let was_killed = self.was_killed();
+        if let Some(engine) =
+            self.engine.as_ref().filter(|engine| engine.core().risk().is_killed() != was_killed)
+        {
+            let counters = engine.core().counters();
+            return Err(Broken::new("KILL", format!("trading stopped by itself: {counters:?}")));
+        }
         if self.steps.is_multiple_of(CHECK_EVERY)
             && let Some(engine) = &self.engine
         {
@@ -286,7 +293,7 @@ impl World<'_> {
                 if is_heard && self.network.is_current(venue, TO_VENUE, epoch) {
                     self.monitor.on_requests(usize::from(venue), process, left_ns, &bytes)?;
                     self.venues[usize::from(venue)].gateway.on_bytes(now_ns, &bytes);
-                    story.note(now_ns, || format!("at venue {venue}: {}", shown(&bytes)));
+                    story.bytes(now_ns, || format!("at venue {venue}: {}", shown(&bytes)));
                 }
             }
             Arrival::ToClient { venue, epoch, bytes } => {
@@ -294,7 +301,7 @@ impl World<'_> {
                     && let Some(engine) = &mut self.engine
                     && engine.is_connected[usize::from(venue)]
                 {
-                    story.note(now_ns, || format!("from venue {venue}: {}", shown(&bytes)));
+                    story.bytes(now_ns, || format!("from venue {venue}: {}", shown(&bytes)));
                     let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
                     if has(b"\x0135=2\x01") || has(b"\x0143=Y\x01") {
                         engine.point(Point::DuringResend);
@@ -573,13 +580,18 @@ impl World<'_> {
         Ok(())
     }
 
+    /// Whether the operator has killed the process that runs.
+    fn was_killed(&self) -> bool {
+        self.monitor.killed.is_some_and(|(process, _)| process == self.processes)
+    }
+
     /// Both sides are quiet: what they say of the day must be the same, and the journals must say it too.
     fn end(mut self) -> Result<Tally, Broken> {
         let Some(engine) = self.engine.take() else {
             return Err(Broken::new("PROCESS", "no engine at the end of the day"));
         };
         self.count(&engine);
-        let was_killed = self.monitor.killed.is_some_and(|(process, _)| process == self.processes);
+        let was_killed = self.was_killed();
         let core = engine.core();
         invariants::exposure(core, self.day)?;
         self.monitor.check_rate()?;
