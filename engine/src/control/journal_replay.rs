@@ -9,14 +9,13 @@ use std::path::Path;
 use crate::control::digest::{OrderDigest, hex};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
-use crate::control::journal::{DecideReader, DecideRecord, End, Tail};
+use crate::control::journal::{DecideReader, DecideRecord, End, Slots, Tail};
 use crate::control::live_run::LiveUniverse;
 use crate::control::run_header::RunHeader;
 use crate::control::startup;
 use crate::order::Order;
 use crate::pipeline::carried_state::CarriedState;
-use crate::pipeline::decide::{COMMAND_CANCEL_SLOTS, COMMAND_SLOTS};
-use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, NoProbe};
+use crate::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe};
 use crate::pipeline::ingest::Ingest;
 
 /// What a journal replay came to.
@@ -127,8 +126,8 @@ struct Replay<'a> {
     digest: OrderDigest,
     /// Actions that the core has taken and the journal has not confirmed yet, oldest first.
     unconfirmed: std::collections::VecDeque<Order>,
-    slots: Option<usize>,
-    cancel_slots: Option<usize>,
+    /// Room that the next input finds; `None`: enough.
+    slots: Option<Slots>,
     compared: u64,
 }
 
@@ -142,7 +141,6 @@ impl<'a> Replay<'a> {
             digest: OrderDigest::new(),
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
-            cancel_slots: None,
             compared: 0,
         }
     }
@@ -177,24 +175,19 @@ impl<'a> Replay<'a> {
             DecideRecord::MarketEvent(event) => self.feed(Input::Market(event)),
             DecideRecord::Execution(execution) => self.feed(Input::Execution(execution)),
             DecideRecord::Timer(timer) => self.feed(Input::Timer { due_ns: timer.due_ns }),
-            DecideRecord::Command(command) if command.code == COMMAND_SLOTS => {
-                self.slots = Some(command.instrument as usize);
+            DecideRecord::Slots(slots) => {
+                self.slots = Some(*slots);
                 Ok(())
             }
-            DecideRecord::Command(command) if command.code == COMMAND_CANCEL_SLOTS => {
-                self.cancel_slots = Some(command.instrument as usize);
-                Ok(())
-            }
-            DecideRecord::Command(command) if command.code == Command::Kill as u32 => {
-                self.feed(Input::Command { time_ns, command: Command::Kill })
-            }
+            DecideRecord::Note(_) => Ok(()),
+            DecideRecord::Command(command) => self.feed(Input::Command { time_ns, command: *command }),
             other => Err(Failure::Input(format!("journal: {other:?} is no input that this version knows"))),
         }
     }
 
     fn feed(&mut self, input: Input<'_>) -> Result<(), Failure> {
-        let free = self.cancel_slots.take().unwrap_or(usize::MAX);
-        self.actions.set_slots(free, self.slots.take().unwrap_or(usize::MAX));
+        let room = self.slots.take().unwrap_or(Slots { free: u32::MAX, for_new: u32::MAX });
+        self.actions.set_slots(room.free as usize, room.for_new as usize);
         if let Err(error) = self.core.on_input(input, &mut NoProbe, &mut self.actions)
             && let Input::Market(event) = input
             && let Some((inputs, _)) = &self.captures

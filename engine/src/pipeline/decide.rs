@@ -6,9 +6,10 @@
 //! input and actions are journalled, the digest gets its record, and only then is anything handed on.
 
 use crate::control::digest::{DigestAbandoned, DigestSender};
-use crate::control::journal::{AppendError, Command as CommandRecord, RunRecorder, Timer};
+use crate::control::journal::{AppendError, RunRecorder, Slots, Timer};
 use crate::order::{Execution, Order};
-use crate::pipeline::decision_core::{Actions, Command, DecisionCore, Input, Probe};
+use crate::pipeline::decision_core::{Actions, DecisionCore, Input, Probe};
+use crate::pipeline::operator::{Command, OperatorNote};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::stamps::{PathStamps, Stage};
 use feeds::event::MarketEvent;
@@ -52,13 +53,6 @@ impl From<DigestAbandoned> for DecideError {
         Self::Digest
     }
 }
-
-/// Command code in the journal: the input after it found this many free slots (in the record's `instrument` field) for
-/// new orders and replaces, and dropped intents for it. A replay must drop the same.
-pub const COMMAND_SLOTS: u32 = 2;
-
-/// Command code in the journal, beside [`COMMAND_SLOTS`]: this many free slots for cancels.
-pub const COMMAND_CANCEL_SLOTS: u32 = 3;
 
 impl From<AppendError> for DecideError {
     fn from(error: AppendError) -> Self {
@@ -135,7 +129,19 @@ impl Decide {
         self.input(Input::Timer { due_ns }, stamps, sink)
     }
 
-    /// An operator's command.
+    /// Who asked for the next command, and why: into the journal, nowhere else.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn note(&mut self, note: &OperatorNote) -> Result<(), DecideError> {
+        let time_ns = self.core.time_ns();
+        if let Some(journal) = &mut self.journal {
+            journal.note(time_ns, note)?;
+        }
+        Ok(())
+    }
+
+    /// A command of a person or a watchdog.
     ///
     /// # Errors
     /// See [`DecideError`].
@@ -200,10 +206,8 @@ fn journal_slots(
     free: usize,
     for_new: usize,
 ) -> Result<(), AppendError> {
-    for (code, slots) in [(COMMAND_CANCEL_SLOTS, free), (COMMAND_SLOTS, for_new)] {
-        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
-        journal.command(time_ns, &CommandRecord { code, instrument: slots })?;
-    }
+    let limited = |slots: usize| u32::try_from(slots).unwrap_or(u32::MAX);
+    journal.slots(time_ns, Slots { free: limited(free), for_new: limited(for_new) })?;
     Ok(())
 }
 
@@ -224,8 +228,7 @@ fn journal_input(
             journal.timer(*due_ns, &Timer { id: 0, due_ns: *due_ns })?;
         }
         Input::Command { time_ns, command } => {
-            let record = CommandRecord { code: *command as u32, instrument: feeds::event::INSTRUMENT_ALL };
-            journal.command(*time_ns, &record)?;
+            journal.command(*time_ns, command)?;
         }
     }
     Ok(())

@@ -16,6 +16,7 @@ pub use counters::CoreCounters;
 
 use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
+use crate::pipeline::operator::{Command, Scope};
 use crate::pipeline::order_table::{OrderTable, OrderTableError};
 use crate::pipeline::pairs::Pairs;
 use crate::pipeline::risk::{Approval, Reference, Risk, RiskReasons, Stamp, Target};
@@ -26,14 +27,6 @@ use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
 use kernels::cpu::book::{BookError, VenueBooks};
 use kernels::cpu::nbbo::Nbbo;
 use sweeps::SWEEP_MAX;
-
-/// An operator's command, sequenced like every other input.
-#[repr(u8)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Set the kill switch: nothing new leaves, every open order is cancelled.
-    Kill = 1,
-}
 
 /// One input of the total order.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +40,7 @@ pub enum Input<'a> {
         /// UTC ns.
         due_ns: u64,
     },
-    /// An operator's command at this core time.
+    /// A command of a person or a watchdog at this core time.
     Command {
         /// UTC ns.
         time_ns: u64,
@@ -231,9 +224,9 @@ impl DecisionCore {
                     });
                 }
             }
-            Input::Command { time_ns, command: Command::Kill } => {
+            Input::Command { time_ns, command } => {
                 self.advance(time_ns);
-                self.risk.kill();
+                self.on_command(command);
             }
         }
         if (self.risk.is_killed() || self.stale.any()) && self.orders.live() > 0 {
@@ -243,6 +236,14 @@ impl DecisionCore {
             self.ask_for_status(actions);
         }
         Ok(())
+    }
+
+    #[cold]
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Kill { scope: Scope::All, .. } => self.risk.kill(),
+            _ => {}
+        }
     }
 
     fn advance(&mut self, time_ns: u64) {

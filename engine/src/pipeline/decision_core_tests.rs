@@ -4,6 +4,7 @@
 use super::*;
 use crate::order::RejectReason;
 use crate::pipeline::draws::Draws;
+use crate::pipeline::operator::KillCause;
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::order_table::OrderState;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits};
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex};
 const TICK: i64 = 10_000_000;
 const INSTRUMENTS: u32 = 2;
 const ORDERS_MAX: usize = 200;
+const KILL: Command = Command::Kill { scope: Scope::All, cause: KillCause::Operator };
 
 type Script = Box<dyn FnMut(&View<'_>, &mut Intents) + Send>;
 
@@ -322,7 +324,7 @@ fn what_is_reserved_is_what_is_open_through_random_runs() {
             };
             if step == 1_200 && seed % 3 == 0 {
                 let now_ns = bench.now_ns;
-                bench.input(Input::Command { time_ns: now_ns, command: Command::Kill });
+                bench.input(Input::Command { time_ns: now_ns, command: KILL });
             }
             assert!(sent.len() <= slots, "{place}: {} orders for {slots} slots", sent.len());
             bench.assert_reserved(&place);
@@ -350,7 +352,7 @@ fn a_kill_cancels_every_order_within_bounded_inputs() {
         }
     }
     let now_ns = bench.now_ns;
-    let mut cancels = bench.input(Input::Command { time_ns: now_ns, command: Command::Kill });
+    let mut cancels = bench.input(Input::Command { time_ns: now_ns, command: KILL });
     for _ in 0..ORDERS_MAX.div_ceil(SWEEP_MAX) {
         let sent = bench.timer();
         cancels.extend(sent);
@@ -372,7 +374,7 @@ fn a_kill_sweep_passes_over_no_order_for_want_of_slots() {
     }
     bench.actions.set_slots(0, 0);
     let now_ns = bench.now_ns;
-    assert!(bench.input(Input::Command { time_ns: now_ns, command: Command::Kill }).is_empty());
+    assert!(bench.input(Input::Command { time_ns: now_ns, command: KILL }).is_empty());
     assert!(bench.core.counters().intents_dropped > 0, "a replay must know that it was held back");
     bench.actions.set_slots(5, 0);
     let sent: Vec<_> = (0..16).flat_map(|_| bench.timer()).collect();

@@ -14,6 +14,7 @@ pub mod ingest;
 pub mod live;
 pub mod live_feed;
 pub mod lockstep;
+pub mod operator;
 pub mod order_entry;
 pub mod order_table;
 pub mod paced;

@@ -15,12 +15,12 @@ use crate::control::kill_switch;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order};
 use crate::pipeline::decide::{Decide, OrderSink};
-use crate::pipeline::decision_core::Command;
 use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, LiveShared};
 use crate::pipeline::lockstep::{IntervalTimer, OrderItem, ReplayError};
+use crate::pipeline::operator::{Command, KillCause, Scope};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::slot_ring::{Consumer, Producer};
 use crate::pipeline::socket_entry::SocketEntry;
@@ -98,7 +98,8 @@ pub(super) fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Resul
     if kill_switch::is_set() && !decide.core().risk().is_killed() {
         let time_ns = decide.core().time_ns();
         let mut stamps = PathStamps::begin_answer(false);
-        decide.command(time_ns, Command::Kill, &mut stamps, sink)?;
+        let command = Command::Kill { scope: Scope::All, cause: KillCause::Signal };
+        decide.command(time_ns, command, &mut stamps, sink)?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub enum RecordKind {
     Execution = 2,
     /// [`super::Timer`]: a timer that fired.
     Timer = 3,
-    /// [`super::Command`]: an operator's command consumed.
+    /// [`crate::pipeline::operator::Command`]: an operator's or a watchdog's command consumed.
     Command = 4,
     /// [`crate::order::Order`]: an approved action, written before it enters the order ring.
     Action = 5,
@@ -26,6 +26,10 @@ pub enum RecordKind {
     OpenOrder = 9,
     /// [`super::Position`]: a position that was taken over.
     Position = 10,
+    /// [`crate::pipeline::operator::OperatorNote`]: who asked for the next command, and why.
+    Note = 11,
+    /// [`super::Slots`]: the next input found this much room for its actions.
+    Slots = 12,
     /// [`super::CaptureOpened`].
     CaptureOpened = 16,
     /// Bytes given to the session's socket, as they went out. The payload is the bytes.
@@ -40,7 +44,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -51,6 +55,8 @@ impl RecordKind {
         Self::Resumed,
         Self::OpenOrder,
         Self::Position,
+        Self::Note,
+        Self::Slots,
         Self::CaptureOpened,
         Self::Sent,
         Self::Received,
@@ -79,6 +85,8 @@ impl RecordKind {
             Self::Resumed => "resumed",
             Self::OpenOrder => "open_order",
             Self::Position => "position",
+            Self::Note => "note",
+            Self::Slots => "slots",
             Self::Sent => "sent",
             Self::Received => "received",
             Self::Connected => "connected",

@@ -17,6 +17,7 @@
 //! A directory holds one run; a second run is refused. Nothing here re-opens a journal to append.
 
 mod carried_records;
+mod command_records;
 mod error;
 mod keeper;
 mod kind;
@@ -41,6 +42,7 @@ mod kill_tests;
 mod round_trip_tests;
 
 pub use carried_records::{Position, Resumed, decode_open_order, encode_open_order};
+pub use command_records::{Slots, decode_command, decode_note, encode_command, encode_note};
 pub use error::{Damage, JournalError};
 pub use keeper::{Durability, JournalKeeper, JournalLock, JournalOptions, RUN_HEADER_FILE, create, lock};
 pub use kind::{PayloadError, RecordKind};
@@ -52,7 +54,7 @@ pub use market_record::{decode_market_event, encode_market_event};
 pub use order_records::{decode_execution, decode_order, encode_execution, encode_order};
 pub use reader::{DecideReader, JournalReader, Record, Sequenced, Tail};
 pub use recorder::{RUN_MESSAGES_MAX, RunRecorder};
-pub use records::{CaptureOpened, Command, Connected, DecideRecord, End, MarketRun, RunCounts, Timer};
+pub use records::{CaptureOpened, Connected, DecideRecord, End, MarketRun, RunCounts, Timer};
 pub use show::{ShowFilter, show};
 pub use verify::{ThreadReport, VerifyReport, verify};
 pub use writer::{AppendError, SegmentWriter};

@@ -5,11 +5,12 @@
 //! the order in which they were consumed.
 
 use super::{
-    AppendError, Command, End, MarketRun, Position, RecordKind, Resumed, RunCounts, SegmentWriter, Timer,
-    encode_execution, encode_market_event, encode_open_order, encode_order,
+    AppendError, End, MarketRun, Position, RecordKind, Resumed, RunCounts, SegmentWriter, Slots, Timer,
+    encode_command, encode_execution, encode_market_event, encode_note, encode_open_order, encode_order,
 };
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::CarriedState;
+use crate::pipeline::operator::{Command, OperatorNote};
 use feeds::event::MarketEvent;
 
 /// Longest run of market messages: what a killed process may have consumed without a record of it.
@@ -108,14 +109,30 @@ impl RunRecorder {
         Ok(sequence)
     }
 
-    /// An operator's command is the next input, at core time `time_ns`.
+    /// A command is the next input, at core time `time_ns`.
     ///
     /// # Errors
     /// [`AppendError::JournalFull`]: not recorded.
     pub fn command(&mut self, time_ns: u64, command: &Command) -> Result<u64, AppendError> {
-        let sequence = self.append(RecordKind::Command, time_ns, &command.encode())?;
+        let sequence = self.append(RecordKind::Command, time_ns, &encode_command(command))?;
         self.counts.commands += 1;
         Ok(sequence)
+    }
+
+    /// Who asked for the next command, and why.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded.
+    pub fn note(&mut self, time_ns: u64, note: &OperatorNote) -> Result<u64, AppendError> {
+        self.append(RecordKind::Note, time_ns, &encode_note(note))
+    }
+
+    /// The next input found this much room for its actions.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded.
+    pub fn slots(&mut self, time_ns: u64, slots: Slots) -> Result<u64, AppendError> {
+        self.append(RecordKind::Slots, time_ns, &slots.encode())
     }
 
     /// An approved action, to be recorded before it is published to order entry.

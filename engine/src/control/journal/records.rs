@@ -5,11 +5,13 @@
 //! writes. The layout tests below fix every offset.
 
 use super::carried_records::{Position, Resumed, decode_open_order};
+use super::command_records::{Slots, decode_command, decode_note};
 use super::layout::{u32_at, u64_at};
 use super::market_record::decode_market_event;
 use super::order_records::{decode_execution, decode_order};
 use super::{PayloadError, RecordKind};
 use crate::order::{Execution, Order};
+use crate::pipeline::operator::{Command, OperatorNote};
 use crate::pipeline::order_table::LiveOrder;
 use feeds::event::MarketEvent;
 
@@ -31,15 +33,6 @@ pub struct Timer {
     pub id: u64,
     /// When it was due, UTC ns.
     pub due_ns: u64,
-}
-
-/// An operator's command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Command {
-    /// What is asked for; the codes are of whoever takes commands.
-    pub code: u32,
-    /// Dense instrument number, or [`feeds::event::INSTRUMENT_ALL`].
-    pub instrument: u32,
 }
 
 /// How many inputs and actions the journal of decide holds.
@@ -92,6 +85,10 @@ pub enum DecideRecord {
     Timer(Timer),
     /// A command consumed.
     Command(Command),
+    /// Who asked for the next command, and why.
+    Note(OperatorNote),
+    /// How much room the next input found.
+    Slots(Slots),
     /// An approved action.
     Action(Order),
     /// The run goes on where another one ended.
@@ -130,7 +127,9 @@ impl DecideRecord {
             RecordKind::MarketEvent => Self::MarketEvent(decode_market_event(payload)?),
             RecordKind::Execution => Self::Execution(decode_execution(payload)?),
             RecordKind::Timer => Self::Timer(Timer::decode(payload)?),
-            RecordKind::Command => Self::Command(Command::decode(payload)?),
+            RecordKind::Command => Self::Command(decode_command(payload)?),
+            RecordKind::Note => Self::Note(decode_note(payload)?),
+            RecordKind::Slots => Self::Slots(Slots::decode(payload)?),
             RecordKind::Action => Self::Action(decode_order(payload)?),
             RecordKind::Resumed => Self::Resumed(Resumed::decode(payload)?),
             RecordKind::OpenOrder => Self::OpenOrder(decode_open_order(payload)?),
@@ -231,26 +230,6 @@ impl Timer {
     }
 }
 
-impl Command {
-    /// `[code u32][instrument u32]`
-    #[must_use]
-    pub fn encode(&self) -> [u8; 8] {
-        let mut out = [0; 8];
-        out[0..4].copy_from_slice(&self.code.to_le_bytes());
-        out[4..8].copy_from_slice(&self.instrument.to_le_bytes());
-        out
-    }
-
-    /// Reads what [`Self::encode`] wrote.
-    ///
-    /// # Errors
-    /// [`PayloadError`] when the length is another.
-    pub fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
-        let bytes = sized::<8>(RecordKind::Command, payload)?;
-        Ok(Self { code: u32_at(bytes, 0), instrument: u32_at(bytes, 4) })
-    }
-}
-
 impl End {
     /// `[order digest 32][book hash u64][market messages, executions, timers, commands, actions u64]`
     #[must_use]
@@ -324,7 +303,9 @@ pub(super) fn zero(kind: RecordKind, payload: &[u8], from: usize, to: usize) -> 
 mod tests {
     use super::*;
     use crate::control::journal::carried_records::encode_open_order;
-    use crate::control::journal::{encode_execution, encode_market_event, encode_order};
+    use crate::control::journal::{
+        encode_command, encode_execution, encode_market_event, encode_note, encode_order,
+    };
     use proptest::prelude::*;
 
     #[test]
@@ -338,9 +319,9 @@ mod tests {
         let timer = Timer { id: 5, due_ns: 0x0600 };
         assert_eq!(timer.encode(), [5, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0]);
         assert_eq!(Timer::decode(&timer.encode()), Ok(timer));
-        let command = Command { code: 7, instrument: u32::MAX };
-        assert_eq!(command.encode(), [7, 0, 0, 0, 255, 255, 255, 255]);
-        assert_eq!(Command::decode(&command.encode()), Ok(command));
+        let slots = Slots { free: 7, for_new: u32::MAX };
+        assert_eq!(slots.encode(), [7, 0, 0, 0, 255, 255, 255, 255]);
+        assert_eq!(Slots::decode(&slots.encode()), Ok(slots));
         let opened = CaptureOpened { source: 11, file_sha256: [12; 32], bytes: 13 };
         assert_eq!(opened.encode()[..16], [11, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(opened.encode()[16..], [12; 32]);
@@ -391,7 +372,11 @@ mod tests {
                         prop_assert_eq!(&encode_execution(&execution)[..], &bytes[..]);
                     }
                     Ok(DecideRecord::Timer(timer)) => prop_assert_eq!(&timer.encode()[..], &bytes[..]),
-                    Ok(DecideRecord::Command(command)) => prop_assert_eq!(&command.encode()[..], &bytes[..]),
+                    Ok(DecideRecord::Command(command)) => {
+                        prop_assert_eq!(&encode_command(&command)[..], &bytes[..]);
+                    }
+                    Ok(DecideRecord::Note(note)) => prop_assert_eq!(&encode_note(&note)[..], &bytes[..]),
+                    Ok(DecideRecord::Slots(slots)) => prop_assert_eq!(&slots.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Action(order)) => prop_assert_eq!(&encode_order(&order)[..], &bytes[..]),
                     Ok(DecideRecord::Resumed(resumed)) => prop_assert_eq!(&resumed.encode()[..], &bytes[..]),
                     Ok(DecideRecord::OpenOrder(order)) => {

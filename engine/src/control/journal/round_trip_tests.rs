@@ -2,6 +2,7 @@
 
 use super::order_records::tests::{sample_execution, sample_order};
 use super::*;
+use crate::pipeline::operator::{Command, Scope};
 use feeds::event::{EventKind, MarketEvent, Side};
 use proptest::prelude::*;
 use std::fs;
@@ -228,7 +229,7 @@ fn the_recorder_folds_messages_and_keeps_the_order() {
     let dir = tempfile::tempdir().unwrap();
     let (mut keeper, writer) = one(dir.path(), JournalThread::Decide, small());
     let mut recorder = RunRecorder::new(writer);
-    let (timer, command) = (Timer { id: 4, due_ns: 5 }, Command { code: 6, instrument: 7 });
+    let (timer, command) = (Timer { id: 4, due_ns: 5 }, Command::Reset { scope: Scope::All });
     recorder.flush().unwrap();
     for message in 1..=5 {
         recorder.market(0, message, &event_at(100 + message)).unwrap();

@@ -122,9 +122,9 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
         ),
         DecideRecord::Execution(execution) => write_execution(out, execution),
         DecideRecord::Timer(timer) => write!(out, " id={} due={}", timer.id, TimeOfDay(timer.due_ns)),
-        DecideRecord::Command(command) => {
-            write!(out, " code={} instrument={}", command.code, command.instrument)
-        }
+        DecideRecord::Command(command) => write!(out, " {command:?}"),
+        DecideRecord::Note(note) => write!(out, " who={:?} why={:?}", note.who(), note.why()),
+        DecideRecord::Slots(slots) => write!(out, " free={} for_new={}", slots.free, slots.for_new),
         DecideRecord::Action(order) => write_order(out, order),
         DecideRecord::Resumed(resumed) => write!(
             out,
