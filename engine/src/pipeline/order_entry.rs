@@ -246,9 +246,10 @@ impl OrderEntry {
         let pending = link.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
-            self.journal_full |=
-                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
-            link.journalled = pending.len();
+            match session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new) {
+                Ok(()) => link.journalled = pending.len(),
+                Err(_) => self.journal_full = true,
+            }
         }
     }
 
@@ -260,9 +261,10 @@ impl OrderEntry {
         let pending = link.pending();
         if pending.len() > link.journalled {
             let new = redacted(&mut self.redacted, &pending[link.journalled..], link.mask());
-            self.journal_full |=
-                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
-            link.journalled = pending.len();
+            match session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new) {
+                Ok(()) => link.journalled = pending.len(),
+                Err(_) => self.journal_full = true,
+            }
         }
     }
 

@@ -14,9 +14,10 @@ use engine::control::universe::Universe;
 use engine::control::{journal_replay, session_store, startup};
 use engine::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason};
 use engine::pipeline::decide::{Decide, DecideError, OrderSink};
-use engine::pipeline::decision_core::{Command, DecisionCore};
+use engine::pipeline::decision_core::DecisionCore;
 use engine::pipeline::live_feed::{LiveFeed, Snapshot};
 use engine::pipeline::lockstep::IntervalTimer;
+use engine::pipeline::operator::{Command, KillCause, Scope};
 use engine::pipeline::order_entry::{OrderEntry, not_sent};
 use engine::pipeline::risk::RiskApproved;
 use engine::pipeline::stamps::PathStamps;
@@ -386,7 +387,8 @@ impl Engine {
         while let Some(order) = self.ring.pop_front() {
             self.executions.extend(not_sent(&order, order.time_ns, RejectReason::NotConnected));
         }
-        self.input(now_ns, |decide, stamps, sink| decide.command(time_ns, Command::Kill, stamps, sink))
+        let command = Command::Kill { scope: Scope::All, cause: KillCause::Operator };
+        self.input(now_ns, |decide, stamps, sink| decide.command(time_ns, command, stamps, sink))
             .expect("no book is touched");
     }
 
