@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use engine::control::config::{Config, LimitsConfig};
+use engine::control::config::Config;
 
+use crate::limits::{FirmLimits, SymbolLimits};
 use crate::rules::RULES;
 use crate::wire::{Message, Stream};
 
@@ -63,6 +64,15 @@ impl WireOrder {
         let most = self.pending.map_or(self.quantity, |(_, quantity)| quantity.max(self.quantity));
         if self.open { most.saturating_sub(self.cumulative) } else { 0 }
     }
+
+    /// That at the price of its terms, under whichever terms are more.
+    pub fn notional_at_risk(&self) -> i128 {
+        let of = |(price, quantity): (i64, u64)| {
+            i128::from(price) * i128::from(quantity.saturating_sub(self.cumulative))
+        };
+        let most = of((self.price, self.quantity)).max(self.pending.map_or(0, of));
+        if self.open { most } else { 0 }
+    }
 }
 
 /// One venue's side of the wire.
@@ -80,10 +90,8 @@ struct Line {
 /// See the module's text.
 pub struct Monitor {
     symbols: Vec<String>,
-    pub limits: Vec<LimitsConfig>,
-    pub messages_per_s: u64,
-    pub messages_burst: u64,
-    pub open_orders_max: usize,
+    pub limits: Vec<SymbolLimits>,
+    pub firm: FirmLimits,
     lines: Vec<Line>,
     pub orders: Vec<WireOrder>,
     /// Place in `orders` of every ClOrdID that an order has or had.
@@ -123,7 +131,10 @@ impl Monitor {
         let mut symbols: Vec<_> = config
             .instruments
             .iter()
-            .map(|entry| (entry.symbol.clone(), entry.limits.unwrap_or(config.limits)))
+            .map(|entry| {
+                let limits = entry.limits.unwrap_or(config.limits);
+                (entry.symbol.clone(), SymbolLimits::of(&limits))
+            })
             .collect();
         symbols.sort_by(|a, b| a.0.cmp(&b.0));
         let (symbols, limits): (Vec<_>, Vec<_>) = symbols.into_iter().unzip();
@@ -131,9 +142,7 @@ impl Monitor {
             positions: vec![0; symbols.len()],
             symbols,
             limits,
-            messages_per_s: u64::from(config.risk.messages_per_s),
-            messages_burst: u64::from(config.risk.messages_burst),
-            open_orders_max: config.pipeline.open_orders_max,
+            firm: FirmLimits::of(config),
             lines: (0..venues).map(|_| Line::default()).collect(),
             orders: Vec::new(),
             names: HashMap::new(),
@@ -271,7 +280,7 @@ impl Monitor {
     pub fn check_rate(&self) -> Result<(), Breach> {
         let mut entering: Vec<_> = self.asks.iter().filter(|ask| ask.action != Action::Cancel).collect();
         entering.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
-        let burst = self.messages_burst * SECOND;
+        let burst = self.firm.messages_burst * SECOND;
         let (mut process, mut credit, mut last_ns) = (0, burst, 0);
         for ask in entering {
             if ask.process != process {
@@ -279,11 +288,32 @@ impl Monitor {
             }
             // TransactTime has no more digits than a microsecond's.
             let passed_ns = ask.decided_ns.saturating_sub(last_ns) + 1_000;
-            credit = (credit + passed_ns * self.messages_per_s).min(burst);
+            credit = (credit + passed_ns * self.firm.messages_per_s).min(burst);
             last_ns = last_ns.max(ask.decided_ns);
             credit = credit.checked_sub(SECOND).ok_or_else(|| {
                 ("MESSAGE_RATE", format!("more orders and replaces than the rate allows: {ask:?}"))
             })?;
+        }
+        Ok(())
+    }
+
+    /// Whether no order was sent again too often within its window, in the order of the ids.
+    ///
+    /// # Errors
+    /// The first that was.
+    pub fn check_duplicates(&self) -> Result<(), Breach> {
+        let mut seen: HashMap<(u64, usize, bool, i64, u64), Vec<u64>> = HashMap::new();
+        let mut new: Vec<_> = self.asks.iter().filter(|ask| ask.action == Action::New).collect();
+        new.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
+        for ask in new {
+            let SymbolLimits { duplicates_max, duplicate_window_ns, .. } = self.limits[ask.symbol];
+            let times = seen.entry((ask.process, ask.symbol, ask.buy, ask.price, ask.quantity)).or_default();
+            // TransactTime has no more digits than a microsecond's.
+            times.retain(|&time_ns| ask.decided_ns.saturating_sub(time_ns) + 1_000 < duplicate_window_ns);
+            times.push(ask.decided_ns);
+            if times.len() > duplicates_max {
+                return Err(("DUPLICATE_ORDER", format!("the same order too often: {ask:?}")));
+            }
         }
         Ok(())
     }
@@ -404,6 +434,11 @@ impl Monitor {
         let open: u64 = open.map(WireOrder::at_risk).sum();
         let position = i128::from(self.positions[symbol]);
         (if buy { position } else { -position }) + i128::from(open)
+    }
+
+    /// What can still fill of all open orders, at their limit prices.
+    pub fn open_notional(&self) -> i128 {
+        self.open().map(WireOrder::notional_at_risk).sum()
     }
 
     /// Open orders by the name that the venue knows them by: what of each has filled, what is left.

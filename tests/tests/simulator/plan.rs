@@ -1,7 +1,7 @@
 //! What a seed is made of: a generated session of two venues, the configuration of an engine for it, and the faults.
 //! A plan can be made smaller, which is how a failing seed becomes a short story.
 
-use engine::control::config::{Config, LimitsConfig, RiskConfig};
+use engine::control::config::{Config, LimitsConfig};
 use engine::control::inputs::Inputs;
 use engine::control::startup;
 use feeds::event::MarketEvent;
@@ -123,12 +123,10 @@ fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
             collar_bp: (50 + dice.below(400)) as u32,
             ..LimitsConfig::default()
         },
-        risk: RiskConfig {
-            messages_per_s: (5 + dice.below(60)) as u32,
-            messages_burst: (5 + dice.below(40)) as u32,
-        },
         ..Config::default()
     };
+    config.risk.messages_per_s = (5 + dice.below(60)) as u32;
+    config.risk.messages_burst = (5 + dice.below(40)) as u32;
     config.pipeline.messages_max = 8_000;
     config.pipeline.open_orders_max = (6 + dice.below(40)) as usize;
     config.pipeline.timer_ms = 200;

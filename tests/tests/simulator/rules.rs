@@ -1,5 +1,5 @@
-//! What no request may break when it leaves, each rule by its name: held against the monitor's own books. (The
-//! rate of messages is held against the whole day, by [`Monitor::check_rate`].)
+//! What no request may break when it leaves, each rule by its name: held against the monitor's own books. (Rate
+//! and repetition are held against the whole day, by [`Monitor::check_rate`] and [`Monitor::check_duplicates`].)
 //!
 //! The rules are a list: another one is another entry, and a case in the test below, which shows that it can be broken.
 
@@ -44,7 +44,7 @@ pub const RULES: &[Rule] = &[
         name: "NOTIONAL",
         says: "price times quantity is above the limit",
         is_broken: |monitor, ask| {
-            let most = i128::from(monitor.limits[ask.symbol].order_notional_max) * 1_000_000_000;
+            let most = monitor.limits[ask.symbol].order_notional_max;
             enters(ask) && i128::from(ask.price) * i128::from(ask.quantity) > most
         },
     },
@@ -52,7 +52,7 @@ pub const RULES: &[Rule] = &[
         name: "PRICE_TICK",
         says: "the price is not positive or off the tick",
         is_broken: |monitor, ask| {
-            let tick = monitor.limits[ask.symbol].price_tick_e9;
+            let tick = monitor.limits[ask.symbol].price_tick;
             enters(ask) && (ask.price <= 0 || ask.price % tick != 0)
         },
     },
@@ -71,7 +71,7 @@ pub const RULES: &[Rule] = &[
         name: "POSITION",
         says: "position and open orders of the side could pass the limit",
         is_broken: |monitor, ask| {
-            let most = i128::from(monitor.limits[ask.symbol].position_max);
+            let most = monitor.limits[ask.symbol].position_max;
             let order = monitor.order(ask.orig_cl_ord_id).filter(|_| ask.action == Action::Replace);
             let (held, filled) = order.map_or((0, 0), |order| (order.at_risk(), order.cumulative));
             let wanted = ask.quantity.saturating_sub(filled).max(held);
@@ -82,7 +82,50 @@ pub const RULES: &[Rule] = &[
         name: "OPEN_ORDERS",
         says: "more orders are open than there may be",
         is_broken: |monitor, ask| {
-            ask.action == Action::New && monitor.open().count() >= monitor.open_orders_max
+            ask.action == Action::New && monitor.open().count() >= monitor.firm.open_orders_max
+        },
+    },
+    Rule {
+        name: "OPEN_ORDERS_OF_SYMBOL",
+        says: "more orders are open in the symbol than there may be",
+        is_broken: |monitor, ask| {
+            let open = monitor.open().filter(|order| order.symbol == ask.symbol).count();
+            ask.action == Action::New && open >= monitor.limits[ask.symbol].open_orders_max
+        },
+    },
+    Rule {
+        name: "LOT",
+        says: "the quantity is below the least or no multiple of the lot",
+        is_broken: |monitor, ask| {
+            let limits = &monitor.limits[ask.symbol];
+            enters(ask) && (ask.quantity < limits.order_qty_min || ask.quantity % limits.lot_qty != 0)
+        },
+    },
+    Rule {
+        name: "RESTRICTED",
+        says: "the symbol is not to be traded",
+        is_broken: |monitor, ask| enters(ask) && monitor.limits[ask.symbol].restricted,
+    },
+    Rule {
+        name: "OPEN_NOTIONAL",
+        says: "the open orders are worth more than they may be",
+        is_broken: |monitor, ask| {
+            let order = monitor.order(ask.orig_cl_ord_id).filter(|_| ask.action == Action::Replace);
+            let (held, filled) = order.map_or((0, 0), |order| (order.notional_at_risk(), order.cumulative));
+            let wanted = i128::from(ask.price) * i128::from(ask.quantity.saturating_sub(filled));
+            let more = (wanted - held).max(0);
+            enters(ask) && more > 0 && monitor.open_notional() + more > monitor.firm.open_notional_max
+        },
+    },
+    Rule {
+        name: "SELF_TRADE",
+        says: "it crosses an open order of ours at the venue",
+        is_broken: |monitor, ask| {
+            let crosses = |price: i64| if ask.buy { ask.price >= price } else { ask.price <= price };
+            let mut others = monitor
+                .open()
+                .filter(|order| (order.venue, order.symbol, order.buy) == (ask.venue, ask.symbol, !ask.buy));
+            enters(ask) && monitor.firm.refuses_self_trades && others.any(|order| crosses(order.price))
         },
     },
 ];
@@ -91,7 +134,7 @@ pub const RULES: &[Rule] = &[
 mod tests {
     use super::*;
     use crate::wire;
-    use engine::control::config::{Config, InstrumentConfig, LimitsConfig, RiskConfig};
+    use engine::control::config::{Config, InstrumentConfig, LimitsConfig};
 
     fn monitor() -> Monitor {
         let instrument =
@@ -103,11 +146,11 @@ mod tests {
                 position_max: 250,
                 ..LimitsConfig::default()
             },
-            risk: RiskConfig { messages_per_s: 10, messages_burst: 5 },
             instruments: vec![instrument],
             ..Config::default()
         };
         config.pipeline.open_orders_max = 3;
+        (config.risk.messages_per_s, config.risk.messages_burst) = (10, 5);
         Monitor::new(&config, 2)
     }
 
@@ -124,7 +167,7 @@ mod tests {
                 return Some(rule);
             }
         }
-        monitor.check_rate().err().map(|breach| breach.0)
+        monitor.check_rate().and_then(|()| monitor.check_duplicates()).err().map(|breach| breach.0)
     }
 
     /// A new order or another request: type, MsgSeqNum and ClOrdID, the rest.
@@ -141,8 +184,43 @@ mod tests {
     }
 
     fn check(rule: &'static str, inside: &[String], outside: &[String]) {
-        assert_eq!(broken_by(&mut monitor(), inside), None, "just inside {rule}");
-        assert_eq!(broken_by(&mut monitor(), outside), Some(rule), "just outside");
+        check_with(|_| {}, rule, inside, outside);
+    }
+
+    fn check_with(set: impl Fn(&mut Monitor), rule: &'static str, inside: &[String], outside: &[String]) {
+        let limited = || {
+            let mut monitor = monitor();
+            set(&mut monitor);
+            monitor
+        };
+        assert_eq!(broken_by(&mut limited(), inside), None, "just inside {rule}");
+        assert_eq!(broken_by(&mut limited(), outside), Some(rule), "just outside");
+    }
+
+    #[test]
+    fn limits_that_a_desk_may_leave_out_can_be_broken() {
+        let one = |price: &str, quantity| vec![new(1, price, quantity)];
+        let set = |monitor: &mut Monitor| monitor.limits[0].lot_qty = 10;
+        check_with(set, "LOT", &one("1.00", 20), &one("1.00", 25));
+        let set = |monitor: &mut Monitor| monitor.limits[0].order_qty_min = 5;
+        check_with(set, "LOT", &one("1.00", 5), &one("1.00", 4));
+        let set = |monitor: &mut Monitor| monitor.limits[0].restricted = true;
+        check_with(set, "RESTRICTED", &[">35=0|34=1|".to_owned()], &one("1.00", 1));
+        let two = [new(1, "1.00", 1), new(2, "1.01", 1)];
+        let three = [&two[..], &[new(3, "1.02", 1)]].concat();
+        let set = |monitor: &mut Monitor| monitor.limits[0].open_orders_max = 2;
+        check_with(set, "OPEN_ORDERS_OF_SYMBOL", &two, &three);
+        let set = |monitor: &mut Monitor| monitor.firm.open_notional_max = 20_000_000_000;
+        let rest = |price: &str| vec![new(1, "1.00", 10), new(2, price, 10)];
+        check_with(set, "OPEN_NOTIONAL", &rest("1.00"), &rest("1.01"));
+        let set = |monitor: &mut Monitor| monitor.firm.refuses_self_trades = true;
+        let against = |price: &str| vec![new(1, "1.00", 1), new(2, price, 1).replace("54=1", "54=2")];
+        check_with(set, "SELF_TRADE", &against("1.01"), &against("1.00"));
+        let set = |monitor: &mut Monitor| {
+            (monitor.limits[0].duplicates_max, monitor.limits[0].duplicate_window_ns) = (1, 100_000_000);
+        };
+        let again = |time: &str| vec![new(1, "1.00", 1), new(2, "1.00", 1).replace("00.000", time)];
+        check_with(set, "DUPLICATE_ORDER", &again("00.100"), &again("00.099"));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use engine::pipeline::risk::RiskReasons;
 use crate::plan::{Day, Mutation, Plan};
 use crate::shrink::shrink;
 use crate::story::{Broken, Story};
-use crate::world::{self, Tally};
+use crate::tally::Tally;
+use crate::world;
 
 /// Seeds of the ordinary run.
 const SEEDS: u64 = 200;

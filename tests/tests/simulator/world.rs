@@ -1,6 +1,8 @@
 //! The whole day in virtual time on one thread: the market, the venues, the network and the engine's processes, one
 //! event after the other, and after each of them the invariants that cost little.
 
+mod connections;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,13 +11,14 @@ use engine::venue::desk::Acceptor;
 use warptick_tests::chatter::Dice;
 
 use crate::engine::{Died, Engine, FeedWants, REORDER_WAIT_NS, SlowRing};
-use crate::faults::{Fault, FaultCounts, Kind, Point};
+use crate::faults::{Fault, Kind, Point};
 use crate::feed_watch::FeedWatch;
 use crate::invariants;
-use crate::monitor::{Counts, Monitor};
+use crate::monitor::Monitor;
 use crate::network::{Arrival, Network, TO_CLIENT, TO_VENUE};
 use crate::plan::{Day, Plan, VENUES};
 use crate::story::{Broken, Story};
+use crate::tally::Tally;
 use crate::venue::Venue;
 
 const MS: u64 = 1_000_000;
@@ -26,42 +29,6 @@ const BUSY_TICK_NS: u64 = MS;
 
 /// Events between two looks at what costs a little.
 const CHECK_EVERY: u64 = 16;
-
-/// What a day came to.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    pub days: u64,
-    pub wire: Counts,
-    pub processes: u64,
-    pub connections_lost: u64,
-    pub stops_for_the_journal: u64,
-    pub kills: u64,
-    pub snapshots: u64,
-    /// Refusals by rule, in the order of the engine's names.
-    pub refusals: Vec<u64>,
-    pub status_requests: u64,
-    pub intents_dropped: u64,
-    pub open_at_the_end: u64,
-    pub faults: FaultCounts,
-}
-
-impl Tally {
-    pub fn add(&mut self, other: &Self) {
-        self.days += other.days;
-        self.wire.add(&other.wire);
-        self.processes += other.processes;
-        self.connections_lost += other.connections_lost;
-        self.stops_for_the_journal += other.stops_for_the_journal;
-        self.kills += other.kills;
-        self.snapshots += other.snapshots;
-        self.refusals.resize(self.refusals.len().max(other.refusals.len()), 0);
-        self.refusals.iter_mut().zip(&other.refusals).for_each(|(to, from)| *to += from);
-        self.status_requests += other.status_requests;
-        self.intents_dropped += other.intents_dropped;
-        self.open_at_the_end += other.open_at_the_end;
-        self.faults.add(&other.faults);
-    }
-}
 
 /// See the module's text.
 pub struct World<'a> {
@@ -245,7 +212,7 @@ impl World<'_> {
         let now_ns = self.now_ns;
         let Self { engine: Some(engine), network, watches, dice, .. } = self else { return };
         let mut is_busy = false;
-        for venue in 0..VENUES {
+        for (venue, watch) in watches.iter().enumerate() {
             match engine.on_feed_time(now_ns, venue) {
                 Some(FeedWants::Packets(bytes)) => {
                     network.push(now_ns + 30_000, Arrival::Request { venue: venue as u8, bytes });
@@ -256,7 +223,7 @@ impl World<'_> {
                 }
                 None => {}
             }
-            is_busy |= engine.is_busy(venue) || watches[venue].missing_for_ns(now_ns) > 0;
+            is_busy |= engine.is_busy(venue) || watch.missing_for_ns(now_ns) > 0;
         }
         self.tick_ns = now_ns + if is_busy { BUSY_TICK_NS } else { CALM_TICK_NS };
         engine.on_timer(now_ns);
@@ -396,118 +363,6 @@ impl World<'_> {
         }
     }
 
-    fn connect(&mut self, venue: u8, story: &mut Story) {
-        let (now_ns, number) = (self.now_ns, usize::from(venue));
-        let Some(engine) = self.engine.as_mut().filter(|engine| !engine.is_connected[number]) else { return };
-        if self.venues[number].is_connected {
-            self.network.push(now_ns + 20 * MS, Arrival::Connects { venue });
-            return;
-        }
-        story.note(now_ns, || format!("connects to venue {venue}"));
-        self.network.lose(venue, TO_VENUE);
-        self.network.lose(venue, TO_CLIENT);
-        self.venues[number].is_connected = true;
-        self.venues[number].gateway.connected(now_ns);
-        engine.is_connected[number] = true;
-        engine.entry.connected(venue, now_ns);
-    }
-
-    /// A connection breaks; `way` as in [`Kind::Drop`].
-    fn cut(&mut self, venue: u8, way: u8, story: &mut Story) {
-        if way == 2 {
-            self.network.end_behind(self.now_ns, venue, TO_CLIENT);
-        } else {
-            self.client_loses(venue, story);
-        }
-        if way == 1 {
-            self.network.end_behind(self.now_ns, venue, TO_VENUE);
-        } else {
-            self.venue_loses(venue, story);
-        }
-    }
-
-    fn client_loses(&mut self, venue: u8, story: &mut Story) {
-        self.network.lose(venue, TO_CLIENT);
-        let number = usize::from(venue);
-        let Some(engine) = self.engine.as_mut().filter(|engine| engine.is_connected[number]) else { return };
-        story.note(self.now_ns, || format!("the engine has lost venue {venue}"));
-        self.tally.connections_lost += 1;
-        engine.is_connected[number] = false;
-        engine.entry.disconnected(venue);
-        engine.is_mutated |= self.plan.mutation.is_some();
-        let wait_ns = 10 * MS + self.dice.below(500 * MS);
-        self.network.push(self.now_ns + wait_ns, Arrival::Connects { venue });
-    }
-
-    fn venue_loses(&mut self, venue: u8, story: &mut Story) {
-        self.network.lose(venue, TO_VENUE);
-        let number = usize::from(venue);
-        if !std::mem::take(&mut self.venues[number].is_connected) {
-            return;
-        }
-        story.note(self.now_ns, || format!("venue {venue} has lost the engine"));
-        self.venues[number].gateway.disconnected(self.now_ns);
-        self.monitor.on_disconnect(number);
-    }
-
-    /// The process is gone, with all that it had not written.
-    fn crash(&mut self, point: Point, story: &mut Story) {
-        story.note(self.now_ns, || format!("the engine dies: {point:?}"));
-        self.network.counts.done(Kind::Crash);
-        self.network.counts.crashes[point as usize] += 1;
-        if point == Point::BetweenOrders
-            && let Some(engine) = &mut self.engine
-        {
-            // What the first order's bytes were is with the kernel.
-            engine.armed = None;
-            (0..VENUES as u8).for_each(|venue| self.send(venue));
-        }
-        let wait_ns = self.restart_after_ns.max(5 * MS);
-        self.end_process(wait_ns, story);
-    }
-
-    fn end_process(&mut self, wait_ns: u64, story: &mut Story) {
-        let Some(engine) = self.engine.take() else { return };
-        self.count(&engine);
-        for venue in 0..VENUES as u8 {
-            self.network.lose(venue, TO_CLIENT);
-            if self.venues[usize::from(venue)].is_connected {
-                self.network.end_behind(self.now_ns, venue, TO_VENUE);
-            }
-        }
-        story.note(self.now_ns, || format!("process {} is gone", engine.number));
-        drop(engine);
-        self.network.push(self.now_ns + wait_ns, Arrival::Restart);
-    }
-
-    fn count(&mut self, engine: &Engine) {
-        let counters = engine.core().counters();
-        self.tally.add(&Tally {
-            refusals: counters.rejects_by_rule.to_vec(),
-            status_requests: counters.status_requests,
-            intents_dropped: counters.intents_dropped,
-            ..Tally::default()
-        });
-    }
-
-    fn restart(&mut self, story: &mut Story) -> Result<(), Broken> {
-        let engine = Engine::start(self.plan, self.day, self.root, self.processes)
-            .map_err(|what| Broken::new("RESUME", what))?;
-        story.note(self.now_ns, || {
-            let open = engine.core().orders().open_orders();
-            format!("process {} starts with {} open orders", engine.number, open.len())
-        });
-        self.processes += 1;
-        self.network.process = self.processes;
-        self.engine = Some(engine);
-        self.watches = <[FeedWatch; VENUES]>::default();
-        self.tick_ns = self.now_ns;
-        for venue in 0..VENUES as u8 {
-            self.network.push(self.now_ns + MS, Arrival::Connects { venue });
-        }
-        Ok(())
-    }
-
     /// Executions become inputs, what waits is carried, the journal is kept.
     fn settle(&mut self, story: &mut Story) -> Result<(), Broken> {
         let now_ns = self.now_ns;
@@ -541,45 +396,6 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What order entry has for a venue goes to the kernel.
-    fn send(&mut self, venue: u8) {
-        let Some(engine) = &mut self.engine else { return };
-        let bytes = engine.entry.pending(venue).to_vec();
-        if bytes.is_empty() || !engine.is_connected[usize::from(venue)] {
-            return;
-        }
-        engine.entry.consume(venue, bytes.len());
-        self.network.send_segment(self.now_ns, venue, TO_VENUE, &bytes);
-        let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
-        if has(b"\x0135=D\x01") || has(b"\x0135=G\x01") {
-            engine.point(Point::AfterSend);
-        }
-        if has(b"\x0135=A\x01") {
-            engine.point(Point::DuringLogon);
-        }
-    }
-
-    /// Carries what waits on both sides of a connection.
-    fn carry(&mut self, venue: u8, story: &mut Story) -> Result<(), Broken> {
-        self.send(venue);
-        let number = usize::from(venue);
-        let bytes = self.venues[number].take_pending();
-        if !bytes.is_empty() && self.venues[number].is_connected {
-            self.monitor.on_answers(number, &bytes)?;
-            self.network.send_segment(self.now_ns, venue, TO_CLIENT, &bytes);
-        }
-        if self.venues[number].is_connected && self.venues[number].gateway.wants_close() {
-            story.note(self.now_ns, || format!("venue {venue} closes"));
-            self.cut(venue, 2, story);
-        }
-        let engine = self.engine.as_ref();
-        if engine.is_some_and(|engine| engine.is_connected[number] && engine.entry.wants_close(venue)) {
-            story.note(self.now_ns, || format!("the engine closes venue {venue}"));
-            self.cut(venue, 1, story);
-        }
-        Ok(())
-    }
-
     /// Whether the operator has killed the process that runs.
     fn was_killed(&self) -> bool {
         self.monitor.killed.is_some_and(|(process, _)| process == self.processes)
@@ -595,6 +411,7 @@ impl World<'_> {
         let core = engine.core();
         invariants::exposure(core, self.day)?;
         self.monitor.check_rate()?;
+        self.monitor.check_duplicates()?;
         invariants::agree(core, &self.monitor, &self.venues, was_killed)?;
         self.tally.open_at_the_end = u64::from(core.orders().live());
         engine.finish(self.now_ns).map_err(|what| Broken::new("JOURNAL", what))?;
