@@ -170,8 +170,10 @@ pub fn approved_orders(
         collar_bp: 1,
         position_max: i64::MAX,
         price_tick: 1,
+        ..InstrumentLimits::default()
     };
-    let engine = EngineLimits { messages_per_s: u32::MAX, messages_burst: u32::MAX };
+    let engine =
+        EngineLimits { messages_per_s: u32::MAX, messages_burst: u32::MAX, ..EngineLimits::default() };
     let mut risk = Risk::new(engine, vec![limits; symbols as usize]);
     let mut random = Random(symbols);
     let mut time_ns = 1_340_285_400_000_000_000;
@@ -192,9 +194,9 @@ fn approve(risk: &mut Risk, order: &Order) -> Result<RiskApproved<Order>, String
     let Order { action, price, quantity, instrument, venue, side, time_in_force, strategy, .. } = *order;
     let target = order.orig_cl_ord_id;
     let intent = Intent { action, target, price, quantity, instrument, venue, side, time_in_force };
-    let reference = Reference { bid_px: price, ask_px: price, tradable: true, crossed: false, stale: false };
-    let target =
-        (action != OrderAction::New).then_some(Target { quantity, cumulative: 0, reserved: quantity });
+    let reference = Reference::of(price, price);
+    let held = Target { quantity, cumulative: 0, reserved: quantity, price, sells_short: false };
+    let target = (action != OrderAction::New).then_some(held);
     let (decision, time_ns, cl_ord_id) = (order.decision, order.time_ns, order.cl_ord_id);
     risk.approve(&intent, &reference, target, &Stamp { decision, time_ns, cl_ord_id, strategy })
         .map(|approval| approval.order)
@@ -266,7 +268,8 @@ fn order(random: &mut Random, time_ns: u64, counter: u64, symbols: u64) -> Order
         side: if random.below(2) == 0 { Side::Buy } else { Side::Sell },
         time_in_force: if random.below(4) == 0 { TimeInForce::ImmediateOrCancel } else { TimeInForce::Day },
         strategy: 0,
-        reserved: [0; 6],
+        sells_short: false,
+        reserved: [0; 5],
     }
 }
 

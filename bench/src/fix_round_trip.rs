@@ -190,11 +190,12 @@ fn orders() -> Result<Vec<RiskApproved<Order>>, String> {
         collar_bp: 100,
         position_max: 1_000,
         price_tick: tick,
+        ..InstrumentLimits::default()
     };
-    let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000 };
+    let engine =
+        EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000, ..EngineLimits::default() };
     let mut risk = Risk::new(engine, vec![limits]);
-    let reference =
-        Reference { bid_px: mid - tick, ask_px: mid + tick, tradable: true, crossed: false, stale: false };
+    let reference = Reference::of(mid - tick, mid + tick);
     let mut orders = Vec::with_capacity(WARM_UP + ROUND_TRIPS);
     for number in 0..(WARM_UP + ROUND_TRIPS) as u64 {
         let intent = Intent {
@@ -216,7 +217,7 @@ fn orders() -> Result<Vec<RiskApproved<Order>>, String> {
         let approval = risk
             .approve(&intent, &reference, None, &stamp)
             .map_err(|reasons| format!("risk refused order {number}: {reasons:?}"))?;
-        risk.release(0, Side::Buy, approval.reserved);
+        risk.release(&approval.released());
         orders.push(approval.order);
     }
     Ok(orders)

@@ -96,7 +96,8 @@ fn order(number: u64) -> Order {
         side: Side::Buy,
         time_in_force: TimeInForce::Day,
         strategy: 0,
-        reserved: [0; 6],
+        sells_short: false,
+        reserved: [0; 5],
     }
 }
 

@@ -206,7 +206,7 @@ impl Carried for Execution {
             kind: ExecutionKind::Fill,
             side: Side::Buy,
             reason: RejectReason::None,
-            reserved: [0; 8],
+            exec_ref_id: 0,
         }
     }
 
@@ -245,8 +245,10 @@ impl Maker {
             collar_bp: 100,
             position_max: 1_000,
             price_tick: PRICE_SCALE / 100,
+            ..InstrumentLimits::default()
         };
-        let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000 };
+        let engine =
+            EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000, ..EngineLimits::default() };
         Self { risk: Risk::new(engine, vec![limits]) }
     }
 
@@ -263,17 +265,11 @@ impl Maker {
             side: Side::Buy,
             time_in_force: TimeInForce::Day,
         };
-        let reference = Reference {
-            bid_px: mid - tick,
-            ask_px: mid + tick,
-            tradable: true,
-            crossed: false,
-            stale: false,
-        };
+        let reference = Reference::of(mid - tick, mid + tick);
         let stamp = Stamp { decision: number, time_ns: number * 1_000, cl_ord_id: number, strategy: 0 };
         let approval =
             self.risk.approve(&intent, &reference, None, &stamp).expect("an order within its limits");
-        self.risk.release(0, Side::Buy, approval.reserved);
+        self.risk.release(&approval.released());
         OrderItem { order: approval.order, stamps: PathStamps::begin_at(number, true) }
     }
 }

@@ -72,8 +72,9 @@ fn variant(calibration: &Calibration, instruments: usize, rejects: bool) -> Resu
         collar_bp: 100,
         position_max: 1_000,
         price_tick: TICK,
+        ..InstrumentLimits::default()
     };
-    let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000 };
+    let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000, ..EngineLimits::default() };
     let mut risk = Risk::new(engine, vec![limits; instruments]);
     let mut random = Random(instruments as u64);
     let cases: Vec<Case> = (0..INTENTS)
@@ -95,7 +96,7 @@ fn variant(calibration: &Calibration, instruments: usize, rejects: bool) -> Resu
                 match risk.approve(&case.intent, &case.reference, None, &stamp) {
                     Ok(approval) => {
                         let approval = black_box(approval);
-                        risk.release(case.intent.instrument, case.intent.side, approval.reserved);
+                        risk.release(&approval.released());
                     }
                     Err(reasons) => masks[index] = reasons,
                 }
@@ -131,8 +132,7 @@ fn case(instrument: u32, rejected: bool, random: &mut Random) -> Case {
         side: if random.below(2) == 0 { Side::Buy } else { Side::Sell },
         time_in_force: TimeInForce::Day,
     };
-    let mut reference =
-        Reference { bid_px: mid - TICK, ask_px: mid + TICK, tradable: true, crossed: false, stale: false };
+    let mut reference = Reference::of(mid - TICK, mid + TICK);
     let mut expected = RiskReasons::default();
     if rejected {
         expected = match random.below(7) {

@@ -2,7 +2,8 @@
 //!
 //! All of it is `Copy` plain data without heap parts, since it travels through rings and the journal.
 
-use feeds::event::Side;
+use feeds::event::{INSTRUMENT_NONE, Side};
+use feeds::units::PRICE_NONE;
 
 /// ClOrdID(11) as a number: the session date and a counter, `YYYYMMDD * 10^8 + counter`, always 16 digits.
 /// Zero means "none".
@@ -63,8 +64,10 @@ pub struct Order {
     pub time_in_force: TimeInForce,
     /// Number of the strategy that asked.
     pub strategy: u16,
+    /// A sale of what is not held, to be marked so: Side(54)=5.
+    pub sells_short: bool,
     /// Zero; keeps the record free of padding.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 5],
 }
 
 const _: () = assert!(size_of::<Order>() == 64);
@@ -100,6 +103,34 @@ pub enum ExecutionKind {
     StatusDone = 12,
     /// The same: the venue knows no such order. What was sent never arrived.
     StatusUnknown = 13,
+    /// 150=H: the fill named by ExecRefID(19) is busted, as if it had never been.
+    TradeCancel = 14,
+    /// 150=G: the fill named by ExecRefID(19) was one of LastQty(32) at LastPx(31).
+    TradeCorrect = 15,
+}
+
+impl Execution {
+    /// An execution in which nothing traded and of which nothing is known but what it is about.
+    #[must_use]
+    pub const fn of(venue: u8, kind: ExecutionKind, cl_ord_id: ClOrdId, time_ns: u64) -> Self {
+        Self {
+            time_ns,
+            cl_ord_id,
+            orig_cl_ord_id: 0,
+            exec_id: 0,
+            venue_order_id: 0,
+            last_price: PRICE_NONE,
+            last_quantity: 0,
+            leaves_quantity: 0,
+            cumulative_quantity: 0,
+            instrument: INSTRUMENT_NONE,
+            venue,
+            kind,
+            side: Side::None,
+            reason: RejectReason::None,
+            exec_ref_id: 0,
+        }
+    }
 }
 
 impl ExecutionKind {
@@ -170,8 +201,8 @@ pub struct Execution {
     pub side: Side,
     /// Why it was refused.
     pub reason: RejectReason,
-    /// Zero; keeps the record free of padding.
-    pub reserved: [u8; 8],
+    /// ExecRefID(19) as a number: the fill that a bust or correction is about; 0 for everything else.
+    pub exec_ref_id: u64,
 }
 
 const _: () = assert!(size_of::<Execution>() == 88);

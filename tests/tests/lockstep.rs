@@ -67,7 +67,7 @@ fn session(seed: u64) -> Session {
             collar_bp: 500,
             ..LimitsConfig::default()
         },
-        risk: RiskConfig { messages_per_s: 10_000_000, messages_burst: 10_000_000 },
+        risk: RiskConfig { messages_per_s: 10_000_000, messages_burst: 10_000_000, ..RiskConfig::default() },
         ..Config::default()
     };
     config.pipeline.market_ring = 64;

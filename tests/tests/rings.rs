@@ -120,7 +120,7 @@ fn a_full_order_ring_drops_intents_reserves_nothing_and_lets_cancels_through() {
     // No venue answers here, so the limits must leave room for orders that stay open.
     let config = Config {
         limits: LimitsConfig { position_max: 1_000_000_000, order_qty_max: 1_000, ..LimitsConfig::default() },
-        risk: RiskConfig { messages_per_s: 1_000_000, messages_burst: 1_000_000 },
+        risk: RiskConfig { messages_per_s: 1_000_000, messages_burst: 1_000_000, ..RiskConfig::default() },
         ..Config::default()
     };
     let config = startup::complete(&inputs, config).expect("a configuration");

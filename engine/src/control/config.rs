@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::feed_config::FeedLinesConfig;
 use crate::control::fix_config::FixConfig;
 use crate::control::logon_config::{self, LogonConfig};
+pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConfig};
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_date::SessionDate;
 use crate::control::transport_config::{ReconnectConfig, TlsConfig, TransportKind};
@@ -125,22 +126,6 @@ impl Default for LatencyConfig {
     }
 }
 
-/// Limits of the whole engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RiskConfig {
-    /// New orders and replaces a second. Cancels are never held back.
-    pub messages_per_s: u32,
-    /// How many may come at once after a quiet time.
-    pub messages_burst: u32,
-}
-
-impl Default for RiskConfig {
-    fn default() -> Self {
-        Self { messages_per_s: 1_000, messages_burst: 200 }
-    }
-}
-
 /// Sizes of each venue's books in a live run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -164,35 +149,6 @@ impl Default for BooksConfig {
             orders_max: books.orders_max,
             levels_max: books.levels_max,
             price_tick_e9: books.price_tick,
-        }
-    }
-}
-
-/// Limits of one instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// Largest order, shares.
-    pub order_qty_max: u64,
-    /// Largest price times quantity of an order, whole currency units.
-    pub order_notional_max: u64,
-    /// Widest distance from the NBBO mid, basis points.
-    pub collar_bp: u32,
-    /// Largest absolute position, open orders included, shares.
-    pub position_max: u32,
-    /// Price increment, 1e-9. 10,000,000 is a cent.
-    pub price_tick_e9: i64,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            order_qty_max: 500,
-            order_notional_max: 500_000,
-            // The tightest band of the limit-up limit-down plan for liquid shares: 5 %.
-            collar_bp: 500,
-            position_max: 1_000,
-            price_tick_e9: 10_000_000,
         }
     }
 }
@@ -232,6 +188,15 @@ pub struct VenueConfig {
     /// Fee of taking a share, 1e-9; negative is a rebate.
     #[serde(default = "default_taker_fee_e9")]
     pub taker_fee_e9: i64,
+    /// Fee of giving a share, 1e-9; negative is a rebate.
+    #[serde(default)]
+    pub maker_fee_e9: i64,
+    /// New orders and replaces a second to it; without it only `[risk]` limits them.
+    #[serde(default)]
+    pub messages_per_s: Option<u32>,
+    /// How many may come at once after a quiet time; as many as a second when not given.
+    #[serde(default)]
+    pub messages_burst: Option<u32>,
     /// Which system calls move its session's bytes.
     #[serde(default)]
     pub transport: TransportKind,
@@ -280,6 +245,9 @@ impl VenueConfig {
             heartbeat_s: default_heartbeat_s(),
             address: String::new(),
             taker_fee_e9: if name == "BX" { 500_000 } else { default_taker_fee_e9() },
+            maker_fee_e9: 0,
+            messages_per_s: None,
+            messages_burst: None,
             transport: TransportKind::Tcp,
             busy_poll_us: 0,
             tls: None,
@@ -312,6 +280,9 @@ impl VenueConfig {
                             for FIX"
                     .to_owned());
             }
+        }
+        if self.messages_per_s == Some(0) || self.messages_burst == Some(0) {
+            return Err("messages_per_s and messages_burst are at least 1".to_owned());
         }
         self.fix.check()?;
         self.logon.check()
@@ -370,24 +341,14 @@ impl Config {
     fn inherit_limits(&mut self, text: &str) {
         let Ok(table) = text.parse::<toml::Table>() else { return };
         let given = table.get("instruments").and_then(toml::Value::as_array);
-        let common = self.limits;
+        let Ok(common) = toml::Table::try_from(self.limits) else { return };
         for (instrument, given) in self.instruments.iter_mut().zip(given.into_iter().flatten()) {
             let Some(limits) = &mut instrument.limits else { continue };
-            let absent = |field: &str| given.get("limits").and_then(|limits| limits.get(field)).is_none();
-            if absent("order_qty_max") {
-                limits.order_qty_max = common.order_qty_max;
-            }
-            if absent("order_notional_max") {
-                limits.order_notional_max = common.order_notional_max;
-            }
-            if absent("collar_bp") {
-                limits.collar_bp = common.collar_bp;
-            }
-            if absent("position_max") {
-                limits.position_max = common.position_max;
-            }
-            if absent("price_tick_e9") {
-                limits.price_tick_e9 = common.price_tick_e9;
+            let own = given.get("limits").and_then(toml::Value::as_table);
+            let mut merged = common.clone();
+            merged.extend(own.cloned().unwrap_or_default());
+            if let Ok(inherited) = merged.try_into() {
+                *limits = inherited;
             }
         }
     }
@@ -418,9 +379,8 @@ impl Config {
         if self.pipeline.timer_ms > TIMER_MS_MAX {
             return Err(format!("pipeline.timer_ms is at most {TIMER_MS_MAX} (a day)"));
         }
-        if self.risk.messages_per_s == 0 || self.risk.messages_burst == 0 {
-            return Err("risk.messages_per_s and risk.messages_burst are at least 1".to_owned());
-        }
+        self.risk.check()?;
+        self.limits.check().map_err(|what| format!("limits: {what}"))?;
         if self.pipeline.messages_max == 0 || self.pipeline.messages_max > 99_999_999 {
             return Err(
                 "pipeline.messages_max is 1 to 99999999 (a ClOrdID's counter has 8 digits)".to_owned()
@@ -448,9 +408,8 @@ impl Config {
             if self.instruments[..at].iter().any(|other| other.symbol == instrument.symbol) {
                 return Err(format!("instrument {} is configured twice", instrument.symbol));
             }
-            if instrument.limits.unwrap_or(self.limits).price_tick_e9 <= 0 {
-                return Err(format!("instrument {}: price_tick_e9 is positive", instrument.symbol));
-            }
+            let limits = instrument.limits.unwrap_or(self.limits).check();
+            limits.map_err(|what| format!("instrument {}: {what}", instrument.symbol))?;
         }
         Ok(())
     }

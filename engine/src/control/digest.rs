@@ -204,7 +204,8 @@ mod tests {
             side: Side::Buy,
             time_in_force: TimeInForce::Day,
             strategy: 5,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         }
     }
 

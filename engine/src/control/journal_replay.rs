@@ -95,9 +95,10 @@ fn replay_records(dir: &Path, replay: &mut Replay<'_>) -> Result<JournalOutcome,
             DecideRecord::Closed => {}
             DecideRecord::Resumed(resumed) => replay.carried = Some(resumed.begin()),
             DecideRecord::OpenOrder(order) => replay.carried()?.orders.push(order),
-            DecideRecord::Position(position) => {
-                replay.carried()?.positions.push((position.instrument, position.quantity));
-            }
+            DecideRecord::Account(account) => replay.carried()?.accounts.push(account),
+            DecideRecord::Holding(holding) => replay.carried()?.holdings.push(holding),
+            DecideRecord::BookedFill(fill) => replay.carried()?.fills.push(fill),
+            DecideRecord::Standing(command) => replay.carried()?.stand(command),
             DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
             input => replay.input(&input, record.time_ns)?,
         }

@@ -41,6 +41,7 @@ pub mod recorded_lines;
 pub mod replay;
 pub mod report;
 pub mod resume;
+pub mod risk_config;
 pub mod run_header;
 pub mod schedule_config;
 pub mod secret;

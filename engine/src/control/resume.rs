@@ -108,12 +108,14 @@ impl Resumption {
     /// What is taken over, for people.
     #[must_use]
     pub fn note(&self) -> String {
-        let CarriedState { orders, positions, next_counter, .. } = &self.carried;
+        let CarriedState { orders, accounts, next_counter, blocks, .. } = &self.carried;
+        let positions = accounts.iter().filter(|account| account.position != 0).count();
+        let blocked = if blocks.is_empty() { "" } else { "; what was stopped stays so until it is reset" };
         format!(
-            "resumed from {}: {} open orders to ask about, {} positions, ClOrdIDs go on at {next_counter}",
+            "resumed from {}: {} open orders to ask about, {} positions, ClOrdIDs go on at {next_counter}{blocked}",
             self.dir.display(),
             orders.len(),
-            positions.len()
+            positions
         )
     }
 }

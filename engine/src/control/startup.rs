@@ -19,6 +19,7 @@ use crate::control::inputs::{Inputs, VenueInput};
 use crate::control::journal::SegmentWriter;
 use crate::control::logon_config::LogonConfig;
 use crate::control::placement::{Plan, Role};
+use crate::control::risk_config;
 use crate::control::universe::Universe;
 use crate::fix::identity::SessionIds;
 use crate::fix::session::SessionConfig;
@@ -27,7 +28,7 @@ use crate::ouch::session::OuchConfig;
 use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
 use crate::pipeline::lockstep::Latencies;
 use crate::pipeline::order_entry::{LinkConfig, OrderEntry};
-use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
+use crate::pipeline::risk::{InstrumentLimits, Risk, VenueTerms};
 use crate::strategy::Strategy;
 use crate::strategy::arbitrage_taker::{ArbitrageTaker, ArbitrageTakerConfig, ArbitrageVenue};
 use crate::strategy::market_maker::{MarketMaker, MarketMakerConfig};
@@ -204,16 +205,6 @@ fn number_in(directory: &Directory, symbol: &str) -> Result<u32, Failure> {
     found.ok_or_else(|| Failure::Input(format!("instrument {symbol} is in no capture")))
 }
 
-fn limits(config: &LimitsConfig) -> InstrumentLimits {
-    InstrumentLimits {
-        order_qty_max: config.order_qty_max,
-        order_notional_max: i128::from(config.order_notional_max) * i128::from(feeds::units::PRICE_SCALE),
-        collar_bp: config.collar_bp,
-        position_max: i64::from(config.position_max),
-        price_tick: config.price_tick_e9,
-    }
-}
-
 /// The built-in strategies that the configuration asks for.
 ///
 /// # Errors
@@ -263,23 +254,29 @@ pub fn decision_core(
     let mut by_instrument = vec![InstrumentLimits::NONE; instruments_max];
     for entry in &config.instruments {
         let instrument = number_in(&directory, &entry.symbol)?;
-        by_instrument[instrument as usize] = limits(&entry.limits.unwrap_or(config.limits));
+        by_instrument[instrument as usize] = entry.limits.unwrap_or(config.limits).instrument_limits();
     }
     let mut books = Vec::new();
     for venue in 0..universe.venue_count() {
         books.push(venue_books(universe, venue, instruments_max)?);
     }
-    let engine = EngineLimits {
-        messages_per_s: config.risk.messages_per_s,
-        messages_burst: config.risk.messages_burst,
-    };
     let sizes = CoreSizes {
         date: universe.date().yyyymmdd(),
         instruments_max,
         orders_max: config.pipeline.open_orders_max,
         messages_max: config.pipeline.messages_max,
     };
-    Ok(DecisionCore::new(sizes, books, Risk::new(engine, by_instrument), strategies))
+    let terms = config.venues.iter().map(|venue| VenueTerms {
+        rate: risk_config::rate(venue.messages_per_s, venue.messages_burst),
+        taker_fee: venue.taker_fee_e9,
+        maker_fee: venue.maker_fee_e9,
+    });
+    let of_each = config.risk.strategy.strategy_limits();
+    let declared: Vec<_> = strategies.iter().map(|strategy| (of_each, strategy.instruments())).collect();
+    let risk = Risk::new(config.risk.engine_limits(), by_instrument)
+        .with_venues(&terms.collect::<Vec<_>>())
+        .with_strategies(&declared);
+    Ok(DecisionCore::new(sizes, books, risk, strategies))
 }
 
 /// Book tables for one venue.

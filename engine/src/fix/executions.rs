@@ -2,7 +2,7 @@
 //! the frame's fields.
 //!
 //! The frame comes verified (BodyLength, CheckSum), its fields found ([`super::index`]); this takes the values. It reads
-//! 11, 14, 17, 31, 32, 37, 39, 41, 54, 58, 102, 103, 150, 151, and 20 in FIX 4.2, each by its place and not in the
+//! 11, 14, 17, 19, 31, 32, 37, 39, 41, 54, 58, 102, 103, 150, 151, and 20 in FIX 4.2, each by its place and not in the
 //! message's order, so that nothing depends on how a venue orders its fields. Allocates nothing, borrows nothing beyond
 //! the call, runs on the order-entry thread.
 //!
@@ -14,8 +14,9 @@
 //! venue never had is [`ExecutionKind::StatusUnknown`].
 //!
 //! **What it refuses:** a ClOrdID that is not one of ours (sixteen digits), a missing or malformed field that it needs, a
-//! field that it reads twice, a fill of nothing, a status that contradicts itself, and the reports that this engine
-//! cannot honour: trade corrections and cancels (G, H; 20=1, 20=2) above all, which must never pass unseen.
+//! field that it reads twice, a fill of nothing, a status that contradicts itself.
+//!
+//! **Busts and corrections** (150=H and G; 20=1 and 2 in FIX.4.2) name the fill that they are about by ExecRefID(19).
 //!
 //! **Which fault is named** where there are several: of the field grammar the first in the message; then a field that
 //! is there twice; then the first value in the order of `gather`; then what is missing.
@@ -127,7 +128,7 @@ impl Gathered<'_> {
             kind,
             side: self.side,
             reason,
-            reserved: [0; 8],
+            exec_ref_id: 0,
         }
     }
 }
@@ -177,6 +178,13 @@ fn decode_indexed(
             }
             let gathered = gather(frame, index, has_trans_type)?;
             require(gathered.seen, REPORT)?;
+            let (exec_type, trans_type) = (gathered.exec_type, gathered.exec_trans_type);
+            if matches!(
+                (has_trans_type, exec_type, trans_type),
+                (false, b'G' | b'H', _) | (true, _, b'1' | b'2')
+            ) {
+                return trade_changed(frame, index, &gathered, receipt).map(Some);
+            }
             if has_trans_type {
                 report_with_trans_type(&gathered, receipt)
             } else {
@@ -240,7 +248,8 @@ fn gather<'a>(
         side: match value(Known::Side) {
             Some(value) => match value.char() {
                 Some(b'1') => Side::Buy,
-                Some(b'2') => Side::Sell,
+                // 5: a short sale.
+                Some(b'2' | b'5') => Side::Sell,
                 _ => return Err(MessageError::new(54, Fault::Value)),
             },
             None => Side::None,
@@ -313,6 +322,34 @@ fn fill(gathered: &Gathered<'_>, receipt: Receipt) -> Result<Execution, MessageE
     execution.last_price = gathered.last_price;
     execution.last_quantity = gathered.last_quantity;
     Ok(execution)
+}
+
+/// A report that takes an earlier fill back (150=H, 20=1) or says that it was another one (150=G, 20=2).
+#[cold]
+fn trade_changed(
+    frame: Frame<'_>,
+    index: &FieldIndex,
+    gathered: &Gathered<'_>,
+    receipt: Receipt,
+) -> Result<Execution, MessageError> {
+    let tag = Known::ExecRefId.tag();
+    if index.repeated() & Known::ExecRefId.bit() != 0 {
+        return Err(MessageError::new(tag, Fault::Duplicate));
+    }
+    require(gathered.seen, &[Known::ExecRefId])?;
+    let value = frame.value(index, Known::ExecRefId);
+    let exec_ref_id = value.unsigned().unwrap_or_else(|| fnv_1a(value.bytes()));
+    let is_bust = gathered.exec_type == b'H' || gathered.exec_trans_type == b'1';
+    let kind = if is_bust { ExecutionKind::TradeCancel } else { ExecutionKind::TradeCorrect };
+    let execution = Execution { exec_ref_id, ..gathered.change(receipt, kind, RejectReason::None) };
+    if is_bust {
+        return Ok(execution);
+    }
+    require(gathered.seen, FILL)?;
+    if gathered.last_quantity == 0 {
+        return Err(MessageError::new(32, Fault::Value));
+    }
+    Ok(Execution { last_price: gathered.last_price, last_quantity: gathered.last_quantity, ..execution })
 }
 
 /// A report of another change of the order, or of none.
@@ -467,7 +504,7 @@ mod tests {
             kind: ExecutionKind::PartialFill,
             side: Side::Buy,
             reason: RejectReason::None,
-            reserved: [0; 8],
+            exec_ref_id: 0,
         };
         assert_eq!(execution, expected);
         let done = decode_text(&FILL.replace("151=50", "151=0")).unwrap().unwrap();
@@ -491,7 +528,7 @@ mod tests {
         for exec_type in ["6", "A", "E"] {
             assert_eq!(kind(exec_type), Ok(None));
         }
-        for exec_type in ["G", "H", "3", "1", "2", "D"] {
+        for exec_type in ["3", "1", "2", "D"] {
             assert_eq!(kind(exec_type), Err(MessageError::new(150, Fault::Value)));
         }
         for (reason, expected) in [
@@ -506,6 +543,31 @@ mod tests {
         ] {
             let body = FILL.replace("150=F|", &format!("150=8|{reason}"));
             assert_eq!(decode_text(&body).unwrap().unwrap().reason, expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn busts_and_corrections_name_their_fill() {
+        let body = |exec_type: &str| {
+            FILL.replace("150=F", &format!("150={exec_type}")).replace("17=12|", "17=13|19=E-1|")
+        };
+        let bust = decode_text(&body("H")).unwrap().unwrap();
+        assert_eq!(
+            (bust.kind, bust.exec_id, bust.exec_ref_id),
+            (ExecutionKind::TradeCancel, 13, fnv_1a(b"E-1"))
+        );
+        assert_eq!((bust.last_price, bust.last_quantity), (PRICE_NONE, 0));
+        let correction = decode_text(&body("G")).unwrap().unwrap();
+        assert_eq!(correction.kind, ExecutionKind::TradeCorrect);
+        assert_eq!((correction.last_price, correction.last_quantity), (187_450_000_000, 100));
+        for (from, to, tag, fault) in [
+            ("19=E-1|", "", 19, Fault::Missing),
+            ("19=E-1|", "19=1|19=1|", 19, Fault::Duplicate),
+            ("31=187.4500|", "", 31, Fault::Missing),
+            ("32=00000100|", "32=0|", 32, Fault::Value),
+        ] {
+            let found = decode_text(&body("G").replacen(from, to, 1));
+            assert_eq!(found, Err(MessageError::new(tag, fault)), "{from} {to}");
         }
     }
 
@@ -526,8 +588,12 @@ mod tests {
         }
         assert_eq!(decode_42(&body("0", "0")).unwrap().unwrap().kind, ExecutionKind::New);
         assert_eq!(decode_42(&body("0", "F")), Err(MessageError::new(150, Fault::Value)));
-        for correction in ["1", "2"] {
-            assert_eq!(decode_42(&body(correction, "2")), Err(MessageError::new(20, Fault::Value)));
+        assert_eq!(decode_42(&body("4", "2")), Err(MessageError::new(20, Fault::Value)));
+        for (trans_type, kind) in [("1", ExecutionKind::TradeCancel), ("2", ExecutionKind::TradeCorrect)] {
+            let body = body(trans_type, "2");
+            assert_eq!(decode_42(&body), Err(MessageError::new(19, Fault::Missing)));
+            let execution = decode_42(&body.replace("17=12|", "17=13|19=12|")).unwrap().unwrap();
+            assert_eq!((execution.kind, execution.exec_id, execution.exec_ref_id), (kind, 13, 12));
         }
         assert_eq!(decode_42(FILL), Err(MessageError::new(20, Fault::Missing)));
         assert_eq!(decode_42(&body("3", "0")).unwrap().unwrap().kind, ExecutionKind::StatusOpen);
@@ -596,7 +662,7 @@ mod tests {
             ("32=00000100|", "32=0|", 32, Fault::Value),
             ("32=00000100|", "32=100.5|", 32, Fault::Format),
             ("37=E-77|", "", 37, Fault::Missing),
-            ("54=1|", "54=5|", 54, Fault::Value),
+            ("54=1|", "54=6|", 54, Fault::Value),
             ("54=1|", "54=1|54=1|", 54, Fault::Duplicate),
             ("150=F|", "", 150, Fault::Missing),
             ("150=F|", "150=FF|", 150, Fault::Format),

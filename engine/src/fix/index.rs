@@ -84,6 +84,7 @@ known! {
     SessionRejectReason = 32 373,
     BusinessRejectRefId = 33 379,
     BusinessRejectReason = 34 380,
+    ExecRefId = 35 19,
 }
 
 impl Known {

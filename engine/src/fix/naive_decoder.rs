@@ -215,7 +215,7 @@ pub(super) fn execution(
     let side = match map.get(&54) {
         None => None,
         Some(&b"1") => Some(Side::Buy),
-        Some(&b"2") => Some(Side::Sell),
+        Some(&b"2" | &b"5") => Some(Side::Sell),
         Some(_) => return None,
     };
     let char = |tag: u32| match map.get(&tag) {
@@ -253,7 +253,7 @@ pub(super) fn execution(
         kind: ExecutionKind::CancelRejected,
         side: side.unwrap_or(Side::None),
         reason: RejectReason::None,
-        reserved: [0; 8],
+        exec_ref_id: 0,
     };
     if message_type == b"9" {
         orig?;
@@ -275,6 +275,21 @@ pub(super) fn execution(
     leaves?;
     cum?;
     let (exec_type, fill_types) = (exec_type?, if has_trans_type { &b"12"[..] } else { b"F" });
+    let change = match (has_trans_type, exec_type, trans_type) {
+        (false, b'H', _) | (true, _, Some(b'1')) => Some(ExecutionKind::TradeCancel),
+        (false, b'G', _) | (true, _, Some(b'2')) => Some(ExecutionKind::TradeCorrect),
+        _ => None,
+    };
+    if let Some(kind) = change {
+        let mut named = fields.iter().filter(|field| field.0 == 19);
+        execution.exec_ref_id = id(&named.next()?.1);
+        execution.kind = kind;
+        if kind == ExecutionKind::TradeCorrect {
+            execution.last_price = last_px?;
+            execution.last_quantity = last_qty.filter(|&quantity| quantity > 0)?;
+        }
+        return if named.next().is_none() { Some(Some(execution)) } else { None };
+    }
     let is_status = if has_trans_type {
         match trans_type? {
             b'0' => false,
@@ -362,7 +377,7 @@ pub(super) fn request(
     }
     let side = match *map.get(&54)? {
         b"1" => Side::Buy,
-        b"2" => Side::Sell,
+        b"2" | b"5" => Side::Sell,
         _ => return None,
     };
     let time_in_force = match map.get(&59) {

@@ -50,7 +50,13 @@ pub fn encode(
         ExecutionKind::Expired => b'C',
         kind if kind.is_status() && has_trans_type => status_char(report.status),
         ExecutionKind::StatusOpen | ExecutionKind::StatusDone | ExecutionKind::StatusUnknown => b'I',
-        ExecutionKind::CancelRejected | ExecutionKind::NotSent | ExecutionKind::InDoubt => {
+        ExecutionKind::TradeCancel if !has_trans_type => b'H',
+        ExecutionKind::TradeCorrect if !has_trans_type => b'G',
+        ExecutionKind::CancelRejected
+        | ExecutionKind::NotSent
+        | ExecutionKind::InDoubt
+        | ExecutionKind::TradeCancel
+        | ExecutionKind::TradeCorrect => {
             return Err(BuildError::Value { tag: 150 });
         }
     };

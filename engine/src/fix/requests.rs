@@ -142,7 +142,8 @@ fn read<'a>(
         54 => {
             request.side = match value {
                 b"1" => Side::Buy,
-                b"2" => Side::Sell,
+                // 5: a short sale.
+                b"2" | b"5" => Side::Sell,
                 _ => return Err(unsupported),
             };
             bit::SIDE

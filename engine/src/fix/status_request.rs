@@ -26,6 +26,7 @@ pub fn encode(
     out: &mut [u8],
 ) -> Result<usize, BuildError> {
     let side = match order.side {
+        Side::Sell if order.sells_short => b'5',
         Side::Buy => b'1',
         Side::Sell => b'2',
         Side::None => return Err(BuildError::Value { tag: 54 }),
@@ -100,7 +101,8 @@ mod tests {
             side: Side::Sell,
             time_in_force: TimeInForce::Day,
             strategy: 0,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         };
         let mut out = [0; 256];
         let length = encode(&order, b"GOOG", &header, &mut out).unwrap();

@@ -371,7 +371,7 @@ impl OrderTemplates {
             digits += put_decimals(out, template, template.price_fraction_at, cents, self.price_decimals);
             digits += put_digit(out, template.time_in_force_at, order.time_in_force as u8);
         }
-        digits += put_digit(out, template.side_at, order.side as u8);
+        digits += put_digit(out, template.side_at, order.side as u8 + 3 * u8::from(order.sells_short));
 
         let body_length = &template.body_lengths[symbol_length % BODY_LENGTHS];
         let body_length_at = usize::from(template.body_length_at);

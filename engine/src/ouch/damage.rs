@@ -139,7 +139,8 @@ fn session() -> OuchSession {
             side: Side::Buy,
             time_in_force: TimeInForce::Day,
             strategy: 0,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         };
         // Those about an order that is not live any more by then are refused.
         let _ = session.encode(&RiskApproved::for_test(order), 0);

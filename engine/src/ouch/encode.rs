@@ -190,6 +190,7 @@ impl OrderEncoder {
         let user_ref_num = self.user_ref_num(order.cl_ord_id)?;
         let side = match order.side {
             Side::Buy => side::BUY,
+            Side::Sell if order.sells_short => side::SELL_SHORT,
             Side::Sell => side::SELL,
             Side::None => return Err(EncodeError::Side),
         };
@@ -298,7 +299,8 @@ mod tests {
             side: Side::Sell,
             time_in_force: TimeInForce::ImmediateOrCancel,
             strategy: 0,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         }
     }
 

@@ -15,8 +15,7 @@
 //! prevented self-trading) is no execution: the order lives on with less, and what it had reserved stays reserved until
 //! it is done.
 
-use feeds::event::{INSTRUMENT_NONE, Side};
-use feeds::units::PRICE_NONE;
+use feeds::event::Side;
 
 use super::decode_error::DecodeError;
 use super::encode::price_e9;
@@ -187,21 +186,10 @@ impl Ledger {
     #[inline]
     fn report(&self, id: u32, entry: &Entry, kind: ExecutionKind, time_ns: u64) -> Execution {
         Execution {
-            time_ns,
-            cl_ord_id: self.id(id),
-            orig_cl_ord_id: 0,
-            exec_id: 0,
-            venue_order_id: 0,
-            last_price: PRICE_NONE,
-            last_quantity: 0,
             leaves_quantity: u64::from(entry.quantity.saturating_sub(entry.filled)),
             cumulative_quantity: u64::from(entry.filled),
-            instrument: INSTRUMENT_NONE,
-            venue: self.venue,
-            kind,
             side: entry.side,
-            reason: RejectReason::None,
-            reserved: [0; 8],
+            ..Execution::of(self.venue, kind, self.id(id), time_ns)
         }
     }
 

@@ -31,7 +31,8 @@ impl Venue {
             side: Side::Sell,
             time_in_force: TimeInForce::Day,
             strategy: 0,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         };
         assert!(self.ledger.can_send(&order));
         self.ledger.sent(&order);

@@ -55,7 +55,8 @@ fn order(action: OrderAction, own: u64, about: u64) -> RiskApproved<Order> {
         side: Side::Buy,
         time_in_force: TimeInForce::Day,
         strategy: 0,
-        reserved: [0; 6],
+        sells_short: false,
+        reserved: [0; 5],
     })
 }
 

@@ -9,6 +9,7 @@
 
 mod actions;
 mod counters;
+mod feed_clocks;
 mod sweeps;
 
 pub use actions::Actions;
@@ -16,14 +17,17 @@ pub use counters::CoreCounters;
 
 use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
-use crate::pipeline::operator::{Command, Scope};
+use crate::pipeline::operator::{Command, KillCause, Scope};
+use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::order_table::{OrderTable, OrderTableError};
 use crate::pipeline::pairs::Pairs;
-use crate::pipeline::risk::{Approval, Reference, Risk, RiskReasons, Stamp, Target};
+use crate::pipeline::risk::{Approval, Fill, Reference, Released, Risk, RiskReasons, Stamp, Target};
 use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
 use crate::strategy::{Intents, Strategy, View, Wanted};
-use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
+use feed_clocks::FeedClocks;
+use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, flags};
+use feeds::units::PRICE_NONE;
 use kernels::cpu::book::{BookError, VenueBooks};
 use kernels::cpu::nbbo::Nbbo;
 use sweeps::SWEEP_MAX;
@@ -91,6 +95,11 @@ pub struct DecisionCore {
     subscribers: Box<[u16]>,
     intents: Intents,
     pairs: Pairs,
+    feeds: FeedClocks,
+    /// Orders may have to be cancelled that are blocked or stale.
+    sweep_is_due: bool,
+    /// Where the look for messages without an answer goes on.
+    answer_slot: u32,
     counters: CoreCounters,
 }
 
@@ -112,7 +121,14 @@ impl DecisionCore {
             time_ns: 0,
             stale: Staleness::new(sizes.instruments_max),
             nbbo: Nbbo::new(sizes.instruments_max, books.len()),
-            orders: OrderTable::new(sizes.date, sizes.orders_max, sizes.messages_max, strategies.len()),
+            orders: OrderTable::new(
+                sizes.date,
+                sizes.orders_max,
+                sizes.messages_max,
+                strategies.len(),
+                sizes.instruments_max,
+            ),
+            feeds: FeedClocks::new(books.len()),
             books,
             risk,
             strategies,
@@ -120,6 +136,8 @@ impl DecisionCore {
             subscribers,
             intents: Intents::new(),
             pairs: Pairs::new(),
+            sweep_is_due: false,
+            answer_slot: 0,
             counters: CoreCounters::default(),
         }
     }
@@ -135,20 +153,23 @@ impl DecisionCore {
         self.risk.resume(carried, last_cl_ord_id)?;
         self.decision = carried.decision;
         self.time_ns = carried.time_ns;
+        self.sweep_is_due = self.risk.blocks().any();
         Ok(())
     }
 
     /// What another run would take over now; `former_run` is this one's id.
     #[must_use]
     pub fn carried(&self, former_run: [u8; 32]) -> CarriedState {
-        CarriedState {
+        let mut carried = CarriedState {
             decision: self.decision,
             time_ns: self.time_ns,
             next_counter: self.orders.next_counter(),
             former_run,
             orders: self.orders.open_orders(),
-            positions: self.risk.positions().collect(),
-        }
+            ..CarriedState::default()
+        };
+        self.risk.carry(&mut carried);
+        carried
     }
 
     /// Most actions that one input can lead to: a status of a whole venue reaches every strategy.
@@ -223,13 +244,14 @@ impl DecisionCore {
                         strategy.on_timer(view, intents);
                     });
                 }
+                self.look_for_unanswered();
             }
             Input::Command { time_ns, command } => {
                 self.advance(time_ns);
                 self.on_command(command);
             }
         }
-        if (self.risk.is_killed() || self.stale.any()) && self.orders.live() > 0 {
+        if self.sweep_is_due && self.orders.live() > 0 {
             self.sweep_orders(actions);
         }
         if self.orders.to_ask() > 0 {
@@ -240,10 +262,22 @@ impl DecisionCore {
 
     #[cold]
     fn on_command(&mut self, command: Command) {
-        match command {
-            Command::Kill { scope: Scope::All, .. } => self.risk.kill(),
-            _ => {}
-        }
+        self.counters.commands += 1;
+        self.risk.command(command);
+        self.sweep_is_due = true;
+    }
+
+    /// Stops a scope and has its orders cancelled.
+    #[cold]
+    fn block(&mut self, scope: Scope, cause: KillCause) {
+        self.risk.block(scope, cause);
+        self.sweep_is_due = true;
+    }
+
+    /// Whether open orders wait to be cancelled because they are blocked or stale: the next input goes on with it.
+    #[must_use]
+    pub const fn sweep_is_due(&self) -> bool {
+        self.sweep_is_due && self.orders.live() > 0
     }
 
     fn advance(&mut self, time_ns: u64) {
@@ -258,6 +292,7 @@ impl DecisionCore {
     ) -> Result<(), BookError> {
         self.advance(event.receive_ns);
         self.counters.events += 1;
+        self.feeds.heard(event);
         let books = self
             .books
             .get_mut(usize::from(event.venue))
@@ -279,6 +314,7 @@ impl DecisionCore {
                 self.counters.gaps = self.counters.gaps.saturating_add(event.quantity);
                 self.counters.gap_events += 1;
                 self.stale.mark(event.venue, event.instrument);
+                self.sweep_is_due = true;
                 self.refresh_all(event);
             }
             EventKind::Recovered => {
@@ -289,6 +325,10 @@ impl DecisionCore {
             _ if applied.bbo_changed => self.refresh_nbbo(event.venue, event.instrument),
             _ => {}
         }
+        if matches!(event.kind, EventKind::Trade | EventKind::OrderExecute) {
+            let price = if event.price == PRICE_NONE { applied.price } else { event.price };
+            self.risk.traded(event.instrument, price, self.time_ns);
+        }
         probe.mark(Stage::Book);
         if event.flags & flags::LAST_OF_EVENT == 0 || (was_stale && event.kind != EventKind::Recovered) {
             return Ok(());
@@ -298,12 +338,26 @@ impl DecisionCore {
                 self.consult(strategy, probe, actions, |s, view, intents| s.on_market(view, event, intents));
             }
         } else if let Some(&(from, to)) = self.subscriptions.get(event.instrument as usize) {
+            if from != to {
+                self.mark(event.instrument);
+            }
             for at in from..to {
                 let strategy = usize::from(self.subscribers[at as usize]);
                 self.consult(strategy, probe, actions, |s, view, intents| s.on_market(view, event, intents));
             }
         }
         Ok(())
+    }
+
+    /// Values our position at the national mid; what that leads to may have to be swept.
+    #[inline]
+    fn mark(&mut self, instrument: u32) {
+        let quote = self.nbbo.quote(instrument);
+        if quote.bid_px != PRICE_NONE && quote.ask_px != PRICE_NONE {
+            let mid = quote.bid_px.midpoint(quote.ask_px);
+            self.risk.mark(instrument, mid, self.time_ns);
+            self.sweep_is_due |= self.risk.is_killed();
+        }
     }
 
     /// The event's instrument, or all of its venue.
@@ -330,21 +384,33 @@ impl DecisionCore {
             self.orders.doubt(execution.venue);
             return;
         }
+        // An answer may leave an order open that is blocked or stale.
+        self.sweep_is_due |= self.risk.blocks().any() || self.stale.any();
+        if matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill)
+            && self.risk.is_booked(execution.venue, execution.exec_id)
+        {
+            self.counters.executions_late += 1;
+            return;
+        }
+        if matches!(execution.kind, ExecutionKind::TradeCancel | ExecutionKind::TradeCorrect) {
+            return self.on_trade_changed(execution, probe, actions);
+        }
         let transition = match self.orders.apply(execution) {
             Ok(transition) => transition,
             Err(error) => return self.refused(execution, error),
         };
         let order = transition.order;
         if transition.filled > 0 {
-            self.risk.fill(order.instrument, order.side, transition.filled);
-            self.counters.fills += 1;
-            self.counters.filled_quantity += transition.filled;
-            if order.time_in_force == TimeInForce::ImmediateOrCancel {
-                self.counters.aggressive_fills += 1;
-                self.counters.pairs_filled += u64::from(self.pairs.fill(order.cl_ord_id));
-            }
+            self.book_fill(execution, &order, transition.filled);
         }
-        self.risk.release(order.instrument, order.side, transition.released);
+        self.risk.release(&Released {
+            instrument: order.instrument,
+            strategy: order.strategy,
+            side: order.side,
+            quantity: transition.released,
+            notional: transition.released_notional,
+            closed: transition.closed,
+        });
         self.counters.orders_not_received += u64::from(execution.kind == ExecutionKind::StatusUnknown);
         let rejected = matches!(execution.kind, ExecutionKind::Rejected | ExecutionKind::CancelRejected);
         self.counters.venue_rejects += u64::from(rejected);
@@ -354,20 +420,101 @@ impl DecisionCore {
         });
     }
 
+    fn book_fill(&mut self, execution: &Execution, order: &LiveOrder, filled: u64) {
+        let takes = order.time_in_force == TimeInForce::ImmediateOrCancel;
+        let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
+        // Of a fill whose report was lost nothing is known but its quantity: at worst it was at the limit.
+        let is_priced = is_fill && execution.last_price != PRICE_NONE && filled == execution.last_quantity;
+        self.counters.fills_without_price += u64::from(!is_priced);
+        self.risk.fill(&Fill {
+            instrument: order.instrument,
+            strategy: order.strategy,
+            venue: order.venue,
+            side: order.side,
+            price: if is_priced { execution.last_price } else { order.price },
+            quantity: filled,
+            takes,
+            exec_id: if is_fill { execution.exec_id } else { 0 },
+            cl_ord_id: order.cl_ord_id,
+            time_ns: self.time_ns,
+        });
+        self.sweep_is_due |= self.risk.blocks().any();
+        self.counters.fills += 1;
+        self.counters.filled_quantity += filled;
+        if takes {
+            self.counters.aggressive_fills += 1;
+            self.counters.pairs_filled += u64::from(self.pairs.fill(order.cl_ord_id));
+        }
+    }
+
+    /// The venue takes a fill back, or says that it was another one. One that we do not know means that our picture of the
+    /// account is wrong: stop trading.
+    #[cold]
+    fn on_trade_changed(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
+        let Some(busted) = self.risk.bust(execution.venue, execution.exec_ref_id, self.time_ns) else {
+            let booked = self.risk.is_booked(execution.venue, execution.exec_ref_id);
+            if booked {
+                self.counters.executions_late += 1;
+            } else {
+                self.counters.executions_refused += 1;
+                self.block(Scope::All, KillCause::UnknownFill);
+            }
+            return;
+        };
+        self.counters.trades_changed += 1;
+        if execution.kind == ExecutionKind::TradeCorrect && execution.last_quantity > 0 {
+            self.risk.fill(&Fill {
+                instrument: busted.instrument,
+                strategy: busted.strategy,
+                venue: busted.venue,
+                side: busted.side,
+                price: execution.last_price,
+                quantity: execution.last_quantity,
+                takes: false,
+                exec_id: execution.exec_id,
+                cl_ord_id: busted.cl_ord_id,
+                time_ns: self.time_ns,
+            });
+        }
+        self.sweep_is_due |= self.risk.blocks().any();
+        // Of an order that is done there is nothing more to say.
+        let Ok(transition) = self.orders.apply(execution) else { return };
+        let order = transition.order;
+        self.risk.release(&Released {
+            instrument: order.instrument,
+            strategy: order.strategy,
+            side: order.side,
+            quantity: transition.released,
+            notional: transition.released_notional,
+            closed: false,
+        });
+        self.risk.reserve_again(order.instrument, order.side, transition.reserved_again);
+        self.consult(usize::from(order.strategy), probe, actions, |s, view, intents| {
+            s.on_execution(view, execution, &order, false, intents);
+        });
+    }
+
     /// A fill that fits no order, or an order that was done, means that our picture of the account is wrong: stop
     /// trading.
     #[cold]
     fn refused(&mut self, execution: &Execution, error: OrderTableError) {
         let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
-        match error {
-            OrderTableError::Repeated(_) => self.counters.executions_late += 1,
-            OrderTableError::AlreadyDone(_) if !is_fill => self.counters.executions_late += 1,
-            _ => {
-                self.counters.executions_refused += 1;
-                if is_fill {
-                    self.risk.kill();
-                }
+        let cause = match error {
+            OrderTableError::Repeated(_) => {
+                self.counters.executions_late += 1;
+                return;
             }
+            OrderTableError::AlreadyDone(_) if !is_fill => {
+                self.counters.executions_late += 1;
+                return;
+            }
+            OrderTableError::Overfill(_) => KillCause::Overfill,
+            OrderTableError::OutsideLimit(_) => KillCause::FillPrice,
+            _ => KillCause::UnknownFill,
+        };
+        self.counters.executions_refused += 1;
+        if is_fill {
+            self.block(Scope::All, cause);
         }
     }
 
@@ -460,6 +607,8 @@ impl DecisionCore {
             quantity: order.quantity,
             cumulative: order.cumulative,
             reserved: order.reserved,
+            price: order.reserved_price(),
+            sells_short: order.sells_short,
         });
         let has_room = intent.action != OrderAction::New || u64::from(self.orders.room()) > ahead;
         let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
@@ -470,30 +619,47 @@ impl DecisionCore {
 
     /// The collar's reference is the NBBO, or the order's own venue when the NBBO is crossed.
     fn reference(&self, intent: &Intent) -> Reference {
-        let (venue, instrument) = (usize::from(intent.venue), intent.instrument);
+        let Intent { venue, instrument, .. } = *intent;
         let national = self.nbbo.quote(instrument);
-        let Some(books) = self.books.get(venue) else {
-            return Reference {
-                bid_px: feeds::units::PRICE_NONE,
-                ask_px: feeds::units::PRICE_NONE,
-                tradable: false,
-                crossed: false,
-                stale: false,
-            };
+        let Some(books) = self.books.get(usize::from(venue)) else { return Reference::NONE };
+        let own = books.bbo(instrument);
+        let (bid_px, ask_px) =
+            if national.crossed() { (own.bid_px, own.ask_px) } else { (national.bid_px, national.ask_px) };
+        let is_aggressive = match intent.side {
+            Side::Buy => national.ask_px != PRICE_NONE && intent.price >= national.ask_px,
+            Side::Sell => national.bid_px != PRICE_NONE && intent.price <= national.bid_px,
+            Side::None => false,
         };
-        let (bid_px, ask_px) = if national.crossed() {
-            let bbo = books.bbo(instrument);
-            (bbo.bid_px, bbo.ask_px)
-        } else {
-            (national.bid_px, national.ask_px)
-        };
+        let (away_bid_px, away_ask_px) =
+            if is_aggressive { self.away(venue, instrument) } else { (PRICE_NONE, PRICE_NONE) };
+        let own_best = self.orders.own_best(instrument, venue, intent.side.opposite(), intent.price);
         Reference {
             bid_px,
             ask_px,
+            touch_bid_px: own.bid_px,
+            touch_ask_px: own.ask_px,
+            away_bid_px,
+            away_ask_px,
+            own_bid_px: own_best,
+            own_ask_px: own_best,
+            data_age_ns: self.feeds.age_ns(venue, self.time_ns),
+            clock_skew_ns: self.feeds.skew_ns(venue),
             tradable: books.is_continuous(instrument),
             crossed: books.crossed(instrument),
-            stale: self.stale.is_stale(intent.venue, instrument),
+            stale: self.stale.is_stale(venue, instrument),
         }
+    }
+
+    /// The best bid and offer of the other venues.
+    #[cold]
+    fn away(&self, venue: u8, instrument: u32) -> (i64, i64) {
+        let others = (0..self.books.len() as u8).filter(|&other| other != venue);
+        others.fold((PRICE_NONE, PRICE_NONE), |(bid_px, ask_px), other| {
+            let quote = self.nbbo.venue_quote(instrument, other);
+            let better_ask = quote.ask_px != PRICE_NONE && (ask_px == PRICE_NONE || quote.ask_px < ask_px);
+            // "None" is below every price.
+            (bid_px.max(quote.bid_px), if better_ask { quote.ask_px } else { ask_px })
+        })
     }
 
     fn commit(&mut self, approval: Approval, actions: &mut Actions) {

@@ -85,8 +85,10 @@ impl Bench {
             collar_bp: 5_000,
             position_max: 20_000,
             price_tick: TICK,
+            ..InstrumentLimits::default()
         };
-        let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 100_000 };
+        let engine =
+            EngineLimits { messages_per_s: 1_000_000, messages_burst: 100_000, ..EngineLimits::default() };
         let core = DecisionCore::new(
             CoreSizes {
                 date: 20_261_121,
@@ -156,7 +158,7 @@ impl Bench {
             time_ns: self.now_ns,
             cl_ord_id,
             orig_cl_ord_id: 0,
-            exec_id: 1,
+            exec_id: 0,
             venue_order_id: 0,
             last_price: PRICE_NONE,
             last_quantity: 0,
@@ -167,7 +169,7 @@ impl Bench {
             kind,
             side: Side::None,
             reason: RejectReason::None,
-            reserved: [0; 8],
+            exec_ref_id: 0,
         }
     }
 
@@ -571,3 +573,6 @@ fn a_gap_of_one_instrument_leaves_the_others_alone() {
     bench.market(EventKind::Recovered, 1, 1, 0);
     assert_eq!(venues(&bench), [0b11, 0b11]);
 }
+
+#[path = "decision_core/account_tests.rs"]
+mod account_tests;

@@ -10,6 +10,7 @@
 //! It refuses to guess: an execution that fits no order, repeats one, or fills more than the order has, is an error
 //! value and changes nothing.
 
+mod by_instrument;
 mod live_order;
 
 pub use live_order::{Doubt, LiveOrder, OrderState};
@@ -18,6 +19,8 @@ use crate::order::{
     CL_ORD_ID_COUNTER_MAX, ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason,
 };
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
+use feeds::event::Side;
+use feeds::units::PRICE_NONE;
 
 /// Slot number sentinel: no order.
 const NO_SLOT: u32 = u32::MAX;
@@ -29,10 +32,14 @@ const DONE: u32 = u32::MAX - 1;
 pub struct Transition {
     /// The order after the change (its last state when `closed`).
     pub order: LiveOrder,
-    /// Quantity that traded now.
+    /// Quantity that traded now; of a bust or correction none.
     pub filled: u64,
     /// Exposure to give back; what filled is in it, since it is position now.
     pub released: u64,
+    /// Notional of exposure to give back, 1e-9 of the currency; negative where a bust reserves again.
+    pub released_notional: i128,
+    /// Exposure that a bust reserves again.
+    pub reserved_again: u64,
     /// The order is done and its slot is free again.
     pub closed: bool,
 }
@@ -48,12 +55,27 @@ pub enum OrderTableError {
     Repeated(ClOrdId),
     /// LastQty(32) and CumQty(14) do not add up, or fill more than the order has.
     Overfill(ClOrdId),
+    /// LastPx(31) is outside the order's limit.
+    OutsideLimit(ClOrdId),
     /// The answer does not fit the order's state.
     Unexpected(ClOrdId),
     /// All order slots are taken.
     Full,
     /// The session date has no ClOrdID left.
     ClOrdIdsExhausted,
+}
+
+/// The open orders of one instrument: the newest, and the best prices among them (a bid or an offer that is not there is
+/// worse than any).
+#[derive(Clone, Copy)]
+struct InstrumentOrders {
+    head: u32,
+    best_bid: i64,
+    best_ask: i64,
+}
+
+impl InstrumentOrders {
+    const NONE: Self = Self { head: NO_SLOT, best_bid: i64::MIN, best_ask: i64::MAX };
 }
 
 /// See the module's text.
@@ -63,6 +85,7 @@ pub struct OrderTable {
     live: u32,
     by_counter: Box<[u32]>,
     heads: Box<[u32]>,
+    by_instrument: Box<[InstrumentOrders]>,
     date_base: u64,
     next_counter: u64,
     /// Orders whose state is to be asked for.
@@ -71,12 +94,18 @@ pub struct OrderTable {
 
 impl OrderTable {
     /// A table for `orders_max` open orders, `messages_max` ClOrdIDs and `strategies` owners, on session date
-    /// `date` (`YYYYMMDD`).
+    /// `date` (`YYYYMMDD`), for instruments numbered below `instruments`.
     ///
     /// # Panics
     /// When `messages_max` exceeds [`CL_ORD_ID_COUNTER_MAX`] or a size does not fit `u32`: start-up errors.
     #[must_use]
-    pub fn new(date: u32, orders_max: usize, messages_max: usize, strategies: usize) -> Self {
+    pub fn new(
+        date: u32,
+        orders_max: usize,
+        messages_max: usize,
+        strategies: usize,
+        instruments: usize,
+    ) -> Self {
         assert!(messages_max as u64 <= CL_ORD_ID_COUNTER_MAX, "ClOrdID counter has 8 digits");
         let orders_max = u32::try_from(orders_max).expect("orders_max fits u32");
         assert!(orders_max < DONE && orders_max > 0);
@@ -90,6 +119,7 @@ impl OrderTable {
             live: 0,
             by_counter: vec![NO_SLOT; messages_max + 1].into_boxed_slice(),
             heads: vec![NO_SLOT; strategies].into_boxed_slice(),
+            by_instrument: vec![InstrumentOrders::NONE; instruments].into_boxed_slice(),
             date_base: u64::from(date) * (CL_ORD_ID_COUNTER_MAX + 1),
             next_counter: 1,
             to_ask: 0,
@@ -137,6 +167,7 @@ impl OrderTable {
             }
             self.slots[slot as usize] =
                 LiveOrder { doubt: Doubt::Asked, request: 0, next, previous: NO_SLOT, ..*order };
+            self.join_instrument(slot);
         }
         Ok(())
     }
@@ -150,6 +181,8 @@ impl OrderTable {
             orders.extend(self.of_strategy(strategy).map(|order| LiveOrder {
                 next: NO_SLOT,
                 previous: NO_SLOT,
+                older: NO_SLOT,
+                newer: NO_SLOT,
                 ..*order
             }));
             orders[from..].reverse();
@@ -276,6 +309,7 @@ impl OrderTable {
         }
         self.take_id(slot);
         let target = &mut self.slots[slot as usize];
+        let best_price = target.best_price();
         target.pending_id = order.cl_ord_id;
         target.reserved = reserved;
         if order.action == OrderAction::Replace {
@@ -286,6 +320,8 @@ impl OrderTable {
         } else {
             target.state = OrderState::PendingCancel;
         }
+        target.asked_ns = order.time_ns;
+        self.reprice(slot, best_price);
         Ok(())
     }
 
@@ -312,6 +348,8 @@ impl OrderTable {
             cumulative: 0,
             reserved,
             since_ns: order.time_ns,
+            asked_ns: order.time_ns,
+            sells_short: order.sells_short,
             instrument: order.instrument,
             strategy: order.strategy,
             venue: order.venue,
@@ -322,12 +360,16 @@ impl OrderTable {
             request: 0,
             next,
             previous: NO_SLOT,
+            older: NO_SLOT,
+            newer: NO_SLOT,
         };
+        self.join_instrument(slot);
         Ok(())
     }
 
     fn close(&mut self, slot: u32) {
         let order = self.slots[slot as usize];
+        self.leave_instrument(slot);
         self.to_ask -= u32::from(order.doubt == Doubt::ToAsk);
         match self.slots.get_mut(order.previous as usize) {
             Some(previous) => previous.next = order.next,
@@ -363,6 +405,23 @@ impl OrderTable {
         if execution.venue != order.venue {
             return Err(OrderTableError::Unexpected(id));
         }
+        let notional = order.reserved_notional();
+        let transition = self.transition(slot, order, execution)?;
+        if transition.closed {
+            return Ok(Transition { released_notional: notional, ..transition });
+        }
+        self.reprice(slot, order.best_price());
+        let released_notional = notional - transition.order.reserved_notional();
+        Ok(Transition { released_notional, ..transition })
+    }
+
+    fn transition(
+        &mut self,
+        slot: u32,
+        order: LiveOrder,
+        execution: &Execution,
+    ) -> Result<Transition, OrderTableError> {
+        let id = execution.cl_ord_id;
         match execution.kind {
             ExecutionKind::PartialFill | ExecutionKind::Fill => self.fill(slot, order, execution),
             ExecutionKind::New => match order.state {
@@ -376,6 +435,7 @@ impl OrderTable {
                 self.status(slot, order, execution)
             }
             ExecutionKind::Replaced => self.replaced(slot, order, execution),
+            ExecutionKind::TradeCancel | ExecutionKind::TradeCorrect => self.changed(slot, order, execution),
             ExecutionKind::Canceled | ExecutionKind::Expired => self.ended(slot, order, execution),
             // FIX 4.4, OrdStatus(39)=8: an order can be rejected after it was acknowledged.
             ExecutionKind::Rejected if order.cl_ord_id == id => self.ended(slot, order, execution),
@@ -391,13 +451,27 @@ impl OrderTable {
     }
 
     fn unchanged(&self, slot: u32) -> Transition {
-        Transition { order: self.slots[slot as usize], filled: 0, released: 0, closed: false }
+        Transition {
+            order: self.slots[slot as usize],
+            filled: 0,
+            released: 0,
+            released_notional: 0,
+            reserved_again: 0,
+            closed: false,
+        }
     }
 
     fn done(&mut self, slot: u32, filled: u64) -> Transition {
         let order = self.slots[slot as usize];
         self.close(slot);
-        Transition { order, filled, released: order.reserved + filled, closed: true }
+        Transition {
+            order,
+            filled,
+            released: order.reserved + filled,
+            released_notional: 0,
+            reserved_again: 0,
+            closed: true,
+        }
     }
 
     /// The order is over. Fills whose reports were lost show in its last CumQty(14).
@@ -441,7 +515,13 @@ impl OrderTable {
         if !adds_up || leaves.is_none_or(|leaves| leaves < claimed) {
             return Err(OrderTableError::Overfill(id));
         }
-        let given_up = if replaced { self.accept_replace(slot).released } else { 0 };
+        let outside = match order.side {
+            Side::Buy => execution.last_price > order.reserved_price(),
+            _ => execution.last_price < order.best_price(),
+        };
+        if outside && execution.last_price != PRICE_NONE {
+            return Err(OrderTableError::OutsideLimit(id));
+        }
         let entry = &mut self.slots[slot as usize];
         entry.cumulative = execution.cumulative_quantity;
         entry.reserved -= filled;
@@ -449,10 +529,20 @@ impl OrderTable {
             entry.state = OrderState::Live;
         }
         if execution.kind == ExecutionKind::Fill {
-            let done = self.done(slot, filled);
-            return Ok(Transition { released: done.released + given_up, ..done });
+            return Ok(self.done(slot, filled));
         }
-        Ok(Transition { order: *entry, filled, released: filled + given_up, closed: false })
+        if replaced {
+            let accepted = self.accept_replace(slot);
+            return Ok(Transition { filled, released: accepted.released + filled, ..accepted });
+        }
+        Ok(Transition {
+            order: *entry,
+            filled,
+            released: filled,
+            released_notional: 0,
+            reserved_again: 0,
+            closed: false,
+        })
     }
 
     /// The terms of the replace in flight, of which some are left to trade, are the order's.
@@ -482,6 +572,38 @@ impl OrderTable {
             return Ok(self.done(slot, 0));
         }
         Ok(self.accept_replace(slot))
+    }
+
+    /// A fill of the order was busted or corrected: CumQty(14) says what it has filled since then, LeavesQty(151) what can
+    /// still fill. An order that has nothing left stays open until the venue says that it is done.
+    fn changed(
+        &mut self,
+        slot: u32,
+        order: LiveOrder,
+        execution: &Execution,
+    ) -> Result<Transition, OrderTableError> {
+        let total = execution.cumulative_quantity.checked_add(execution.leaves_quantity);
+        let Some(total) = total.filter(|&total| total <= order.quantity.max(order.pending_quantity)) else {
+            return Err(OrderTableError::Overfill(execution.cl_ord_id));
+        };
+        let entry = &mut self.slots[slot as usize];
+        entry.cumulative = execution.cumulative_quantity;
+        if entry.pending_id == 0 {
+            entry.quantity = total.max(entry.cumulative);
+        }
+        entry.quantity = entry.quantity.max(entry.cumulative);
+        // What a busted fill gave back to the position may have to be reserved again.
+        let pending_leaves = entry.pending_quantity.saturating_sub(entry.cumulative);
+        let reserved = entry.leaves().max(pending_leaves);
+        let before = std::mem::replace(&mut entry.reserved, reserved);
+        Ok(Transition {
+            order: *entry,
+            filled: 0,
+            released: before.saturating_sub(reserved),
+            released_notional: 0,
+            reserved_again: reserved.saturating_sub(before),
+            closed: false,
+        })
     }
 
     /// The venue says what it knows of an order. Fills whose reports were lost show in CumQty(14); a replace whose answer
@@ -529,7 +651,14 @@ impl OrderTable {
         }
         if entry.pending_id == 0 {
             entry.state = OrderState::Live;
-            return Ok(Transition { order: *entry, filled, released: filled, closed: false });
+            return Ok(Transition {
+                order: *entry,
+                filled,
+                released: filled,
+                released_notional: 0,
+                reserved_again: 0,
+                closed: false,
+            });
         }
         let settled = self.back_to_live(slot);
         Ok(Transition { filled, released: settled.released + filled, ..settled })
@@ -547,7 +676,14 @@ impl OrderTable {
         entry.state = OrderState::Live;
         let released = entry.reserved - entry.leaves();
         entry.reserved = entry.leaves();
-        Transition { order: *entry, filled: 0, released, closed: false }
+        Transition {
+            order: *entry,
+            filled: 0,
+            released,
+            released_notional: 0,
+            reserved_again: 0,
+            closed: false,
+        }
     }
 }
 

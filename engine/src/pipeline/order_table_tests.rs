@@ -227,7 +227,8 @@ fn order(cl_ord_id: ClOrdId, action: OrderAction, orig_cl_ord_id: ClOrdId, quant
         side: Side::Buy,
         time_in_force: TimeInForce::Day,
         strategy: 0,
-        reserved: [0; 6],
+        sells_short: false,
+        reserved: [0; 5],
     }
 }
 
@@ -247,7 +248,7 @@ fn execution(cl_ord_id: ClOrdId, kind: ExecutionKind) -> Execution {
         kind,
         side: Side::Buy,
         reason: RejectReason::None,
-        reserved: [0; 8],
+        exec_ref_id: 0,
     }
 }
 
@@ -328,7 +329,7 @@ fn draw_execution(draws: &mut Draws, naive: &Naive, table: &OrderTable) -> Execu
 fn equals_a_naive_table_step_by_step() {
     for seed in 0..400 {
         let mut draws = Draws(seed);
-        let mut table = OrderTable::new(DATE, ORDERS_MAX, MESSAGES_MAX, usize::from(STRATEGIES));
+        let mut table = OrderTable::new(DATE, ORDERS_MAX, MESSAGES_MAX, usize::from(STRATEGIES), 8);
         let mut naive = Naive::default();
         for step in 0..1_500 {
             let place = format!("seed {seed}, step {step}");
@@ -351,7 +352,7 @@ fn equals_a_naive_table_step_by_step() {
 /// A table that takes over what `table` holds.
 fn resumed(table: &OrderTable) -> OrderTable {
     let carried = carried(table);
-    let mut next = OrderTable::new(DATE, ORDERS_MAX, MESSAGES_MAX, usize::from(STRATEGIES));
+    let mut next = OrderTable::new(DATE, ORDERS_MAX, MESSAGES_MAX, usize::from(STRATEGIES), 8);
     next.resume(&carried).expect("room");
     assert_eq!(next.cl_ord_id_after(0), table.cl_ord_id_after(0));
     assert_eq!((next.live(), next.in_doubt(), next.to_ask()), (table.live(), carried.orders.len(), 0));
@@ -367,7 +368,7 @@ fn carried(table: &OrderTable) -> CarriedState {
 fn what_cannot_be_taken_over_is_refused() {
     let good = carried(&accepted());
     let refused = |carried: &CarriedState| {
-        OrderTable::new(DATE, 2, 100, 1).resume(carried).expect_err("more than there can be")
+        OrderTable::new(DATE, 2, 100, 1, 8).resume(carried).expect_err("more than there can be")
     };
     let order = good.orders[0];
     let no_room = |what| ResumeError::NoRoom { what };
@@ -451,7 +452,7 @@ fn of_a_replace_in_doubt_a_fill_under_its_id_says_that_it_was_accepted() {
 
 /// A table with one accepted order of 100 under id `BASE + 1`.
 fn accepted() -> OrderTable {
-    let mut table = OrderTable::new(DATE, 4, 100, 1);
+    let mut table = OrderTable::new(DATE, 4, 100, 1, 8);
     table.enter(&order(BASE + 1, OrderAction::New, 0, 100), 100).expect("room");
     table.apply(&execution(BASE + 1, ExecutionKind::New)).expect("pending new");
     table

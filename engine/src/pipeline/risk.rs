@@ -1,13 +1,17 @@
-//! Pre-trade risk: the only place that can make a [`RiskApproved`] order.
+//! Pre-trade risk: the only place that can make a [`RiskApproved`] order, and the accounts that it goes by.
 //!
 //! Owned by `decide`. Every check runs on every intent and sets its bit in one [`RiskReasons`] mask, without early
 //! return, so the cost does not depend on the outcome and a reject names everything that is wrong with it. Exposure is
-//! reserved at approval, before anything is sent, and given back by the order table's transitions.
+//! reserved at approval, before anything is sent, and given back by the order table's transitions. Cancels have a budget of
+//! their own, which is counted and never refuses one.
 //!
-//! Memory is taken at construction (one limits and one exposure record an instrument). It reads no clock: core time
-//! comes with the intent. It never blocks a cancel except for an unknown target.
+//! Fills move positions, cash and profit; what they come to is checked after each ([`Risk::fill`], [`Risk::mark`]), and
+//! a limit that is broken blocks what broke it until a person resets it ([`blocks`]).
 //!
-//! The first set of rules follows SEC 15c3-5 (c)(1), the FIA's 2024 best practices and MiFID II RTS 6 article 15.
+//! Memory is taken at construction. It reads no clock: core time comes with the input. All sums are integers; none can wrap.
+//!
+//! The rules follow SEC 15c3-5 (c), the FIA's 2024 best practices, MiFID II RTS 6 articles 12 to 18, Regulation SHO and
+//! Regulation NMS. `tests/RISK.md` lists each with the test that fails without it.
 #![deny(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -15,104 +19,35 @@
     clippy::cast_lossless
 )]
 
-use crate::order::{ClOrdId, Intent, Order, OrderAction};
-use crate::pipeline::carried_state::{CarriedState, ResumeError};
+pub mod account;
+pub mod blocks;
+mod carried;
+mod checks;
+mod events;
+pub mod fills;
+pub mod limits;
+mod rate;
+mod reasons;
+mod recent;
+mod totals;
+pub mod windows;
+
+pub use account::Account;
+pub use events::{Fill, Released};
+pub use limits::{EngineLimits, InstrumentLimits, RateLimit, StrategyLimits, VenueTerms};
+pub use reasons::RiskReasons;
+
+use crate::order::{ClOrdId, Order, OrderAction};
+use crate::pipeline::operator::{Command, LimitChange};
+use blocks::Blocks;
+use checks::TickTest;
 use feeds::event::Side;
-use feeds::units::{NS_PER_S, PRICE_NONE};
-use std::fmt;
-
-/// Why an intent was refused: one bit a rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RiskReasons(pub u32);
-
-impl RiskReasons {
-    /// The kill switch is set.
-    pub const KILL_SWITCH: Self = Self(1);
-    /// No limits are configured for the instrument, or it is not in continuous trading at the venue.
-    pub const NOT_TRADABLE: Self = Self(1 << 1);
-    /// Quantity zero or above `order_qty_max`.
-    pub const ORDER_QTY: Self = Self(1 << 2);
-    /// Price times quantity above `order_notional_max`.
-    pub const NOTIONAL: Self = Self(1 << 3);
-    /// Price not positive or not a multiple of the tick.
-    pub const PRICE: Self = Self(1 << 4);
-    /// Price further from the reference than the collar.
-    pub const COLLAR: Self = Self(1 << 5);
-    /// There is no two-sided reference price.
-    pub const NO_REFERENCE: Self = Self(1 << 6);
-    /// Worst-case position, open orders included, above `position_max`.
-    pub const POSITION: Self = Self(1 << 7);
-    /// More messages than the rate allows. Never set for cancels.
-    pub const MESSAGE_RATE: Self = Self(1 << 8);
-    /// The ClOrdID was used before.
-    pub const DUPLICATE_CL_ORD_ID: Self = Self(1 << 9);
-    /// The venue's own book is crossed.
-    pub const BOOK_CROSSED: Self = Self(1 << 10);
-    /// Replace or cancel of an order that is not live, that has a message in flight, or that has filled as much as
-    /// the replace asks for; a new order that names a target.
-    pub const TARGET: Self = Self(1 << 11);
-    /// No order slot or no ClOrdID is left.
-    pub const TABLE_FULL: Self = Self(1 << 12);
-    /// Another leg of an all-or-none group was refused.
-    pub const GROUP: Self = Self(1 << 13);
-    /// Messages of the venue's feed are missing: its book is stale.
-    pub const STALE_BOOK: Self = Self(1 << 14);
-
-    /// Names in bit order, for reports.
-    pub const NAMES: [&'static str; 15] = [
-        "KILL_SWITCH",
-        "NOT_TRADABLE",
-        "ORDER_QTY",
-        "NOTIONAL",
-        "PRICE",
-        "COLLAR",
-        "NO_REFERENCE",
-        "POSITION",
-        "MESSAGE_RATE",
-        "DUPLICATE_CL_ORD_ID",
-        "BOOK_CROSSED",
-        "TARGET",
-        "TABLE_FULL",
-        "GROUP",
-        "STALE_BOOK",
-    ];
-
-    /// Whether nothing was found.
-    #[must_use]
-    pub const fn is_clear(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether a rule's bit is set.
-    #[must_use]
-    pub const fn contains(self, rule: Self) -> bool {
-        self.0 & rule.0 == rule.0
-    }
-
-    fn when(self, broken: bool) -> Self {
-        Self(if broken { self.0 } else { 0 })
-    }
-}
-
-impl std::ops::BitOr for RiskReasons {
-    type Output = Self;
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl fmt::Display for RiskReasons {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut first = true;
-        for (bit, name) in Self::NAMES.iter().enumerate() {
-            if self.0 >> bit & 1 == 1 {
-                write!(f, "{}{name}", if first { "" } else { "|" })?;
-                first = false;
-            }
-        }
-        if first { f.write_str("none") } else { Ok(()) }
-    }
-}
+use feeds::units::PRICE_NONE;
+use fills::Fills;
+use rate::MessageRate;
+use recent::RecentOrders;
+use totals::{Total, Totals};
+use windows::{FillWindow, LossWindow};
 
 /// A value that passed every check. Only this module makes one, and only one can be encoded.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,27 +68,6 @@ impl<T> std::ops::Deref for RiskApproved<T> {
     }
 }
 
-/// Limits of one instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InstrumentLimits {
-    /// Largest order, smallest increments. Zero: the instrument may not be traded.
-    pub order_qty_max: u64,
-    /// Largest price times quantity of one order, 1e-9 of the currency.
-    pub order_notional_max: i128,
-    /// Widest distance from the reference, 1e-4 of it (basis points).
-    pub collar_bp: u32,
-    /// Largest absolute position, open orders of that side included.
-    pub position_max: i64,
-    /// Price increment, 1e-9.
-    pub price_tick: i64,
-}
-
-impl InstrumentLimits {
-    /// Limits that refuse everything.
-    pub const NONE: Self =
-        Self { order_qty_max: 0, order_notional_max: 0, collar_bp: 0, position_max: 0, price_tick: 1 };
-}
-
 /// Position and what open orders could add to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
@@ -172,12 +86,53 @@ pub struct Reference {
     pub bid_px: i64,
     /// Best offer of the reference market, or [`PRICE_NONE`].
     pub ask_px: i64,
+    /// Best bid of the order's venue, or [`PRICE_NONE`].
+    pub touch_bid_px: i64,
+    /// Best offer of the order's venue, or [`PRICE_NONE`].
+    pub touch_ask_px: i64,
+    /// Best bid of the other venues, or [`PRICE_NONE`]; read where US equity law holds.
+    pub away_bid_px: i64,
+    /// Best offer of the other venues, or [`PRICE_NONE`].
+    pub away_ask_px: i64,
+    /// Our own best open bid at the order's venue, or [`PRICE_NONE`].
+    pub own_bid_px: i64,
+    /// Our own best open offer at the order's venue, or [`PRICE_NONE`].
+    pub own_ask_px: i64,
+    /// For how long the venue's feed has said nothing, ns of receive time.
+    pub data_age_ns: u64,
+    /// How far the exchange's clock and ours are apart, ns.
+    pub clock_skew_ns: u64,
     /// The instrument is in continuous trading at the order's venue.
     pub tradable: bool,
     /// The venue's own book is crossed.
     pub crossed: bool,
     /// The venue's book is stale: messages of its feed are missing.
     pub stale: bool,
+}
+
+impl Reference {
+    /// A market with this bid and offer in which nothing is wrong.
+    #[must_use]
+    pub const fn of(bid_px: i64, ask_px: i64) -> Self {
+        Self {
+            bid_px,
+            ask_px,
+            touch_bid_px: bid_px,
+            touch_ask_px: ask_px,
+            away_bid_px: PRICE_NONE,
+            away_ask_px: PRICE_NONE,
+            own_bid_px: PRICE_NONE,
+            own_ask_px: PRICE_NONE,
+            data_age_ns: 0,
+            clock_skew_ns: 0,
+            tradable: true,
+            crossed: false,
+            stale: false,
+        }
+    }
+
+    /// No market at all.
+    pub const NONE: Self = Self { tradable: false, ..Self::of(PRICE_NONE, PRICE_NONE) };
 }
 
 /// The order that a replace or cancel is about.
@@ -189,38 +144,10 @@ pub struct Target {
     pub cumulative: u64,
     /// Reserved now.
     pub reserved: u64,
-}
-
-/// Message rate: a token bucket that earns `per_s` units of credit each nanosecond of core time; a message costs
-/// [`MESSAGE_COST`] of them. Nothing is ever divided, so no fraction is lost or won at any rate.
-#[derive(Clone, Copy, Debug)]
-struct MessageRate {
-    /// Messages a second.
-    per_s: u64,
-    /// Credit that a quiet time can save up.
-    burst: u64,
-    credit: u64,
-    last_ns: u64,
-}
-
-/// Credit that one message costs: what one message a second earns in a second.
-const MESSAGE_COST: u64 = NS_PER_S;
-
-impl MessageRate {
-    fn refill(&mut self, now_ns: u64) {
-        let earned = now_ns.saturating_sub(self.last_ns).saturating_mul(self.per_s);
-        self.credit = self.credit.saturating_add(earned).min(self.burst);
-        self.last_ns = self.last_ns.max(now_ns);
-    }
-}
-
-/// Limits that hold for the whole engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EngineLimits {
-    /// New orders and replaces a second.
-    pub messages_per_s: u32,
-    /// How many of them may come at once after a quiet time.
-    pub messages_burst: u32,
+    /// Price that it is reserved at, 1e-9.
+    pub price: i64,
+    /// It was marked as a short sale.
+    pub sells_short: bool,
 }
 
 /// What an approval reserved, for the order table.
@@ -230,7 +157,25 @@ pub struct Approval {
     pub order: RiskApproved<Order>,
     /// Exposure that the order now holds in all.
     pub reserved: u64,
-    before: u64,
+    /// Added to it by this approval.
+    added: u64,
+    /// The same as notional, 1e-9 of the currency.
+    added_notional: i128,
+}
+
+impl Approval {
+    /// All that it reserved, as if the order had ended; of a new order.
+    #[must_use]
+    pub fn released(&self) -> Released {
+        Released {
+            instrument: self.order.instrument,
+            strategy: self.order.strategy,
+            side: self.order.side,
+            quantity: self.added,
+            notional: self.added_notional,
+            closed: self.order.action == OrderAction::New,
+        }
+    }
 }
 
 /// Facts about a message that do not come from the strategy.
@@ -246,17 +191,82 @@ pub struct Stamp {
     pub strategy: u16,
 }
 
+/// An instrument's limits and what changes with its orders: two lines of memory each.
+#[repr(C, align(128))]
+#[derive(Clone, Debug)]
+struct Instrument {
+    exposure: Exposure,
+    /// Notional of its open orders, 1e-9 of the currency.
+    open_notional: i128,
+    /// What the position is valued at, 1e-9; 0 before the first price.
+    mark: i64,
+    /// Price and core time of the last trade in the market.
+    last_trade_px: i64,
+    last_trade_ns: u64,
+    /// Number of the latest new order in [`RecentOrders`].
+    recent: u64,
+    open_orders: u32,
+    /// Its strategies: range in `Risk::holdings`.
+    holders: (u32, u32),
+    rate: MessageRate,
+    tick: TickTest,
+    limits: InstrumentLimits,
+}
+
+/// The position of one strategy in one instrument that it declared.
+#[derive(Clone, Copy, Debug)]
+struct Holding {
+    strategy: u16,
+    position: i64,
+}
+
+struct StrategyState {
+    limits: StrategyLimits,
+    totals: Totals,
+    executions: FillWindow,
+    protection: FillWindow,
+}
+
+struct Venue {
+    terms: VenueTerms,
+    rate: MessageRate,
+}
+
+struct Firm {
+    limits: EngineLimits,
+    rate: MessageRate,
+    /// Messages that the cancels' own budget would not have paid for; they left all the same.
+    cancels: MessageRate,
+    cancels_over_budget: u64,
+    totals: Totals,
+    /// Margin of positions and of open orders, 1e-13 of the currency.
+    margin: Total,
+    open_orders: u32,
+    cash: Total,
+    messages: u64,
+    trades: u64,
+    best_worth: i128,
+    losses: LossWindow,
+}
+
 /// See the module's text.
 pub struct Risk {
-    killed: bool,
+    blocks: Blocks,
     last_cl_ord_id: ClOrdId,
-    rate: MessageRate,
-    limits: Box<[InstrumentLimits]>,
-    exposure: Box<[Exposure]>,
+    firm: Firm,
+    instruments: Box<[Instrument]>,
+    venues: Box<[Venue]>,
+    strategies: Box<[StrategyState]>,
+    holdings: Box<[Holding]>,
+    accounts: Box<[Account]>,
+    recent: RecentOrders,
+    fills: Fills,
+    changes: Vec<LimitChange>,
 }
 
 impl Risk {
-    /// Risk state for as many instruments as there are limits.
+    /// Risk state for as many instruments as there are limits, for any strategy and any venue, none of them with limits
+    /// of its own.
     ///
     /// # Panics
     /// When a rate or a tick is zero: a start-up error.
@@ -264,147 +274,184 @@ impl Risk {
     pub fn new(engine: EngineLimits, limits: Vec<InstrumentLimits>) -> Self {
         assert!(engine.messages_per_s > 0 && engine.messages_burst > 0, "a rate of zero trades nothing");
         assert!(limits.iter().all(|limit| limit.price_tick > 0), "a price tick is positive");
-        let per_s = u64::from(engine.messages_per_s);
-        let burst = MESSAGE_COST * u64::from(engine.messages_burst);
-        let exposure = vec![Exposure::default(); limits.len()].into_boxed_slice();
+        let count = limits.len();
+        let instruments = limits.into_iter().map(|limits| {
+            let limits = limits.bounded();
+            Instrument {
+                exposure: Exposure::default(),
+                open_notional: 0,
+                mark: 0,
+                last_trade_px: PRICE_NONE,
+                last_trade_ns: 0,
+                recent: 0,
+                open_orders: 0,
+                holders: (0, 0),
+                rate: MessageRate::new(limits.rate),
+                tick: TickTest::new(limits.price_tick.unsigned_abs()),
+                limits,
+            }
+        });
         Self {
-            killed: false,
+            blocks: Blocks::new(count, 0),
             last_cl_ord_id: 0,
-            rate: MessageRate { per_s, burst, credit: burst, last_ns: 0 },
-            limits: limits.into_boxed_slice(),
-            exposure,
+            firm: Firm {
+                limits: engine,
+                rate: MessageRate::new(Some(engine.rate())),
+                cancels: MessageRate::new(Some(engine.rate())),
+                cancels_over_budget: 0,
+                totals: Totals::default(),
+                margin: Total::default(),
+                open_orders: 0,
+                cash: Total::default(),
+                messages: 0,
+                trades: 0,
+                best_worth: 0,
+                losses: LossWindow::new(),
+            },
+            instruments: instruments.collect(),
+            venues: Box::default(),
+            strategies: Box::default(),
+            holdings: Box::default(),
+            accounts: vec![Account::default(); count].into_boxed_slice(),
+            recent: RecentOrders::new(),
+            fills: Fills::new(engine.fills_max),
+            changes: Vec::new(),
         }
     }
 
-    /// Sets the kill switch: from now on only cancels pass. It is reset by a restart only.
-    pub fn kill(&mut self) {
-        self.killed = true;
+    /// The same with what is known of the venues, by number.
+    #[must_use]
+    pub fn with_venues(self, venues: &[VenueTerms]) -> Self {
+        let venues = venues.iter().map(|&terms| Venue { terms, rate: MessageRate::new(terms.rate) });
+        Self { venues: venues.collect(), ..self }
     }
 
-    /// Whether the kill switch is set.
+    /// The same with limits of its own for each strategy, which may trade the instruments given with them and no others.
+    ///
+    /// # Panics
+    /// With more holdings than a `u32` counts: a start-up error.
+    #[must_use]
+    pub fn with_strategies(mut self, strategies: &[(StrategyLimits, &[u32])]) -> Self {
+        let mut by_instrument: Vec<Vec<u16>> = vec![Vec::new(); self.instruments.len()];
+        for (number, (_, instruments)) in (0u16..).zip(strategies) {
+            for &instrument in *instruments {
+                if let Some(holders) = by_instrument.get_mut(instrument as usize)
+                    && !holders.contains(&number)
+                {
+                    holders.push(number);
+                }
+            }
+        }
+        let mut holdings = Vec::new();
+        let length = |holdings: &Vec<Holding>| u32::try_from(holdings.len()).expect("holdings fit u32");
+        for (instrument, holders) in self.instruments.iter_mut().zip(by_instrument) {
+            let from = length(&holdings);
+            holdings.extend(holders.into_iter().map(|strategy| Holding { strategy, position: 0 }));
+            instrument.holders = (from, length(&holdings));
+        }
+        let states = strategies.iter().map(|&(limits, _)| StrategyState {
+            limits,
+            totals: Totals::default(),
+            executions: FillWindow::new(),
+            protection: FillWindow::new(),
+        });
+        Self {
+            blocks: Blocks::new(self.instruments.len(), strategies.len()),
+            strategies: states.collect(),
+            holdings: holdings.into_boxed_slice(),
+            ..self
+        }
+    }
+
+    /// A command of a person or a watchdog.
+    #[cold]
+    pub fn command(&mut self, command: Command) {
+        match command {
+            Command::Kill { scope, cause } => self.blocks.block(scope, cause),
+            Command::Reset { scope } => self.reset(scope),
+            Command::SetLimit(change) => self.set_limit(change),
+            Command::Reconcile { instrument, position } => self.reconcile(instrument, position),
+        }
+    }
+
+    /// Whether nothing may trade at all.
     #[must_use]
     pub const fn is_killed(&self) -> bool {
-        self.killed
+        self.blocks.of_all().is_some()
+    }
+
+    /// What is blocked.
+    #[must_use]
+    pub const fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
     /// Position and reservations of an instrument; all zero for one that is not known.
     #[must_use]
     pub fn exposure(&self, instrument: u32) -> Exposure {
-        self.exposure.get(instrument as usize).copied().unwrap_or_default()
+        self.instruments.get(instrument as usize).map_or(Exposure::default(), |found| found.exposure)
     }
 
     /// The limits of an instrument.
     #[must_use]
     pub fn limits(&self, instrument: u32) -> InstrumentLimits {
-        self.limits.get(instrument as usize).copied().unwrap_or(InstrumentLimits::NONE)
+        self.instruments.get(instrument as usize).map_or(InstrumentLimits::NONE, |found| found.limits)
     }
 
-    /// Runs all checks on one intent; on success exposure is reserved and the rate charged.
-    ///
-    /// `target` is the order that a replace or cancel is about: `None` when there is none that can take one.
-    ///
-    /// # Errors
-    /// Every rule that the intent breaks; nothing is reserved then.
-    pub fn approve(
-        &mut self,
-        intent: &Intent,
-        reference: &Reference,
-        target: Option<Target>,
-        stamp: &Stamp,
-    ) -> Result<Approval, RiskReasons> {
-        let duplicate = RiskReasons::DUPLICATE_CL_ORD_ID
-            .when(stamp.cl_ord_id <= self.last_cl_ord_id && stamp.cl_ord_id != 0)
-            | RiskReasons::TABLE_FULL.when(stamp.cl_ord_id == 0);
-        if intent.action == OrderAction::Cancel {
-            let reasons = duplicate | RiskReasons::TARGET.when(target.is_none());
-            let Some(target) = target.filter(|_| reasons.is_clear()) else { return Err(reasons) };
-            self.last_cl_ord_id = stamp.cl_ord_id;
-            return Ok(self.approval(intent, stamp, target.reserved, target.reserved));
-        }
-        let replace = intent.action == OrderAction::Replace;
-        // A new order that names a target must not live on that order's reservation.
-        let held = target.filter(|_| replace).unwrap_or(Target { quantity: 0, cumulative: 0, reserved: 0 });
-        let bad_target =
-            if replace { target.is_none() || intent.quantity <= held.cumulative } else { intent.target != 0 };
-        // What could still fill, under the old terms or the new ones, whichever is more.
-        let wanted = intent.quantity.saturating_sub(held.cumulative).max(held.reserved);
-        let added = wanted - held.reserved;
-        let reasons = duplicate
-            | RiskReasons::TARGET.when(bad_target)
-            | self.check_terms(intent, reference)
-            | self.check_position(intent, added)
-            | self.check_rate(stamp.time_ns);
-        if !reasons.is_clear() {
-            return Err(reasons);
-        }
-        self.last_cl_ord_id = stamp.cl_ord_id;
-        self.rate.credit -= MESSAGE_COST;
-        if let Some(open) = self.open_of(intent.instrument, intent.side) {
-            *open += added;
-        }
-        Ok(self.approval(intent, stamp, wanted, held.reserved))
+    /// The limits of the firm.
+    #[must_use]
+    pub const fn firm_limits(&self) -> &EngineLimits {
+        &self.firm.limits
     }
 
-    fn approval(&self, intent: &Intent, stamp: &Stamp, reserved: u64, before: u64) -> Approval {
-        let order = Order {
-            decision: stamp.decision,
-            time_ns: stamp.time_ns,
-            cl_ord_id: stamp.cl_ord_id,
-            orig_cl_ord_id: intent.target,
-            price: intent.price,
-            quantity: intent.quantity,
-            instrument: intent.instrument,
-            venue: intent.venue,
-            action: intent.action,
-            side: intent.side,
-            time_in_force: intent.time_in_force,
-            strategy: stamp.strategy,
-            reserved: [0; 6],
-        };
-        Approval { order: RiskApproved(order), reserved, before }
+    /// The limits of a strategy.
+    #[must_use]
+    pub fn strategy_limits(&self, strategy: u16) -> StrategyLimits {
+        self.strategies.get(usize::from(strategy)).map_or(StrategyLimits::default(), |found| found.limits)
     }
 
-    fn check_terms(&self, intent: &Intent, reference: &Reference) -> RiskReasons {
-        let limits = self.limits(intent.instrument);
-        let notional = i128::from(intent.price) * i128::from(intent.quantity);
-        let two_sided = reference.bid_px != PRICE_NONE && reference.ask_px != PRICE_NONE;
-        // Twice the mid, so that nothing is halved: |2 price - (bid + ask)| * 10^4 <= collar * (bid + ask).
-        let mid_twice = i128::from(reference.bid_px) + i128::from(reference.ask_px);
-        let distance = (2 * i128::from(intent.price) - mid_twice).abs() * 10_000;
-        let outside = distance > i128::from(limits.collar_bp) * mid_twice;
-        RiskReasons::KILL_SWITCH.when(self.killed)
-            | RiskReasons::NOT_TRADABLE.when(!reference.tradable || limits.order_qty_max == 0)
-            | RiskReasons::BOOK_CROSSED.when(reference.crossed)
-            | RiskReasons::STALE_BOOK.when(reference.stale)
-            | RiskReasons::ORDER_QTY.when(intent.quantity == 0 || intent.quantity > limits.order_qty_max)
-            | RiskReasons::NOTIONAL.when(notional > limits.order_notional_max)
-            | RiskReasons::PRICE.when(intent.price <= 0 || intent.price % limits.price_tick != 0)
-            | RiskReasons::NO_REFERENCE.when(!two_sided)
-            | RiskReasons::COLLAR.when(two_sided && outside)
+    /// Limits that were changed since the start, oldest first.
+    #[must_use]
+    pub fn changes(&self) -> &[LimitChange] {
+        &self.changes
     }
 
-    fn check_position(&self, intent: &Intent, added: u64) -> RiskReasons {
-        let exposure = self.exposure(intent.instrument);
-        let worst = match intent.side {
-            Side::Buy => i128::from(exposure.position) + i128::from(exposure.open_buy) + i128::from(added),
-            Side::Sell => i128::from(exposure.open_sell) - i128::from(exposure.position) + i128::from(added),
-            Side::None => i128::MAX,
-        };
-        RiskReasons::POSITION.when(worst > i128::from(self.limits(intent.instrument).position_max))
+    /// What trading in an instrument has come to.
+    #[must_use]
+    pub fn account(&self, instrument: u32) -> Account {
+        self.accounts.get(instrument as usize).copied().unwrap_or_default()
     }
 
-    fn check_rate(&mut self, now_ns: u64) -> RiskReasons {
-        self.rate.refill(now_ns);
-        RiskReasons::MESSAGE_RATE.when(self.rate.credit < MESSAGE_COST)
+    /// What an instrument's position is valued at, 1e-9.
+    #[must_use]
+    pub fn mark_of(&self, instrument: u32) -> i64 {
+        self.instruments.get(instrument as usize).map_or(0, |found| found.mark)
     }
 
-    fn open_of(&mut self, instrument: u32, side: Side) -> Option<&mut u64> {
-        let exposure = self.exposure.get_mut(instrument as usize)?;
-        match side {
-            Side::Buy => Some(&mut exposure.open_buy),
-            Side::Sell => Some(&mut exposure.open_sell),
-            Side::None => None,
-        }
+    /// Profit or loss of the day, realised and unrealised, fees taken off: cash and inventory at its marks.
+    #[must_use]
+    pub fn worth(&self) -> i128 {
+        self.firm.cash.get().saturating_add(self.firm.totals.net.get())
+    }
+
+    /// Cancels that went beyond their budget; they left all the same.
+    #[must_use]
+    pub const fn cancels_over_budget(&self) -> u64 {
+        self.firm.cancels_over_budget
+    }
+
+    /// Fills of the day.
+    #[must_use]
+    pub const fn fills(&self) -> &Fills {
+        &self.fills
+    }
+
+    /// A strategy's position in an instrument that it declared.
+    #[must_use]
+    pub fn holding(&self, strategy: u16, instrument: u32) -> i64 {
+        let holders = self.instruments.get(instrument as usize).map_or((0, 0), |found| found.holders);
+        let holders = &self.holdings[holders.0 as usize..holders.1 as usize];
+        holders.iter().find(|holding| holding.strategy == strategy).map_or(0, |holding| holding.position)
     }
 
     /// Passes a request for an order's state: it asks nothing of the market and reserves nothing, so that it leaves whatever
@@ -417,63 +464,20 @@ impl Risk {
         assert_eq!(order.action, OrderAction::Status, "only a status request passes without checks");
         RiskApproved(order)
     }
+}
 
-    /// Takes an approval back before it was sent or entered anywhere (the other leg of its group was refused).
-    /// The ClOrdID may be used again by the caller's next approval.
-    pub fn withdraw(&mut self, approval: Approval) {
-        let order = approval.order.0;
-        if order.action != OrderAction::Cancel {
-            self.rate.credit += MESSAGE_COST;
+impl Exposure {
+    #[inline(always)]
+    const fn open_of(&mut self, side: Side) -> Option<&mut u64> {
+        match side {
+            Side::Buy => Some(&mut self.open_buy),
+            Side::Sell => Some(&mut self.open_sell),
+            Side::None => None,
         }
-        self.last_cl_ord_id = order.cl_ord_id - 1;
-        self.release(order.instrument, order.side, approval.reserved - approval.before);
-    }
-
-    /// Takes over the positions of a former run and what its open orders reserve. Of fresh risk only.
-    ///
-    /// # Errors
-    /// An instrument that has no place here; risk is of no use then.
-    pub fn resume(&mut self, carried: &CarriedState, last_cl_ord_id: ClOrdId) -> Result<(), ResumeError> {
-        const NO_ROOM: ResumeError = ResumeError::NoRoom { what: "instruments" };
-        for &(instrument, quantity) in &carried.positions {
-            self.exposure.get_mut(instrument as usize).ok_or(NO_ROOM)?.position = quantity;
-        }
-        for order in &carried.orders {
-            *self.open_of(order.instrument, order.side).ok_or(NO_ROOM)? += order.reserved;
-        }
-        self.last_cl_ord_id = last_cl_ord_id;
-        Ok(())
-    }
-
-    /// Instruments with their positions, those that are not flat, by instrument.
-    pub fn positions(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
-        let positions =
-            (0..).zip(&self.exposure).map(|(instrument, exposure)| (instrument, exposure.position));
-        positions.filter(|&(_, position)| position != 0)
-    }
-
-    /// Gives reserved exposure back.
-    pub fn release(&mut self, instrument: u32, side: Side, quantity: u64) {
-        if let Some(open) = self.open_of(instrument, side) {
-            debug_assert!(*open >= quantity, "released {quantity} of {open} reserved");
-            *open = open.saturating_sub(quantity);
-        }
-    }
-
-    /// Books a fill: position moves; the reservation is released separately.
-    pub fn fill(&mut self, instrument: u32, side: Side, quantity: u64) {
-        let Some(exposure) = self.exposure.get_mut(instrument as usize) else { return };
-        let quantity = i64::try_from(quantity).unwrap_or(i64::MAX);
-        exposure.position = match side {
-            Side::Buy => exposure.position.saturating_add(quantity),
-            Side::Sell => exposure.position.saturating_sub(quantity),
-            Side::None => exposure.position,
-        };
     }
 }
 
 #[cfg(test)]
-#[path = "risk_tests.rs"]
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -166,25 +166,12 @@ impl Intents {
 
     /// New terms for an open order; `quantity` is its new total.
     pub fn replace(&mut self, order: &LiveOrder, price: i64, quantity: u64) {
-        self.push(Intent { action: OrderAction::Replace, price, quantity, ..Self::about(order) });
+        self.push(Intent { action: OrderAction::Replace, price, quantity, ..order.cancel() });
     }
 
     /// Cancel an open order.
     pub fn cancel(&mut self, order: &LiveOrder) {
-        self.push(Self::about(order));
-    }
-
-    fn about(order: &LiveOrder) -> Intent {
-        Intent {
-            action: OrderAction::Cancel,
-            target: order.cl_ord_id,
-            price: order.price,
-            quantity: order.quantity,
-            instrument: order.instrument,
-            venue: order.venue,
-            side: order.side,
-            time_in_force: order.time_in_force,
-        }
+        self.push(order.cancel());
     }
 
     /// Any intent.

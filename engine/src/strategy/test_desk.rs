@@ -35,8 +35,9 @@ impl Desk {
             collar_bp: 1_000,
             position_max: 1_000,
             price_tick: TICK,
+            ..InstrumentLimits::default()
         };
-        let engine = EngineLimits { messages_per_s: 1_000, messages_burst: 1_000 };
+        let engine = EngineLimits { messages_per_s: 1_000, messages_burst: 1_000, ..EngineLimits::default() };
         let core = DecisionCore::new(
             CoreSizes { date: 20_261_121, instruments_max: 1, orders_max: 64, messages_max: 10_000 },
             (0..2).map(|_| VenueBooks::new(books).expect("sizes in range")).collect(),
@@ -174,7 +175,7 @@ impl Desk {
             kind: ExecutionKind::New,
             side: order.side,
             reason: RejectReason::None,
-            reserved: [0; 8],
+            exec_ref_id: 0,
         }
     }
 }
@@ -194,6 +195,7 @@ fn order_of(live: &LiveOrder) -> Order {
         side: live.side,
         time_in_force: live.time_in_force,
         strategy: live.strategy,
-        reserved: [0; 6],
+        sells_short: false,
+        reserved: [0; 5],
     }
 }

@@ -328,8 +328,10 @@ fn core(strategy: Scripted) -> DecisionCore {
         position_max: 1_000_000,
         collar_bp: 5_000,
         price_tick: CENT,
+        ..InstrumentLimits::default()
     };
-    let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000 };
+    let engine =
+        EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000, ..EngineLimits::default() };
     let mut core = DecisionCore::new(
         CoreSizes { date: 20_261_121, instruments_max: instruments, orders_max: 64, messages_max: 1_000 },
         vec![VenueBooks::new(books).expect("sizes in range")],

@@ -80,7 +80,11 @@ impl Day {
                 collar_bp: 500,
                 ..LimitsConfig::default()
             },
-            risk: RiskConfig { messages_per_s: 10_000_000, messages_burst: 10_000_000 },
+            risk: RiskConfig {
+                messages_per_s: 10_000_000,
+                messages_burst: 10_000_000,
+                ..RiskConfig::default()
+            },
             ..Config::default()
         };
         config.pipeline.messages_max = 100_000;

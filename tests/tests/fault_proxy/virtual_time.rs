@@ -94,7 +94,7 @@ impl World<'_> {
         }
         let carried = self.trader.core.carried([0; 32]);
         core.resume(&carried).expect("the same sizes");
-        assert_eq!(core.carried([0; 32]).positions, carried.positions, "seed {}", self.day.seed);
+        assert_eq!(core.carried([0; 32]).accounts, carried.accounts, "seed {}", self.day.seed);
         self.trader.core = core;
         self.entry = entry;
         self.journal = (directory, keeper);

@@ -88,6 +88,7 @@ fn limits() -> InstrumentLimits {
         position_max: 1 << 40,
         collar_bp: 10_000,
         price_tick: 100_000,
+        ..InstrumentLimits::default()
     }
 }
 
@@ -100,7 +101,8 @@ impl Gateway {
         if let Some((outgoing, incoming)) = setup.next {
             entry.resume(0, outgoing, incoming);
         }
-        let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000 };
+        let engine =
+            EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000, ..EngineLimits::default() };
         Self {
             entry,
             risk: Risk::new(engine, vec![limits()]),
@@ -149,7 +151,8 @@ impl Gateway {
             side: Side::Buy,
             time_in_force: TimeInForce::Day,
             strategy: 0,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         };
         if action == OrderAction::Status {
             return self.risk.pass_status_request(order);
@@ -167,9 +170,9 @@ impl Gateway {
             side,
             time_in_force,
         };
-        let reference =
-            Reference { bid_px: price, ask_px: price, tradable: true, crossed: false, stale: false };
-        let held = target.map(|_| Target { quantity, cumulative: 0, reserved: quantity });
+        let reference = Reference::of(price, price);
+        let held =
+            target.map(|_| Target { quantity, cumulative: 0, reserved: quantity, price, sells_short: false });
         let cl_ord_id = FIRST_CL_ORD_ID + self.last_id;
         let stamp = Stamp { decision: 1, time_ns: self.now_ns, cl_ord_id, strategy: 0 };
         self.risk.approve(&intent, &reference, held, &stamp).expect("within the limits").order

@@ -50,8 +50,10 @@ impl Desk {
             position_max: 1 << 40,
             collar_bp: 10_000,
             price_tick: 100_000,
+            ..InstrumentLimits::default()
         };
-        let engine = EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000 };
+        let engine =
+            EngineLimits { messages_per_s: 1_000_000, messages_burst: 1_000_000, ..EngineLimits::default() };
         let mut desk = Self {
             entry: entry.expect("a symbol that FIX carries"),
             risk: Risk::new(engine, vec![limits]),
@@ -88,8 +90,7 @@ impl Desk {
             side: Side::Buy,
             time_in_force: TimeInForce::Day,
         };
-        let reference =
-            Reference { bid_px: PRICE, ask_px: PRICE, tradable: true, crossed: false, stale: false };
+        let reference = Reference::of(PRICE, PRICE);
         let stamp = Stamp { decision: 1, time_ns: self.now_ns, cl_ord_id, strategy: 0 };
         self.risk.approve(&intent, &reference, None, &stamp).expect("within the limits").order
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use engine::control::config::Config;
 
-use crate::limits::{FirmLimits, SymbolLimits};
+use crate::limits::{FirmLimits, SymbolLimits, rate};
 use crate::rules::RULES;
 use crate::wire::{Message, Stream};
 
@@ -92,6 +92,7 @@ pub struct Monitor {
     symbols: Vec<String>,
     pub limits: Vec<SymbolLimits>,
     pub firm: FirmLimits,
+    pub venue_rates: Vec<Option<(u64, u64)>>,
     lines: Vec<Line>,
     pub orders: Vec<WireOrder>,
     /// Place in `orders` of every ClOrdID that an order has or had.
@@ -100,7 +101,7 @@ pub struct Monitor {
     used: HashSet<u64>,
     pub asks: Vec<Ask>,
     positions: Vec<i64>,
-    /// The process that was killed, and when.
+    /// The process that was killed, and when; those after it are too.
     pub killed: Option<(u64, u64)>,
     pub counts: Counts,
 }
@@ -143,6 +144,11 @@ impl Monitor {
             symbols,
             limits,
             firm: FirmLimits::of(config),
+            venue_rates: config
+                .venues
+                .iter()
+                .map(|venue| rate(venue.messages_per_s, venue.messages_burst))
+                .collect(),
             lines: (0..venues).map(|_| Line::default()).collect(),
             orders: Vec::new(),
             names: HashMap::new(),
@@ -272,7 +278,7 @@ impl Monitor {
         Ok(())
     }
 
-    /// Whether orders and replaces kept to the rate when they were decided: a token bucket over each process's, in the order
+    /// Whether orders and replaces kept to the rates when they were decided: token buckets over each process's, in the order
     /// of their ids, since the wires to the venues are not equally fast.
     ///
     /// # Errors
@@ -280,19 +286,14 @@ impl Monitor {
     pub fn check_rate(&self) -> Result<(), Breach> {
         let mut entering: Vec<_> = self.asks.iter().filter(|ask| ask.action != Action::Cancel).collect();
         entering.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
-        let burst = self.firm.messages_burst * SECOND;
-        let (mut process, mut credit, mut last_ns) = (0, burst, 0);
-        for ask in entering {
-            if ask.process != process {
-                (process, credit, last_ns) = (ask.process, burst, ask.decided_ns);
-            }
-            // TransactTime has no more digits than a microsecond's.
-            let passed_ns = ask.decided_ns.saturating_sub(last_ns) + 1_000;
-            credit = (credit + passed_ns * self.firm.messages_per_s).min(burst);
-            last_ns = last_ns.max(ask.decided_ns);
-            credit = credit.checked_sub(SECOND).ok_or_else(|| {
-                ("MESSAGE_RATE", format!("more orders and replaces than the rate allows: {ask:?}"))
-            })?;
+        check_bucket("MESSAGE_RATE", self.firm.rate, entering.iter().copied())?;
+        for (symbol, limits) in self.limits.iter().enumerate() {
+            let of_symbol = entering.iter().copied().filter(|ask| ask.symbol == symbol);
+            limits.rate.map_or(Ok(()), |rate| check_bucket("SYMBOL_RATE", rate, of_symbol))?;
+        }
+        for (venue, rate) in self.venue_rates.iter().enumerate() {
+            let to_venue = entering.iter().copied().filter(|ask| ask.venue == venue);
+            rate.map_or(Ok(()), |rate| check_bucket("VENUE_RATE", rate, to_venue))?;
         }
         Ok(())
     }
@@ -445,4 +446,27 @@ impl Monitor {
     pub fn open_by_name(&self) -> BTreeMap<u64, (usize, u64, u64)> {
         self.open().map(|order| (order.name, (order.venue, order.quantity, order.cumulative))).collect()
     }
+}
+
+/// Whether a token bucket of so many messages a second and at once lets these through, process by process.
+fn check_bucket<'a>(
+    rule: &'static str,
+    (per_s, burst): (u64, u64),
+    asks: impl Iterator<Item = &'a Ask>,
+) -> Result<(), Breach> {
+    let (mut process, mut credit, mut last_ns) = (0, 0, 0);
+    for ask in asks {
+        if ask.process != process {
+            (process, credit, last_ns) = (ask.process, burst * SECOND, ask.decided_ns);
+        }
+        // TransactTime has no more digits than a microsecond's.
+        let passed_ns = ask.decided_ns.saturating_sub(last_ns) + 1_000;
+        credit = (credit + passed_ns * per_s).min(burst * SECOND);
+        last_ns = last_ns.max(ask.decided_ns);
+        let Some(left) = credit.checked_sub(SECOND) else {
+            return Err((rule, format!("more orders and replaces than the rate allows: {ask:?}")));
+        };
+        credit = left;
+    }
+    Ok(())
 }

@@ -113,6 +113,12 @@ impl Day {
     }
 }
 
+/// A limit that a desk may leave out, within its range.
+fn sometimes(dice: &mut Dice, from: u64, to: u64) -> Option<u32> {
+    let limit = (from + dice.below(to - from + 1)) as u32;
+    (dice.below(3) == 0).then_some(limit)
+}
+
 /// Limits so tight that each of them refuses, and tables as small as the day.
 fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
     let mut config = Config {
@@ -121,12 +127,27 @@ fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
             order_notional_max: 3_000 + dice.below(30_000),
             position_max: (300 + dice.below(1_500)) as u32,
             collar_bp: (50 + dice.below(400)) as u32,
+            lot_qty: 1 + dice.below(2) * dice.below(10),
+            order_qty_min: 1 + dice.below(10),
+            touch_ticks_max: sometimes(dice, 0, 6),
+            open_orders_max: sometimes(dice, 2, 12),
+            messages_per_s: sometimes(dice, 2, 30),
+            messages_burst: sometimes(dice, 2, 20),
+            duplicates_max: sometimes(dice, 1, 3),
+            duplicate_window_ms: 1 + dice.below(2_000),
+            market_data_age_max_ms: sometimes(dice, 50, 900).map(u64::from),
             ..LimitsConfig::default()
         },
         ..Config::default()
     };
     config.risk.messages_per_s = (5 + dice.below(60)) as u32;
     config.risk.messages_burst = (5 + dice.below(40)) as u32;
+    config.risk.open_orders_max = sometimes(dice, 4, 30);
+    config.risk.open_notional_max = sometimes(dice, 5_000, 60_000).map(u64::from);
+    config.risk.gross_notional_max = sometimes(dice, 10_000, 100_000).map(u64::from);
+    config.risk.net_notional_max = sometimes(dice, 10_000, 80_000).map(u64::from);
+    config.risk.buying_power = sometimes(dice, 10_000, 100_000).map(u64::from);
+    config.risk.strategy.gross_notional_max = sometimes(dice, 5_000, 60_000).map(u64::from);
     config.pipeline.messages_max = 8_000;
     config.pipeline.open_orders_max = (6 + dice.below(40)) as usize;
     config.pipeline.timer_ms = 200;
@@ -135,6 +156,8 @@ fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
     let mut config = startup::complete(inputs, config).expect("a configuration for these captures");
     for venue in &mut config.venues {
         venue.heartbeat_s = 2;
+        venue.messages_per_s = sometimes(dice, 2, 40);
+        venue.messages_burst = sometimes(dice, 2, 20);
         venue.fix.next_expected = dice.below(3) == 0;
         venue.fix.resend_chunk = if dice.below(3) == 0 { 3 } else { 0 };
     }
@@ -142,8 +165,12 @@ fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
     for instrument in &mut config.instruments {
         (instrument.market_maker, instrument.arbitrage) = (None, None);
         let qty = dice.below(200);
-        instrument.limits = (dice.below(2) == 0)
-            .then(|| LimitsConfig { order_qty_max: config.limits.order_qty_max / 2 + qty, ..config.limits });
+        let restricted = dice.below(12) == 0;
+        instrument.limits = (dice.below(2) == 0).then(|| LimitsConfig {
+            order_qty_max: config.limits.order_qty_max / 2 + qty,
+            restricted,
+            ..config.limits
+        });
     }
     config
 }

@@ -17,11 +17,13 @@ pub struct Reckless {
     limits: LimitsConfig,
     quiet_ns: u64,
     dice: Dice,
+    /// The last new order that was wanted: it is wanted again.
+    last: Option<Intent>,
 }
 
 impl Reckless {
     pub fn new(seed: u64, instruments: Vec<u32>, limits: LimitsConfig, quiet_ns: u64) -> Self {
-        Self { instruments, limits, quiet_ns, dice: Dice::new(seed) }
+        Self { instruments, limits, quiet_ns, dice: Dice::new(seed), last: None }
     }
 
     fn one_in(&mut self, count: u64) -> bool {
@@ -91,8 +93,10 @@ impl Reckless {
                 let second = self.new_order(view, 1 - venue, instrument);
                 intents.push_pair(first, second);
             }
+            (5, _) => self.last.into_iter().for_each(|intent| intents.push(intent)),
             _ => {
                 let intent = self.new_order(view, venue, instrument);
+                self.last = Some(intent);
                 intents.push(intent);
             }
         }

@@ -23,7 +23,7 @@ pub const RULES: &[Rule] = &[
         name: "KILLED",
         says: "a new order or replace left after the kill",
         is_broken: |monitor, ask| {
-            let is_late = |(process, at_ns)| ask.process == process && ask.left_ns > at_ns;
+            let is_late = |(process, at_ns)| ask.process >= process && ask.left_ns > at_ns;
             enters(ask) && monitor.killed.is_some_and(is_late)
         },
     },
@@ -213,7 +213,12 @@ mod tests {
         let set = |monitor: &mut Monitor| monitor.firm.open_notional_max = 20_000_000_000;
         let rest = |price: &str| vec![new(1, "1.00", 10), new(2, price, 10)];
         check_with(set, "OPEN_NOTIONAL", &rest("1.00"), &rest("1.01"));
-        let set = |monitor: &mut Monitor| monitor.firm.refuses_self_trades = true;
+        let set = |monitor: &mut Monitor| monitor.limits[0].rate = Some((1, 2));
+        let second = [new(1, "1.00", 1), new(2, "1.00", 1)];
+        check_with(set, "SYMBOL_RATE", &second, &[&second[..], &[new(3, "1.00", 1)]].concat());
+        let set = |monitor: &mut Monitor| monitor.venue_rates = vec![Some((1, 2))];
+        check_with(set, "VENUE_RATE", &second, &[&second[..], &[new(3, "1.00", 1)]].concat());
+        let set = |_: &mut Monitor| {};
         let against = |price: &str| vec![new(1, "1.00", 1), new(2, price, 1).replace("54=1", "54=2")];
         check_with(set, "SELF_TRADE", &against("1.01"), &against("1.00"));
         let set = |monitor: &mut Monitor| {

@@ -164,7 +164,7 @@ fn seeds_break_no_invariant() {
 }
 
 /// Rules that refuse something in every ordinary run.
-const MUST_REFUSE: [&str; 12] = [
+const MUST_REFUSE: &[&str] = &[
     "KILL_SWITCH",
     "NOT_TRADABLE",
     "ORDER_QTY",
@@ -177,6 +177,17 @@ const MUST_REFUSE: [&str; 12] = [
     "TARGET",
     "TABLE_FULL",
     "STALE_BOOK",
+    "LOT",
+    "TOUCH",
+    "DATA_AGE",
+    "GROSS_NOTIONAL",
+    "NET_NOTIONAL",
+    "OPEN_NOTIONAL",
+    "BUYING_POWER",
+    "OPEN_ORDERS",
+    "DUPLICATE_ORDER",
+    "SELF_TRADE",
+    "RESTRICTED",
 ];
 
 fn report(total: &Tally, ms_a_seed: f64) {

@@ -110,7 +110,7 @@ impl World<'_> {
         self.steps += 1;
         let was_killed = self.was_killed();
         if let Some(engine) =
-            self.engine.as_ref().filter(|engine| engine.core().risk().is_killed() != was_killed)
+            self.engine.as_ref().filter(|engine| engine.core().risk().blocks().any() != was_killed)
         {
             let counters = engine.core().counters();
             return Err(Broken::new("KILL", format!("trading stopped by itself: {counters:?}")));
@@ -356,7 +356,7 @@ impl World<'_> {
                     self.network.counts.done(Kind::Kill);
                     self.tally.kills += 1;
                     engine.kill(now_ns);
-                    self.monitor.killed = Some((self.processes, now_ns));
+                    self.monitor.killed.get_or_insert((self.processes, now_ns));
                 }
             }
             _ => self.network.begin(now_ns, fault),
@@ -396,9 +396,9 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether the operator has killed the process that runs.
-    fn was_killed(&self) -> bool {
-        self.monitor.killed.is_some_and(|(process, _)| process == self.processes)
+    /// Whether the operator has stopped trading: nobody lets it go on, not another process either.
+    const fn was_killed(&self) -> bool {
+        self.monitor.killed.is_some()
     }
 
     /// Both sides are quiet: what they say of the day must be the same, and the journals must say it too.

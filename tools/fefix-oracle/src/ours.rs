@@ -65,8 +65,9 @@ fn approved(order: &Order) -> RiskApproved<Order> {
         collar_bp: 1,
         position_max: i64::MAX,
         price_tick: 1,
+        ..InstrumentLimits::default()
     };
-    let engine = EngineLimits { messages_per_s: u32::MAX, messages_burst: u32::MAX };
+    let engine = EngineLimits { messages_per_s: u32::MAX, messages_burst: u32::MAX, ..EngineLimits::default() };
     let mut risk = Risk::new(engine, vec![limits; SYMBOLS.len()]);
     let Order { action, price, quantity, instrument, venue, side, time_in_force, strategy, .. } = *order;
     if action == OrderAction::Status {
@@ -74,7 +75,7 @@ fn approved(order: &Order) -> RiskApproved<Order> {
     }
     let target = order.orig_cl_ord_id;
     let intent = Intent { action, target, price, quantity, instrument, venue, side, time_in_force };
-    let reference = Reference { bid_px: price, ask_px: price, tradable: true, crossed: false, stale: false };
+    let reference = Reference::of(price, price);
     let target =
         (action != OrderAction::New).then_some(Target { quantity, cumulative: 0, reserved: quantity });
     let (decision, time_ns, cl_ord_id) = (order.decision, order.time_ns, order.cl_ord_id);
@@ -97,7 +98,7 @@ fn order(dice: &mut Dice, action: OrderAction, price_unit: i64) -> Order {
         side: *dice.any(&[Side::Buy, Side::Sell]),
         time_in_force: *dice.any(&[TimeInForce::Day, TimeInForce::ImmediateOrCancel]),
         strategy: 0,
-        reserved: [0; 6],
+        sells_short: false, reserved: [0; 5],
     }
 }
 

@@ -1,11 +1,13 @@
-//! What a resumed run takes over, as the first records of its journal: one [`Resumed`], then open orders and positions.
+//! What a resumed run takes over, as the first records of its journal: one [`Resumed`], then open orders, accounts, the
+//! strategies' positions, fills, and blocks and limits as the commands that set them.
 
 use super::layout::{i64_at, u32_at, u64_at};
-use super::order_records::{side, time_in_force};
+use super::order_records::{flag, side, time_in_force};
 use super::records::{sized, zero};
 use super::{PayloadError, RecordKind};
-use crate::pipeline::carried_state::CarriedState;
+use crate::pipeline::carried_state::{CarriedAccount, CarriedHolding, CarriedState};
 use crate::pipeline::order_table::{Doubt, LiveOrder, OrderState};
+use crate::pipeline::risk::fills::BookedFill;
 
 /// A run goes on where another one ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,40 +20,51 @@ pub struct Resumed {
     pub next_counter: u64,
     /// SHA-256 of the former run's header.
     pub former_run: [u8; 32],
-}
-
-/// A position that is not flat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// Dense instrument number.
-    pub instrument: u32,
-    /// Net filled quantity, positive long.
-    pub quantity: i64,
+    /// Messages of the day, cancels among them.
+    pub messages: u64,
+    /// Fills of the day.
+    pub trades: u64,
+    /// Best that the day's profit stood at, 1e-9 of the currency.
+    pub best_worth: i128,
 }
 
 impl Resumed {
     /// The part of a state that is not a list.
     #[must_use]
     pub const fn of(carried: &CarriedState) -> Self {
-        let CarriedState { decision, time_ns, next_counter, former_run, .. } = *carried;
-        Self { decision, time_ns, next_counter, former_run }
+        let CarriedState {
+            decision, time_ns, next_counter, former_run, messages, trades, best_worth, ..
+        } = *carried;
+        Self { decision, time_ns, next_counter, former_run, messages, trades, best_worth }
     }
 
-    /// A state without orders and positions.
+    /// A state whose lists are empty.
     #[must_use]
     pub fn begin(self) -> CarriedState {
-        let Self { decision, time_ns, next_counter, former_run } = self;
-        CarriedState { decision, time_ns, next_counter, former_run, ..CarriedState::default() }
+        let Self { decision, time_ns, next_counter, former_run, messages, trades, best_worth } = self;
+        CarriedState {
+            decision,
+            time_ns,
+            next_counter,
+            former_run,
+            messages,
+            trades,
+            best_worth,
+            ..CarriedState::default()
+        }
     }
 
-    /// `[decision u64][time u64][next counter u64][SHA-256 32]`
+    /// `[decision u64][time u64][next counter u64][SHA-256 32][messages u64][trades u64][best worth i128]`
     #[must_use]
-    pub fn encode(&self) -> [u8; 56] {
-        let mut out = [0; 56];
+    pub fn encode(&self) -> [u8; 88] {
+        let mut out = [0; 88];
         out[0..8].copy_from_slice(&self.decision.to_le_bytes());
         out[8..16].copy_from_slice(&self.time_ns.to_le_bytes());
         out[16..24].copy_from_slice(&self.next_counter.to_le_bytes());
         out[24..56].copy_from_slice(&self.former_run);
+        out[56..64].copy_from_slice(&self.messages.to_le_bytes());
+        out[64..72].copy_from_slice(&self.trades.to_le_bytes());
+        out[72..88].copy_from_slice(&self.best_worth.to_le_bytes());
         out
     }
 
@@ -60,33 +73,116 @@ impl Resumed {
     /// # Errors
     /// [`PayloadError`] for anything else.
     pub fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
-        let bytes = sized::<56>(RecordKind::Resumed, payload)?;
+        let bytes = sized::<88>(RecordKind::Resumed, payload)?;
         let mut former_run = [0; 32];
         former_run.copy_from_slice(&bytes[24..56]);
-        let (decision, time_ns, next_counter) = (u64_at(bytes, 0), u64_at(bytes, 8), u64_at(bytes, 16));
-        Ok(Self { decision, time_ns, next_counter, former_run })
+        Ok(Self {
+            decision: u64_at(bytes, 0),
+            time_ns: u64_at(bytes, 8),
+            next_counter: u64_at(bytes, 16),
+            former_run,
+            messages: u64_at(bytes, 56),
+            trades: u64_at(bytes, 64),
+            best_worth: i128_at(bytes, 72),
+        })
     }
 }
 
-impl Position {
-    /// `[instrument u32][zero 4][quantity i64]`
-    #[must_use]
-    pub fn encode(&self) -> [u8; 16] {
-        let mut out = [0; 16];
-        out[0..4].copy_from_slice(&self.instrument.to_le_bytes());
-        out[8..16].copy_from_slice(&self.quantity.to_le_bytes());
-        out
-    }
+fn i128_at(bytes: &[u8], at: usize) -> i128 {
+    let mut number = [0; 16];
+    number.copy_from_slice(&bytes[at..at + 16]);
+    i128::from_le_bytes(number)
+}
 
-    /// Reads what [`Self::encode`] wrote.
-    ///
-    /// # Errors
-    /// [`PayloadError`] for anything else.
-    pub fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
-        let bytes = sized::<16>(RecordKind::Position, payload)?;
-        zero(RecordKind::Position, payload, 4, 8)?;
-        Ok(Self { instrument: u32_at(bytes, 0), quantity: i64_at(bytes, 8) })
-    }
+/// `[instrument u32][zero 4][position i64][mark i64][zero 8][cost i128][realised i128][fees i128]`
+#[must_use]
+pub fn encode_account(account: &CarriedAccount) -> [u8; 80] {
+    let mut out = [0; 80];
+    out[0..4].copy_from_slice(&account.instrument.to_le_bytes());
+    out[8..16].copy_from_slice(&account.position.to_le_bytes());
+    out[16..24].copy_from_slice(&account.mark.to_le_bytes());
+    out[32..48].copy_from_slice(&account.cost.to_le_bytes());
+    out[48..64].copy_from_slice(&account.realised.to_le_bytes());
+    out[64..80].copy_from_slice(&account.fees.to_le_bytes());
+    out
+}
+
+/// Reads what [`encode_account`] wrote.
+///
+/// # Errors
+/// [`PayloadError`] for anything else.
+pub fn decode_account(payload: &[u8]) -> Result<CarriedAccount, PayloadError> {
+    let kind = RecordKind::Account;
+    let bytes = sized::<80>(kind, payload)?;
+    zero(kind, payload, 4, 8)?;
+    zero(kind, payload, 24, 32)?;
+    Ok(CarriedAccount {
+        instrument: u32_at(bytes, 0),
+        position: i64_at(bytes, 8),
+        mark: i64_at(bytes, 16),
+        cost: i128_at(bytes, 32),
+        realised: i128_at(bytes, 48),
+        fees: i128_at(bytes, 64),
+    })
+}
+
+/// `[instrument u32][strategy u16][zero 2][position i64]`
+#[must_use]
+pub fn encode_holding(holding: &CarriedHolding) -> [u8; 16] {
+    let mut out = [0; 16];
+    out[0..4].copy_from_slice(&holding.instrument.to_le_bytes());
+    out[4..6].copy_from_slice(&holding.strategy.to_le_bytes());
+    out[8..16].copy_from_slice(&holding.position.to_le_bytes());
+    out
+}
+
+/// Reads what [`encode_holding`] wrote.
+///
+/// # Errors
+/// [`PayloadError`] for anything else.
+pub fn decode_holding(payload: &[u8]) -> Result<CarriedHolding, PayloadError> {
+    let bytes = sized::<16>(RecordKind::Holding, payload)?;
+    zero(RecordKind::Holding, payload, 6, 8)?;
+    Ok(CarriedHolding {
+        instrument: u32_at(bytes, 0),
+        strategy: u16::from_le_bytes([bytes[4], bytes[5]]),
+        position: i64_at(bytes, 8),
+    })
+}
+
+/// `[ExecID u64][price i64][quantity u64][ClOrdID u64][fee i128][instrument u32][strategy u16][venue u8][side u8]`
+#[must_use]
+pub fn encode_booked_fill(fill: &BookedFill) -> [u8; 56] {
+    let mut out = [0; 56];
+    out[0..8].copy_from_slice(&fill.exec_id.to_le_bytes());
+    out[8..16].copy_from_slice(&fill.price.to_le_bytes());
+    out[16..24].copy_from_slice(&fill.quantity.to_le_bytes());
+    out[24..32].copy_from_slice(&fill.cl_ord_id.to_le_bytes());
+    out[32..48].copy_from_slice(&fill.fee.to_le_bytes());
+    out[48..52].copy_from_slice(&fill.instrument.to_le_bytes());
+    out[52..54].copy_from_slice(&fill.strategy.to_le_bytes());
+    out[54..56].copy_from_slice(&[fill.venue, fill.side as u8]);
+    out
+}
+
+/// Reads what [`encode_booked_fill`] wrote.
+///
+/// # Errors
+/// [`PayloadError`] for anything else.
+pub fn decode_booked_fill(payload: &[u8]) -> Result<BookedFill, PayloadError> {
+    let kind = RecordKind::BookedFill;
+    let bytes = sized::<56>(kind, payload)?;
+    Ok(BookedFill {
+        exec_id: u64_at(bytes, 0),
+        price: i64_at(bytes, 8),
+        quantity: u64_at(bytes, 16),
+        cl_ord_id: u64_at(bytes, 24),
+        fee: i128_at(bytes, 32),
+        instrument: u32_at(bytes, 48),
+        strategy: u16::from_le_bytes([bytes[52], bytes[53]]),
+        venue: bytes[54],
+        side: side(bytes[55]).ok_or(PayloadError::Field { kind, at: 55 })?,
+    })
 }
 
 /// The bytes of an open order: the public fields of [`LiveOrder`] in their order, up to its state. What is known of its
@@ -114,6 +210,7 @@ pub fn encode_open_order(order: &LiveOrder) -> [u8; 88] {
     out[79] = order.side as u8;
     out[80] = order.time_in_force as u8;
     out[81] = order.state as u8;
+    out[82] = u8::from(order.sells_short);
     out
 }
 
@@ -124,7 +221,7 @@ pub fn encode_open_order(order: &LiveOrder) -> [u8; 88] {
 pub fn decode_open_order(payload: &[u8]) -> Result<LiveOrder, PayloadError> {
     let kind = RecordKind::OpenOrder;
     let bytes = sized::<88>(kind, payload)?;
-    zero(kind, payload, 82, 88)?;
+    zero(kind, payload, 83, 88)?;
     let mut order = LiveOrder::VACANT;
     order.cl_ord_id = u64_at(bytes, 0);
     order.pending_id = u64_at(bytes, 8);
@@ -141,6 +238,7 @@ pub fn decode_open_order(payload: &[u8]) -> Result<LiveOrder, PayloadError> {
     order.side = side(bytes[79]).ok_or(PayloadError::Field { kind, at: 79 })?;
     order.time_in_force = time_in_force(bytes[80]).ok_or(PayloadError::Field { kind, at: 80 })?;
     order.state = state(bytes[81]).ok_or(PayloadError::Field { kind, at: 81 })?;
+    order.sells_short = flag(bytes[82]).ok_or(PayloadError::Field { kind, at: 82 })?;
     order.doubt = Doubt::Asked;
     Ok(order)
 }
@@ -173,6 +271,7 @@ mod tests {
         order.venue = 0x10;
         order.side = Side::Sell;
         order.time_in_force = TimeInForce::ImmediateOrCancel;
+        order.sells_short = true;
         order.state = OrderState::PendingReplace;
         order.doubt = Doubt::Asked;
         order
@@ -186,19 +285,42 @@ mod tests {
         {
             assert_eq!(bytes[at..at + 8], value.to_le_bytes(), "offset {at}");
         }
-        let codes = [0x0d, 0x0c, 0x0b, 0x0a, 0x0f, 0x0e, 0x10, 2, 3, 3, 0, 0, 0, 0, 0, 0];
+        let codes = [0x0d, 0x0c, 0x0b, 0x0a, 0x0f, 0x0e, 0x10, 2, 3, 3, 1, 0, 0, 0, 0, 0];
         assert_eq!(bytes[72..88], codes);
         assert_eq!(decode_open_order(&bytes), Ok(sample()));
-        for at in [79, 80, 81, 85] {
+        for at in [79, 80, 81, 82, 85] {
             let mut wrong = bytes;
             wrong[at] = 9;
             assert!(decode_open_order(&wrong).is_err(), "offset {at}");
         }
-        let resumed = Resumed { decision: 1, time_ns: 2, next_counter: 3, former_run: [4; 32] };
+        let resumed = Resumed {
+            decision: 1,
+            time_ns: 2,
+            next_counter: 3,
+            former_run: [4; 32],
+            messages: 5,
+            trades: 6,
+            best_worth: -7,
+        };
         assert_eq!(Resumed::decode(&resumed.encode()), Ok(resumed));
         assert_eq!(Resumed::of(&resumed.begin()), resumed);
-        let position = Position { instrument: 7, quantity: -8 };
-        assert_eq!(position.encode()[..4], [7, 0, 0, 0]);
-        assert_eq!(Position::decode(&position.encode()), Ok(position));
+        let account =
+            CarriedAccount { instrument: 7, position: -8, mark: 9, cost: -10, realised: 11, fees: -12 };
+        assert_eq!(encode_account(&account)[..4], [7, 0, 0, 0]);
+        assert_eq!(decode_account(&encode_account(&account)), Ok(account));
+        let holding = CarriedHolding { instrument: 1, strategy: 2, position: -3 };
+        assert_eq!(decode_holding(&encode_holding(&holding)), Ok(holding));
+        let fill = BookedFill {
+            exec_id: 1,
+            price: -2,
+            quantity: 3,
+            fee: -4,
+            cl_ord_id: 5,
+            instrument: 6,
+            strategy: 7,
+            venue: 8,
+            side: Side::Sell,
+        };
+        assert_eq!(decode_booked_fill(&encode_booked_fill(&fill)), Ok(fill));
     }
 }

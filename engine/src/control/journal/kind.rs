@@ -24,12 +24,18 @@ pub enum RecordKind {
     Resumed = 8,
     /// [`crate::pipeline::order_table::LiveOrder`]: an open order that was taken over.
     OpenOrder = 9,
-    /// [`super::Position`]: a position that was taken over.
-    Position = 10,
+    /// [`crate::pipeline::carried_state::CarriedAccount`]: an account that was taken over.
+    Account = 10,
     /// [`crate::pipeline::operator::OperatorNote`]: who asked for the next command, and why.
     Note = 11,
     /// [`super::Slots`]: the next input found this much room for its actions.
     Slots = 12,
+    /// [`crate::pipeline::carried_state::CarriedHolding`]: a strategy's position that was taken over.
+    Holding = 13,
+    /// [`crate::pipeline::risk::fills::BookedFill`]: a fill that was taken over.
+    BookedFill = 14,
+    /// [`crate::pipeline::operator::Command`]: a block or a limit that was taken over, as what set it. No input.
+    Standing = 15,
     /// [`super::CaptureOpened`].
     CaptureOpened = 16,
     /// Bytes given to the session's socket, as they went out. The payload is the bytes.
@@ -44,7 +50,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -54,9 +60,12 @@ impl RecordKind {
         Self::MarketEvent,
         Self::Resumed,
         Self::OpenOrder,
-        Self::Position,
+        Self::Account,
         Self::Note,
         Self::Slots,
+        Self::Holding,
+        Self::BookedFill,
+        Self::Standing,
         Self::CaptureOpened,
         Self::Sent,
         Self::Received,
@@ -84,7 +93,10 @@ impl RecordKind {
             Self::MarketEvent => "market_event",
             Self::Resumed => "resumed",
             Self::OpenOrder => "open_order",
-            Self::Position => "position",
+            Self::Account => "account",
+            Self::Holding => "holding",
+            Self::BookedFill => "booked_fill",
+            Self::Standing => "standing",
             Self::Note => "note",
             Self::Slots => "slots",
             Self::Sent => "sent",

@@ -41,7 +41,10 @@ mod kill_tests;
 #[cfg(test)]
 mod round_trip_tests;
 
-pub use carried_records::{Position, Resumed, decode_open_order, encode_open_order};
+pub use carried_records::{
+    Resumed, decode_account, decode_booked_fill, decode_holding, decode_open_order, encode_account,
+    encode_booked_fill, encode_holding, encode_open_order,
+};
 pub use command_records::{Slots, decode_command, decode_note, encode_command, encode_note};
 pub use error::{Damage, JournalError};
 pub use keeper::{Durability, JournalKeeper, JournalLock, JournalOptions, RUN_HEADER_FILE, create, lock};

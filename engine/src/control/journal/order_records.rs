@@ -23,6 +23,7 @@ pub fn encode_order(order: &Order) -> [u8; 64] {
     out[54] = order.side as u8;
     out[55] = order.time_in_force as u8;
     out[56..58].copy_from_slice(&order.strategy.to_le_bytes());
+    out[58] = u8::from(order.sells_short);
     out
 }
 
@@ -33,7 +34,7 @@ pub fn encode_order(order: &Order) -> [u8; 64] {
 pub fn decode_order(payload: &[u8]) -> Result<Order, PayloadError> {
     let kind = RecordKind::Action;
     let bytes = sized::<64>(kind, payload)?;
-    zero(kind, payload, 58, 64)?;
+    zero(kind, payload, 59, 64)?;
     Ok(Order {
         decision: u64_at(bytes, 0),
         time_ns: u64_at(bytes, 8),
@@ -47,7 +48,8 @@ pub fn decode_order(payload: &[u8]) -> Result<Order, PayloadError> {
         side: side(bytes[54]).ok_or(PayloadError::Field { kind, at: 54 })?,
         time_in_force: time_in_force(bytes[55]).ok_or(PayloadError::Field { kind, at: 55 })?,
         strategy: u16::from_le_bytes([bytes[56], bytes[57]]),
-        reserved: [0; 6],
+        sells_short: flag(bytes[58]).ok_or(PayloadError::Field { kind, at: 58 })?,
+        reserved: [0; 5],
     })
 }
 
@@ -69,6 +71,7 @@ pub fn encode_execution(execution: &Execution) -> [u8; 88] {
     out[77] = execution.kind as u8;
     out[78] = execution.side as u8;
     out[79] = execution.reason as u8;
+    out[80..88].copy_from_slice(&execution.exec_ref_id.to_le_bytes());
     out
 }
 
@@ -79,7 +82,6 @@ pub fn encode_execution(execution: &Execution) -> [u8; 88] {
 pub fn decode_execution(payload: &[u8]) -> Result<Execution, PayloadError> {
     let kind = RecordKind::Execution;
     let bytes = sized::<88>(kind, payload)?;
-    zero(kind, payload, 80, 88)?;
     Ok(Execution {
         time_ns: u64_at(bytes, 0),
         cl_ord_id: u64_at(bytes, 8),
@@ -95,7 +97,7 @@ pub fn decode_execution(payload: &[u8]) -> Result<Execution, PayloadError> {
         kind: execution_kind(bytes[77]).ok_or(PayloadError::Field { kind, at: 77 })?,
         side: side(bytes[78]).ok_or(PayloadError::Field { kind, at: 78 })?,
         reason: reject_reason(bytes[79]).ok_or(PayloadError::Field { kind, at: 79 })?,
-        reserved: [0; 8],
+        exec_ref_id: u64_at(bytes, 80),
     })
 }
 
@@ -103,6 +105,10 @@ fn order_action(code: u8) -> Option<OrderAction> {
     [OrderAction::New, OrderAction::Replace, OrderAction::Cancel, OrderAction::Status]
         .into_iter()
         .find(|&value| value as u8 == code)
+}
+
+pub(super) fn flag(code: u8) -> Option<bool> {
+    (code <= 1).then_some(code == 1)
 }
 
 pub(super) fn side(code: u8) -> Option<Side> {
@@ -128,6 +134,8 @@ fn execution_kind(code: u8) -> Option<ExecutionKind> {
         11 => ExecutionKind::StatusOpen,
         12 => ExecutionKind::StatusDone,
         13 => ExecutionKind::StatusUnknown,
+        14 => ExecutionKind::TradeCancel,
+        15 => ExecutionKind::TradeCorrect,
         _ => return None,
     })
 }
@@ -168,7 +176,8 @@ pub(super) mod tests {
             side: Side::Sell,
             time_in_force: TimeInForce::ImmediateOrCancel,
             strategy: 0x8182,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         }
     }
 
@@ -188,7 +197,7 @@ pub(super) mod tests {
             kind: ExecutionKind::NotSent,
             side: Side::Buy,
             reason: RejectReason::Other,
-            reserved: [0; 8],
+            exec_ref_id: 0,
         }
     }
 

@@ -5,8 +5,9 @@
 //! the order in which they were consumed.
 
 use super::{
-    AppendError, End, MarketRun, Position, RecordKind, Resumed, RunCounts, SegmentWriter, Slots, Timer,
-    encode_command, encode_execution, encode_market_event, encode_note, encode_open_order, encode_order,
+    AppendError, End, MarketRun, RecordKind, Resumed, RunCounts, SegmentWriter, Slots, Timer, encode_account,
+    encode_booked_fill, encode_command, encode_execution, encode_holding, encode_market_event, encode_note,
+    encode_open_order, encode_order,
 };
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::CarriedState;
@@ -52,8 +53,17 @@ impl RunRecorder {
         for order in &carried.orders {
             self.append(RecordKind::OpenOrder, time_ns, &encode_open_order(order))?;
         }
-        for &(instrument, quantity) in &carried.positions {
-            self.append(RecordKind::Position, time_ns, &Position { instrument, quantity }.encode())?;
+        for account in &carried.accounts {
+            self.append(RecordKind::Account, time_ns, &encode_account(account))?;
+        }
+        for holding in &carried.holdings {
+            self.append(RecordKind::Holding, time_ns, &encode_holding(holding))?;
+        }
+        for fill in &carried.fills {
+            self.append(RecordKind::BookedFill, time_ns, &encode_booked_fill(fill))?;
+        }
+        for command in carried.standing() {
+            self.append(RecordKind::Standing, time_ns, &encode_command(&command))?;
         }
         Ok(())
     }

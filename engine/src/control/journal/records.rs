@@ -4,15 +4,19 @@
 //! Encoding goes to an array on the stack and cannot fail. Decoding takes any bytes and refuses what no encoder
 //! writes. The layout tests below fix every offset.
 
-use super::carried_records::{Position, Resumed, decode_open_order};
+use super::carried_records::{
+    Resumed, decode_account, decode_booked_fill, decode_holding, decode_open_order,
+};
 use super::command_records::{Slots, decode_command, decode_note};
 use super::layout::{u32_at, u64_at};
 use super::market_record::decode_market_event;
 use super::order_records::{decode_execution, decode_order};
 use super::{PayloadError, RecordKind};
 use crate::order::{Execution, Order};
+use crate::pipeline::carried_state::{CarriedAccount, CarriedHolding};
 use crate::pipeline::operator::{Command, OperatorNote};
 use crate::pipeline::order_table::LiveOrder;
+use crate::pipeline::risk::fills::BookedFill;
 use feeds::event::MarketEvent;
 
 /// Consecutive messages of one source that decide consumed with nothing between them.
@@ -95,8 +99,14 @@ pub enum DecideRecord {
     Resumed(Resumed),
     /// An open order that was taken over.
     OpenOrder(LiveOrder),
-    /// A position that was taken over.
-    Position(Position),
+    /// An account that was taken over.
+    Account(CarriedAccount),
+    /// A strategy's position that was taken over.
+    Holding(CarriedHolding),
+    /// A fill that was taken over.
+    BookedFill(BookedFill),
+    /// A block or a limit that was taken over.
+    Standing(Command),
     /// What the run came to.
     End(End),
     /// The journal was closed.
@@ -133,7 +143,10 @@ impl DecideRecord {
             RecordKind::Action => Self::Action(decode_order(payload)?),
             RecordKind::Resumed => Self::Resumed(Resumed::decode(payload)?),
             RecordKind::OpenOrder => Self::OpenOrder(decode_open_order(payload)?),
-            RecordKind::Position => Self::Position(Position::decode(payload)?),
+            RecordKind::Account => Self::Account(decode_account(payload)?),
+            RecordKind::Holding => Self::Holding(decode_holding(payload)?),
+            RecordKind::BookedFill => Self::BookedFill(decode_booked_fill(payload)?),
+            RecordKind::Standing => Self::Standing(decode_command(payload)?),
             RecordKind::End => Self::End(End::decode(payload)?),
             RecordKind::Closed => {
                 sized::<0>(kind, payload)?;
@@ -304,7 +317,8 @@ mod tests {
     use super::*;
     use crate::control::journal::carried_records::encode_open_order;
     use crate::control::journal::{
-        encode_command, encode_execution, encode_market_event, encode_note, encode_order,
+        encode_account, encode_booked_fill, encode_command, encode_execution, encode_holding,
+        encode_market_event, encode_note, encode_order,
     };
     use proptest::prelude::*;
 
@@ -382,7 +396,18 @@ mod tests {
                     Ok(DecideRecord::OpenOrder(order)) => {
                         prop_assert_eq!(&encode_open_order(&order)[..], &bytes[..]);
                     }
-                    Ok(DecideRecord::Position(position)) => prop_assert_eq!(&position.encode()[..], &bytes[..]),
+                    Ok(DecideRecord::Account(account)) => {
+                        prop_assert_eq!(&encode_account(&account)[..], &bytes[..]);
+                    }
+                    Ok(DecideRecord::Holding(holding)) => {
+                        prop_assert_eq!(&encode_holding(&holding)[..], &bytes[..]);
+                    }
+                    Ok(DecideRecord::BookedFill(fill)) => {
+                        prop_assert_eq!(&encode_booked_fill(&fill)[..], &bytes[..]);
+                    }
+                    Ok(DecideRecord::Standing(command)) => {
+                        prop_assert_eq!(&encode_command(&command)[..], &bytes[..]);
+                    }
                     Ok(DecideRecord::End(end)) => prop_assert_eq!(&end.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Closed) => prop_assert!(bytes.is_empty()),
                     Err(_) => {}

@@ -149,9 +149,35 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
             order.state,
             order.strategy
         ),
-        DecideRecord::Position(position) => {
-            write!(out, " instrument={} quantity={}", position.instrument, position.quantity)
-        }
+        DecideRecord::Account(account) => write!(
+            out,
+            " instrument={} position={} mark={} cost={} realised={} fees={}",
+            account.instrument,
+            account.position,
+            Price(account.mark),
+            account.cost,
+            account.realised,
+            account.fees
+        ),
+        DecideRecord::Holding(holding) => write!(
+            out,
+            " instrument={} strategy={} position={}",
+            holding.instrument, holding.strategy, holding.position
+        ),
+        DecideRecord::BookedFill(fill) => write!(
+            out,
+            " exec_id={} venue={} cl_ord_id={} instrument={} strategy={} {:?} {} @ {} fee={}",
+            fill.exec_id,
+            fill.venue,
+            fill.cl_ord_id,
+            fill.instrument,
+            fill.strategy,
+            fill.side,
+            fill.quantity,
+            Price(fill.price),
+            fill.fee
+        ),
+        DecideRecord::Standing(command) => write!(out, " {command:?}"),
         DecideRecord::End(end) => write!(
             out,
             " order_stream_sha256={} book_hash={:016x} market_messages={} executions={} timers={} commands={} \

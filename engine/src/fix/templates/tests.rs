@@ -20,7 +20,8 @@ fn order(action: OrderAction) -> Order {
         side: Side::Sell,
         time_in_force: TimeInForce::ImmediateOrCancel,
         strategy: 0,
-        reserved: [0; 6],
+        sells_short: false,
+        reserved: [0; 5],
     }
 }
 

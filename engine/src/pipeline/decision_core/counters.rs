@@ -55,6 +55,14 @@ pub struct CoreCounters {
     pub doubts: u64,
     /// Requests for the state of an order that was in doubt after that.
     pub status_requests: u64,
+    /// Messages that a venue did not answer in time.
+    pub unanswered: u64,
+    /// Fills that a venue busted or corrected.
+    pub trades_changed: u64,
+    /// Fills whose price is not known: their reports were lost, and the order's limit stands for it.
+    pub fills_without_price: u64,
+    /// Commands of people and watchdogs.
+    pub commands: u64,
     /// Of these orders, those that the venue did not know: what was sent never arrived.
     pub orders_not_received: u64,
 }

@@ -2,10 +2,15 @@
 //! cancelling after a kill or while books are stale.
 
 use super::{Actions, DecisionCore};
-use crate::order::{Intent, Order, OrderAction};
+use crate::order::{Order, OrderAction};
+use crate::pipeline::operator::{KillCause, Scope};
+use crate::pipeline::order_table::LiveOrder;
 
 /// Orders that a sweep handles an input at most.
 pub(super) const SWEEP_MAX: usize = 64;
+
+/// Slots of the order table that a timer looks at for messages without an answer.
+const ANSWER_SLOTS: u32 = 1_024;
 
 impl DecisionCore {
     /// Asks for the state of a bounded number of the orders in doubt; the next input goes on with what is left.
@@ -35,22 +40,20 @@ impl DecisionCore {
                 side: order.side,
                 time_in_force: order.time_in_force,
                 strategy: order.strategy,
-                reserved: [0; 6],
+                sells_short: order.sells_short,
+                reserved: [0; 5],
             }));
         }
     }
 
-    /// Cancels a bounded number of the open orders, all of them after a kill, else those whose book is stale; the next
-    /// input goes on with what is left.
+    /// Cancels a bounded number of the open orders that are blocked or whose book is stale; the next input goes on with what
+    /// is left.
     #[cold]
     pub(super) fn sweep_orders(&mut self, actions: &mut Actions) {
-        let killed = self.risk.is_killed();
         let mut swept = [0; SWEEP_MAX];
         let mut count = 0;
         let orders = (0..self.strategies.len() as u16).flat_map(|strategy| self.orders.of_strategy(strategy));
-        let unwanted = orders.filter(|order| {
-            !order.is_pending() && (killed || self.stale.is_stale(order.venue, order.instrument))
-        });
+        let unwanted = orders.filter(|order| !order.is_pending() && self.is_unwanted(order));
         for (place, order) in swept.iter_mut().zip(unwanted) {
             *place = order.cl_ord_id;
             count += 1;
@@ -61,21 +64,37 @@ impl DecisionCore {
                 return;
             }
             let Some(order) = self.orders.get(*cl_ord_id) else { continue };
-            let strategy = order.strategy;
-            let intent = Intent {
-                action: OrderAction::Cancel,
-                target: order.cl_ord_id,
-                price: order.price,
-                quantity: order.quantity,
-                instrument: order.instrument,
-                venue: order.venue,
-                side: order.side,
-                time_in_force: order.time_in_force,
-            };
+            let (strategy, intent) = (order.strategy, order.cancel());
+            let blocked = self.risk.blocks().blocks(order.instrument, order.venue, order.side, strategy);
             if let Ok(approval) = self.approve(strategy, &intent, 0) {
-                self.counters.stale_cancels += u64::from(!killed);
+                self.counters.stale_cancels += u64::from(!blocked);
                 self.commit(approval, actions);
             }
+        }
+        // With fewer than it can take it has taken all; an answer to one that is pending sweeps again.
+        self.sweep_is_due = count == SWEEP_MAX;
+    }
+
+    fn is_unwanted(&self, order: &LiveOrder) -> bool {
+        self.risk.blocks().blocks(order.instrument, order.venue, order.side, order.strategy)
+            || self.stale.is_stale(order.venue, order.instrument)
+    }
+
+    /// Looks for messages that nobody has answered in time, in a part of the table each timer: their instruments are stopped,
+    /// and their venues asked.
+    #[cold]
+    pub(super) fn look_for_unanswered(&mut self) {
+        let most_ns = self.risk.firm_limits().answer_max_ns;
+        let before_ns = self.time_ns.saturating_sub(most_ns);
+        if before_ns == 0 {
+            return;
+        }
+        let (found, next) = self.orders.unanswered(self.answer_slot, ANSWER_SLOTS, before_ns);
+        self.answer_slot = next;
+        if let Some(order) = found {
+            self.counters.unanswered += 1;
+            self.block(Scope::Instrument(order.instrument), KillCause::Unanswered);
+            self.orders.doubt_order(order.cl_ord_id);
         }
     }
 }

@@ -6,8 +6,7 @@
 
 use std::fmt;
 
-use feeds::event::{INSTRUMENT_NONE, Side};
-use feeds::units::PRICE_NONE;
+use feeds::event::Side;
 
 use crate::fix::rejects::MessageReject;
 use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
@@ -67,21 +66,9 @@ impl SentOrders {
             OrderAction::Status => return None,
         };
         Some(Execution {
-            time_ns,
-            cl_ord_id: sent.cl_ord_id,
-            orig_cl_ord_id: 0,
-            exec_id: 0,
-            venue_order_id: 0,
-            last_price: PRICE_NONE,
-            last_quantity: 0,
-            leaves_quantity: 0,
-            cumulative_quantity: 0,
-            instrument: INSTRUMENT_NONE,
-            venue,
-            kind,
             side: sent.side,
             reason: RejectReason::Other,
-            reserved: [0; 8],
+            ..Execution::of(venue, kind, sent.cl_ord_id, time_ns)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! One open order: its terms, its state, and what is known of it at the venue.
 
 use super::NO_SLOT;
-use crate::order::{ClOrdId, TimeInForce};
+use crate::order::{ClOrdId, Intent, OrderAction, TimeInForce};
 use feeds::event::Side;
 
 /// Where an order stands.
@@ -51,6 +51,8 @@ pub struct LiveOrder {
     pub reserved: u64,
     /// Core time when the present terms were decided, UTC ns.
     pub since_ns: u64,
+    /// Core time of the last message about it, UTC ns.
+    pub asked_ns: u64,
     /// Dense instrument number.
     pub instrument: u32,
     /// Strategy that owns it.
@@ -61,6 +63,8 @@ pub struct LiveOrder {
     pub side: Side,
     /// Time in force.
     pub time_in_force: TimeInForce,
+    /// It was marked as a short sale.
+    pub sells_short: bool,
     /// State.
     pub state: OrderState,
     /// Whether the state at the venue is known.
@@ -71,6 +75,10 @@ pub struct LiveOrder {
     pub(super) next: u32,
     /// Slot of the next newer one.
     pub(super) previous: u32,
+    /// Slot of its instrument's next older order.
+    pub(super) older: u32,
+    /// Slot of the next newer one.
+    pub(super) newer: u32,
 }
 
 impl LiveOrder {
@@ -85,16 +93,20 @@ impl LiveOrder {
         cumulative: 0,
         reserved: 0,
         since_ns: 0,
+        asked_ns: 0,
         instrument: 0,
         strategy: 0,
         venue: 0,
         side: Side::None,
         time_in_force: TimeInForce::Day,
+        sells_short: false,
         state: OrderState::PendingNew,
         doubt: Doubt::None,
         request: 0,
         next: NO_SLOT,
         previous: NO_SLOT,
+        older: NO_SLOT,
+        newer: NO_SLOT,
     };
 
     /// Whether the fields can be true together.
@@ -111,6 +123,44 @@ impl LiveOrder {
     #[must_use]
     pub const fn leaves(&self) -> u64 {
         self.quantity - self.cumulative
+    }
+
+    /// Price that its exposure is reserved at, 1e-9: the worse one while a replace is in flight.
+    #[must_use]
+    pub const fn reserved_price(&self) -> i64 {
+        let replacing = matches!(self.state, OrderState::PendingReplace);
+        if replacing && self.pending_price > self.price { self.pending_price } else { self.price }
+    }
+
+    /// Notional of its exposure, 1e-9 of the currency.
+    #[must_use]
+    pub fn reserved_notional(&self) -> i128 {
+        i128::from(self.reserved) * i128::from(self.reserved_price())
+    }
+
+    /// The best price for the other side that it can trade at, 1e-9: the better of its terms while a replace is in flight.
+    #[must_use]
+    pub fn best_price(&self) -> i64 {
+        match (self.state, self.side) {
+            (OrderState::PendingReplace, Side::Sell) => self.price.min(self.pending_price),
+            (OrderState::PendingReplace, _) => self.price.max(self.pending_price),
+            _ => self.price,
+        }
+    }
+
+    /// A cancel of it.
+    #[must_use]
+    pub const fn cancel(&self) -> Intent {
+        Intent {
+            action: OrderAction::Cancel,
+            target: self.cl_ord_id,
+            price: self.price,
+            quantity: self.quantity,
+            instrument: self.instrument,
+            venue: self.venue,
+            side: self.side,
+            time_in_force: self.time_in_force,
+        }
     }
 
     /// Whether a message about this order is in flight or its state is in doubt, so that nothing new may be asked of

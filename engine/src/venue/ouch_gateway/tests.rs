@@ -313,7 +313,7 @@ impl Run {
             draws: Draws(seed),
             gateway: gateway(),
             session: OuchSession::new(&config, &symbols).unwrap(),
-            table: OrderTable::new(DATE, 32, 5_000, 1),
+            table: OrderTable::new(DATE, 32, 5_000, 1, 8),
             now_ns: 0,
             to_venue: Vec::new(),
             to_client: Vec::new(),
@@ -458,7 +458,8 @@ impl Run {
                 TimeInForce::Day
             },
             strategy: 0,
-            reserved: [0; 6],
+            sells_short: false,
+            reserved: [0; 5],
         };
         let leaves = target.map_or(quantity, |order| order.leaves());
         let filled = target.map_or(0, |order| order.cumulative);
@@ -497,7 +498,8 @@ impl Run {
                 side: order.side,
                 time_in_force: order.time_in_force,
                 strategy: 0,
-                reserved: [0; 6],
+                sells_short: false,
+                reserved: [0; 5],
             };
             self.encode(request);
         }

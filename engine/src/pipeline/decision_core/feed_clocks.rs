@@ -1,0 +1,41 @@
+//! When each venue's feed was last heard, and how far its exchange's clock is from ours.
+
+use feeds::event::MarketEvent;
+
+/// One venue's.
+#[derive(Clone, Copy, Default)]
+struct FeedClock {
+    receive_ns: u64,
+    exchange_ns: u64,
+}
+
+/// By venue; memory is taken at construction.
+pub(super) struct FeedClocks(Box<[FeedClock]>);
+
+impl FeedClocks {
+    pub(super) fn new(venues: usize) -> Self {
+        Self(vec![FeedClock::default(); venues].into_boxed_slice())
+    }
+
+    /// A message came in.
+    #[inline(always)]
+    pub(super) fn heard(&mut self, event: &MarketEvent) {
+        if let Some(clock) = self.0.get_mut(usize::from(event.venue)) {
+            *clock = FeedClock { receive_ns: event.receive_ns, exchange_ns: event.exchange_ns };
+        }
+    }
+
+    /// For how long the venue has said nothing, ns of receive time; nothing yet is for ever.
+    #[inline(always)]
+    pub(super) fn age_ns(&self, venue: u8, now_ns: u64) -> u64 {
+        self.0.get(usize::from(venue)).map_or(u64::MAX, |clock| now_ns.saturating_sub(clock.receive_ns))
+    }
+
+    /// How far apart the exchange's time and our receive time of its last message are, ns. A message without the
+    /// exchange's time says nothing of it.
+    #[inline(always)]
+    pub(super) fn skew_ns(&self, venue: u8) -> u64 {
+        let clock = self.0.get(usize::from(venue)).filter(|clock| clock.exchange_ns != 0);
+        clock.map_or(0, |clock| clock.receive_ns.abs_diff(clock.exchange_ns))
+    }
+}

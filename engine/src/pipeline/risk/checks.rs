@@ -1,0 +1,373 @@
+//! The checks of one intent: every rule, no early return, then the reservation.
+
+use super::limits::{EngineLimits, NOTIONAL_CEILING};
+use super::totals::Totals;
+use super::{
+    Approval, Exposure, Instrument, InstrumentLimits, Reference, Risk, RiskApproved, RiskReasons, Stamp,
+    Target,
+};
+use crate::order::{Intent, Order, OrderAction, TimeInForce};
+use feeds::event::Side;
+use feeds::units::PRICE_NONE;
+
+/// Whether a number is a multiple of another, by one multiplication (T. Granlund, P. Montgomery, "Division by invariant
+/// integers using multiplication", 1994, section 9).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TickTest {
+    /// Of the odd part, modulo 2^64.
+    inverse: u64,
+    /// The even part is two to this.
+    shift: u32,
+    /// Largest quotient there is.
+    most: u64,
+}
+
+impl TickTest {
+    /// A test for multiples of `divisor`, which is not zero.
+    pub(super) const fn new(divisor: u64) -> Self {
+        let shift = divisor.trailing_zeros();
+        let odd = divisor >> shift;
+        // Newton: each step doubles the correct low bits, of which an odd number as its own inverse has three.
+        let (mut inverse, mut step) = (odd, 0);
+        while step < 5 {
+            inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
+            step += 1;
+        }
+        Self { inverse, shift, most: u64::MAX / divisor }
+    }
+
+    #[inline(always)]
+    pub(super) const fn divides(self, number: u64) -> bool {
+        number.wrapping_mul(self.inverse).rotate_right(self.shift) <= self.most
+    }
+}
+
+/// What an intent would add to what is reserved.
+#[derive(Clone, Copy)]
+struct Added {
+    /// Exposure that the order would hold in all.
+    wanted: u64,
+    /// Of it new.
+    quantity: u64,
+    /// New notional.
+    notional: i128,
+    /// It can only bring the position nearer to flat.
+    reduces: bool,
+    /// Worst-case position on its side, all open orders of the side filled.
+    worst: i128,
+}
+
+const NO_TARGET: Target = Target { quantity: 0, cumulative: 0, reserved: 0, price: 0, sells_short: false };
+
+impl Risk {
+    /// Runs all checks on one intent; on success exposure is reserved and the rates charged.
+    ///
+    /// `target` is the order that a replace or cancel is about: `None` when there is none that can take one.
+    ///
+    /// # Errors
+    /// Every rule that the intent breaks; nothing is reserved then.
+    pub fn approve(
+        &mut self,
+        intent: &Intent,
+        reference: &Reference,
+        target: Option<Target>,
+        stamp: &Stamp,
+    ) -> Result<Approval, RiskReasons> {
+        let duplicate = RiskReasons::DUPLICATE_CL_ORD_ID
+            .when(stamp.cl_ord_id <= self.last_cl_ord_id && stamp.cl_ord_id != 0)
+            | RiskReasons::TABLE_FULL.when(stamp.cl_ord_id == 0);
+        if intent.action == OrderAction::Cancel {
+            return self.approve_cancel(intent, duplicate, target, stamp);
+        }
+        let Some(at) = self.instruments.get_mut(intent.instrument as usize) else {
+            return Err(duplicate | RiskReasons::NOT_TRADABLE | RiskReasons::RESTRICTED);
+        };
+        let replace = intent.action == OrderAction::Replace;
+        // A new order that names a target must not live on that order's reservation.
+        let held = target.filter(|_| replace).unwrap_or(NO_TARGET);
+        let bad_target =
+            if replace { target.is_none() || intent.quantity <= held.cumulative } else { intent.target != 0 };
+        let added = added(intent, &held, &at.exposure);
+        let blocked = self.blocks.blocks(intent.instrument, intent.venue, intent.side, stamp.strategy);
+        let limits = &at.limits;
+        // What is left of the firm after the order, where nothing rests on what the instrument is.
+        let firm = &mut self.firm;
+        let firm_rate = firm.rate.refill(stamp.time_ns);
+        let own_rate = at.rate.refill(stamp.time_ns);
+        let venue = self.venues.get_mut(usize::from(intent.venue));
+        let venue_rate = venue.is_none_or(|venue| venue.rate.refill(stamp.time_ns));
+        let margin = added.notional.min(NOTIONAL_CEILING) * i128::from(limits.margin_bp);
+        let ratio = firm.messages >= firm.limits.order_to_trade_from
+            && firm.messages >= firm.limits.order_to_trade_max.saturating_mul(firm.trades.max(1));
+        let mut reasons = duplicate
+            | RiskReasons::TARGET.when(bad_target)
+            | RiskReasons::KILL_SWITCH.when(blocked)
+            | check_market(limits, reference)
+            | check_terms(intent, limits, at, reference, stamp.time_ns)
+            | check_law(intent, limits, reference, &added, &held)
+            | RiskReasons::POSITION.when(added.worst > i128::from(limits.position_max))
+            | RiskReasons::MESSAGE_RATE.when(!(firm_rate & own_rate & venue_rate))
+            | check_totals(&firm.totals, &added, intent.side, &NotionalLimits::of(&firm.limits))
+            | RiskReasons::BUYING_POWER.when(
+                !added.reduces
+                    && firm.margin.exceeds(margin, firm.limits.buying_power.saturating_mul(10_000)),
+            )
+            | RiskReasons::ORDER_TO_TRADE.when(ratio)
+            | RiskReasons::CLOCK_SKEW.when(reference.clock_skew_ns > firm.limits.clock_skew_max_ns)
+            | RiskReasons::OPEN_ORDERS.when(
+                !replace
+                    && (at.open_orders >= limits.open_orders_max
+                        || firm.open_orders >= firm.limits.open_orders_max),
+            );
+        if limits.duplicates_max != u32::MAX && !replace {
+            let (window_ns, most) = (limits.duplicate_window_ns, limits.duplicates_max);
+            let repeated = self.recent.is_repeated(at.recent, intent, stamp.time_ns, window_ns, most);
+            reasons = reasons | RiskReasons::DUPLICATE_ORDER.when(repeated);
+        }
+        if !self.strategies.is_empty() {
+            let holders = &self.holdings[at.holders.0 as usize..at.holders.1 as usize];
+            let declared = holders.iter().any(|holding| holding.strategy == stamp.strategy);
+            reasons = reasons | RiskReasons::RESTRICTED.when(!declared);
+            if let Some(strategy) = self.strategies.get(usize::from(stamp.strategy)) {
+                let limits = NotionalLimits {
+                    gross: strategy.limits.gross_notional_max,
+                    net: strategy.limits.net_notional_max,
+                    open: strategy.limits.open_notional_max,
+                };
+                reasons = reasons | check_totals(&strategy.totals, &added, intent.side, &limits);
+            }
+        }
+        if !reasons.is_clear() {
+            return Err(reasons);
+        }
+        Ok(self.reserve(intent, stamp, &added, &held))
+    }
+
+    fn approve_cancel(
+        &mut self,
+        intent: &Intent,
+        duplicate: RiskReasons,
+        target: Option<Target>,
+        stamp: &Stamp,
+    ) -> Result<Approval, RiskReasons> {
+        let reasons = duplicate | RiskReasons::TARGET.when(target.is_none());
+        let Some(target) = target.filter(|_| reasons.is_clear()) else { return Err(reasons) };
+        self.last_cl_ord_id = stamp.cl_ord_id;
+        self.firm.messages += 1;
+        if self.firm.cancels.refill(stamp.time_ns) {
+            self.firm.cancels.charge();
+        } else {
+            self.firm.cancels_over_budget += 1;
+        }
+        let order = RiskApproved(order(intent, stamp, target.sells_short));
+        Ok(Approval { order, reserved: target.reserved, added: 0, added_notional: 0 })
+    }
+
+    #[inline(always)]
+    fn reserve(&mut self, intent: &Intent, stamp: &Stamp, added: &Added, held: &Target) -> Approval {
+        let at = &mut self.instruments[intent.instrument as usize];
+        let firm = &mut self.firm;
+        self.last_cl_ord_id = stamp.cl_ord_id;
+        firm.messages += 1;
+        firm.rate.charge();
+        at.rate.charge();
+        if let Some(venue) = self.venues.get_mut(usize::from(intent.venue)) {
+            venue.rate.charge();
+        }
+        let is_buy = intent.side == Side::Buy;
+        // An order keeps its mark for life.
+        let sells_short = held.sells_short || (at.limits.us_equity && !is_buy && added.worst > 0);
+        if let Some(open) = at.exposure.open_of(intent.side) {
+            *open += added.quantity;
+        }
+        at.open_notional += added.notional;
+        firm.totals.open_of(is_buy).add(added.notional);
+        firm.margin.add(added.notional * i128::from(at.limits.margin_bp));
+        if let Some(strategy) = self.strategies.get_mut(usize::from(stamp.strategy)) {
+            strategy.totals.open_of(is_buy).add(added.notional);
+        }
+        if intent.action == OrderAction::New {
+            at.open_orders += 1;
+            firm.open_orders += 1;
+            if at.limits.duplicates_max != u32::MAX {
+                at.recent = self.recent.push(at.recent, intent, stamp.time_ns);
+            }
+        }
+        Approval {
+            order: RiskApproved(order(intent, stamp, sells_short)),
+            reserved: added.wanted,
+            added: added.quantity,
+            added_notional: added.notional,
+        }
+    }
+
+    /// Takes an approval back before it was sent or entered anywhere (the other leg of its group was refused).
+    /// The ClOrdID may be used again by the caller's next approval.
+    pub fn withdraw(&mut self, approval: Approval) {
+        let released = approval.released();
+        let order = approval.order.0;
+        self.last_cl_ord_id = order.cl_ord_id - 1;
+        self.firm.messages -= 1;
+        if order.action == OrderAction::Cancel {
+            return;
+        }
+        self.firm.rate.refund();
+        if let Some(venue) = self.venues.get_mut(usize::from(order.venue)) {
+            venue.rate.refund();
+        }
+        if let Some(at) = self.instruments.get_mut(order.instrument as usize) {
+            at.rate.refund();
+            if order.action == OrderAction::New && at.limits.duplicates_max != u32::MAX {
+                at.recent = self.recent.pop(at.recent);
+            }
+        }
+        self.release(&released);
+    }
+}
+
+fn order(intent: &Intent, stamp: &Stamp, sells_short: bool) -> Order {
+    Order {
+        decision: stamp.decision,
+        time_ns: stamp.time_ns,
+        cl_ord_id: stamp.cl_ord_id,
+        orig_cl_ord_id: intent.target,
+        price: intent.price,
+        quantity: intent.quantity,
+        instrument: intent.instrument,
+        venue: intent.venue,
+        action: intent.action,
+        side: intent.side,
+        time_in_force: intent.time_in_force,
+        strategy: stamp.strategy,
+        sells_short,
+        reserved: [0; 5],
+    }
+}
+
+#[inline(always)]
+fn added(intent: &Intent, held: &Target, exposure: &Exposure) -> Added {
+    // What could still fill, under the old terms or the new ones, whichever is more; the same for the price.
+    let wanted = intent.quantity.saturating_sub(held.cumulative).max(held.reserved);
+    let quantity = wanted - held.reserved;
+    let price = intent.price.max(held.price);
+    let notional =
+        i128::from(wanted) * i128::from(price) - i128::from(held.reserved) * i128::from(held.price);
+    let worst = match intent.side {
+        Side::Buy => i128::from(exposure.position) + i128::from(exposure.open_buy) + i128::from(quantity),
+        Side::Sell => i128::from(exposure.open_sell) - i128::from(exposure.position) + i128::from(quantity),
+        Side::None => i128::MAX,
+    };
+    Added { wanted, quantity, notional, reduces: worst <= 0, worst }
+}
+
+#[inline(always)]
+fn check_market(limits: &InstrumentLimits, reference: &Reference) -> RiskReasons {
+    RiskReasons::NOT_TRADABLE.when(!reference.tradable || limits.order_qty_max == 0)
+        | RiskReasons::BOOK_CROSSED.when(reference.crossed)
+        | RiskReasons::STALE_BOOK.when(reference.stale)
+        | RiskReasons::DATA_AGE.when(reference.data_age_ns > limits.market_data_age_max_ns)
+        | RiskReasons::RESTRICTED.when(limits.restricted)
+}
+
+#[inline(always)]
+fn check_terms(
+    intent: &Intent,
+    limits: &InstrumentLimits,
+    at: &Instrument,
+    reference: &Reference,
+    now_ns: u64,
+) -> RiskReasons {
+    let (price, quantity) = (i128::from(intent.price), intent.quantity);
+    let notional = price * i128::from(quantity);
+    let two_sided = reference.bid_px != PRICE_NONE && reference.ask_px != PRICE_NONE;
+    let trade_age_ns = now_ns.saturating_sub(at.last_trade_ns);
+    let has_trade = at.last_trade_px != PRICE_NONE && trade_age_ns < limits.last_trade_age_max_ns;
+    // Twice the mid, so that nothing is halved: |2 price - (bid + ask)| * 10^4 <= collar * (bid + ask).
+    let mid_twice = if two_sided {
+        i128::from(reference.bid_px) + i128::from(reference.ask_px)
+    } else {
+        2 * i128::from(at.last_trade_px)
+    };
+    let distance = (2 * price - mid_twice).abs() * 10_000;
+    let outside = distance > i128::from(limits.collar_bp) * mid_twice;
+    let has_reference = two_sided || has_trade;
+    let touch_distance = match intent.side {
+        Side::Buy if reference.touch_ask_px != PRICE_NONE => price - i128::from(reference.touch_ask_px),
+        Side::Sell if reference.touch_bid_px != PRICE_NONE => i128::from(reference.touch_bid_px) - price,
+        _ => 0,
+    };
+    let own_crossed = match intent.side {
+        Side::Buy => reference.own_ask_px != PRICE_NONE && intent.price >= reference.own_ask_px,
+        Side::Sell => reference.own_bid_px != PRICE_NONE && intent.price <= reference.own_bid_px,
+        Side::None => false,
+    };
+    let on_tick = intent.price > 0 && at.tick.divides(intent.price.unsigned_abs());
+    let on_lot = limits.lot_qty == 1 || quantity.is_multiple_of(limits.lot_qty);
+    RiskReasons::ORDER_QTY.when(quantity == 0 || quantity > limits.order_qty_max)
+        | RiskReasons::LOT.when(quantity < limits.order_qty_min || !on_lot)
+        | RiskReasons::NOTIONAL.when(notional > limits.order_notional_max)
+        | RiskReasons::PRICE.when(!on_tick)
+        | RiskReasons::NO_REFERENCE.when(!has_reference)
+        | RiskReasons::COLLAR.when(has_reference && outside)
+        | RiskReasons::TOUCH
+            .when(touch_distance > i128::from(limits.touch_ticks_max) * i128::from(limits.price_tick))
+        | RiskReasons::SELF_TRADE.when(own_crossed)
+}
+
+/// Regulations SHO and NMS.
+#[inline(always)]
+fn check_law(
+    intent: &Intent,
+    limits: &InstrumentLimits,
+    reference: &Reference,
+    added: &Added,
+    held: &Target,
+) -> RiskReasons {
+    let short = intent.side == Side::Sell && added.worst > 0;
+    // A long sale cannot become a short one: it is cancelled and entered anew.
+    let changes_mark = short && intent.action == OrderAction::Replace && !held.sells_short;
+    let at_bid = reference.bid_px == PRICE_NONE || intent.price <= reference.bid_px;
+    let (locks, through) = match intent.side {
+        Side::Buy if reference.away_ask_px != PRICE_NONE => {
+            (intent.price >= reference.away_ask_px, intent.price > reference.away_ask_px)
+        }
+        Side::Sell if reference.away_bid_px != PRICE_NONE => {
+            (intent.price <= reference.away_bid_px, intent.price < reference.away_bid_px)
+        }
+        _ => (false, false),
+    };
+    let rests = intent.time_in_force == TimeInForce::Day;
+    let law = limits.us_equity;
+    RiskReasons::SHORT_LOCATE
+        .when(law && short && (changes_mark || added.worst > i128::from(limits.locate_qty)))
+        | RiskReasons::SHORT_PRICE.when(law && short && limits.short_restricted && at_bid)
+        | RiskReasons::LOCKS_AWAY.when(law && rests && locks)
+        | RiskReasons::TRADE_THROUGH.when(law && !rests && through)
+}
+
+/// The limits of sums, of the firm or a strategy.
+struct NotionalLimits {
+    gross: i128,
+    net: i128,
+    open: i128,
+}
+
+impl NotionalLimits {
+    const fn of(firm: &EngineLimits) -> Self {
+        Self { gross: firm.gross_notional_max, net: firm.net_notional_max, open: firm.open_notional_max }
+    }
+}
+
+/// An order that can only reduce the position passes gross and net: it is the way out.
+#[inline(always)]
+fn check_totals(totals: &Totals, added: &Added, side: Side, limits: &NotionalLimits) -> RiskReasons {
+    let open = totals.open().saturating_add(added.notional);
+    let net_over = if side == Side::Buy {
+        totals.net.exceeds(totals.open_buy.get().saturating_add(added.notional), limits.net)
+    } else {
+        totals.net.exceeds_negated(totals.open_sell.get().saturating_add(added.notional), limits.net)
+    };
+    RiskReasons::GROSS_NOTIONAL.when(!added.reduces && totals.gross.exceeds(open, limits.gross))
+        | RiskReasons::NET_NOTIONAL.when(!added.reduces && net_over)
+        | RiskReasons::OPEN_NOTIONAL.when(open > limits.open)
+}
