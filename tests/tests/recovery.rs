@@ -79,13 +79,13 @@ fn without_market(mut state: CarriedState) -> CarriedState {
 }
 
 /// Makes ledgers that have seen nothing yet.
-struct Fresh {
-    inputs: Inputs,
-    config: Config,
+struct Fresh<'a> {
+    inputs: &'a Inputs,
+    config: &'a Config,
     declared: Vec<Vec<u32>>,
 }
 
-impl Fresh {
+impl Fresh<'_> {
     fn make(&self) -> Ledger {
         let sizes = LedgerSizes {
             date: self.inputs.date().yyyymmdd(),
@@ -94,24 +94,24 @@ impl Fresh {
             strategies_max: 32,
         };
         let declared: Vec<_> = self.declared.iter().map(Vec::as_slice).collect();
-        Ledger::new(sizes, startup::risk(&self.inputs, &self.config, &declared).expect("known instruments"))
+        Ledger::new(sizes, startup::risk(self.inputs, self.config, &declared).expect("known instruments"))
     }
 }
 
 /// The core with a ledger behind it.
-struct Pair {
+struct Pair<'a> {
     seed: u64,
     core: DecisionCore,
     actions: Actions,
     ledger: Ledger,
-    fresh: Fresh,
+    fresh: Fresh<'a>,
     /// Ledgers that began with a snapshot.
     restored: Vec<Ledger>,
     sequence: u64,
     seen: Seen,
 }
 
-impl Pair {
+impl Pair<'_> {
     fn record(&mut self, time_ns: u64, record: DecideRecord) {
         self.sequence += 1;
         let record = Sequenced { sequence: self.sequence, time_ns, record };
@@ -184,7 +184,7 @@ fn follow(seed: u64) -> Seen {
     let core = startup::decision_core(&inputs, &config, strategies).expect("a core");
     let mut exchange = startup::exchange(&inputs, &config, None).expect("an exchange");
     let mut ingest = inputs.ingest(0).expect("captures");
-    let fresh = Fresh { inputs: inputs.clone(), config: config.clone(), declared };
+    let fresh = Fresh { inputs: &inputs, config: &config, declared };
     let mut pair = Pair {
         seed,
         actions: Actions::new(core.actions_max()),

@@ -51,9 +51,18 @@ pub fn state_at_end(dir: &Path, header: &RunHeader) -> Result<DecisionCore, Fail
     let universe = LiveUniverse::new(&header.config)?;
     let strategies = startup::strategies(&universe, &header.config)?;
     let core = startup::decision_core(&universe, &header.config, strategies)?;
+    replay_into(dir, core).map(|(core, _)| core)
+}
+
+/// Replays the journal in `dir` of a live run through `core`, a fresh one as that run began with, whatever its strategies.
+/// Gives it back as the journal leaves it.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_into(dir: &Path, core: DecisionCore) -> Result<(DecisionCore, JournalOutcome), Failure> {
     let mut replay = Replay::new(core, None);
-    replay_records(dir, &mut replay)?;
-    Ok(replay.core)
+    let outcome = replay_records(dir, &mut replay)?;
+    Ok((replay.core, outcome))
 }
 
 /// Replays the journal in `dir`.

@@ -535,9 +535,13 @@ impl OrderTable {
         // Of an order in doubt earlier reports may have been lost: CumQty(14) has what they said.
         let adds_up = filled == execution.last_quantity
             || (order.doubt != Doubt::None && filled > execution.last_quantity);
+        // So may the answer to a replace: a fill under its id says that it was accepted.
+        let replaced =
+            order.doubt != Doubt::None && order.state == OrderState::PendingReplace && order.pending_id == id;
+        let quantity = if replaced { order.pending_quantity } else { order.quantity };
         // A partial fill that leaves nothing of our terms claims that the venue holds more than we asked for.
         let claimed = u64::from(execution.kind == ExecutionKind::PartialFill);
-        let leaves = order.quantity.checked_sub(execution.cumulative_quantity);
+        let leaves = quantity.checked_sub(execution.cumulative_quantity);
         if !adds_up || leaves.is_none_or(|leaves| leaves < claimed) {
             return Err(OrderTableError::Overfill(id));
         }
@@ -557,6 +561,10 @@ impl OrderTable {
         if execution.kind == ExecutionKind::Fill {
             return Ok(self.done(slot, filled));
         }
+        if replaced {
+            let accepted = self.accept_replace(slot);
+            return Ok(Transition { filled, released: accepted.released + filled, ..accepted });
+        }
         Ok(Transition {
             order: *entry,
             filled,
@@ -565,6 +573,16 @@ impl OrderTable {
             reserved_again: 0,
             closed: false,
         })
+    }
+
+    /// The terms of the replace in flight, of which some are left to trade, are the order's.
+    fn accept_replace(&mut self, slot: u32) -> Transition {
+        let entry = &mut self.slots[slot as usize];
+        self.by_counter[(entry.cl_ord_id - self.date_base) as usize] = DONE;
+        entry.cl_ord_id = entry.pending_id;
+        entry.price = entry.pending_price;
+        entry.quantity = entry.pending_quantity;
+        self.back_to_live(slot)
     }
 
     fn replaced(
@@ -577,16 +595,13 @@ impl OrderTable {
         if order.state != OrderState::PendingReplace || order.pending_id != id {
             return Err(OrderTableError::Unexpected(id));
         }
-        self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
-        let entry = &mut self.slots[slot as usize];
-        entry.cl_ord_id = id;
         if order.pending_quantity <= order.cumulative {
             // The new total had filled before the replace came: nothing of it is left to trade.
+            self.slots[slot as usize].cl_ord_id = id;
+            self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
             return Ok(self.done(slot, 0));
         }
-        entry.price = order.pending_price;
-        entry.quantity = order.pending_quantity;
-        Ok(self.back_to_live(slot))
+        Ok(self.accept_replace(slot))
     }
 
     /// A fill of the order was busted or corrected: CumQty(14) says what it has filled since then, LeavesQty(151) what can
