@@ -7,6 +7,7 @@ pub mod fix_encode;
 pub mod fix_messages;
 pub mod fix_round_trip;
 pub mod journal_append;
+pub mod kill_latency;
 pub mod line;
 pub mod ouch_decode;
 pub mod ouch_encode;

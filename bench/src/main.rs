@@ -15,6 +15,7 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("ouch_encode", "", |_| bench::ouch_encode::run()),
     ("ouch_decode", "", |_| bench::ouch_decode::run()),
     ("fix_round_trip", "", |_| bench::fix_round_trip::run()),
+    ("kill_latency", "", |_| bench::kill_latency::run()),
     ("risk", "", |_| bench::risk::run()),
     ("journal_append", "[DIR]", bench::journal_append::run),
     ("ring_hop", "", |_| bench::ring_hop::run()),

@@ -1,5 +1,7 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
+mod operator_arguments;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +13,8 @@ use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
     acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
-    live_lines, live_run, mapped_file_fault, replay, shutdown, startup, tune, venue_run,
+    limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune,
+    venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
@@ -34,6 +37,16 @@ enum Task {
     Replay(ReplayArguments),
     /// Live: feeds in over the network, orders out over FIX, until the sessions end or Ctrl-C.
     Run(RunArguments),
+    /// Stop a running engine, or a part of it, and cancel its orders, until a reset.
+    Kill(operator_arguments::ScopeArguments),
+    /// Let what was stopped trade again.
+    Reset(operator_arguments::ScopeArguments),
+    /// Send a running engine a new limits file: what tightens is in force at once, what loosens needs a confirmation.
+    Limits(operator_arguments::LimitsArguments),
+    /// Compare a position of a running engine with another keeper's; a difference stops trading.
+    Reconcile(operator_arguments::ReconcileArguments),
+    /// Print what a running engine shows of itself.
+    Status(operator_arguments::PortArguments),
     /// Build books only.
     Book(BookArguments),
     /// The simulated exchange alone: FIX acceptors over the session of captures, and its feed.
@@ -309,6 +322,11 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Demo => demo::run(&mut std::io::stdout()),
         Task::Replay(arguments) => run_replay(&arguments),
         Task::Run(arguments) => run_live(arguments),
+        Task::Kill(arguments) => print(&arguments.ask(&read_config, "/kill")?),
+        Task::Reset(arguments) => print(&arguments.ask(&read_config, "/reset")?),
+        Task::Limits(arguments) => print(&arguments.ask(&read_config)?),
+        Task::Reconcile(arguments) => print(&arguments.ask(&read_config)?),
+        Task::Status(arguments) => print(&arguments.status(&read_config)?),
         Task::Book(arguments) => run_book(&arguments),
         Task::Venue(arguments) if arguments.acceptance => acceptance_run::run(&mut std::io::stdout()),
         Task::Venue(arguments) => {
@@ -345,7 +363,15 @@ fn read_config(path: Option<&PathBuf>) -> Result<Config, Failure> {
     let Some(path) = path else { return Ok(Config::default()) };
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+    let (text, _) = limits_file::resolve(path, &text).map_err(Failure::Input)?;
     Config::parse(&name, &text).map_err(Failure::Input)
+}
+
+/// The limits file that a configuration names, if it names one.
+fn limits_file_of(path: &PathBuf) -> Result<Option<PathBuf>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
+    limits_file::resolve(path, &text).map(|(_, file)| file).map_err(Failure::Input)
 }
 
 fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
@@ -386,8 +412,11 @@ fn run_live(arguments: RunArguments) -> Result<(), Failure> {
         journal: arguments.journal,
         resume: arguments.resume,
         report: arguments.report,
+        limits_file: limits_file_of(&arguments.config)?,
         record: arguments.record,
     };
+    operator_port::install_hangup()
+        .map_err(|error| Failure::Input(format!("handler for SIGHUP: {error}")))?;
     let live = live_run::run(&config, &options, &shutdown::Stop::new(), Vec::new())?;
     print(&live.to_string())?;
     if let Some(path) = &arguments.summary {

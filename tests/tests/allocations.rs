@@ -9,10 +9,12 @@ use engine::control::config::{Config, OrderProtocol};
 use engine::control::counters::Counter;
 use engine::control::digest::digest_ring;
 use engine::control::inputs::Inputs;
+use engine::control::kill_switch::KillSwitch;
 use engine::control::shutdown::Stop;
 use engine::control::startup;
 use engine::control::universe::Universe;
 use engine::order::{Execution, Intent};
+use engine::pipeline::controls::Controls;
 use engine::pipeline::decide::Decide;
 use engine::pipeline::lockstep::{self, IntervalTimer};
 use engine::pipeline::order_table::LiveOrder;
@@ -206,6 +208,7 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
             &mut Sampler::new(StampMode::Sampled),
             released,
             &stop,
+            &mut Controls::new(KillSwitch::new()),
         );
         let allocations = counted();
         over.store(true, Ordering::Relaxed);

@@ -11,6 +11,7 @@ use crate::control::feed_config::FeedLinesConfig;
 use crate::control::fix_config::FixConfig;
 use crate::control::journal_config::JournalConfig;
 use crate::control::logon_config::{self, LogonConfig};
+use crate::control::operator_config::OperatorConfig;
 pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConfig};
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_date::SessionDate;
@@ -44,6 +45,8 @@ pub struct Config {
     pub venues: Vec<VenueConfig>,
     /// How a live run comes back to a venue that it lost.
     pub reconnect: ReconnectConfig,
+    /// The operator port and the watchdog of a live run.
+    pub operator: OperatorConfig,
     /// Sizes of each venue's books in a live run; a replay knows from its captures.
     pub books: BooksConfig,
     /// Instruments that may be traded, and by which strategies.
@@ -206,6 +209,10 @@ pub struct VenueConfig {
     /// How long the kernel may poll the network card in a receive (SO_BUSY_POLL), us; 0: as the host is set.
     #[serde(default)]
     pub busy_poll_us: u32,
+    /// Whether the venue cancels our open orders when the session's connection is gone. A live run refuses one that does not,
+    /// unless `operator.accept_no_cancel_on_disconnect` says so.
+    #[serde(default = "default_cancel_on_disconnect")]
+    pub cancel_on_disconnect: bool,
     /// TLS; without it bytes go as they are.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
@@ -225,6 +232,10 @@ pub struct VenueConfig {
 
 fn default_comp_id() -> String {
     "WARPTICK".to_owned()
+}
+
+fn default_cancel_on_disconnect() -> bool {
+    true
 }
 
 fn default_heartbeat_s() -> u32 {
@@ -257,6 +268,7 @@ impl VenueConfig {
             fix: FixConfig::default(),
             schedule: None,
             logon: LogonConfig::default(),
+            cancel_on_disconnect: true,
             feed: None,
         }
     }
@@ -400,6 +412,7 @@ impl Config {
             venue.check().map_err(|what| format!("venue {}: {what}", venue.name))?;
         }
         self.reconnect.check()?;
+        self.operator.check()?;
         if let Some(venue) = self.venues.iter().find(|venue| venue.schedule.is_some())
             && !self.reconnect.enabled
         {

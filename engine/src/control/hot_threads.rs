@@ -12,18 +12,23 @@ use crate::control::counters::Counters;
 use crate::control::failure::Failure;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
+use crate::control::kill_switch::KillSwitch;
 use crate::control::placement::{Plan, Role};
 use crate::control::reconnector::{self, ReconnectReport, Route};
 use crate::control::schedule_config::ScheduleConfig;
+use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
 use crate::control::startup;
-use crate::pipeline::decide::Decide;
+use crate::control::supervision::HotEnds;
+use crate::pipeline::decide::{Decide, DecideError};
 use crate::pipeline::decision_core::DecisionCore;
+use crate::pipeline::heartbeat::Beat;
 use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, Distrust, LiveIngest, LiveShared};
 use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, ReplayError};
+use crate::pipeline::operator::KillCause;
 use crate::pipeline::order_entry::OrderEntry;
 use crate::pipeline::paced::{self, Pace, Pacer};
 use crate::pipeline::slot_ring::{Producer, ring};
@@ -51,15 +56,26 @@ pub(super) struct Hot<'a> {
     pub(super) stop: &'a Stop,
     pub(super) timer: IntervalTimer,
     pub(super) mode: StampMode,
+    /// The engine's kill switch.
+    pub(super) kill: KillSwitch,
+    /// A descriptor of each session's socket, in a live run.
+    pub(super) sockets: SessionSockets,
 }
 
-/// A stage that panics must not leave the others waiting for it.
-struct StopOnPanic<'a>(&'a Stop);
+/// A stage that panics must not leave the others waiting for it, nor its orders at the venues. (In a release build a panic
+/// ends the process, and with it the connections.)
+struct StopOnPanic<'a> {
+    stop: &'a Stop,
+    kill: &'a KillSwitch,
+    sockets: &'a SessionSockets,
+}
 
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.request();
+            self.kill.set(KillCause::Heartbeat);
+            self.sockets.shut_down();
+            self.stop.request();
         }
     }
 }
@@ -89,9 +105,9 @@ impl Hot<'_> {
     where
         'env: 'scope,
     {
-        let (plan, stop) = (self.plan, self.stop);
+        let (plan, stop, kill, sockets) = (self.plan, self.stop, &self.kill, &self.sockets);
         scope.spawn(move || {
-            let _guard = StopOnPanic(stop);
+            let _guard = StopOnPanic { stop, kill, sockets };
             if let Err(error) = plan.pin_current(role) {
                 stop.request();
                 return Err(Failure::Check(format!("placement: {error}")));
@@ -220,6 +236,7 @@ impl Hot<'_> {
         calibration: Calibration,
         pace: Pace,
         keeper: &mut Housekeeping,
+        hot: HotEnds,
     ) -> Result<Finished, Failure> {
         let released = &self.counters.ingest.messages;
         let mut venue = VenueServer::bind(inputs, self.config)?;
@@ -244,13 +261,15 @@ impl Hot<'_> {
                 Ok(connections) => connections,
                 Err(error) => return finish(Err(Failure::Input(error)), keeper),
             };
-            let mut entry = SocketEntry::new(entry, connections, stamp_writer, calibration);
+            let entry = SocketEntry::new(entry, connections, stamp_writer, calibration);
+            let mut entry = entry.watched(hot.sessions.clone());
             if let Err(error) = entry.log_on(self.stop) {
                 return finish(Err(Failure::Input(error)), keeper);
             }
             let pacer = Pacer::new(pace, &calibration, ingest.next_time_ns().unwrap_or(0));
             let result = match self.config.pipeline.topology {
                 Topology::Inline => {
+                    let mut controls = hot.controls;
                     let thread = self.spawn(scope, Role::Inline, move || {
                         let mut sampler = Sampler::new(self.mode);
                         let outcome = paced::run_inline(
@@ -262,6 +281,7 @@ impl Hot<'_> {
                             &mut sampler,
                             released,
                             self.stop,
+                            &mut controls,
                         );
                         entry.hand_over();
                         (decide, entry, ingest.messages(), outcome)
@@ -270,7 +290,7 @@ impl Hot<'_> {
                     thread.join().or_else(panicked).and_then(|joined| joined)
                 }
                 Topology::Split => {
-                    let ingest_stage = |to_decide: &mut Producer<MarketHop>, _: &AtomicBool| {
+                    let ingest_stage = |to_decide: &mut Producer<MarketHop>, _: &AtomicBool, _: &mut Beat| {
                         let outcome = paced::run_split_ingest(
                             ingest,
                             to_decide,
@@ -283,11 +303,11 @@ impl Hot<'_> {
                         );
                         (ingest.messages(), outcome)
                     };
-                    self.paced_split(ingest_stage, decide, entry, None, keeper)
+                    self.paced_split(ingest_stage, decide, entry, None, keeper, hot)
                 }
             };
             let result = result.map(|(decide, mut entry, messages, outcome)| {
-                entry.log_out();
+                self.end_sessions(&mut entry, &outcome);
                 let dropped_stamps = entry.dropped_stamps();
                 let core = keeper.close(decide);
                 Finished { core, messages, dropped_stamps, entry: entry.finish(), outcome }
@@ -308,6 +328,7 @@ impl Hot<'_> {
         stamp_writer: StampWriter,
         calibration: Calibration,
         keeper: &mut Housekeeping,
+        hot: HotEnds,
     ) -> Result<(Finished, ReconnectReport), Failure> {
         let venues = &self.config.venues;
         let routes = venues.iter().map(|venue| {
@@ -316,15 +337,17 @@ impl Hot<'_> {
             Ok(Route { name: venue.name.clone(), endpoint, schedule })
         });
         let routes = routes.collect::<Result<Vec<_>, String>>().map_err(Failure::Input)?;
-        let (port, mut reconnector) = reconnector::channel(routes, &self.config.reconnect);
+        let (port, reconnector) = reconnector::channel(routes, &self.config.reconnect);
+        let mut reconnector = reconnector.keeping(self.sockets.clone());
         let say = |what: String| eprintln!("warptick: {what}");
         let open = reconnector.open(tsc::system_utc_ns(), say).map_err(Failure::Input)?;
-        let mut entry = SocketEntry::with_open(entry, venues.len(), open, stamp_writer, calibration);
+        let entry = SocketEntry::with_open(entry, venues.len(), open, stamp_writer, calibration);
+        let mut entry = entry.watched(hot.sessions.clone());
         if let Some(watch) = &keeper.utc {
             entry = entry.following(watch.offset());
         }
         if !self.config.reconnect.enabled {
-            let finished = self.live_connected(ingest, decide, entry, calibration, keeper)?;
+            let finished = self.live_connected(ingest, decide, entry, calibration, keeper, hot)?;
             return Ok((finished, ReconnectReport::default()));
         }
         entry = entry.reconnecting(port);
@@ -334,7 +357,7 @@ impl Hot<'_> {
             let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
             let thread = scope.spawn(move || reconnector.run(tsc::system_utc_ns, say, is_over));
             let guard = EndOnDrop(over);
-            let finished = self.live_connected(ingest, decide, entry, calibration, keeper);
+            let finished = self.live_connected(ingest, decide, entry, calibration, keeper, hot);
             drop(guard);
             Ok((finished?, thread.join().unwrap_or_default()))
         })
@@ -347,6 +370,7 @@ impl Hot<'_> {
         mut entry: SocketEntry,
         calibration: Calibration,
         keeper: &mut Housekeeping,
+        hot: HotEnds,
     ) -> Result<Finished, Failure> {
         entry.log_on(self.stop).map_err(Failure::Input)?;
         let distrust = Distrust::default();
@@ -361,10 +385,19 @@ impl Hot<'_> {
         let shared = &shared;
         let (decide, mut entry, messages, outcome) = match self.config.pipeline.topology {
             Topology::Inline => std::thread::scope(|scope| {
+                let mut controls = hot.controls;
                 let thread = self.spawn(scope, Role::Inline, move || {
                     let mut sampler = Sampler::new(self.mode);
-                    let outcome =
-                        live::run_inline(ingest, &mut decide, &mut entry, self.timer, &mut sampler, shared);
+                    let (decide_stage, entry_stage) = (&mut decide, &mut entry);
+                    let outcome = live::run_inline(
+                        ingest,
+                        decide_stage,
+                        entry_stage,
+                        self.timer,
+                        &mut sampler,
+                        shared,
+                        &mut controls,
+                    );
                     entry.hand_over();
                     (decide, entry, ingest.messages(), outcome)
                 });
@@ -372,39 +405,64 @@ impl Hot<'_> {
                 thread.join().or_else(panicked).and_then(|joined| joined)
             })?,
             Topology::Split => {
-                let ingest_stage = |to_decide: &mut Producer<MarketHop>, finished: &AtomicBool| {
+                let ingest_stage = |to_decide: &mut Producer<MarketHop>,
+                                    finished: &AtomicBool,
+                                    beat: &mut Beat| {
                     let mut sampler = Sampler::new(self.mode);
+                    let idle = self.idle;
                     let outcome =
-                        live::run_split_ingest(ingest, to_decide, finished, &mut sampler, shared, self.idle);
+                        live::run_split_ingest(ingest, to_decide, finished, &mut sampler, shared, idle, beat);
                     (ingest.messages(), outcome)
                 };
-                self.paced_split(ingest_stage, decide, entry, Some(shared), keeper)?
+                self.paced_split(ingest_stage, decide, entry, Some(shared), keeper, hot)?
             }
         };
-        entry.log_out();
+        self.end_sessions(&mut entry, &outcome);
         let dropped_stamps = entry.dropped_stamps();
         let core = keeper.close(decide);
         Ok(Finished { core, messages, dropped_stamps, entry: entry.finish(), outcome })
     }
 
+    /// Logs out; without a word where nothing can be journalled any more.
+    fn end_sessions(&self, entry: &mut SocketEntry, outcome: &Result<(), ReplayError>) {
+        let is_journal = matches!(
+            outcome,
+            Err(ReplayError::SessionJournal | ReplayError::Decide(DecideError::Journal(_)))
+        );
+        if is_journal {
+            self.kill.set(KillCause::Journal);
+            entry.abandon();
+        } else {
+            entry.log_out();
+        }
+        self.sockets.clear();
+    }
+
     #[allow(clippy::type_complexity, reason = "what three threads leave behind")]
     fn paced_split(
         &self,
-        ingest_stage: impl FnOnce(&mut Producer<MarketHop>, &AtomicBool) -> (u64, Result<(), ReplayError>) + Send,
+        ingest_stage: impl FnOnce(
+            &mut Producer<MarketHop>,
+            &AtomicBool,
+            &mut Beat,
+        ) -> (u64, Result<(), ReplayError>)
+        + Send,
         mut decide: Decide,
         mut entry: SocketEntry,
         live: Option<&LiveShared<'_>>,
         keeper: &mut Housekeeping,
+        hot: HotEnds,
     ) -> Result<(Decide, SocketEntry, u64, Result<(), ReplayError>), Failure> {
         let rings = &self.config.pipeline;
         let (mut to_decide, mut market) = ring(rings.market_ring);
         let (mut orders, mut order_queue) = ring(rings.order_ring);
         let (mut executions, mut execution_queue) = ring(rings.execution_ring);
         let (quiet, finished) = (AtomicBool::new(false), AtomicBool::new(false));
+        let HotEnds { mut controls, order_entry: mut entry_beat, ingest: mut ingest_beat, .. } = hot;
         std::thread::scope(|scope| {
             let (quiet, finished) = (&quiet, &finished);
-            let ingest_thread =
-                self.spawn(scope, Role::Ingest, move || ingest_stage(&mut to_decide, finished));
+            let ingest_thread = self
+                .spawn(scope, Role::Ingest, move || ingest_stage(&mut to_decide, finished, &mut ingest_beat));
             let entry_thread = self.spawn(scope, Role::OrderEntry, move || {
                 paced::run_split_order_entry(
                     &mut entry,
@@ -414,7 +472,9 @@ impl Hot<'_> {
                     finished,
                     self.stop,
                     self.idle,
+                    &mut entry_beat,
                 );
+                drop(entry_beat);
                 entry.hand_over();
                 entry
             });
@@ -431,6 +491,7 @@ impl Hot<'_> {
                     self.stop,
                     self.idle,
                     live,
+                    &mut controls,
                 );
                 if outcome.is_err() {
                     self.stop.request();
@@ -441,10 +502,12 @@ impl Hot<'_> {
             let (decide, decided) = decide_thread.join().or_else(panicked)??;
             let entry = entry_thread.join().or_else(panicked)??;
             let (messages, ingested) = ingest_thread.join().or_else(panicked)??;
-            let outcome = if matches!(decided, Ok(()) | Err(ReplayError::Stopped)) {
-                ingested.and(decided)
-            } else {
-                decided
+            let outcome = match decided {
+                Ok(()) | Err(ReplayError::Stopped) if entry.journal_failed() => {
+                    Err(ReplayError::SessionJournal)
+                }
+                Ok(()) | Err(ReplayError::Stopped) => ingested.and(decided),
+                Err(error) => Err(error),
             };
             Ok((decide, entry, messages, outcome))
         })

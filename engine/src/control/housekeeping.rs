@@ -1,18 +1,22 @@
 //! The housekeeping of a run, on the calling thread: hashes the order stream, fills the histograms, keeps the journal's
-//! segments ahead, follows the system clock, and shows progress.
+//! segments ahead, follows the system clock, lets the watchdog look, and shows progress. A journal that cannot be kept sets the
+//! kill word: nothing new leaves while the segments that are ready last, and what is open is cancelled.
 
 use std::thread::ScopedJoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::control::counters::Counters;
 use crate::control::digest::DigestReceiver;
 use crate::control::journal::JournalKeeper;
-use crate::control::kill_switch;
+use crate::control::kill_switch::KillSwitch;
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
 use crate::control::utc_watch::UtcWatch;
+use crate::control::watchdog::Watchdog;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::decision_core::DecisionCore;
+use crate::pipeline::operator::KillCause;
+use crate::pipeline::tsc;
 
 /// Housekeeping looks at its rings this often.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_micros(200);
@@ -27,6 +31,9 @@ pub(super) struct Housekeeping {
     /// A live run follows the system clock.
     pub(super) utc: Option<UtcWatch>,
     pub(super) journal_error: Option<String>,
+    pub(super) kill: KillSwitch,
+    /// A live run is watched.
+    pub(super) watchdog: Option<Watchdog>,
 }
 
 impl Housekeeping {
@@ -41,13 +48,18 @@ impl Housekeeping {
         if let Some(keeper) = &mut self.keeper
             && let Err(error) = keeper.poll()
         {
-            // The writers go on until their segments are used up, which is enough for the cancels, and then stop the run
-            // by themselves.
+            // The writer goes on until its segments are used up, and then stops the run by itself. Until then what is open
+            // is cancelled, and a reset does not last.
             if self.journal_error.is_none() {
-                kill_switch::set();
-                eprintln!("warptick: {error}: trading stops, open orders are cancelled");
+                eprintln!("warptick: journal: {error}: trading is stopped");
             }
             self.journal_error.get_or_insert_with(|| error.to_string());
+        }
+        if self.journal_error.is_some() && !self.kill.is_set() {
+            self.kill.set(KillCause::Journal);
+        }
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.look(Instant::now(), tsc::system_utc_ns(), |alarm| eprintln!("warptick: {alarm}"));
         }
         self.progress.update(messages);
     }

@@ -16,6 +16,7 @@ use crate::control::startup;
 use crate::order::Order;
 use crate::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe};
 use crate::pipeline::ingest::Ingest;
+use crate::strategy::Strategy;
 
 /// What a journal replay came to.
 pub struct JournalOutcome {
@@ -70,15 +71,25 @@ pub fn replay_into(dir: &Path, core: DecisionCore) -> Result<(DecisionCore, Jour
 /// # Errors
 /// A journal or capture that cannot be read: exit code 2. An action that differs: exit code 1, with both.
 pub fn replay(dir: &Path) -> Result<JournalOutcome, Failure> {
+    replay_with(dir, Vec::new())
+}
+
+/// The same of a run that had strategies beside the configuration's: the same ones, as they were at its start.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_with(dir: &Path, extra: Vec<Box<dyn Strategy>>) -> Result<JournalOutcome, Failure> {
     let header = RunHeader::read(dir)?;
     if header.is_live() {
         let universe = LiveUniverse::new(&header.config)?;
-        let strategies = startup::strategies(&universe, &header.config)?;
+        let mut strategies = startup::strategies(&universe, &header.config)?;
+        strategies.extend(extra);
         let core = startup::decision_core(&universe, &header.config, strategies)?;
         return replay_records(dir, &mut Replay::new(core, None));
     }
     let inputs = header.open_captures()?;
-    let strategies = startup::strategies(&inputs, &header.config)?;
+    let mut strategies = startup::strategies(&inputs, &header.config)?;
+    strategies.extend(extra);
     let core = startup::decision_core(&inputs, &header.config, strategies)?;
     let ingest = inputs.ingest(header.config.latency.line_ns)?;
     replay_records(dir, &mut Replay::new(core, Some((&inputs, ingest))))

@@ -31,6 +31,7 @@ use crate::control::session_date::SessionDate;
 use crate::control::shutdown::Stop;
 use crate::control::snapshot_fetch::FetchReport;
 use crate::control::startup;
+use crate::control::supervision::{self, Supervision};
 use crate::control::universe::Universe;
 use crate::control::utc_watch::UtcWatch;
 use crate::pipeline::decide::Decide;
@@ -109,6 +110,8 @@ pub struct LiveOptions {
     pub resume: Option<PathBuf>,
     /// Where `.hlog` files go.
     pub report: Option<PathBuf>,
+    /// The limits file that SIGHUP reads again.
+    pub limits_file: Option<PathBuf>,
     /// Where every packet of the lines and of the retransmission servers is recorded, as pcapng.
     pub record: Option<PathBuf>,
 }
@@ -149,6 +152,12 @@ pub fn run(
     let plan = startup::placement(config, topology, false)?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
+    let say = |what: String| eprintln!("warptick: {what}");
+    let limits_file = options.limits_file.clone();
+    let supervision =
+        supervision::supervise(config, &universe, extra.len(), plan.is_undisturbed(), limits_file, say)?;
+    let Supervision { kill, board, sockets, feeds: pulse, watchdog, port, hot: ends } = supervision;
+
     let mut strategies = startup::strategies(&universe, config)?;
     strategies.extend(extra);
     let mut core = startup::decision_core(&universe, config, strategies)?;
@@ -180,7 +189,8 @@ pub fn run(
     let keeper = journal.as_mut().and_then(RunJournal::take_keeper);
     let snapshots =
         options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
-    let decide = Decide::new(core, recorder, digest_sender);
+    let decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
+    let entry = entry.obeying(kill.clone());
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {
         digest: Some(digest_receiver),
@@ -190,25 +200,33 @@ pub fn run(
         progress: Progress::start("messages", None),
         utc: Some(UtcWatch::new(calibration)),
         journal_error: None,
+        kill: kill.clone(),
+        watchdog: Some(watchdog),
     };
     // Last, since packets wait in the kernel's buffers from here on.
-    let OpenedLines { mut ingest, fetcher, notices } =
+    let OpenedLines { ingest, fetcher, notices } =
         live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
-    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode: options.stamps };
+    let mut ingest = ingest.watched(pulse);
+    let mode = options.stamps;
+    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode, kill, sockets };
     let over = &AtomicBool::new(false);
     let (started, clock) = (SystemTime::now(), Instant::now());
     let (run, fetched, written, saved) = std::thread::scope(|scope| {
         // Relaxed: a flag on its own.
         let is_over = move || over.load(Ordering::Relaxed);
+        let operating = scope.spawn(move || port.serve(is_over));
         let fetching = scope.spawn(move || fetcher.run(is_over));
         let saving = snapshots.map(|snapshots| scope.spawn(move || snapshots.run(is_over)));
         let writing = recording
             .zip(recorded)
             .map(|(file, packets)| scope.spawn(move || record(file, packets, is_over)));
-        let run = hot.live(&mut ingest, decide, entry, stamp_writer, calibration, &mut keeper);
+        let run = hot.live(&mut ingest, decide, entry, stamp_writer, calibration, &mut keeper, ends);
         over.store(true, Ordering::Relaxed);
         let written = writing.map(|thread| thread.join());
         let saved = saving.and_then(|thread| thread.join().ok());
+        if let Ok(Err(error)) = operating.join() {
+            eprintln!("warptick: operator port: {error}");
+        }
         (run, fetching.join().unwrap_or_default(), written, saved)
     });
     let (run, reconnected) = run?;

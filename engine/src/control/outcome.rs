@@ -111,14 +111,17 @@ pub(super) fn conclude(
         (Err(ReplayError::Decide(DecideError::Book { error, venue, sequence })), _) => {
             Some(book_failure(error, venue, sequence))
         }
-        (Err(ReplayError::Decide(error)), Some(cause)) => {
-            Some(Failure::Stopped(format!("decide stopped: {error:?}; journal: {cause}")))
+        (Err(ReplayError::SessionJournal | ReplayError::Decide(DecideError::Journal(_))), error) => {
+            let error = error.map_or_else(String::new, |error| format!(": {error}"));
+            Some(Failure::Stopped(format!(
+                "the journal takes no more records{error}: trading was stopped, and the sessions were shut down without a \
+                 Logout so that the venues cancel what is open"
+            )))
         }
-        (Err(ReplayError::Decide(error)), None) => {
-            Some(Failure::Stopped(format!("decide stopped: {error:?}")))
-        }
+        (Err(ReplayError::Decide(error)), _) => Some(Failure::Stopped(format!("decide stopped: {error:?}"))),
         (Err(ReplayError::Stopped), _) => {
-            Some(Failure::Stopped(format!("stopped after {messages} messages")))
+            let killed = if core.risk().is_killed() { "; the kill switch had stopped trading" } else { "" };
+            Some(Failure::Stopped(format!("stopped after {messages} messages{killed}")))
         }
         (Ok(()), Some(error)) => Some(Failure::Stopped(format!("journal: {error}"))),
         (Ok(()), None) if core.risk().is_killed() => {

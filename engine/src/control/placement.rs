@@ -215,6 +215,12 @@ impl Plan {
         self.places.iter().find(|place| place.0 == role).map(|place| place.1.id)
     }
 
+    /// Whether every hot stage has an isolated core to itself: nothing but the kernel takes time from it.
+    #[must_use]
+    pub fn is_undisturbed(&self) -> bool {
+        self.places.iter().all(|(role, cpu)| !role.is_hot() || (cpu.isolated && self.uses(cpu) <= 1))
+    }
+
     /// Whether a hot stage shares its CPU with any other stage: idle stages must then yield, and the report says so.
     #[must_use]
     pub fn shares_cores(&self) -> bool {
@@ -316,6 +322,7 @@ mod tests {
         let plan = Plan::automatic(&host, &SPLIT).expect("four cores");
         assert_eq!(cpus(&plan, &SPLIT), [2, 3, 1, 0]);
         assert!(!plan.shares_cores() && !plan.shares_physical_cores());
+        assert!(plan.is_undisturbed());
         let inline = Plan::automatic(&host, &[Role::Housekeeping, Role::Inline]).expect("four cores");
         assert_eq!(cpus(&inline, &[Role::Inline, Role::Housekeeping]), [2, 0]);
     }
@@ -346,7 +353,7 @@ mod tests {
         let host = made_up_host(&[(0, false, 0), (1, false, 1)]);
         let plan = Plan::automatic(&host, &SPLIT).expect("two cores");
         assert_eq!(cpus(&plan, &SPLIT), [1, 0, 1, 0]);
-        assert!(plan.shares_cores());
+        assert!(plan.shares_cores() && !plan.is_undisturbed());
         assert!(plan.to_string().contains("idle stages yield"), "{plan}");
         let inline =
             Plan::automatic(&host, &[Role::Inline, Role::Housekeeping, Role::Venue]).expect("two cores");

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::control::session_schedule::{SessionSchedule, SessionSpan};
+use crate::control::session_sockets::SessionSockets;
 use crate::control::transport_config::ReconnectConfig;
 use crate::pipeline::socket_entry::{Lost, Made, ReconnectPort};
+use crate::transport::Connection;
 use crate::transport::endpoint::Endpoint;
 use crate::transport::reconnect::BackOff;
 
@@ -78,6 +80,8 @@ struct Line {
 pub struct Reconnector {
     /// By venue number.
     lines: Vec<Line>,
+    /// Where a descriptor of each connection is kept for the watchdog.
+    sockets: SessionSockets,
     lost: Consumer<Lost>,
     made: Producer<Made>,
 }
@@ -93,10 +97,24 @@ pub fn channel(routes: Vec<Route>, config: &ReconnectConfig) -> (ReconnectPort, 
         back_off: BackOff::new(config.back_off(), seed),
         is_closed: false,
     });
-    (ReconnectPort { lost, made }, Reconnector { lines: lines.collect(), lost: lost_queue, made: made_ring })
+    let (lines, sockets) = (lines.collect(), SessionSockets::default());
+    (ReconnectPort { lost, made }, Reconnector { lines, sockets, lost: lost_queue, made: made_ring })
+}
+
+/// Connects, and keeps a descriptor for the watchdog: a session that could not be ended must not begin.
+fn connect(route: &Route, venue: u8, sockets: &SessionSockets) -> Result<Connection, String> {
+    let connection = route.endpoint.connect()?;
+    sockets.put(venue, &connection).map_err(|error| format!("venue {}: {error}", route.name))?;
+    Ok(connection)
 }
 
 impl Reconnector {
+    /// The same, keeping a descriptor of each connection in this table.
+    #[must_use]
+    pub fn keeping(self, sockets: SessionSockets) -> Self {
+        Self { sockets, ..self }
+    }
+
     /// Connects at a time (UTC ns) to every venue that is open. [`Self::run`] connects to the others when they open; `say`
     /// is told about them.
     ///
@@ -107,7 +125,7 @@ impl Reconnector {
         for (venue, line) in (0u8..).zip(&mut self.lines) {
             match line.route.open_at(utc_ns) {
                 Ok(session) => {
-                    let connection = line.route.endpoint.connect()?;
+                    let connection = connect(&line.route, venue, &self.sockets)?;
                     open.push(Made { venue, connection, session });
                 }
                 Err(Closed) => {
@@ -134,6 +152,7 @@ impl Reconnector {
         while !over() {
             while let Ok(Lost { venue, connection, logged_on_ns, time_ns, by_schedule }) = self.lost.pop() {
                 drop(connection);
+                self.sockets.take_out(venue);
                 report.lost += u64::from(!by_schedule);
                 let now_ns = now_ns();
                 // Its own clock: only how long the logon held is taken from the other one.
@@ -160,7 +179,7 @@ impl Reconnector {
                     say(format!("venue {}: its session has begun, connecting", route.name));
                 }
                 let _ = back_off.take_due(now_ns());
-                match route.endpoint.connect() {
+                match connect(route, venue, &self.sockets) {
                     Ok(connection) => {
                         report.made += 1;
                         let _ = self.made.push(Made { venue, connection, session });

@@ -12,12 +12,16 @@ use crate::control::failure::Failure;
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
+use crate::control::kill_switch::KillSwitch;
 use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
 use crate::control::run_header::RunJournal;
+use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
 use crate::control::startup;
+use crate::control::supervision::HotEnds;
+use crate::pipeline::board::Board;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::lockstep::IntervalTimer;
@@ -92,10 +96,13 @@ pub fn replay(
         progress: Progress::start(options.label, Some(inputs.messages())),
         utc: None,
         journal_error: None,
+        kill: KillSwitch::new(),
+        watchdog: None,
     };
 
-    let hot =
-        Hot { config, plan: &plan, idle, counters: &counters, stop: &stop, timer, mode: options.stamps };
+    let (kill, mode) = (keeper.kill.clone(), options.stamps);
+    let sockets = SessionSockets::default();
+    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop: &stop, timer, mode, kill, sockets };
     let run = match (options.pace, topology) {
         (None, Topology::Inline) => {
             let exchange = startup::exchange(inputs, config, entry_journal)?;
@@ -107,7 +114,11 @@ pub fn replay(
         }
         (Some(pace), _) => {
             let entry = startup::order_entry(inputs, config, entry_journal)?;
-            hot.paced(inputs, &mut ingest, decide, entry, stamp_writer, calibration, pace, &mut keeper)?
+            // Lockstep has neither: what a kill finds in a ring would depend on the machine's speed.
+            let entry = entry.obeying(hot.kill.clone());
+            let decide = decide.shown(hot.kill.clone(), Board::default());
+            let ends = HotEnds::unwatched(hot.kill.clone());
+            hot.paced(inputs, &mut ingest, decide, entry, stamp_writer, calibration, pace, &mut keeper, ends)?
         }
     };
     let directory = ingest.directory();

@@ -41,6 +41,13 @@ impl Secret {
         &self.0
     }
 
+    /// Whether these bytes are the secret, in a time that depends on the lengths alone.
+    #[must_use]
+    pub fn equals(&self, other: &[u8]) -> bool {
+        let differences = self.0.iter().zip(other).fold(0, |all: u8, (one, other)| all | (one ^ other));
+        std::hint::black_box(differences) == 0 && self.0.len() == other.len()
+    }
+
     /// The value of an environment variable.
     ///
     /// # Errors
@@ -112,6 +119,15 @@ mod tests {
         let secret = Secret::from_descriptor(descriptor_of(b"hunter2\n")).expect("it is there");
         assert_eq!(secret.expose(), b"hunter2");
         assert_eq!(format!("{secret:?} {:?}", Some(secret.clone())), "[secret] Some([secret])");
+    }
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        let secret = Secret::from(&b"hunter2"[..]);
+        assert!(secret.equals(b"hunter2"));
+        for other in [&b"hunter"[..], b"hunter22", b"", b"Hunter2", b"hunter3"] {
+            assert!(!secret.equals(other));
+        }
     }
 
     #[test]

@@ -384,6 +384,7 @@ pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<VenueFr
             let gateway = OuchGateway::new(core, soup_login(venue)?, &session, &symbols);
             let gateway =
                 gateway.map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))?;
+            let gateway = gateway.cancelling_on_disconnect(venue.cancel_on_disconnect);
             gateways.push(VenueFront::Ouch(Box::new(gateway)));
             continue;
         }
@@ -394,7 +395,9 @@ pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<VenueFr
             logon_verifier: Some(Arc::new(verifier)),
             ..venue.fix.acceptor(SessionConfig::acceptor(ids.clone()))
         };
-        gateways.push(VenueFront::Fix(Box::new(Gateway::new(core, session, &ids, &symbols))));
+        gateways.push(VenueFront::Fix(Box::new(
+            Gateway::new(core, session, &ids, &symbols).cancelling_on_disconnect(venue.cancel_on_disconnect),
+        )));
     }
     Ok(gateways)
 }

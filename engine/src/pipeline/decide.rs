@@ -4,13 +4,18 @@
 //! The same code in every topology; only the [`OrderSink`] differs: a ring to another core, or order entry called
 //! directly. The order of things for one input is: free slots are read, the core decides (exposure is reserved there),
 //! input and actions are journalled, the digest gets its record, and only then is anything handed on.
+//!
+//! With a [`KillSwitch`] (live and paced, where orders may wait in a ring) the stage sets it when the core has stopped
+//! itself, so that what waits does not leave, and when the journal takes no more records.
 
 use crate::control::digest::{DigestAbandoned, DigestSender};
 use crate::control::failpoint;
 use crate::control::journal::{AppendError, RunRecorder, Slots, Timer};
+use crate::control::kill_switch::KillSwitch;
 use crate::order::{Execution, Order};
+use crate::pipeline::board::Board;
 use crate::pipeline::decision_core::{Actions, DecisionCore, Input, Probe};
-use crate::pipeline::operator::{Command, OperatorNote};
+use crate::pipeline::operator::{Command, KillCause, OperatorNote};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::stamps::{PathStamps, Stage};
 use feeds::event::MarketEvent;
@@ -74,6 +79,8 @@ pub struct Decide {
     actions: Actions,
     journal: Option<RunRecorder>,
     digest: DigestSender,
+    kill: Option<KillSwitch>,
+    board: Board,
 }
 
 impl Decide {
@@ -81,7 +88,21 @@ impl Decide {
     #[must_use]
     pub fn new(core: DecisionCore, journal: Option<RunRecorder>, digest: DigestSender) -> Self {
         let actions = Actions::new(core.actions_max());
-        Self { core, actions, journal, digest }
+        Self { core, actions, journal, digest, kill: None, board: Board::default() }
+    }
+
+    /// The same, setting a kill switch and showing its figures on a board.
+    #[must_use]
+    pub fn shown(self, kill: KillSwitch, board: Board) -> Self {
+        board.show(&self.core);
+        board.show_positions(&self.core);
+        Self { kill: Some(kill), board, ..self }
+    }
+
+    /// Where the figures are shown.
+    #[must_use]
+    pub const fn board(&self) -> &Board {
+        &self.board
     }
 
     /// The core, for reports.
@@ -114,7 +135,13 @@ impl Decide {
         stamps: &mut PathStamps,
         sink: &mut impl OrderSink,
     ) -> Result<(), DecideError> {
-        self.input(Input::Execution(execution), stamps, sink)
+        let fills = self.core.counters().fills;
+        self.input(Input::Execution(execution), stamps, sink)?;
+        if self.core.counters().fills != fills {
+            self.board.show_position(execution.instrument, &self.core);
+        }
+        self.board.show(&self.core);
+        Ok(())
     }
 
     /// The timer.
@@ -136,10 +163,8 @@ impl Decide {
     /// See [`DecideError`].
     pub fn note(&mut self, note: &OperatorNote) -> Result<(), DecideError> {
         let time_ns = self.core.time_ns();
-        if let Some(journal) = &mut self.journal {
-            journal.note(time_ns, note)?;
-        }
-        Ok(())
+        let noted = self.journal.as_mut().map_or(Ok(0), |journal| journal.note(time_ns, note));
+        self.stop_unless(noted.map_err(DecideError::from)).map(drop)
     }
 
     /// A command of a person or a watchdog.
@@ -153,11 +178,41 @@ impl Decide {
         stamps: &mut PathStamps,
         sink: &mut impl OrderSink,
     ) -> Result<(), DecideError> {
-        self.input(Input::Command { time_ns, command }, stamps, sink)
+        self.input(Input::Command { time_ns, command }, stamps, sink)?;
+        self.board.show_command(&command);
+        self.board.show(&self.core);
+        Ok(())
+    }
+
+    /// What cannot be journalled or compared stops all trading.
+    fn stop_unless<T>(&self, outcome: Result<T, DecideError>) -> Result<T, DecideError> {
+        if let (Err(DecideError::Journal(_) | DecideError::Digest), Some(kill)) = (&outcome, &self.kill) {
+            kill.set(KillCause::Journal);
+        }
+        outcome
+    }
+
+    /// The core has stopped itself: what waits in the order ring must not leave.
+    #[cold]
+    fn stop_what_waits(&self) {
+        if let Some(kill) = self.kill.as_ref().filter(|kill| !kill.is_set()) {
+            kill.set(cause_of(&self.core));
+        }
     }
 
     #[inline]
     fn input(
+        &mut self,
+        input: Input<'_>,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        let outcome = self.sequence(input, stamps, sink);
+        self.stop_unless(outcome)
+    }
+
+    #[inline]
+    fn sequence(
         &mut self,
         input: Input<'_>,
         stamps: &mut PathStamps,
@@ -168,6 +223,9 @@ impl Decide {
         self.actions.set_slots(free, for_new);
         let dropped_before = self.core.counters().intents_dropped;
         let outcome = self.core.on_input(input, stamps, &mut self.actions);
+        if self.core.risk().is_killed() {
+            self.stop_what_waits();
+        }
         if let Some(journal) = &mut self.journal {
             if self.core.counters().intents_dropped != dropped_before {
                 journal_slots(journal, self.core.time_ns(), free, for_new)?;
@@ -200,6 +258,7 @@ impl Decide {
             *stamps = stamps.fork();
         }
         sink.flush();
+        self.board.show(&self.core);
         Ok(())
     }
 
@@ -208,6 +267,11 @@ impl Decide {
     pub fn finish(self) -> (DecisionCore, Option<RunRecorder>) {
         (self.core, self.journal)
     }
+}
+
+/// Why the core has stopped everything.
+fn cause_of(core: &DecisionCore) -> KillCause {
+    core.risk().blocks().of_all().unwrap_or(KillCause::Operator)
 }
 
 #[cold]

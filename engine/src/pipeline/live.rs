@@ -21,12 +21,14 @@ use rtrb::{Consumer, Producer};
 use crate::control::counters::Counter;
 use crate::control::shutdown::Stop;
 use crate::order::Execution;
+use crate::pipeline::controls::Controls;
 use crate::pipeline::decide::{Decide, DecideError, OrderSink};
+use crate::pipeline::feed_pulse::FeedPulse;
+use crate::pipeline::heartbeat::Beat;
 use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::live_feed::{LiveFeed, Snapshot};
 use crate::pipeline::lockstep::{IntervalTimer, ReplayError};
-use crate::pipeline::paced::take_kill;
 use crate::pipeline::recording;
 use crate::pipeline::slot_ring;
 use crate::pipeline::socket_entry::SocketEntry;
@@ -100,6 +102,7 @@ pub struct LiveIngest {
     directory: Directory,
     snapshots: Option<SnapshotPort>,
     tee: Option<Box<dyn Tee>>,
+    pulse: FeedPulse,
     buffer: Box<[u8]>,
     /// Packets that the lines have given.
     packets: u64,
@@ -126,11 +129,18 @@ impl LiveIngest {
             directory,
             snapshots,
             tee,
+            pulse: FeedPulse::default(),
             buffer: vec![0; PACKET_BYTES_MAX].into_boxed_slice(),
             packets: 0,
             events: 0,
             socket_errors: 0,
         }
+    }
+
+    /// The same, with somebody who looks whether the feeds are silent.
+    #[must_use]
+    pub fn watched(self, pulse: FeedPulse) -> Self {
+        Self { pulse, ..self }
     }
 
     /// One turn: whether there was anything to do.
@@ -143,7 +153,7 @@ impl LiveIngest {
         mut sink: impl FnMut(&MarketEvent, PathStamps),
     ) -> bool {
         let mut worked = false;
-        let Self { source, lines, venues, directory, tee, events, .. } = self;
+        let Self { source, lines, venues, directory, tee, events, pulse, .. } = self;
         for _ in 0..PACKETS_A_TURN {
             let Datagram { payload, receive_ns, from_line } = match source.poll() {
                 Ok(Some(datagram)) => datagram,
@@ -161,12 +171,16 @@ impl LiveIngest {
             }
             let Some(&(venue, line)) = lines.get(usize::from(from_line)) else { continue };
             let Some(LiveVenue { feed, .. }) = venues.get_mut(usize::from(venue)) else { continue };
+            pulse.packet(usize::from(venue), self.packets);
             feed.on_packet(directory, usize::from(line), payload, receive_ns, now_ns, &mut |event| {
                 let mut stamps = stamps;
                 stamps.mark(Stage::Decode);
                 *events += 1;
                 sink(event, stamps);
             });
+            if feed.arbiter().is_over() {
+                pulse.ended(usize::from(venue));
+            }
         }
         let distrusted = distrust.take();
         for venue in 0..self.venues.len() {
@@ -228,7 +242,7 @@ impl LiveIngest {
         action: Option<Action>,
         sink: &mut impl FnMut(&MarketEvent, PathStamps),
     ) {
-        let Self { venues, directory, snapshots, buffer, tee, events, .. } = self;
+        let Self { venues, directory, snapshots, buffer, tee, events, pulse, .. } = self;
         let LiveVenue { feed, retransmission, tee_answers, .. } = &mut venues[at];
         let mut emit = |event: &MarketEvent| {
             *events += 1;
@@ -253,6 +267,9 @@ impl LiveIngest {
                     tee.packet(*tee_answers, &buffer[..length], now_ns);
                 }
                 feed.on_retransmission(directory, &buffer[..length], now_ns, &mut emit);
+            }
+            if feed.arbiter().is_over() {
+                pulse.ended(at);
             }
         }
         let Some(port) = snapshots else { return };
@@ -363,11 +380,13 @@ pub fn run_inline(
     mut timer: IntervalTimer,
     sampler: &mut Sampler,
     shared: &LiveShared<'_>,
+    controls: &mut Controls,
 ) -> Result<(), ReplayError> {
     let mut turns = 0u64;
     loop {
         turns += 1;
         let now_ns = shared.calibration.utc_ns(tsc::now());
+        controls.turn(decide, now_ns, entry)?;
         let mut outcome = Ok(());
         let worked = ingest.poll(now_ns, shared.distrust, sampler, |event, mut stamps| {
             if outcome.is_ok() {
@@ -378,6 +397,9 @@ pub fn run_inline(
         if !worked || turns.is_multiple_of(POLL_EVERY) {
             shared.released.set(ingest.messages());
             entry.poll();
+            if entry.journal_failed() {
+                return Err(ReplayError::SessionJournal);
+            }
             while let Some(execution) = entry.next_execution() {
                 let execution = Execution { time_ns: decide.core().time_ns().max(now_ns), ..execution };
                 decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
@@ -389,7 +411,6 @@ pub fn run_inline(
             }
         }
         if turns.is_multiple_of(STOP_EVERY) {
-            take_kill(decide, entry)?;
             if shared.stop.requested() {
                 return Err(ReplayError::Stopped);
             }
@@ -411,9 +432,11 @@ pub fn run_split_ingest(
     sampler: &mut Sampler,
     shared: &LiveShared<'_>,
     idle: Idle,
+    beat: &mut Beat,
 ) -> Result<(), ReplayError> {
     let mut ended = false;
     loop {
+        beat.beat();
         let now_ns = shared.calibration.utc_ns(tsc::now());
         let worked = ingest.poll(now_ns, shared.distrust, sampler, |event, stamps| {
             if to_decide.is_full() {

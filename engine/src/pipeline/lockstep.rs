@@ -41,6 +41,8 @@ pub enum ReplayError {
     Capture(CaptureError),
     /// The decide stage cannot go on.
     Decide(DecideError),
+    /// Order entry's journal takes no more records.
+    SessionJournal,
     /// Ctrl-C, or another stage failed.
     Stopped,
 }

@@ -3,11 +3,15 @@
 //! and `paced` are the two ways of running them. After start nothing here allocates, locks, logs or makes a system
 //! call but on the socket that it owns.
 
+pub mod board;
 pub mod carried_state;
+pub mod controls;
 pub mod decide;
 pub mod decision_core;
 #[cfg(test)]
 mod draws;
+pub mod feed_pulse;
+pub mod heartbeat;
 pub mod hop;
 pub mod idle;
 pub mod ingest;
@@ -22,6 +26,7 @@ pub mod pairs;
 pub mod recorder;
 pub mod recording;
 pub mod risk;
+pub mod session_watch;
 pub mod settlement;
 pub mod slot_ring;
 pub mod socket_entry;

@@ -12,6 +12,7 @@ mod refusals;
 mod session_bytes;
 
 pub use link::{LinkConfig, LinkError};
+pub(super) use own_answers::in_doubt;
 pub use own_answers::not_sent;
 pub use refusals::Refusals;
 
@@ -19,7 +20,7 @@ use feeds::symbol::Symbol;
 
 use crate::control::failpoint;
 use crate::control::journal::{Connected, RecordKind, SegmentWriter};
-use crate::control::kill_switch;
+use crate::control::kill_switch::KillSwitch;
 use crate::fix::redact;
 use crate::fix::templates::TemplateFormat;
 use crate::order::{Execution, Order, OrderAction, RejectReason};
@@ -35,6 +36,7 @@ pub struct OrderEntry {
     /// By instrument.
     symbols: Box<[Symbol]>,
     journal: Option<SegmentWriter>,
+    kill: KillSwitch,
     malformed: u64,
     sent: u64,
     not_sent: u64,
@@ -61,12 +63,25 @@ impl OrderEntry {
             links,
             symbols: symbols.into(),
             journal,
+            kill: KillSwitch::new(),
             malformed: 0,
             sent: 0,
             not_sent: 0,
             journal_full: false,
             redacted,
         })
+    }
+
+    /// The same, obeying this switch and not one of its own.
+    #[must_use]
+    pub fn obeying(self, kill: KillSwitch) -> Self {
+        Self { kill, ..self }
+    }
+
+    /// The switch that it obeys.
+    #[must_use]
+    pub const fn kill(&self) -> &KillSwitch {
+        &self.kill
     }
 
     /// The venue's FIX session goes on with these next MsgSeqNum(34) of each direction, from the journal of a former run,
@@ -154,7 +169,7 @@ impl OrderEntry {
     #[inline]
     fn try_encode(&mut self, order: &RiskApproved<Order>, now_ns: u64) -> Result<(), RejectReason> {
         let asks_for_more = matches!(order.action, OrderAction::New | OrderAction::Replace);
-        if asks_for_more && kill_switch::is_set() {
+        if asks_for_more && self.kill.is_set() {
             return Err(RejectReason::NotConnected);
         }
         let link = self.links.get_mut(usize::from(order.venue)).ok_or(RejectReason::NotConnected)?;

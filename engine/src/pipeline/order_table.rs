@@ -229,6 +229,12 @@ impl OrderTable {
         self.to_ask
     }
 
+    /// Open orders of a venue whose state there is not known.
+    #[must_use]
+    pub fn in_doubt_at(&self, venue: u8) -> usize {
+        self.slots.iter().filter(|order| order.doubt != Doubt::None && order.venue == venue).count()
+    }
+
     /// Orders whose state at the venue is not known, asked for or not.
     #[must_use]
     pub fn in_doubt(&self) -> usize {

@@ -11,16 +11,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::control::counters::Counter;
-use crate::control::kill_switch;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order};
+use crate::pipeline::controls::Controls;
 use crate::pipeline::decide::{Decide, OrderSink};
+use crate::pipeline::heartbeat::Beat;
 use crate::pipeline::hop::MarketHop;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, LiveShared};
 use crate::pipeline::lockstep::{IntervalTimer, OrderItem, ReplayError};
-use crate::pipeline::operator::{Command, KillCause, Scope};
+use crate::pipeline::operator::KillCause;
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::slot_ring::{Consumer, Producer};
 use crate::pipeline::socket_entry::SocketEntry;
@@ -93,17 +94,6 @@ impl Release {
     }
 }
 
-/// Turns the operator's kill word into a sequenced command, once.
-pub(super) fn take_kill(decide: &mut Decide, sink: &mut impl OrderSink) -> Result<(), ReplayError> {
-    if kill_switch::is_set() && !decide.core().risk().is_killed() {
-        let time_ns = decide.core().time_ns();
-        let mut stamps = PathStamps::begin_answer(false);
-        let command = Command::Kill { scope: Scope::All, cause: KillCause::Signal };
-        decide.command(time_ns, command, &mut stamps, sink)?;
-    }
-    Ok(())
-}
-
 /// All stages in one loop. `released` counts the messages handed on, for a venue that replays the same capture.
 ///
 /// # Errors
@@ -118,19 +108,21 @@ pub fn run_inline(
     sampler: &mut Sampler,
     released: &Counter,
     stop: &Stop,
+    controls: &mut Controls,
 ) -> Result<(), ReplayError> {
     let mut turns = 0u64;
     loop {
         turns += 1;
+        controls.turn(decide, 0, entry)?;
         let next = ingest.next_time_ns();
         let release = next.and_then(|time_ns| pacer.release(time_ns));
         if release.is_none() || turns.is_multiple_of(POLL_EVERY) {
             entry.poll();
-            if turns.is_multiple_of(1024) || release.is_none() {
-                take_kill(decide, entry)?;
-                if stop.requested() {
-                    return Err(ReplayError::Stopped);
-                }
+            if entry.journal_failed() {
+                return Err(ReplayError::SessionJournal);
+            }
+            if (turns.is_multiple_of(1024) || release.is_none()) && stop.requested() {
+                return Err(ReplayError::Stopped);
             }
             while let Some(execution) = entry.next_execution() {
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
@@ -243,11 +235,12 @@ pub fn run_split_decide(
     stop: &Stop,
     idle: Idle,
     live: Option<&LiveShared<'_>>,
+    controls: &mut Controls,
 ) -> Result<(), ReplayError> {
     let mut ended = false;
     loop {
-        let mut worked = false;
         let now_ns = live.map_or(0, |shared| shared.calibration.utc_ns(tsc::now()));
+        let mut worked = controls.turn(decide, now_ns, &mut OrderRing(orders))?;
         if live.is_some() {
             timer.start(now_ns);
             if timer.due_ns() <= now_ns {
@@ -290,7 +283,6 @@ pub fn run_split_decide(
         if worked {
             continue;
         }
-        take_kill(decide, &mut OrderRing(orders))?;
         if stop.requested() {
             return Err(ReplayError::Stopped);
         }
@@ -304,7 +296,7 @@ pub fn run_split_decide(
     }
 }
 
-/// The order-entry thread of `split`.
+/// The order-entry thread of `split`. It ends when the run does, and when its journal takes no more.
 #[allow(clippy::too_many_arguments, reason = "the stage and its rings")]
 pub fn run_split_order_entry(
     entry: &mut SocketEntry,
@@ -314,8 +306,10 @@ pub fn run_split_order_entry(
     finished: &AtomicBool,
     stop: &Stop,
     idle: Idle,
+    beat: &mut Beat,
 ) {
     loop {
+        beat.beat();
         let mut worked = false;
         while let Some(OrderItem { order, mut stamps }) = orders.pop() {
             stamps.mark(Stage::Ring);
@@ -331,6 +325,12 @@ pub fn run_split_order_entry(
         }
         if !entry.has_executions() {
             entry.poll();
+        }
+        if entry.journal_failed() {
+            // Nothing leaves unjournalled: the run is over, and what waits in the ring stays there.
+            entry.kill().set(KillCause::Journal);
+            stop.request();
+            return;
         }
         // Release: pairs with decide's Acquire.
         quiet.store(!worked && !entry.has_executions() && entry.is_quiet(), Ordering::Release);

@@ -2,7 +2,8 @@
 //!
 //! Owned by one hot thread: the fused one of `inline`, `wt-order-entry` of `split`. Its system calls are those of the
 //! connections that it owns. It allocates at construction only. A connection that breaks is given to a cold thread, which
-//! frees it and makes another one ([`crate::control::reconnector`]); meanwhile the venue's orders are answered NOT_SENT.
+//! frees it and makes another one ([`crate::control::reconnector`]); meanwhile the venue's orders are answered NOT_SENT, and
+//! those that were open are in doubt, so that nobody tries to cancel them again and again.
 //! When the run ends it logs out, and nothing is opened again.
 //!
 //! **Schedules and clocks.** Where a venue has a schedule, a connection comes with the span of the session that it is made
@@ -16,12 +17,14 @@ use std::time::Duration;
 use rtrb::{Consumer, Producer};
 
 use crate::control::failpoint;
+use crate::control::kill_switch::KillSwitch;
 use crate::control::session_schedule::SessionSpan;
 use crate::control::shutdown::Stop;
-use crate::order::{Execution, Order, RejectReason};
+use crate::order::{Execution, ExecutionKind, Order, RejectReason};
 use crate::pipeline::decide::OrderSink;
-use crate::pipeline::order_entry::{OrderEntry, not_sent};
+use crate::pipeline::order_entry::{OrderEntry, in_doubt, not_sent};
 use crate::pipeline::risk::RiskApproved;
+use crate::pipeline::session_watch::SessionWatch;
 use crate::pipeline::stamps::{PathRecord, PathStamps, StampWriter};
 use crate::pipeline::tsc::{self, Calibration};
 use crate::pipeline::utc_offset::UtcOffset;
@@ -99,6 +102,7 @@ pub struct SocketEntry {
     /// When the first of the sessions ends, UTC ns.
     ends_ns: u64,
     utc_offset: UtcOffset,
+    watch: SessionWatch,
     /// What the sessions write SendingTime(52) with, ns.
     offset_ns: i64,
     buffer: Box<[u8]>,
@@ -131,6 +135,7 @@ impl SocketEntry {
             ending: false,
             ends_ns: u64::MAX,
             utc_offset: UtcOffset::default(),
+            watch: SessionWatch::default(),
             offset_ns: 0,
             buffer: vec![0; 1 << 16].into_boxed_slice(),
             executions: VecDeque::with_capacity(1 << 12),
@@ -170,6 +175,33 @@ impl SocketEntry {
     #[must_use]
     pub fn following(self, utc_offset: UtcOffset) -> Self {
         Self { utc_offset, ..self }
+    }
+
+    /// The same, with somebody who asks which sessions are up.
+    #[must_use]
+    pub fn watched(self, watch: SessionWatch) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// The kill switch that it obeys.
+    #[must_use]
+    pub const fn kill(&self) -> &KillSwitch {
+        self.entry.kill()
+    }
+
+    /// Whether its journal has refused a record: nothing leaves any more.
+    #[must_use]
+    pub const fn journal_failed(&self) -> bool {
+        self.entry.journal_full()
+    }
+
+    /// Ends every connection without a word, so that the venues cancel what is open: what could be said could not be
+    /// journalled.
+    pub fn abandon(&mut self) {
+        self.ending = true;
+        for connection in self.lines.drain(..).filter_map(|line| line.connection) {
+            connection.shut_down();
+        }
     }
 
     /// The calling thread has polled this and another one will: what the connections hold for it is given up.
@@ -229,7 +261,7 @@ impl SocketEntry {
             self.poll();
             std::thread::sleep(SESSION_PAUSE);
         }
-        self.lines.clear();
+        self.abandon();
     }
 
     /// Sends what waits and receives what is there; executions are queued.
@@ -247,7 +279,7 @@ impl SocketEntry {
         }
         for venue in 0..self.lines.len() {
             self.flush(venue as u8);
-            let Self { entry, lines, buffer, executions, .. } = self;
+            let Self { entry, lines, buffer, executions, watch, .. } = self;
             let line = &mut lines[venue];
             let Some(connection) = &mut line.connection else { continue };
             match connection.receive(buffer) {
@@ -255,10 +287,14 @@ impl SocketEntry {
                 Ok(length) => {
                     let now_ns = self.calibration.utc_ns(tsc::now());
                     entry.receive(venue as u8, now_ns, &buffer[..length], &mut |execution| {
+                        if execution.kind == ExecutionKind::InDoubt {
+                            watch.doubted();
+                        }
                         executions.push_back(execution);
                     });
                     if line.logged_on_ns.is_none() && entry.is_logged_on(venue as u8) {
                         line.logged_on_ns = Some(now_ns);
+                        watch.came_up(venue as u8);
                     }
                     self.last_heard_ticks = tsc::now();
                     self.flush(venue as u8);
@@ -335,10 +371,20 @@ impl SocketEntry {
     fn lose(&mut self, venue: usize, error: io::Error) {
         let Some(line) = self.lines.get_mut(venue) else { return };
         let Some(mut connection) = line.connection.take() else { return };
+        connection.shut_down();
         let logged_on_ns = line.logged_on_ns.take();
         line.loss = Some(error);
-        self.lost_connections += u64::from(!self.ending && !line.is_ending);
+        let is_loss = !self.ending && !line.is_ending;
+        self.lost_connections += u64::from(is_loss);
         self.entry.disconnected(venue as u8);
+        if logged_on_ns.is_some() {
+            if is_loss {
+                let now_ns = self.calibration.utc_ns(tsc::now());
+                self.watch.doubted();
+                self.executions.push_back(in_doubt(venue as u8, now_ns));
+            }
+            self.watch.went(venue as u8, is_loss);
+        }
         if let Some(port) = self.reconnect.as_mut().filter(|_| !self.ending) {
             // The cold thread will free it.
             let _ = connection.release();
@@ -352,7 +398,7 @@ impl SocketEntry {
     #[inline]
     fn flush(&mut self, venue: u8) {
         let pending = self.entry.pending(venue);
-        if pending.is_empty() {
+        if pending.is_empty() || self.entry.journal_full() {
             return;
         }
         let Some(Line { connection: Some(connection), .. }) = self.lines.get_mut(usize::from(venue)) else {

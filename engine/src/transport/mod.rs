@@ -13,7 +13,8 @@
 //! cross-connect, TLS for a venue that insists.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
 
 pub mod endpoint;
 pub mod reconnect;
@@ -74,6 +75,32 @@ pub enum Connection {
     Uring(Box<Uring>),
     /// TLS over non-blocking system calls.
     Tls(Box<Tls>),
+}
+
+impl Connection {
+    fn stream(&self) -> &TcpStream {
+        match self {
+            Self::Tcp(tcp) => tcp.stream(),
+            Self::Uring(uring) => uring.stream(),
+            Self::Tls(tls) => tls.stream(),
+        }
+    }
+
+    /// Another descriptor of the same socket, for a thread that may have to end the connection. While it is open the
+    /// connection outlives this: whoever drops a connection calls [`Self::shut_down`] first.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.stream().as_fd().try_clone_to_owned()
+    }
+
+    /// Ends the connection in both directions, whoever else has a descriptor of it. What was given to the kernel still
+    /// leaves. Cold.
+    pub fn shut_down(&self) {
+        // It may be gone already.
+        let _ = self.stream().shutdown(Shutdown::Both);
+    }
 }
 
 impl Transport for Connection {

@@ -95,7 +95,6 @@ impl Tcp {
         let _ = set_option(&self.stream, libc::SOL_SOCKET, libc::SO_BUSY_POLL, us);
     }
 
-    #[cfg(test)]
     pub(super) const fn stream(&self) -> &TcpStream {
         &self.stream
     }

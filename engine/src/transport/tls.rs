@@ -89,7 +89,6 @@ impl Tls {
         self.tcp.busy_poll(us);
     }
 
-    #[cfg(test)]
     pub(super) const fn stream(&self) -> &TcpStream {
         self.tcp.stream()
     }

@@ -276,7 +276,6 @@ impl Uring {
         }
     }
 
-    #[cfg(test)]
     pub(super) const fn stream(&self) -> &TcpStream {
         &self.stream
     }

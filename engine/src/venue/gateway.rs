@@ -1,7 +1,7 @@
 //! The FIX 4.4 acceptor of a simulated venue: sessions and codec around [`VenueCore`], sans-I/O.
 //!
 //! Bytes of a client and market events in, bytes for the client out. One client session at a time; when it goes, the
-//! venue cancels its orders (cancel-on-disconnect). The session lives on: reports to an absent client are numbered and
+//! venue cancels its orders (cancel-on-disconnect, unless it is told not to). The session lives on: reports to an absent client are numbered and
 //! kept, and a client that logs on again without a reset asks for them. What the session says about closing is read from
 //! its state ([`Acceptor::wants_close`]), not from each call. Allocates at construction only.
 
@@ -46,6 +46,7 @@ pub struct Gateway {
     symbols: Vec<Symbol>,
     malformed: u64,
     lost_reports: u64,
+    cancels_on_disconnect: bool,
 }
 
 impl Gateway {
@@ -66,7 +67,14 @@ impl Gateway {
             symbols: symbols.to_vec(),
             malformed: 0,
             lost_reports: 0,
+            cancels_on_disconnect: true,
         }
+    }
+
+    /// The same; orders of a client that is gone live on unless it is told to cancel them.
+    #[must_use]
+    pub fn cancelling_on_disconnect(self, cancels_on_disconnect: bool) -> Self {
+        Self { cancels_on_disconnect, ..self }
     }
 
     /// What the client wants again, a few messages a turn.
@@ -176,6 +184,9 @@ impl Acceptor for Gateway {
         self.session.on_disconnect();
         self.out.clear();
         self.recorded = 0;
+        if !self.cancels_on_disconnect {
+            return;
+        }
         self.reports.clear();
         self.core.on_disconnect(SESSION, now_ns, &mut self.reports);
         self.send_reports(now_ns);

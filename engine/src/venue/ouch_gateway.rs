@@ -35,6 +35,7 @@ const SEND_BUFFER_BYTES: usize = 1 << 20;
 pub struct OuchGateway {
     server: SoupBinServer,
     orders: OuchOrders,
+    cancels_on_disconnect: bool,
 }
 
 impl OuchGateway {
@@ -52,7 +53,17 @@ impl OuchGateway {
         let symbols = wire_symbols(symbols)?;
         let session = session_field(session.as_bytes());
         let config = ServerConfig { login, session, send_buffer_bytes: SEND_BUFFER_BYTES };
-        Ok(Self { server: SoupBinServer::new(config), orders: OuchOrders::new(core, &symbols) })
+        Ok(Self {
+            server: SoupBinServer::new(config),
+            orders: OuchOrders::new(core, &symbols),
+            cancels_on_disconnect: true,
+        })
+    }
+
+    /// The same; orders of a client that is gone live on unless it is told to cancel them.
+    #[must_use]
+    pub fn cancelling_on_disconnect(self, cancels_on_disconnect: bool) -> Self {
+        Self { cancels_on_disconnect, ..self }
     }
 
     /// The core, for reports and tests.
@@ -119,12 +130,14 @@ impl Acceptor for OuchGateway {
     /// The client's orders are cancelled; it learns of it when it is back.
     fn disconnected(&mut self, now_ns: u64) {
         self.server.on_disconnect();
-        self.orders.on_disconnect(now_ns);
+        if self.cancels_on_disconnect {
+            self.orders.on_disconnect(now_ns);
+        }
         self.flush(now_ns);
     }
 
     fn on_bytes(&mut self, now_ns: u64, bytes: &[u8]) {
-        let Self { server, orders } = self;
+        let Self { server, orders, .. } = self;
         let received = server.on_messages(now_ns, bytes, &mut |body| orders.on_message(now_ns, body));
         self.orders.malformed += u64::from(received.is_err());
         self.flush(now_ns);

@@ -4,7 +4,7 @@ use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason};
 
 /// The execution that tells decide that messages of ours may not have arrived.
 #[cold]
-pub(super) fn in_doubt(venue: u8, time_ns: u64) -> Execution {
+pub(in crate::pipeline) fn in_doubt(venue: u8, time_ns: u64) -> Execution {
     Execution::of(venue, ExecutionKind::InDoubt, 0, time_ns)
 }
 
