@@ -215,7 +215,8 @@ fn session() -> Result<Inputs, String> {
         captures
             .push((Capture::from_bytes(venue, bytes).map_err(|error| error.to_string())?, venue.to_owned()));
     }
-    let date = SessionDate::new(settings.date / 10_000, settings.date / 100 % 100, settings.date % 100)?;
+    let date = SessionDate::new(settings.date / 10_000, settings.date / 100 % 100, settings.date % 100)
+        .ok_or("the generator's date is none")?;
     Inputs::of_captures(captures, date).map_err(|error| error.to_string())
 }
 

@@ -322,8 +322,9 @@ mod tests {
         let plan = Plan::automatic(&host, &SPLIT).expect("four cores");
         assert_eq!(cpus(&plan, &SPLIT), [2, 3, 1, 0]);
         assert!(!plan.shares_cores() && !plan.shares_physical_cores());
-        assert!(plan.is_undisturbed());
+        assert!(!plan.is_undisturbed(), "ingest is on core 1");
         let inline = Plan::automatic(&host, &[Role::Housekeeping, Role::Inline]).expect("four cores");
+        assert!(inline.is_undisturbed());
         assert_eq!(cpus(&inline, &[Role::Inline, Role::Housekeeping]), [2, 0]);
     }
 
