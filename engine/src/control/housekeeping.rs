@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::control::counters::Counters;
 use crate::control::digest::DigestReceiver;
 use crate::control::journal::JournalKeeper;
+use crate::control::kill_switch;
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
 use crate::control::utc_watch::UtcWatch;
@@ -40,7 +41,12 @@ impl Housekeeping {
         if let Some(keeper) = &mut self.keeper
             && let Err(error) = keeper.poll()
         {
-            // The writer goes on until its segments are used up, and then stops the run by itself.
+            // The writers go on until their segments are used up, which is enough for the cancels, and then stop the run
+            // by themselves.
+            if self.journal_error.is_none() {
+                kill_switch::set();
+                eprintln!("warptick: {error}: trading stops, open orders are cancelled");
+            }
             self.journal_error.get_or_insert_with(|| error.to_string());
         }
         self.progress.update(messages);

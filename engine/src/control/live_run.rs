@@ -19,9 +19,11 @@ use crate::control::failure::Failure;
 use crate::control::feed_report::{self, FeedReport};
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
+use crate::control::journal::JournalKeeper;
 use crate::control::live_lines::{self, OpenedLines};
 use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
+use crate::control::recovery::SnapshotThread;
 use crate::control::report::Collector;
 use crate::control::resume::Resumption;
 use crate::control::run_header::RunJournal;
@@ -158,7 +160,10 @@ pub fn run(
     let (tee, recorded) = recording.as_ref().map(|_| recorder::recorder(RING_BYTES)).unzip();
     let tee = tee.map(|recorder| Box::new(RecorderTee(recorder)) as Box<dyn Tee>);
     let mut journal = match &options.journal {
-        Some(dir) => Some(RunJournal::create_live(dir, config)?),
+        Some(dir) => {
+            let resumes = resumption.as_ref().map(Resumption::former_run);
+            Some(RunJournal::create_live(dir, config, resumes)?)
+        }
         None => None,
     };
     let (digest_sender, digest_receiver) = digest_ring(COLD_RING);
@@ -169,13 +174,19 @@ pub fn run(
     if let Some(resumption) = &resumption {
         resumption.apply(&mut core, &mut entry, recorder.as_mut())?;
     }
+    let saver = |dir: &PathBuf, keeper: &JournalKeeper| {
+        SnapshotThread::new(dir, keeper.run_id(), config, resumption.is_some())
+    };
+    let keeper = journal.as_mut().and_then(RunJournal::take_keeper);
+    let snapshots =
+        options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
     let decide = Decide::new(core, recorder, digest_sender);
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {
         digest: Some(digest_receiver),
         order_stream: [0; 32],
         collector: Collector::new(stamp_reader, calibration, options.stamps),
-        keeper: journal.as_mut().and_then(RunJournal::take_keeper),
+        keeper,
         progress: Progress::start("messages", None),
         utc: Some(UtcWatch::new(calibration)),
         journal_error: None,
@@ -186,17 +197,19 @@ pub fn run(
     let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode: options.stamps };
     let over = &AtomicBool::new(false);
     let (started, clock) = (SystemTime::now(), Instant::now());
-    let (run, fetched, written) = std::thread::scope(|scope| {
+    let (run, fetched, written, saved) = std::thread::scope(|scope| {
         // Relaxed: a flag on its own.
         let is_over = move || over.load(Ordering::Relaxed);
         let fetching = scope.spawn(move || fetcher.run(is_over));
+        let saving = snapshots.map(|snapshots| scope.spawn(move || snapshots.run(is_over)));
         let writing = recording
             .zip(recorded)
             .map(|(file, packets)| scope.spawn(move || record(file, packets, is_over)));
         let run = hot.live(&mut ingest, decide, entry, stamp_writer, calibration, &mut keeper);
         over.store(true, Ordering::Relaxed);
         let written = writing.map(|thread| thread.join());
-        (run, fetching.join().unwrap_or_default(), written)
+        let saved = saving.and_then(|thread| thread.join().ok());
+        (run, fetching.join().unwrap_or_default(), written, saved)
     });
     let (run, reconnected) = run?;
     let feeds = feed_report::of(config, &mut ingest);
@@ -212,6 +225,7 @@ pub fn run(
     }
     outcome.summary.feeds = feeds.iter().map(FeedReport::summary).collect();
     outcome.notes.extend(resumption.as_ref().map(Resumption::note));
+    outcome.notes.extend(saved.as_ref().and_then(saved_note));
     outcome.notes.extend(notices);
     outcome.notes.extend(fetch_note(&fetched));
     outcome.notes.extend(reconnected.note());
@@ -257,6 +271,11 @@ fn record(
         return Err(Failure::Check(format!("the recording lost {lost} packets for want of room")));
     }
     Ok(format!("recording: {} packets, {} bytes", written.packets, written.bytes))
+}
+
+fn saved_note((count, error): &(u64, Option<String>)) -> Option<String> {
+    let error = error.as_ref().map_or_else(String::new, |error| format!("; then no more: {error}"));
+    (*count > 0 || !error.is_empty()).then(|| format!("state: {count} snapshots{error}"))
 }
 
 fn fetch_note(fetched: &FetchReport) -> Option<String> {

@@ -240,6 +240,28 @@ pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<d
     Ok(built)
 }
 
+/// Risk with all its limits; `declared` are the instruments of each strategy.
+///
+/// # Errors
+/// An instrument that the universe does not know.
+pub fn risk(universe: &impl Universe, config: &Config, declared: &[&[u32]]) -> Result<Risk, Failure> {
+    let directory = universe.directory()?;
+    let mut by_instrument = vec![InstrumentLimits::NONE; directory.capacity()];
+    for entry in &config.instruments {
+        let instrument = number_in(&directory, &entry.symbol)?;
+        by_instrument[instrument as usize] = entry.limits.unwrap_or(config.limits).instrument_limits();
+    }
+    let terms = config.venues.iter().map(|venue| VenueTerms {
+        rate: risk_config::rate(venue.messages_per_s, venue.messages_burst),
+        taker_fee: venue.taker_fee_e9,
+        maker_fee: venue.maker_fee_e9,
+    });
+    let of_each = config.risk.strategy.strategy_limits();
+    let declared: Vec<_> = declared.iter().map(|&instruments| (of_each, instruments)).collect();
+    let risk = Risk::new(config.risk.engine_limits(), by_instrument);
+    Ok(risk.with_venues(&terms.collect::<Vec<_>>()).with_strategies(&declared))
+}
+
 /// The decision core with its books, risk limits and strategies.
 ///
 /// # Errors
@@ -249,13 +271,7 @@ pub fn decision_core(
     config: &Config,
     strategies: Vec<Box<dyn Strategy>>,
 ) -> Result<DecisionCore, Failure> {
-    let directory = universe.directory()?;
-    let instruments_max = directory.capacity();
-    let mut by_instrument = vec![InstrumentLimits::NONE; instruments_max];
-    for entry in &config.instruments {
-        let instrument = number_in(&directory, &entry.symbol)?;
-        by_instrument[instrument as usize] = entry.limits.unwrap_or(config.limits).instrument_limits();
-    }
+    let instruments_max = universe.directory()?.capacity();
     let mut books = Vec::new();
     for venue in 0..universe.venue_count() {
         books.push(venue_books(universe, venue, instruments_max)?);
@@ -266,16 +282,8 @@ pub fn decision_core(
         orders_max: config.pipeline.open_orders_max,
         messages_max: config.pipeline.messages_max,
     };
-    let terms = config.venues.iter().map(|venue| VenueTerms {
-        rate: risk_config::rate(venue.messages_per_s, venue.messages_burst),
-        taker_fee: venue.taker_fee_e9,
-        maker_fee: venue.maker_fee_e9,
-    });
-    let of_each = config.risk.strategy.strategy_limits();
-    let declared: Vec<_> = strategies.iter().map(|strategy| (of_each, strategy.instruments())).collect();
-    let risk = Risk::new(config.risk.engine_limits(), by_instrument)
-        .with_venues(&terms.collect::<Vec<_>>())
-        .with_strategies(&declared);
+    let declared: Vec<_> = strategies.iter().map(|strategy| strategy.instruments()).collect();
+    let risk = risk(universe, config, &declared)?;
     Ok(DecisionCore::new(sizes, books, risk, strategies))
 }
 

@@ -22,6 +22,7 @@ pub mod pairs;
 pub mod recorder;
 pub mod recording;
 pub mod risk;
+pub mod settlement;
 pub mod slot_ring;
 pub mod socket_entry;
 pub mod staleness;

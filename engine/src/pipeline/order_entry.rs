@@ -17,6 +17,7 @@ pub use refusals::Refusals;
 
 use feeds::symbol::Symbol;
 
+use crate::control::failpoint;
 use crate::control::journal::{Connected, RecordKind, SegmentWriter};
 use crate::control::kill_switch;
 use crate::fix::redact;
@@ -105,6 +106,7 @@ impl OrderEntry {
         let connected = link.connected(now_ns);
         self.journal_connected(venue, now_ns, connected);
         self.journal_session(venue, now_ns);
+        failpoint::reached("logon");
     }
 
     fn journal_connected(&mut self, venue: u8, now_ns: u64, connected: Connected) {
@@ -122,8 +124,8 @@ impl OrderEntry {
         }
     }
 
-    /// Whether the session wants its connection closed, once nothing is pending. Without a journal that takes records none
-    /// goes on: its venue cancels what is open.
+    /// Whether the session wants its connection closed, once nothing is pending. Without a journal to write to there is
+    /// nothing more to say: the venue may do what it does about orders whose session is gone.
     #[must_use]
     pub fn wants_close(&self, venue: u8) -> bool {
         self.journal_full || self.links.get(usize::from(venue)).is_some_and(Link::wants_close)
@@ -160,17 +162,19 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         link.encode(order, &self.symbols, now_ns)?;
+        failpoint::reached("between_appends");
         self.journal_sent(order.venue, now_ns);
-        // What found no room in the journal is not among the pending bytes: it never leaves.
         if self.journal_full { Err(RejectReason::NotConnected) } else { Ok(()) }
     }
 
-    /// Bytes that wait to be sent to a venue; once the journal takes nothing more, those that are in it.
+    /// Bytes that wait to be sent to a venue: those that the journal has, where there is one.
     #[must_use]
     pub fn pending(&self, venue: u8) -> &[u8] {
         let Some(link) = self.links.get(usize::from(venue)) else { return &[] };
-        let pending = link.pending();
-        if self.journal_full { &pending[..link.journalled.min(pending.len())] } else { pending }
+        match &self.journal {
+            Some(_) => link.pending().get(..link.journalled).unwrap_or_default(),
+            None => link.pending(),
+        }
     }
 
     /// The first `count` pending bytes are on their way.
@@ -180,8 +184,7 @@ impl OrderEntry {
         }
     }
 
-    /// Bytes from a venue; each execution in them goes to `sink`. What the journal does not take is not looked at: the venue
-    /// is asked for it by whoever goes on from the journal.
+    /// Bytes from a venue; each execution in them goes to `sink`.
     pub fn receive(&mut self, venue: u8, now_ns: u64, bytes: &[u8], sink: &mut impl FnMut(Execution)) {
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         if let Some(journal) = &mut self.journal {
@@ -192,9 +195,6 @@ impl OrderEntry {
             };
             self.journal_full |=
                 session_bytes::append(journal, RecordKind::Received, venue, now_ns, bytes).is_err();
-            if self.journal_full {
-                return;
-            }
         }
         self.malformed += link.receive(venue, now_ns, bytes, sink);
         self.journal_session(venue, now_ns);
@@ -202,9 +202,6 @@ impl OrderEntry {
 
     /// Heartbeats and test requests that are due, and what a venue wants again.
     pub fn on_timer(&mut self, now_ns: u64) {
-        if self.journal_full {
-            return;
-        }
         for venue in 0..self.links.len() {
             let link = &mut self.links[venue];
             if link.due_ns() <= now_ns {
@@ -217,9 +214,6 @@ impl OrderEntry {
     /// When [`Self::on_timer`] has something to do next, ns.
     #[must_use]
     pub fn next_timer_ns(&self) -> u64 {
-        if self.journal_full {
-            return u64::MAX;
-        }
         self.links.iter().map(Link::due_ns).min().unwrap_or(u64::MAX)
     }
 
@@ -293,8 +287,7 @@ impl OrderEntry {
         self.not_sent
     }
 
-    /// Whether the journal could not take a record: nothing has been sent since but what was in it, nothing received is
-    /// looked at, and every session is to be closed.
+    /// Whether the journal could not take a record: nothing has been sent since.
     #[must_use]
     pub const fn journal_full(&self) -> bool {
         self.journal_full

@@ -132,6 +132,19 @@ impl OrderTable {
     /// # Errors
     /// No room, or an order that contradicts itself; the table is of no use then.
     pub fn resume(&mut self, carried: &CarriedState) -> Result<(), ResumeError> {
+        self.restore(carried)?;
+        for order in self.slots.iter_mut().filter(|order| order.cl_ord_id != 0) {
+            (order.doubt, order.request) = (Doubt::Asked, 0);
+        }
+        self.to_ask = 0;
+        Ok(())
+    }
+
+    /// Takes over open orders with what is known of each at its venue. Of an empty table only.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub fn restore(&mut self, carried: &CarriedState) -> Result<(), ResumeError> {
         if carried.next_counter == 0 || carried.next_counter > self.by_counter.len() as u64 {
             return Err(ResumeError::NoRoom { what: "ClOrdIDs (messages_max)" });
         }
@@ -165,8 +178,8 @@ impl OrderTable {
             if let Some(next) = self.slots.get_mut(next as usize) {
                 next.previous = slot;
             }
-            self.slots[slot as usize] =
-                LiveOrder { doubt: Doubt::Asked, request: 0, next, previous: NO_SLOT, ..*order };
+            self.to_ask += u32::from(order.doubt == Doubt::ToAsk);
+            self.slots[slot as usize] = LiveOrder { next, previous: NO_SLOT, ..*order };
             self.join_instrument(slot);
         }
         Ok(())
@@ -229,6 +242,23 @@ impl OrderTable {
         order.request = request;
         self.to_ask -= 1;
         Some(*order)
+    }
+
+    /// The state of this order was asked for, by a request with this number, as [`Self::ask_next`] would have it.
+    ///
+    /// # Errors
+    /// There is no such order, or its state is not to be asked for.
+    pub fn asked(&mut self, cl_ord_id: ClOrdId, request: u64) -> Result<(), OrderTableError> {
+        let slot = self.slot_of(cl_ord_id);
+        match self.slots.get_mut(slot as usize) {
+            None => Err(OrderTableError::UnknownClOrdId(cl_ord_id)),
+            Some(order) if order.doubt != Doubt::ToAsk => Err(OrderTableError::Unexpected(cl_ord_id)),
+            Some(order) => {
+                (order.doubt, order.request) = (Doubt::Asked, request);
+                self.to_ask -= 1;
+                Ok(())
+            }
+        }
     }
 
     /// The ClOrdID that follows after `ahead` more have been used, or `None` when the session has none left.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rtrb::{Consumer, Producer};
 
+use crate::control::failpoint;
 use crate::control::session_schedule::SessionSpan;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order, RejectReason};
@@ -357,7 +358,15 @@ impl SocketEntry {
         let Some(Line { connection: Some(connection), .. }) = self.lines.get_mut(usize::from(venue)) else {
             return;
         };
-        match connection.send(pending) {
+        failpoint::reached("after_append");
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_due("mid_write") {
+            let _ = connection.send(&pending[..pending.len().div_ceil(2)]);
+            failpoint::kill();
+        }
+        let sent = connection.send(pending);
+        failpoint::reached("after_send");
+        match sent {
             Ok(count) => self.entry.consume(venue, count),
             Err(error) => self.lose(usize::from(venue), error),
         }

@@ -159,8 +159,9 @@ impl Engine {
     pub fn start(plan: &Plan, day: &Day, root: &Path, number: u64) -> Result<Self, String> {
         let dir = root.join(format!("run-{number}"));
         let universe = LiveUniverse::new(&day.config).expect("a date");
-        let header =
-            RunHeader { version: "sim".to_owned(), captures: Vec::new(), config: day.config.clone() };
+        let resumes = (number > 0).then(|| format!("run-{}", number - 1));
+        let (version, captures) = ("sim".to_owned(), Vec::new());
+        let header = RunHeader { version, captures, resumes, config: day.config.clone() };
         let header = toml::to_string(&header).expect("a header");
         let options =
             JournalOptions { segment_bytes: 1 << 16, segments_ahead: 1, ..JournalOptions::default() };

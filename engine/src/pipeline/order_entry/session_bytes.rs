@@ -39,11 +39,14 @@ fn part_length(bytes: &[u8]) -> usize {
 mod tests {
     use super::super::OrderEntry;
     use super::*;
-    use crate::control::journal::{self, JournalKeeper, JournalOptions, JournalReader, JournalThread};
+    use crate::control::journal::{self, JournalOptions, JournalReader, JournalThread};
     use crate::control::session_store;
     use crate::fix::identity::SessionIds;
     use crate::fix::session::{Session, SessionConfig};
     use crate::fix::templates::TemplateFormat;
+    use crate::order::{Order, OrderAction, TimeInForce};
+    use crate::pipeline::risk::RiskApproved;
+    use feeds::event::Side;
     use feeds::send_buffer::SendBuffer;
     use feeds::symbol::Symbol;
 
@@ -64,11 +67,75 @@ mod tests {
         assert_eq!(part_length(&vec![7; 100_000]), PAYLOAD_MAX_BYTES);
     }
 
-    /// Order entry that is logged on, with its journal in segments of `segment_bytes`, three of them.
-    fn logged_on(segment_bytes: u64) -> (tempfile::TempDir, JournalKeeper, SessionConfig, OrderEntry) {
+    /// A journal without room: what it does not have does not leave, and the connection is to be closed.
+    #[test]
+    fn nothing_leaves_that_the_journal_has_no_room_for() {
         let directory = tempfile::tempdir().unwrap();
-        let options = JournalOptions { segment_bytes, segments_ahead: 2, ..JournalOptions::default() };
-        let (keeper, mut writers) =
+        let options = JournalOptions { segment_bytes: 4_096, segments_ahead: 1, ..JournalOptions::default() };
+        let (_keeper, mut writers) =
+            journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test").unwrap();
+        let ids = SessionIds::new("FIX.4.4", "W", "V").unwrap();
+        let config = SessionConfig::initiator(ids.clone(), 30);
+        let symbols = [Symbol::new("ONE").unwrap()];
+        let format = TemplateFormat::default();
+        let mut entry =
+            OrderEntry::new(vec![(config, ids.clone())], &symbols, format, writers.pop()).unwrap();
+        let mut venue = Session::new(SessionConfig::acceptor(ids.reversed()));
+        let mut out = SendBuffer::with_capacity(1 << 16);
+        let mut sent = Vec::new();
+        let mut take = |entry: &mut OrderEntry| {
+            sent.extend_from_slice(entry.pending(0));
+            entry.consume(0, entry.pending(0).len());
+        };
+        entry.connected(0, NOW_NS);
+        let _ = venue.on_connect(NOW_NS, &mut out);
+        let _ = venue.on_bytes(NOW_NS, entry.pending(0), &mut out, &mut |_, _, _| Ok(()));
+        take(&mut entry);
+        entry.receive(0, NOW_NS, out.pending(), &mut |_| {});
+        let order = |number| Order {
+            decision: number,
+            time_ns: NOW_NS,
+            cl_ord_id: 2_026_010_500_000_000 + number,
+            orig_cl_ord_id: 0,
+            price: 10_000_000_000,
+            quantity: 100,
+            instrument: 0,
+            venue: 0,
+            action: OrderAction::New,
+            side: Side::Buy,
+            time_in_force: TimeInForce::Day,
+            strategy: 0,
+            sells_short: false,
+            reserved: [0; 5],
+        };
+        let mut orders = 0;
+        while entry.encode(&RiskApproved::for_test(order(orders + 1)), NOW_NS).is_ok() {
+            orders += 1;
+            take(&mut entry);
+        }
+        assert!((10..100).contains(&orders), "two segments of 4 KiB hold {orders}");
+        assert!(entry.journal_full() && entry.wants_close(0) && entry.pending(0).is_empty());
+        // Neither does anything of the session's own.
+        entry.on_timer(NOW_NS + 60_000_000_000);
+        entry.logout(NOW_NS);
+        assert!(entry.pending(0).is_empty());
+        take(&mut entry);
+        let mut journalled = Vec::new();
+        let mut reader = JournalReader::open(directory.path(), JournalThread::OrderEntry).unwrap();
+        while let Some(record) = reader.next_record().unwrap() {
+            if record.kind == RecordKind::Sent {
+                journalled.extend_from_slice(record.payload);
+            }
+        }
+        assert_eq!(sent, journalled);
+    }
+
+    /// Of one read: what a venue that was stalled for a while sends at once.
+    #[test]
+    fn a_burst_is_answered_and_all_of_it_is_in_the_journal() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = JournalOptions { segment_bytes: 1 << 20, ..JournalOptions::default() };
+        let (_keeper, mut writers) =
             journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test").unwrap();
         let ids = SessionIds::new("FIX.4.4", "W", "V").unwrap();
         let config = SessionConfig::initiator(ids.clone(), 30);
@@ -83,14 +150,10 @@ mod tests {
         let _ = venue.on_bytes(NOW_NS, entry.pending(0), &mut out, &mut |_, _, _| Ok(()));
         entry.consume(0, entry.pending(0).len());
         entry.receive(0, NOW_NS, out.pending(), &mut |_| {});
+        out.consume(out.pending().len());
         assert!(entry.is_logged_on(0));
-        (directory, keeper, config, entry)
-    }
-
-    /// TestRequests of the venue from MsgSeqNum 2 on.
-    fn test_requests(count: u32) -> Vec<u8> {
         let mut burst = Vec::new();
-        for sequence in 2..2 + count {
+        for sequence in 2..802 {
             let body = format!(
                 "35=1\x0134={sequence}\x0149=V\x0152=20260105-14:30:00\x0156=W\x01112={:0200}\x01",
                 sequence
@@ -99,14 +162,6 @@ mod tests {
             let sum = message.bytes().fold(0_u8, u8::wrapping_add);
             burst.extend_from_slice(format!("{message}10={sum:03}\x01").as_bytes());
         }
-        burst
-    }
-
-    /// Of one read: what a venue that was stalled for a while sends at once.
-    #[test]
-    fn a_burst_is_answered_and_all_of_it_is_in_the_journal() {
-        let (directory, _keeper, config, mut entry) = logged_on(1 << 20);
-        let burst = test_requests(800);
         assert!(burst.len() > 3 * PAYLOAD_MAX_BYTES);
         entry.receive(0, NOW_NS, &burst, &mut |_| {});
         let answers = entry.pending(0).to_vec();
@@ -125,30 +180,5 @@ mod tests {
             }
         }
         assert!(sent.ends_with(&answers) && received.ends_with(&burst));
-    }
-    /// The disk is full: what the journal does not hold neither leaves nor counts as heard, and a run that goes on from the
-    /// journal uses no number twice.
-    #[test]
-    fn a_full_journal_ends_the_session_at_what_it_holds() {
-        let (directory, _keeper, config, mut entry) = logged_on(1 << 14);
-        let requests = test_requests(400);
-        let mut sent = Vec::new();
-        for request in requests.chunks(requests.len() / 400 + 7) {
-            if entry.journal_full() {
-                break;
-            }
-            entry.receive(0, NOW_NS, request, &mut |_| {});
-            sent.extend_from_slice(entry.pending(0));
-            entry.consume(0, entry.pending(0).len());
-        }
-        assert!(entry.journal_full() && entry.wants_close(0), "nobody made room");
-        entry.on_timer(NOW_NS + 3_600_000_000_000);
-        entry.logout(NOW_NS);
-        assert!(entry.pending(0).is_empty() && entry.next_timer_ns() == u64::MAX);
-        let last = sent.windows(4).rposition(|window| window == b"\x0134=").unwrap() + 4;
-        let digits = sent[last..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let last_sent: u32 = std::str::from_utf8(&sent[last..last + digits]).unwrap().parse().unwrap();
-        let stored = session_store::read(directory.path(), 0, &config).unwrap().unwrap();
-        assert_eq!(stored.next_outgoing, last_sent + 1);
     }
 }
