@@ -164,7 +164,7 @@ impl Fault {
             Kind::Repeat => (2, 0, upto(1, 3)),
             Kind::Crash => (0, upto(5 * MS, SECOND), upto(0, Point::ALL.len() as u64 - 1)),
             Kind::Clock => (upto(0, 1), upto(100 * MS, 3 * SECOND), upto(1, 400)),
-            Kind::DiskFull => (0, upto(500 * MS, 3 * SECOND), 0),
+            Kind::DiskFull => (0, upto(SECOND, 9 * SECOND), 0),
             Kind::Slow => (upto(1, 30), upto(100 * MS, 2 * SECOND), upto(1, 12)),
             Kind::Kill => (0, 0, 0),
         };

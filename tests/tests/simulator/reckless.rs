@@ -32,12 +32,14 @@ impl Reckless {
 
     fn quantity(&mut self) -> u64 {
         let most = self.limits.order_qty_max;
-        match self.dice.below(24) {
+        let quantity = match self.dice.below(24) {
             0 => 0,
             1 | 2 => most + 1 + self.dice.below(most),
             3..6 => most - self.dice.below(most / 4),
             _ => 1 + self.dice.below(most),
-        }
+        };
+        // Mostly whole lots, or hardly anything would pass.
+        if self.one_in(12) { quantity } else { quantity.next_multiple_of(self.limits.lot_qty) }
     }
 
     /// Around the best price of the side, as the book has it, current or not.

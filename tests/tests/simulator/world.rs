@@ -355,8 +355,9 @@ impl World<'_> {
                 if let Some(engine) = &mut self.engine {
                     self.network.counts.done(Kind::Kill);
                     self.tally.kills += 1;
-                    engine.kill(now_ns);
+                    // First, since the process may die of what the kill lets it send.
                     self.monitor.killed.get_or_insert((self.processes, now_ns));
+                    engine.kill(now_ns);
                 }
             }
             _ => self.network.begin(now_ns, fault),
