@@ -3,12 +3,17 @@
 //! Load: 500,000 appends, one after the other, each timed by itself. The directory is the argument, else the system's
 //! temporary directory; what file system it is on makes no difference to the median and much to the tail. Every record
 //! is read back and compared after the journal was closed.
+//!
+//! Then the same with 2 us between two appends, so that the thread that syncs (durability `power`) has its turns beside
+//! them, every 5 ms: without it, and with it.
 
 use std::path::Path;
 
-use engine::control::journal::{self, JournalOptions, JournalReader, JournalThread, RecordKind, Tail};
+use engine::control::journal::{
+    self, Durability, JournalOptions, JournalReader, JournalThread, RecordKind, Tail,
+};
 use engine::order::{Order, OrderAction, TimeInForce};
-use engine::pipeline::tsc::Calibration;
+use engine::pipeline::tsc::{self, Calibration};
 use feeds::event::Side;
 
 use crate::line::Line;
@@ -28,26 +33,42 @@ pub fn run(arguments: &[String]) -> Result<Vec<Line>, String> {
     };
     let temporary = temporary.map_err(|error| error.to_string())?;
     let calibration = Calibration::measure();
-    let mut samples = Samples::single(RECORDS as usize);
-    append(temporary.path(), &mut samples)?;
-    let records = read_back(temporary.path())?;
-    if records != WARM_UP + RECORDS {
-        return Err(format!("{records} records read back, {} appended", WARM_UP + RECORDS));
+    let mut lines = Vec::new();
+    let gap = calibration.ticks_per_second() * 2 / 1_000_000;
+    let cases = [
+        ("action, 96 bytes, pre-faulted", Durability::Process, 0),
+        ("action, 96 bytes, every 2 us, durability process", Durability::Process, gap),
+        ("action, 96 bytes, every 2 us, durability power", Durability::Power, gap),
+    ];
+    for (what, durability, gap_ticks) in cases {
+        let dir = temporary.path().join(format!("{}", lines.len()));
+        let mut samples = Samples::single(RECORDS as usize);
+        let durable = append(&dir, durability, gap_ticks, &mut samples)?;
+        let records = read_back(&dir)?;
+        if records != WARM_UP + RECORDS {
+            return Err(format!("{records} records read back, {} appended", WARM_UP + RECORDS));
+        }
+        if (durability == Durability::Power) != (durable > RECORDS / 2) {
+            return Err(format!("{what}: {durable} records were durable while it ran"));
+        }
+        let line = Line::new(
+            "journal_append",
+            what,
+            "closed loop, one thread: append, wait for the gap, next; each append timed by itself",
+            &format!("{WARM_UP} appends"),
+        )
+        .figures(samples.figures(&calibration, 1.0))
+        .with("file_system", file_system(temporary.path()))
+        .with("durable_before_the_end", durable)
+        .checked("every record reads back with its CRC, its number and its bytes, and the journal is closed");
+        lines.push(line);
     }
-    let line = Line::new(
-        "journal_append",
-        "action, 96 bytes, pre-faulted",
-        "closed loop, one thread: append, next; each append timed by itself",
-        &format!("{WARM_UP} appends"),
-    )
-    .figures(samples.figures(&calibration, 1.0))
-    .with("file_system", file_system(temporary.path()))
-    .checked("every record reads back with its CRC, its number and its bytes, and the journal is closed");
-    Ok(vec![line])
+    Ok(lines)
 }
 
-fn append(dir: &Path, samples: &mut Samples) -> Result<(), String> {
-    let options = JournalOptions { segment_bytes: 64 << 20, segments_ahead: 1, ..JournalOptions::default() };
+/// Returns how many records were on the device right after the last append.
+fn append(dir: &Path, durability: Durability, gap_ticks: u64, samples: &mut Samples) -> Result<u64, String> {
+    let options = JournalOptions { segment_bytes: 64 << 20, segments_ahead: 1, durability, sync_ms: 5 };
     let (keeper, writers) = journal::create(dir, &[JournalThread::Decide], options, b"bench = true\n")
         .map_err(|error| error.to_string())?;
     let mut writer = writers.into_iter().next().ok_or("no writer")?;
@@ -59,9 +80,15 @@ fn append(dir: &Path, samples: &mut Samples) -> Result<(), String> {
         let mut outcome = Ok(0);
         samples.time(|_| outcome = writer.append(RecordKind::Action, number, &payload));
         outcome.map_err(|error| error.to_string())?;
+        let start = tsc::now();
+        while tsc::now() - start < gap_ticks {
+            std::hint::spin_loop();
+        }
     }
+    let durable = keeper.durable_sequence(JournalThread::Decide);
     writer.close(WARM_UP + RECORDS).map_err(|error| error.to_string())?;
-    keeper.finish().map_err(|error| error.to_string())
+    keeper.finish().map_err(|error| error.to_string())?;
+    Ok(durable)
 }
 
 fn read_back(dir: &Path) -> Result<u64, String> {

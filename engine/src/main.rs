@@ -13,7 +13,8 @@ use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::{
     acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
-    limits_file, live_lines, live_run, operator_port, replay, shutdown, startup, tune, venue_run,
+    limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune,
+    venue_run,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
@@ -301,7 +302,7 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    for installed in [shutdown::install(), kill_switch::install()] {
+    for installed in [shutdown::install(), kill_switch::install(), mapped_file_fault::install()] {
         if let Err(error) = installed {
             eprintln!("warptick: signal handlers: {error}");
             return ExitCode::from(2);

@@ -12,35 +12,52 @@ use std::sync::OnceLock;
 /// When it cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let this = std::env::current_exe().expect("the test's own path");
-        // target/PROFILE/deps/TEST
-        let directory = this.parent().and_then(Path::parent).expect("a target directory");
-        let name = directory.file_name().and_then(|name| name.to_str()).expect("a profile");
-        let profile = if name == "debug" { "test" } else { name };
-        let target = directory.parent().expect("a target directory");
-        let mut cargo = Command::new(env!("CARGO"));
-        // What the outer cargo tells this test about its own package would make the build scripts of ring and others
-        // run again, here and then there.
-        for (name, _) in std::env::vars_os() {
-            let is_of_this_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
-                .iter()
-                .any(|start| name.to_string_lossy().starts_with(start));
-            if is_of_this_package {
-                cargo.env_remove(name);
-            }
+    BINARY.get_or_init(|| build(&[]))
+}
+
+/// The binary as built with more of cargo's arguments (features), under the name `name` beside the ordinary one, so that
+/// nobody gets it who did not ask for it. The ordinary one has to be built again by whoever wants it.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn build_as(name: &str, arguments: &[&str]) -> PathBuf {
+    let built = build(arguments);
+    let own = built.with_file_name(name);
+    let temporary = built.with_file_name(format!("{name}.{}", std::process::id()));
+    std::fs::copy(&built, &temporary).and_then(|_| std::fs::rename(&temporary, &own)).expect("a copy");
+    own
+}
+
+fn build(arguments: &[&str]) -> PathBuf {
+    let this = std::env::current_exe().expect("the test's own path");
+    // target/PROFILE/deps/TEST
+    let directory = this.parent().and_then(Path::parent).expect("a target directory");
+    let name = directory.file_name().and_then(|name| name.to_str()).expect("a profile");
+    let profile = if name == "debug" { "test" } else { name };
+    let target = directory.parent().expect("a target directory");
+    let mut cargo = Command::new(env!("CARGO"));
+    // What the outer cargo tells this test about its own package would make the build scripts of ring and others
+    // run again, here and then there.
+    for (name, _) in std::env::vars_os() {
+        let is_of_this_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+            .iter()
+            .any(|start| name.to_string_lossy().starts_with(start));
+        if is_of_this_package {
+            cargo.env_remove(name);
         }
-        let status = cargo
-            .args(["build", "--quiet", "-p", "warptick-engine", "--bin", "warptick", "--profile", profile])
-            .arg("--manifest-path")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-            .env("CARGO_TARGET_DIR", target)
-            .stdout(Stdio::null())
-            .status()
-            .expect("cargo runs");
-        assert!(status.success(), "the warptick binary does not build");
-        directory.join("warptick")
-    })
+    }
+    let status = cargo
+        .args(["build", "--quiet", "-p", "warptick-engine", "--bin", "warptick", "--profile", profile])
+        .args(arguments)
+        .arg("--manifest-path")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .env("CARGO_TARGET_DIR", target)
+        .stdout(Stdio::null())
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the warptick binary does not build");
+    directory.join("warptick")
 }
 
 /// A command that runs the binary.

@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use engine::control::config::Config;
 use engine::control::inputs::Inputs;
-use engine::control::journal::{DecideReader, DecideRecord};
+use engine::control::journal::{DecideReader, DecideRecord, JournalReader, JournalThread};
+use engine::control::recovery::{recover, snapshot};
 use engine::control::run_header::RunHeader;
 use engine::control::{journal_replay, startup};
 use engine::order::{Order, OrderAction};
+use engine::pipeline::decision_core::DecisionCore;
 use engine::venue::ClOrdIdText;
 use engine::venue::server::{Clock, VenueServer};
 use feeds::event::Side;
@@ -51,9 +53,10 @@ fn session() -> Inputs {
 }
 
 fn config(session: &Inputs) -> Config {
-    let mut text = "date = \"2026-01-05\"\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
+    let mut text =
+        "date = \"2026-01-05\"\n[journal]\nsnapshot_s = 1\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
                     [books]\nlate_listings_max = 64\norders_max = 80000\nlevels_max = 40000\n"
-        .to_owned();
+            .to_owned();
     for venue in ["NASDAQ", "BX"] {
         let [a, b, again, glimpse] = free_udp_ports();
         text += &format!(
@@ -147,6 +150,31 @@ fn actions(journal: &Path) -> Vec<Order> {
         .collect()
 }
 
+/// Newest snapshot and tail, older ones, none: always what the whole journal comes to.
+fn recovers_from_any_snapshot(journal: &Path, header: &RunHeader, core: &DecisionCore) {
+    let run_id = JournalReader::open(journal, JournalThread::Decide).expect("a journal").run_id();
+    let mut numbers: Vec<u64> =
+        (1..1_000).filter(|&number| snapshot::path(journal, number).exists()).collect();
+    assert!(numbers.len() > 1, "a run of seconds has more than the first snapshot: {numbers:?}");
+    let whole = recover(journal, header, run_id).expect("a state").records;
+    loop {
+        let recovered = recover(journal, header, run_id).expect("a state");
+        assert_eq!(recovered.state, core.carried(run_id), "from {numbers:?}");
+        assert_eq!(recovered.snapshot.map(|(number, _)| number), numbers.last().copied());
+        let Some(number) = numbers.pop() else {
+            assert!(recovered.records > whole, "{} records and no snapshot, {whole} with", recovered.records);
+            return;
+        };
+        let path = snapshot::path(journal, number);
+        let mut bytes = std::fs::read(&path).expect("there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        let damaged = recover(journal, header, run_id).expect("a state").damaged;
+        assert!(damaged.iter().any(|what| what.contains("passed over")), "{damaged:?}");
+    }
+}
+
 #[test]
 fn a_killed_run_is_resumed_from_its_journal() {
     let session = session();
@@ -214,6 +242,8 @@ fn a_killed_run_is_resumed_from_its_journal() {
     let header = RunHeader::read(last).expect("a header");
     let core = journal_replay::state_at_end(last, &header).expect("a journal");
     assert_eq!(core.risk().positions().collect::<BTreeMap<_, _>>(), filled, "positions");
+    recovers_from_any_snapshot(last, &header, &core);
+
     let asked = all.iter().filter(|order| order.action == OrderAction::Status).count();
     assert!(asked > 0, "no order was in doubt");
     assert_eq!(core.orders().in_doubt(), 0, "everything was settled");

@@ -2,6 +2,7 @@
 //!
 //! Cold code only. A reader (a script waiting for the summary) never sees half a file, and a crash leaves the old one.
 
+use crate::control::failpoint;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -20,7 +21,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_file_name(temporary_name);
     let written = File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
+        .and_then(|()| {
+            failpoint::reached("snapshot_rename");
+            fs::rename(&temporary, path)
+        });
     if written.is_err() {
         // The first error is the one to tell; a temporary file that cannot be removed either changes nothing.
         let _ = fs::remove_file(&temporary);

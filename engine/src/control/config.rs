@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::feed_config::FeedLinesConfig;
 use crate::control::fix_config::FixConfig;
+use crate::control::journal_config::JournalConfig;
 use crate::control::logon_config::{self, LogonConfig};
 use crate::control::operator_config::OperatorConfig;
 pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConfig};
@@ -38,6 +39,8 @@ pub struct Config {
     pub risk: RiskConfig,
     /// Limits of every instrument that gives none of its own.
     pub limits: LimitsConfig,
+    /// How the journal is kept.
+    pub journal: JournalConfig,
     /// Venues, in the order of their dense numbers. Those of the command line are added.
     pub venues: Vec<VenueConfig>,
     /// How a live run comes back to a venue that it lost.
@@ -401,6 +404,7 @@ impl Config {
         if self.pipeline.open_orders_max == 0 || self.pipeline.open_orders_max > 1 << 24 {
             return Err("pipeline.open_orders_max is 1 to 16777216".to_owned());
         }
+        self.journal.check()?;
         for (at, venue) in self.venues.iter().enumerate() {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return Err(format!("venue {} is configured twice", venue.name));

@@ -9,12 +9,11 @@ use std::path::Path;
 use crate::control::digest::{OrderDigest, hex};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
-use crate::control::journal::{DecideReader, DecideRecord, End, Slots, Tail};
+use crate::control::journal::{CarriedBuilder, DecideReader, DecideRecord, End, NotResumed, Slots, Tail};
 use crate::control::live_run::LiveUniverse;
 use crate::control::run_header::RunHeader;
 use crate::control::startup;
 use crate::order::Order;
-use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe};
 use crate::pipeline::ingest::Ingest;
 use crate::strategy::Strategy;
@@ -53,9 +52,18 @@ pub fn state_at_end(dir: &Path, header: &RunHeader) -> Result<DecisionCore, Fail
     let universe = LiveUniverse::new(&header.config)?;
     let strategies = startup::strategies(&universe, &header.config)?;
     let core = startup::decision_core(&universe, &header.config, strategies)?;
+    replay_into(dir, core).map(|(core, _)| core)
+}
+
+/// Replays the journal in `dir` of a live run through `core`, a fresh one as that run began with, whatever its strategies.
+/// Gives it back as the journal leaves it.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_into(dir: &Path, core: DecisionCore) -> Result<(DecisionCore, JournalOutcome), Failure> {
     let mut replay = Replay::new(core, None);
-    replay_records(dir, &mut replay)?;
-    Ok(replay.core)
+    let outcome = replay_records(dir, &mut replay)?;
+    Ok((replay.core, outcome))
 }
 
 /// Replays the journal in `dir`.
@@ -92,15 +100,12 @@ fn replay_records(dir: &Path, replay: &mut Replay<'_>) -> Result<JournalOutcome,
     let mut end = None;
     for record in reader.by_ref() {
         let record = record.map_err(|error| Failure::Input(error.to_string()))?;
+        if replay.taking_over.push(&record.record).map_err(|NotResumed| not_resumed())? {
+            continue;
+        }
         match record.record {
             DecideRecord::End(found) => end = Some(found),
             DecideRecord::Closed => {}
-            DecideRecord::Resumed(resumed) => replay.carried = Some(resumed.begin()),
-            DecideRecord::OpenOrder(order) => replay.carried()?.orders.push(order),
-            DecideRecord::Account(account) => replay.carried()?.accounts.push(account),
-            DecideRecord::Holding(holding) => replay.carried()?.holdings.push(holding),
-            DecideRecord::BookedFill(fill) => replay.carried()?.fills.push(fill),
-            DecideRecord::Standing(command) => replay.carried()?.stand(command),
             DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
             input => replay.input(&input, record.time_ns)?,
         }
@@ -119,12 +124,17 @@ fn replay_records(dir: &Path, replay: &mut Replay<'_>) -> Result<JournalOutcome,
     })
 }
 
+#[cold]
+fn not_resumed() -> Failure {
+    Failure::Input("journal: its run was killed before it had taken over what a former run left".to_owned())
+}
+
 struct Replay<'a> {
     core: DecisionCore,
     /// Where market events come from; `None`: from the journal itself.
     captures: Option<(&'a Inputs, Ingest<'a>)>,
     /// What the run took over, until its first input.
-    carried: Option<CarriedState>,
+    taking_over: CarriedBuilder,
     actions: Actions,
     digest: OrderDigest,
     /// Actions that the core has taken and the journal has not confirmed yet, oldest first.
@@ -140,7 +150,7 @@ impl<'a> Replay<'a> {
             actions: Actions::new(core.actions_max()),
             core,
             captures,
-            carried: None,
+            taking_over: CarriedBuilder::default(),
             digest: OrderDigest::new(),
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
@@ -148,14 +158,9 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// What is being taken over.
-    fn carried(&mut self) -> Result<&mut CarriedState, Failure> {
-        let missing = || Failure::Input("journal: something was taken over, but not from a run".to_owned());
-        self.carried.as_mut().ok_or_else(missing)
-    }
-
     fn resume(&mut self) -> Result<(), Failure> {
-        let Some(carried) = self.carried.take() else { return Ok(()) };
+        let carried = self.taking_over.take().map_err(|NotResumed| not_resumed())?;
+        let Some(carried) = carried else { return Ok(()) };
         self.core.resume(&carried).map_err(|error| Failure::Input(format!("journal: {error}")))
     }
 
@@ -182,7 +187,7 @@ impl<'a> Replay<'a> {
                 self.slots = Some(*slots);
                 Ok(())
             }
-            DecideRecord::Note(_) => Ok(()),
+            DecideRecord::Note(_) | DecideRecord::Blocked(_) => Ok(()),
             DecideRecord::Command(command) => self.feed(Input::Command { time_ns, command: *command }),
             other => Err(Failure::Input(format!("journal: {other:?} is no input that this version knows"))),
         }

@@ -19,9 +19,11 @@ use crate::control::failure::Failure;
 use crate::control::feed_report::{self, FeedReport};
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
+use crate::control::journal::JournalKeeper;
 use crate::control::live_lines::{self, OpenedLines};
 use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
+use crate::control::recovery::SnapshotThread;
 use crate::control::report::Collector;
 use crate::control::resume::Resumption;
 use crate::control::run_header::RunJournal;
@@ -167,7 +169,10 @@ pub fn run(
     let (tee, recorded) = recording.as_ref().map(|_| recorder::recorder(RING_BYTES)).unzip();
     let tee = tee.map(|recorder| Box::new(RecorderTee(recorder)) as Box<dyn Tee>);
     let mut journal = match &options.journal {
-        Some(dir) => Some(RunJournal::create_live(dir, config)?),
+        Some(dir) => {
+            let resumes = resumption.as_ref().map(Resumption::former_run);
+            Some(RunJournal::create_live(dir, config, resumes)?)
+        }
         None => None,
     };
     let (digest_sender, digest_receiver) = digest_ring(COLD_RING);
@@ -178,6 +183,12 @@ pub fn run(
     if let Some(resumption) = &resumption {
         resumption.apply(&mut core, &mut entry, recorder.as_mut())?;
     }
+    let saver = |dir: &PathBuf, keeper: &JournalKeeper| {
+        SnapshotThread::new(dir, keeper.run_id(), config, resumption.is_some())
+    };
+    let keeper = journal.as_mut().and_then(RunJournal::take_keeper);
+    let snapshots =
+        options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
     let decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
     let entry = entry.obeying(kill.clone());
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
@@ -185,7 +196,7 @@ pub fn run(
         digest: Some(digest_receiver),
         order_stream: [0; 32],
         collector: Collector::new(stamp_reader, calibration, options.stamps),
-        keeper: journal.as_mut().and_then(RunJournal::take_keeper),
+        keeper,
         progress: Progress::start("messages", None),
         utc: Some(UtcWatch::new(calibration)),
         journal_error: None,
@@ -200,21 +211,23 @@ pub fn run(
     let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode, kill, sockets };
     let over = &AtomicBool::new(false);
     let (started, clock) = (SystemTime::now(), Instant::now());
-    let (run, fetched, written) = std::thread::scope(|scope| {
+    let (run, fetched, written, saved) = std::thread::scope(|scope| {
         // Relaxed: a flag on its own.
         let is_over = move || over.load(Ordering::Relaxed);
         let operating = scope.spawn(move || port.serve(is_over));
         let fetching = scope.spawn(move || fetcher.run(is_over));
+        let saving = snapshots.map(|snapshots| scope.spawn(move || snapshots.run(is_over)));
         let writing = recording
             .zip(recorded)
             .map(|(file, packets)| scope.spawn(move || record(file, packets, is_over)));
         let run = hot.live(&mut ingest, decide, entry, stamp_writer, calibration, &mut keeper, ends);
         over.store(true, Ordering::Relaxed);
         let written = writing.map(|thread| thread.join());
+        let saved = saving.and_then(|thread| thread.join().ok());
         if let Ok(Err(error)) = operating.join() {
             eprintln!("warptick: operator port: {error}");
         }
-        (run, fetching.join().unwrap_or_default(), written)
+        (run, fetching.join().unwrap_or_default(), written, saved)
     });
     let (run, reconnected) = run?;
     let feeds = feed_report::of(config, &mut ingest);
@@ -230,6 +243,7 @@ pub fn run(
     }
     outcome.summary.feeds = feeds.iter().map(FeedReport::summary).collect();
     outcome.notes.extend(resumption.as_ref().map(Resumption::note));
+    outcome.notes.extend(saved.as_ref().and_then(saved_note));
     outcome.notes.extend(notices);
     outcome.notes.extend(fetch_note(&fetched));
     outcome.notes.extend(reconnected.note());
@@ -275,6 +289,11 @@ fn record(
         return Err(Failure::Check(format!("the recording lost {lost} packets for want of room")));
     }
     Ok(format!("recording: {} packets, {} bytes", written.packets, written.bytes))
+}
+
+fn saved_note((count, error): &(u64, Option<String>)) -> Option<String> {
+    let error = error.as_ref().map_or_else(String::new, |error| format!("; then no more: {error}"));
+    (*count > 0 || !error.is_empty()).then(|| format!("state: {count} snapshots{error}"))
 }
 
 fn fetch_note(fetched: &FetchReport) -> Option<String> {

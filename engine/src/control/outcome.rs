@@ -82,11 +82,19 @@ pub(super) fn conclude(
             "{in_doubt} open orders in doubt at the end: their venues have not said what became of them"
         ));
     }
+    if entry.journal_full() {
+        let full = "order entry: no room for a record: nothing has been sent since".to_owned();
+        keeper.journal_error.get_or_insert(full);
+    }
     let entry_journal = entry.finish();
+    let mut journal_summary = None;
     if let Some(journal) = journal {
-        let closed = journal.close(entry_journal, keeper.keeper.take(), core.time_ns());
-        if let Err(error) = closed {
-            keeper.journal_error.get_or_insert(error);
+        match journal.close(entry_journal, keeper.keeper.take(), core.time_ns()) {
+            Ok(summary) => {
+                notes.push(summary.to_string());
+                journal_summary = Some(summary);
+            }
+            Err(error) => drop(keeper.journal_error.get_or_insert(error)),
         }
     }
     let digest = keeper.order_stream;
@@ -137,6 +145,7 @@ pub(super) fn conclude(
         machine: Machine::read(),
         wide: WideSummary::default(),
         stages: summary::stages(keeper.collector.histograms()),
+        journal: journal_summary,
         feeds: Vec::new(),
     };
     Ok(Outcome {

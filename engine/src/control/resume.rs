@@ -1,12 +1,12 @@
 //! `warptick run --resume DIR`: a run goes on where another one of the same day ended or was killed.
 //!
-//! The former run's journal is all that is read. Its inputs give the decision core's state: open orders, positions, the
-//! counter of the ClOrdIDs. Its sessions' bytes give the sequence numbers ([`crate::control::session_store`]). Nothing
+//! The former run's journal is all that is read. Its newest snapshot and the records behind it give open orders, positions, the
+//! counter of the ClOrdIDs ([`crate::control::recovery`]). Its sessions' bytes give the sequence numbers ([`crate::control::session_store`]). Nothing
 //! that was sent before is sent again: what a venue wants again is gap-filled, and once a session is up the venue is
 //! asked what became of each open order; until it has answered, the order's exposure stays reserved.
 //!
 //! It refuses to guess: a run that is still going, another day, other venues or strategies, a journal that lost orders
-//! that had left. Cold; it reads the whole journal.
+//! that had left. Cold; of order entry's bytes it reads all.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::control::config::{Config, OrderProtocol, VenueConfig};
 use crate::control::failure::Failure;
 use crate::control::journal::{self, RUN_HEADER_FILE, RunRecorder};
-use crate::control::journal_replay;
+use crate::control::recovery::{self, Recovered};
 use crate::control::run_header::RunHeader;
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_store::{self, StoredSession};
@@ -29,7 +29,8 @@ use crate::pipeline::tsc::system_utc_ns;
 /// What a run goes on with.
 pub struct Resumption {
     dir: PathBuf,
-    carried: CarriedState,
+    former_run: [u8; 32],
+    recovered: Recovered,
     /// By venue; `None` where it never connected.
     sessions: Vec<Option<StoredSession>>,
     /// By venue: since the former run a session day has ended, so that its numbers start at 1.
@@ -53,8 +54,11 @@ impl Resumption {
         let header_bytes =
             header_bytes.map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
         let former_run: [u8; 32] = Sha256::digest(&header_bytes).into();
-        let core = journal_replay::state_at_end(dir, &header)?;
-        let carried = core.carried(former_run);
+        let recovered = recovery::recover(dir, &header, former_run)?;
+        for damaged in &recovered.damaged {
+            eprintln!("warptick: {damaged}");
+        }
+        let carried = &recovered.state;
         let (mut sessions, mut starts_over) = (Vec::new(), Vec::new());
         let utc_ns = system_utc_ns();
         for (number, venue) in (0..).zip(&config.venues) {
@@ -76,7 +80,7 @@ impl Resumption {
             starts_over.push(is_another && last_ns > 0);
             sessions.push(stored);
         }
-        Ok(Self { dir: dir.to_owned(), carried, sessions, starts_over, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), former_run, recovered, sessions, starts_over, _lock: lock })
     }
 
     /// Puts core and order entry where the former run was, and writes that to the new journal.
@@ -90,10 +94,8 @@ impl Resumption {
         recorder: Option<&mut RunRecorder>,
     ) -> Result<(), Failure> {
         let refused = |what: String| Failure::Input(format!("{}: {what}", self.dir.display()));
-        core.resume(&self.carried).map_err(|error| refused(error.to_string()))?;
-        if let Some(recorder) = recorder {
-            recorder.resumed(&self.carried).map_err(|error| refused(format!("new journal: {error:?}")))?;
-        }
+        let carried = &self.recovered.state;
+        core.resume(carried).map_err(|error| refused(error.to_string()))?;
         for ((venue, stored), &starts_over) in (0..).zip(&self.sessions).zip(&self.starts_over) {
             if let Some(StoredSession { next_outgoing, next_incoming, .. }) = stored {
                 entry.resume(venue, *next_outgoing, *next_incoming);
@@ -102,17 +104,35 @@ impl Resumption {
                 }
             }
         }
+        // Last: a journal in which it is whole can be resumed from, and then the sessions' numbers are in it too.
+        if let Some(recorder) = recorder {
+            recorder.resumed(carried).map_err(|error| refused(format!("new journal: {error:?}")))?;
+        }
         Ok(())
+    }
+
+    /// The run that is gone on with.
+    #[must_use]
+    pub const fn former_run(&self) -> [u8; 32] {
+        self.former_run
     }
 
     /// What is taken over, for people.
     #[must_use]
     pub fn note(&self) -> String {
-        let CarriedState { orders, accounts, next_counter, blocks, .. } = &self.carried;
+        let Recovered { state, snapshot, records, .. } = &self.recovered;
+        let CarriedState { orders, accounts, next_counter, blocks, .. } = state;
         let positions = accounts.iter().filter(|account| account.position != 0).count();
         let blocked = if blocks.is_empty() { "" } else { "; what was stopped stays so until it is reset" };
+        let from = match snapshot {
+            Some((number, sequence)) => {
+                format!("snapshot {number} (to record {sequence}) and {records} records")
+            }
+            None => format!("{records} records"),
+        };
         format!(
-            "resumed from {}: {} open orders to ask about, {} positions, ClOrdIDs go on at {next_counter}{blocked}",
+            "resumed from {}, {from}: {} open orders to ask about, {} positions, ClOrdIDs go on at \
+             {next_counter}{blocked}",
             self.dir.display(),
             orders.len(),
             positions

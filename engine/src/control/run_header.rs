@@ -13,9 +13,10 @@ use crate::control::digest::hex;
 use crate::control::failure::Failure;
 use crate::control::inputs::{CaptureArgument, Inputs};
 use crate::control::journal::{
-    self, CaptureOpened, JournalKeeper, JournalOptions, JournalThread, RUN_HEADER_FILE, RecordKind,
-    RunRecorder, SegmentWriter,
+    self, CaptureOpened, Durability, JournalKeeper, JournalThread, RUN_HEADER_FILE, RecordKind, RunRecorder,
+    SegmentWriter,
 };
+use crate::control::summary::JournalSummary;
 
 /// What a run was made of.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct RunHeader {
     pub version: String,
     /// Captures in the order of venue numbers; none for a live run, whose journal holds what it consumed.
     pub captures: Vec<CaptureHeader>,
+    /// The run that this one goes on with: SHA-256 of its header. Without its state the journal is of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<String>,
     /// The completed configuration.
     pub config: Config,
 }
@@ -60,7 +64,12 @@ impl RunHeader {
                 sha256: hex(&Sha256::digest(input.capture.bytes()).into()),
             });
         }
-        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), captures, config: config.clone() })
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            captures,
+            resumes: None,
+            config: config.clone(),
+        })
     }
 
     /// Whether the run was live.
@@ -125,7 +134,7 @@ impl RunJournal {
         let text =
             toml::to_string(&header).map_err(|error| Failure::Input(format!("journal header: {error}")))?;
         let (keeper, writers) =
-            journal::create(dir, &JournalThread::ALL, JournalOptions::default(), text.as_bytes())
+            journal::create(dir, &JournalThread::ALL, config.journal.options(), text.as_bytes())
                 .map_err(|error| Failure::Input(error.to_string()))?;
         let mut writers = writers.into_iter();
         let (mut ingest, decide, order_entry) = (writers.next(), writers.next(), writers.next());
@@ -145,16 +154,18 @@ impl RunJournal {
     }
 
     /// Creates the journal of a live run in an empty or new directory: decide's part records market events whole.
+    /// `resumes`: the id of the run that it goes on with.
     ///
     /// # Errors
     /// A directory that holds a journal already, no room.
-    pub fn create_live(dir: &Path, config: &Config) -> Result<Self, Failure> {
+    pub fn create_live(dir: &Path, config: &Config, resumes: Option<[u8; 32]>) -> Result<Self, Failure> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let header = RunHeader { version, captures: Vec::new(), config: config.clone() };
+        let resumes = resumes.map(|run_id| hex(&run_id));
+        let header = RunHeader { version, captures: Vec::new(), resumes, config: config.clone() };
         let text =
             toml::to_string(&header).map_err(|error| Failure::Input(format!("journal header: {error}")))?;
         let threads = [JournalThread::Decide, JournalThread::OrderEntry];
-        let (keeper, writers) = journal::create(dir, &threads, JournalOptions::default(), text.as_bytes())
+        let (keeper, writers) = journal::create(dir, &threads, config.journal.options(), text.as_bytes())
             .map_err(|error| Failure::Input(error.to_string()))?;
         let mut writers = writers.into_iter();
         let (decide, order_entry) = (writers.next(), writers.next());
@@ -177,7 +188,8 @@ impl RunJournal {
         self.keeper.take()
     }
 
-    /// Closes what is left after the hot threads have ended.
+    /// Closes what is left after the hot threads have ended. Returns the last record of each thread that is known to
+    /// survive a loss of power, where the run cares for that.
     ///
     /// # Errors
     /// What could not be written.
@@ -186,8 +198,9 @@ impl RunJournal {
         order_entry: Option<SegmentWriter>,
         keeper: Option<JournalKeeper>,
         time_ns: u64,
-    ) -> Result<(), String> {
+    ) -> Result<JournalSummary, String> {
         let mut first_error = None;
+        let mut summary = JournalSummary::default();
         if let Some(ingest) = self.ingest.take()
             && let Err(error) = ingest.close(time_ns)
         {
@@ -198,11 +211,18 @@ impl RunJournal {
         {
             first_error.get_or_insert(format!("order entry: {error:?}"));
         }
-        if let Some(keeper) = keeper.or_else(|| self.keeper.take())
-            && let Err(error) = keeper.finish()
-        {
-            first_error.get_or_insert(error.to_string());
+        if let Some(keeper) = keeper.or_else(|| self.keeper.take()) {
+            let durability = keeper.durability();
+            summary.durability = durability.name().to_owned();
+            match keeper.finish() {
+                Ok(durable) if durability == Durability::Power => {
+                    summary.durable =
+                        durable.into_iter().map(|(thread, last)| (thread.name().to_owned(), last)).collect();
+                }
+                Ok(_) => {}
+                Err(error) => drop(first_error.get_or_insert(error.to_string())),
+            }
         }
-        first_error.map_or(Ok(()), Err)
+        first_error.map_or(Ok(summary), Err)
     }
 }

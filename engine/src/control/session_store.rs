@@ -8,7 +8,7 @@ use std::path::Path;
 
 use feeds::send_buffer::SendBuffer;
 
-use crate::control::journal::{Connected, JournalError, JournalReader, JournalThread, RecordKind};
+use crate::control::journal::{self, Connected, JournalError, JournalReader, JournalThread, RecordKind};
 use crate::fix::session::{Reset, Session, SessionConfig};
 use crate::order::ClOrdId;
 
@@ -55,6 +55,7 @@ pub fn read(dir: &Path, venue: u16, config: &SessionConfig) -> Result<Option<Sto
             _ => {}
         }
     }
+    journal::check_watermark(dir, &reader)?;
     Ok(replay.map(|replay| StoredSession {
         next_outgoing: replay.next_outgoing,
         next_incoming: replay.session.next_incoming(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use feeds::directory::Directory;
 use feeds::soupbintcp::Credentials;
 use feeds::source::prescan::{Listing, greatest_common_divisor};
 use feeds::source::protocol::Protocol;
@@ -195,7 +196,11 @@ fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
 /// # Errors
 /// A symbol that no capture lists.
 pub fn instrument_number(universe: &impl Universe, symbol: &str) -> Result<u32, Failure> {
-    let directory = universe.directory()?;
+    number_in(&universe.directory()?, symbol)
+}
+
+/// The same in a directory that is there: one takes megabytes.
+fn number_in(directory: &Directory, symbol: &str) -> Result<u32, Failure> {
     let found = Symbol::new(symbol).ok().and_then(|symbol| directory.instrument(symbol));
     found.ok_or_else(|| Failure::Input(format!("instrument {symbol} is in no capture")))
 }
@@ -206,8 +211,12 @@ pub fn instrument_number(universe: &impl Universe, symbol: &str) -> Result<u32, 
 /// A parameter out of range, with the instrument's name.
 pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<dyn Strategy>>, Failure> {
     let mut built: Vec<Box<dyn Strategy>> = Vec::new();
+    if config.instruments.is_empty() {
+        return Ok(built);
+    }
+    let directory = universe.directory()?;
     for entry in &config.instruments {
-        let instrument = instrument_number(universe, &entry.symbol)?;
+        let instrument = number_in(&directory, &entry.symbol)?;
         let price_tick = entry.limits.unwrap_or(config.limits).price_tick_e9;
         let refused = |error: String| Failure::Input(format!("instrument {}: {error}", entry.symbol));
         if let Some(maker) = &entry.market_maker {
@@ -231,6 +240,28 @@ pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<d
     Ok(built)
 }
 
+/// Risk with all its limits; `declared` are the instruments of each strategy.
+///
+/// # Errors
+/// An instrument that the universe does not know.
+pub fn risk(universe: &impl Universe, config: &Config, declared: &[&[u32]]) -> Result<Risk, Failure> {
+    let directory = universe.directory()?;
+    let mut by_instrument = vec![InstrumentLimits::NONE; directory.capacity()];
+    for entry in &config.instruments {
+        let instrument = number_in(&directory, &entry.symbol)?;
+        by_instrument[instrument as usize] = entry.limits.unwrap_or(config.limits).instrument_limits();
+    }
+    let terms = config.venues.iter().map(|venue| VenueTerms {
+        rate: risk_config::rate(venue.messages_per_s, venue.messages_burst),
+        taker_fee: venue.taker_fee_e9,
+        maker_fee: venue.maker_fee_e9,
+    });
+    let of_each = config.risk.strategy.strategy_limits();
+    let declared: Vec<_> = declared.iter().map(|&instruments| (of_each, instruments)).collect();
+    let risk = Risk::new(config.risk.engine_limits(), by_instrument);
+    Ok(risk.with_venues(&terms.collect::<Vec<_>>()).with_strategies(&declared))
+}
+
 /// The decision core with its books, risk limits and strategies.
 ///
 /// # Errors
@@ -241,11 +272,6 @@ pub fn decision_core(
     strategies: Vec<Box<dyn Strategy>>,
 ) -> Result<DecisionCore, Failure> {
     let instruments_max = universe.directory()?.capacity();
-    let mut by_instrument = vec![InstrumentLimits::NONE; instruments_max];
-    for entry in &config.instruments {
-        let instrument = instrument_number(universe, &entry.symbol)?;
-        by_instrument[instrument as usize] = entry.limits.unwrap_or(config.limits).instrument_limits();
-    }
     let mut books = Vec::new();
     for venue in 0..universe.venue_count() {
         books.push(venue_books(universe, venue, instruments_max)?);
@@ -256,16 +282,8 @@ pub fn decision_core(
         orders_max: config.pipeline.open_orders_max,
         messages_max: config.pipeline.messages_max,
     };
-    let terms = config.venues.iter().map(|venue| VenueTerms {
-        rate: risk_config::rate(venue.messages_per_s, venue.messages_burst),
-        taker_fee: venue.taker_fee_e9,
-        maker_fee: venue.maker_fee_e9,
-    });
-    let of_each = config.risk.strategy.strategy_limits();
-    let declared: Vec<_> = strategies.iter().map(|strategy| (of_each, strategy.instruments())).collect();
-    let risk = Risk::new(config.risk.engine_limits(), by_instrument)
-        .with_venues(&terms.collect::<Vec<_>>())
-        .with_strategies(&declared);
+    let declared: Vec<_> = strategies.iter().map(|strategy| strategy.instruments()).collect();
+    let risk = risk(universe, config, &declared)?;
     Ok(DecisionCore::new(sizes, books, risk, strategies))
 }
 
@@ -282,9 +300,8 @@ pub fn venue_books(
         .map_err(|error| Failure::Input(format!("book tables: {error}")))
 }
 
-fn symbols(universe: &impl Universe) -> Result<Vec<Symbol>, Failure> {
-    let directory = universe.directory()?;
-    Ok((0..directory.len() as u32).filter_map(|instrument| directory.symbol(instrument)).collect())
+fn symbols(directory: &Directory) -> Vec<Symbol> {
+    (0..directory.len() as u32).filter_map(|instrument| directory.symbol(instrument)).collect()
 }
 
 fn session_ids(venue: &VenueConfig) -> Result<SessionIds, Failure> {
@@ -331,7 +348,7 @@ pub fn order_entry(
         sessions.push(LinkConfig::Fix(Box::new(session), ids, venue.fix.number_style()));
     }
     let format = TemplateFormat { price_decimals: price_decimals(config), ..TemplateFormat::default() };
-    OrderEntry::new(sessions, &symbols(universe)?, format, journal)
+    OrderEntry::new(sessions, &symbols(&universe.directory()?), format, journal)
         .map_err(|error| Failure::Input(error.to_string()))
 }
 
@@ -340,8 +357,9 @@ pub fn order_entry(
 /// # Errors
 /// Tables that cannot be made; a CompID that FIX does not allow, a symbol that OUCH cannot carry.
 pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<VenueFront>, Failure> {
-    let instruments_max = universe.directory()?.capacity();
-    let symbols = symbols(universe)?;
+    let directory = universe.directory()?;
+    let instruments_max = directory.capacity();
+    let symbols = symbols(&directory);
     let mut gateways = Vec::new();
     for (number, venue) in (0u8..).zip(&config.venues) {
         let books = BookConfig { instruments_max, ..universe.book_config(number) };
@@ -357,7 +375,7 @@ pub fn gateways(universe: &impl Universe, config: &Config) -> Result<Vec<VenueFr
         let mut core = core.map_err(|error| Failure::Input(format!("venue {}: {error}", venue.name)))?;
         for entry in &config.instruments {
             if let Some(limits) = &entry.limits {
-                core.set_price_tick(instrument_number(universe, &entry.symbol)?, limits.price_tick_e9);
+                core.set_price_tick(number_in(&directory, &entry.symbol)?, limits.price_tick_e9);
             }
         }
         if venue.protocol == OrderProtocol::Ouch {

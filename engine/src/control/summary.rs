@@ -24,6 +24,25 @@ pub struct WideSummary {
     pub fallbacks: u64,
 }
 
+/// The journal of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct JournalSummary {
+    /// `process` or `power`.
+    pub durability: String,
+    /// By thread, the last record that is known to survive a loss of power; with `power` only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub durable: BTreeMap<String, u64>,
+}
+
+impl std::fmt::Display for JournalSummary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "journal: durability {}", self.durability)?;
+        let durable = self.durable.iter().map(|(thread, last)| format!("{thread} {last}"));
+        let durable: Vec<_> = durable.collect();
+        if durable.is_empty() { Ok(()) } else { write!(f, ", on the device up to {}", durable.join(", ")) }
+    }
+}
+
 /// The summary of one run.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Summary {
@@ -53,6 +72,9 @@ pub struct Summary {
     pub wide: WideSummary,
     /// Per stage name, see [`stages`].
     pub stages: BTreeMap<String, Distribution>,
+    /// The journal, of a run that keeps one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalSummary>,
     /// The venues' feeds, of a live run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<FeedSummary>,
@@ -117,6 +139,7 @@ mod tests {
             machine: Machine::read(),
             wide: WideSummary { requests: 4, answers_by_kind: [("cpu".to_owned(), 4)].into(), fallbacks: 3 },
             stages: stages(&histograms),
+            journal: None,
             feeds: Vec::new(),
         }
     }

@@ -9,6 +9,7 @@
 //! itself, so that what waits does not leave, and when the journal takes no more records.
 
 use crate::control::digest::{DigestAbandoned, DigestSender};
+use crate::control::failpoint;
 use crate::control::journal::{AppendError, RunRecorder, Slots, Timer};
 use crate::control::kill_switch::KillSwitch;
 use crate::order::{Execution, Order};
@@ -229,7 +230,16 @@ impl Decide {
             if self.core.counters().intents_dropped != dropped_before {
                 journal_slots(journal, self.core.time_ns(), free, for_new)?;
             }
+            if matches!(input, Input::Execution(_)) {
+                failpoint::reached("before_execution_record");
+            }
             journal_input(journal, &input, &self.core)?;
+            for &(scope, cause) in self.core.risk().blocks().fresh() {
+                journal.blocked(self.core.time_ns(), scope, cause)?;
+            }
+            if matches!(input, Input::Execution(_)) {
+                failpoint::reached("after_execution_record");
+            }
         }
         if let (Err(error), Input::Market(event)) = (outcome, input) {
             return Err(DecideError::Book { error, venue: event.venue, sequence: event.sequence });
@@ -239,6 +249,7 @@ impl Decide {
         }
         for order in self.actions.drain() {
             if let Some(journal) = &mut self.journal {
+                failpoint::reached("before_append");
                 journal.action(&order)?;
             }
             self.digest.push(&order)?;

@@ -18,10 +18,10 @@ pub use counters::CoreCounters;
 use crate::order::{Execution, ExecutionKind, Intent, Order, OrderAction, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use crate::pipeline::operator::{Command, KillCause, Scope};
-use crate::pipeline::order_table::LiveOrder;
-use crate::pipeline::order_table::{OrderTable, OrderTableError};
+use crate::pipeline::order_table::OrderTable;
 use crate::pipeline::pairs::Pairs;
-use crate::pipeline::risk::{Approval, Fill, Reference, Released, Risk, RiskReasons, Stamp, Target};
+use crate::pipeline::risk::{Approval, Reference, Risk, RiskReasons, Stamp, Target};
+use crate::pipeline::settlement::{Applied, Settled, settle};
 use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
 use crate::strategy::{Intents, Strategy, View, Wanted};
@@ -232,6 +232,7 @@ impl DecisionCore {
         actions: &mut Actions,
     ) -> Result<(), BookError> {
         actions.orders.clear();
+        self.risk.begin_input();
         self.decision += 1;
         self.counters.inputs += 1;
         match input {
@@ -386,136 +387,43 @@ impl DecisionCore {
         }
         // An answer may leave an order open that is blocked or stale.
         self.sweep_is_due |= self.risk.blocks().any() || self.stale.any();
-        if matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill)
-            && self.risk.is_booked(execution.venue, execution.exec_id)
-        {
-            self.counters.executions_late += 1;
-            return;
-        }
-        if matches!(execution.kind, ExecutionKind::TradeCancel | ExecutionKind::TradeCorrect) {
-            return self.on_trade_changed(execution, probe, actions);
-        }
-        let transition = match self.orders.apply(execution) {
-            Ok(transition) => transition,
-            Err(error) => return self.refused(execution, error),
-        };
-        let order = transition.order;
-        if transition.filled > 0 {
-            self.book_fill(execution, &order, transition.filled);
-        }
-        self.risk.release(&Released {
-            instrument: order.instrument,
-            strategy: order.strategy,
-            side: order.side,
-            quantity: transition.released,
-            notional: transition.released_notional,
-            closed: transition.closed,
-        });
-        self.counters.orders_not_received += u64::from(execution.kind == ExecutionKind::StatusUnknown);
-        let rejected = matches!(execution.kind, ExecutionKind::Rejected | ExecutionKind::CancelRejected);
-        self.counters.venue_rejects += u64::from(rejected);
-        let strategy = usize::from(order.strategy);
-        self.consult(strategy, probe, actions, |s, view, intents| {
-            s.on_execution(view, execution, &order, transition.closed, intents);
-        });
-    }
-
-    fn book_fill(&mut self, execution: &Execution, order: &LiveOrder, filled: u64) {
-        let takes = order.time_in_force == TimeInForce::ImmediateOrCancel;
-        let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
-        // Of a fill whose report was lost nothing is known but its quantity: at worst it was at the limit.
-        let is_priced = is_fill && execution.last_price != PRICE_NONE && filled == execution.last_quantity;
-        self.counters.fills_without_price += u64::from(!is_priced);
-        self.risk.fill(&Fill {
-            instrument: order.instrument,
-            strategy: order.strategy,
-            venue: order.venue,
-            side: order.side,
-            price: if is_priced { execution.last_price } else { order.price },
-            quantity: filled,
-            takes,
-            exec_id: if is_fill { execution.exec_id } else { 0 },
-            cl_ord_id: order.cl_ord_id,
-            time_ns: self.time_ns,
-        });
-        self.sweep_is_due |= self.risk.blocks().any();
-        self.counters.fills += 1;
-        self.counters.filled_quantity += filled;
-        if takes {
-            self.counters.aggressive_fills += 1;
-            self.counters.pairs_filled += u64::from(self.pairs.fill(order.cl_ord_id));
-        }
-    }
-
-    /// The venue takes a fill back, or says that it was another one. One that we do not know means that our picture of the
-    /// account is wrong: stop trading.
-    #[cold]
-    fn on_trade_changed(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
-        let Some(busted) = self.risk.bust(execution.venue, execution.exec_ref_id, self.time_ns) else {
-            let booked = self.risk.is_booked(execution.venue, execution.exec_ref_id);
-            if booked {
+        let settled = match settle(&mut self.orders, &mut self.risk, execution, self.time_ns) {
+            Settled::Late => {
                 self.counters.executions_late += 1;
-            } else {
+                return;
+            }
+            Settled::Refused => {
                 self.counters.executions_refused += 1;
-                self.block(Scope::All, KillCause::UnknownFill);
+                self.sweep_is_due |= self.risk.blocks().any();
+                return;
             }
-            return;
+            Settled::OfDone => {
+                self.counters.trades_changed += 1;
+                self.sweep_is_due |= self.risk.blocks().any();
+                return;
+            }
+            Settled::Applied(applied) => applied,
         };
-        self.counters.trades_changed += 1;
-        if execution.kind == ExecutionKind::TradeCorrect && execution.last_quantity > 0 {
-            self.risk.fill(&Fill {
-                instrument: busted.instrument,
-                strategy: busted.strategy,
-                venue: busted.venue,
-                side: busted.side,
-                price: execution.last_price,
-                quantity: execution.last_quantity,
-                takes: false,
-                exec_id: execution.exec_id,
-                cl_ord_id: busted.cl_ord_id,
-                time_ns: self.time_ns,
-            });
-        }
+        let Applied { order, filled, closed, is_priced } = settled;
         self.sweep_is_due |= self.risk.blocks().any();
-        // Of an order that is done there is nothing more to say.
-        let Ok(transition) = self.orders.apply(execution) else { return };
-        let order = transition.order;
-        self.risk.release(&Released {
-            instrument: order.instrument,
-            strategy: order.strategy,
-            side: order.side,
-            quantity: transition.released,
-            notional: transition.released_notional,
-            closed: false,
-        });
-        self.risk.reserve_again(order.instrument, order.side, transition.reserved_again);
-        self.consult(usize::from(order.strategy), probe, actions, |s, view, intents| {
-            s.on_execution(view, execution, &order, false, intents);
-        });
-    }
-
-    /// A fill that fits no order, or an order that was done, means that our picture of the account is wrong: stop
-    /// trading.
-    #[cold]
-    fn refused(&mut self, execution: &Execution, error: OrderTableError) {
-        let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
-        let cause = match error {
-            OrderTableError::Repeated(_) => {
-                self.counters.executions_late += 1;
-                return;
+        if filled > 0 {
+            self.counters.fills_without_price += u64::from(!is_priced);
+            self.counters.fills += 1;
+            self.counters.filled_quantity += filled;
+            if order.time_in_force == TimeInForce::ImmediateOrCancel {
+                self.counters.aggressive_fills += 1;
+                self.counters.pairs_filled += u64::from(self.pairs.fill(order.cl_ord_id));
             }
-            OrderTableError::AlreadyDone(_) if !is_fill => {
-                self.counters.executions_late += 1;
-                return;
-            }
-            OrderTableError::Overfill(_) => KillCause::Overfill,
-            OrderTableError::OutsideLimit(_) => KillCause::FillPrice,
-            _ => KillCause::UnknownFill,
-        };
-        self.counters.executions_refused += 1;
-        if is_fill {
-            self.block(Scope::All, cause);
         }
+        let kind = execution.kind;
+        let changed = matches!(kind, ExecutionKind::TradeCancel | ExecutionKind::TradeCorrect);
+        self.counters.trades_changed += u64::from(changed);
+        self.counters.orders_not_received += u64::from(kind == ExecutionKind::StatusUnknown);
+        let rejected = matches!(kind, ExecutionKind::Rejected | ExecutionKind::CancelRejected);
+        self.counters.venue_rejects += u64::from(rejected);
+        self.consult(usize::from(order.strategy), probe, actions, |s, view, intents| {
+            s.on_execution(view, execution, &order, closed, intents);
+        });
     }
 
     fn consult(
@@ -603,13 +511,7 @@ impl DecisionCore {
                 && (order.instrument, order.venue, order.side)
                     == (intent.instrument, intent.venue, intent.side)
         });
-        let target = target.map(|order| Target {
-            quantity: order.quantity,
-            cumulative: order.cumulative,
-            reserved: order.reserved,
-            price: order.reserved_price(),
-            sells_short: order.sells_short,
-        });
+        let target = target.map(Target::of);
         let has_room = intent.action != OrderAction::New || u64::from(self.orders.room()) > ahead;
         let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
         let reference = self.reference(intent);

@@ -384,6 +384,25 @@ fn a_kill_sweep_passes_over_no_order_for_want_of_slots() {
 }
 
 #[test]
+fn a_question_about_orders_in_doubt_that_finds_no_slot_is_counted() {
+    let mut bench = Bench::quoted(vec![opener(6)]);
+    for order in bench.timer() {
+        bench.answer(order.cl_ord_id, ExecutionKind::New);
+    }
+    bench.actions.set_slots(4, 0);
+    let mut doubt = bench.execution(0, ExecutionKind::InDoubt);
+    doubt.venue = 0;
+    let asked = bench.input(Input::Execution(&doubt));
+    assert_eq!(asked.len(), 4);
+    assert!(bench.core.counters().intents_dropped > 0, "a replay must know that it was held back");
+    bench.actions.set_slots(4, 0);
+    let dropped = bench.core.counters().intents_dropped;
+    let asked = bench.input(Input::Timer { due_ns: bench.now_ns });
+    assert_eq!(asked.iter().filter(|order| order.action == OrderAction::Status).count(), 2);
+    assert_eq!(bench.core.counters().intents_dropped, dropped, "there was room for the rest");
+}
+
+#[test]
 fn what_finds_no_slot_is_counted_and_reserves_nothing() {
     let mut bench = Bench::quoted(vec![opener(10)]);
     bench.actions.set_slots(8, 6);

@@ -27,6 +27,7 @@ pub mod recorder;
 pub mod recording;
 pub mod risk;
 pub mod session_watch;
+pub mod settlement;
 pub mod slot_ring;
 pub mod socket_entry;
 pub mod staleness;

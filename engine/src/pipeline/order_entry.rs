@@ -18,6 +18,7 @@ pub use refusals::Refusals;
 
 use feeds::symbol::Symbol;
 
+use crate::control::failpoint;
 use crate::control::journal::{Connected, RecordKind, SegmentWriter};
 use crate::control::kill_switch::KillSwitch;
 use crate::fix::redact;
@@ -120,6 +121,7 @@ impl OrderEntry {
         let connected = link.connected(now_ns);
         self.journal_connected(venue, now_ns, connected);
         self.journal_session(venue, now_ns);
+        failpoint::reached("logon");
     }
 
     fn journal_connected(&mut self, venue: u8, now_ns: u64, connected: Connected) {
@@ -137,10 +139,11 @@ impl OrderEntry {
         }
     }
 
-    /// Whether the session wants its connection closed, once nothing is pending.
+    /// Whether the session wants its connection closed, once nothing is pending. Without a journal to write to there is
+    /// nothing more to say: the venue may do what it does about orders whose session is gone.
     #[must_use]
     pub fn wants_close(&self, venue: u8) -> bool {
-        self.links.get(usize::from(venue)).is_some_and(Link::wants_close)
+        self.journal_full || self.links.get(usize::from(venue)).is_some_and(Link::wants_close)
     }
 
     /// Whether the venue has accepted our logon.
@@ -174,14 +177,19 @@ impl OrderEntry {
             return Err(RejectReason::NotConnected);
         }
         link.encode(order, &self.symbols, now_ns)?;
+        failpoint::reached("between_appends");
         self.journal_sent(order.venue, now_ns);
-        Ok(())
+        if self.journal_full { Err(RejectReason::NotConnected) } else { Ok(()) }
     }
 
-    /// Bytes that wait to be sent to a venue.
+    /// Bytes that wait to be sent to a venue: those that the journal has, where there is one.
     #[must_use]
     pub fn pending(&self, venue: u8) -> &[u8] {
-        self.links.get(usize::from(venue)).map_or(&[], Link::pending)
+        let Some(link) = self.links.get(usize::from(venue)) else { return &[] };
+        match &self.journal {
+            Some(_) => link.pending().get(..link.journalled).unwrap_or_default(),
+            None => link.pending(),
+        }
     }
 
     /// The first `count` pending bytes are on their way.
@@ -247,9 +255,10 @@ impl OrderEntry {
         let pending = link.pending();
         if pending.len() > link.journalled {
             let new = &pending[link.journalled..];
-            self.journal_full |=
-                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
-            link.journalled = pending.len();
+            match session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new) {
+                Ok(()) => link.journalled = pending.len(),
+                Err(_) => self.journal_full = true,
+            }
         }
     }
 
@@ -261,9 +270,10 @@ impl OrderEntry {
         let pending = link.pending();
         if pending.len() > link.journalled {
             let new = redacted(&mut self.redacted, &pending[link.journalled..], link.mask());
-            self.journal_full |=
-                session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new).is_err();
-            link.journalled = pending.len();
+            match session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new) {
+                Ok(()) => link.journalled = pending.len(),
+                Err(_) => self.journal_full = true,
+            }
         }
     }
 

@@ -132,6 +132,19 @@ impl OrderTable {
     /// # Errors
     /// No room, or an order that contradicts itself; the table is of no use then.
     pub fn resume(&mut self, carried: &CarriedState) -> Result<(), ResumeError> {
+        self.restore(carried)?;
+        for order in self.slots.iter_mut().filter(|order| order.cl_ord_id != 0) {
+            (order.doubt, order.request) = (Doubt::Asked, 0);
+        }
+        self.to_ask = 0;
+        Ok(())
+    }
+
+    /// Takes over open orders with what is known of each at its venue. Of an empty table only.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub fn restore(&mut self, carried: &CarriedState) -> Result<(), ResumeError> {
         if carried.next_counter == 0 || carried.next_counter > self.by_counter.len() as u64 {
             return Err(ResumeError::NoRoom { what: "ClOrdIDs (messages_max)" });
         }
@@ -165,8 +178,8 @@ impl OrderTable {
             if let Some(next) = self.slots.get_mut(next as usize) {
                 next.previous = slot;
             }
-            self.slots[slot as usize] =
-                LiveOrder { doubt: Doubt::Asked, request: 0, next, previous: NO_SLOT, ..*order };
+            self.to_ask += u32::from(order.doubt == Doubt::ToAsk);
+            self.slots[slot as usize] = LiveOrder { next, previous: NO_SLOT, ..*order };
             self.join_instrument(slot);
         }
         Ok(())
@@ -235,6 +248,23 @@ impl OrderTable {
         order.request = request;
         self.to_ask -= 1;
         Some(*order)
+    }
+
+    /// The state of this order was asked for, by a request with this number, as [`Self::ask_next`] would have it.
+    ///
+    /// # Errors
+    /// There is no such order, or its state is not to be asked for.
+    pub fn asked(&mut self, cl_ord_id: ClOrdId, request: u64) -> Result<(), OrderTableError> {
+        let slot = self.slot_of(cl_ord_id);
+        match self.slots.get_mut(slot as usize) {
+            None => Err(OrderTableError::UnknownClOrdId(cl_ord_id)),
+            Some(order) if order.doubt != Doubt::ToAsk => Err(OrderTableError::Unexpected(cl_ord_id)),
+            Some(order) => {
+                (order.doubt, order.request) = (Doubt::Asked, request);
+                self.to_ask -= 1;
+                Ok(())
+            }
+        }
     }
 
     /// The ClOrdID that follows after `ahead` more have been used, or `None` when the session has none left.
@@ -511,9 +541,13 @@ impl OrderTable {
         // Of an order in doubt earlier reports may have been lost: CumQty(14) has what they said.
         let adds_up = filled == execution.last_quantity
             || (order.doubt != Doubt::None && filled > execution.last_quantity);
+        // So may the answer to a replace: a fill under its id says that it was accepted.
+        let replaced =
+            order.doubt != Doubt::None && order.state == OrderState::PendingReplace && order.pending_id == id;
+        let quantity = if replaced { order.pending_quantity } else { order.quantity };
         // A partial fill that leaves nothing of our terms claims that the venue holds more than we asked for.
         let claimed = u64::from(execution.kind == ExecutionKind::PartialFill);
-        let leaves = order.quantity.checked_sub(execution.cumulative_quantity);
+        let leaves = quantity.checked_sub(execution.cumulative_quantity);
         if !adds_up || leaves.is_none_or(|leaves| leaves < claimed) {
             return Err(OrderTableError::Overfill(id));
         }
@@ -533,6 +567,10 @@ impl OrderTable {
         if execution.kind == ExecutionKind::Fill {
             return Ok(self.done(slot, filled));
         }
+        if replaced {
+            let accepted = self.accept_replace(slot);
+            return Ok(Transition { filled, released: accepted.released + filled, ..accepted });
+        }
         Ok(Transition {
             order: *entry,
             filled,
@@ -541,6 +579,16 @@ impl OrderTable {
             reserved_again: 0,
             closed: false,
         })
+    }
+
+    /// The terms of the replace in flight, of which some are left to trade, are the order's.
+    fn accept_replace(&mut self, slot: u32) -> Transition {
+        let entry = &mut self.slots[slot as usize];
+        self.by_counter[(entry.cl_ord_id - self.date_base) as usize] = DONE;
+        entry.cl_ord_id = entry.pending_id;
+        entry.price = entry.pending_price;
+        entry.quantity = entry.pending_quantity;
+        self.back_to_live(slot)
     }
 
     fn replaced(
@@ -553,16 +601,13 @@ impl OrderTable {
         if order.state != OrderState::PendingReplace || order.pending_id != id {
             return Err(OrderTableError::Unexpected(id));
         }
-        self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
-        let entry = &mut self.slots[slot as usize];
-        entry.cl_ord_id = id;
         if order.pending_quantity <= order.cumulative {
             // The new total had filled before the replace came: nothing of it is left to trade.
+            self.slots[slot as usize].cl_ord_id = id;
+            self.by_counter[(order.cl_ord_id - self.date_base) as usize] = DONE;
             return Ok(self.done(slot, 0));
         }
-        entry.price = order.pending_price;
-        entry.quantity = order.pending_quantity;
-        Ok(self.back_to_live(slot))
+        Ok(self.accept_replace(slot))
     }
 
     /// A fill of the order was busted or corrected: CumQty(14) says what it has filled since then, LeavesQty(151) what can

@@ -413,6 +413,43 @@ fn of_an_order_in_doubt_a_fill_says_what_was_missed() {
     assert_eq!((last.filled, last.released, last.closed), (60, 60, true));
 }
 
+#[test]
+fn of_a_replace_in_doubt_a_fill_under_its_id_says_that_it_was_accepted() {
+    let replaced = |quantity: u64| {
+        let mut table = accepted();
+        let reserved = quantity.max(100);
+        table
+            .enter(&order(BASE + 2, OrderAction::Replace, BASE + 1, quantity), reserved)
+            .expect("a live target");
+        table
+    };
+    let filled = fill(BASE + 2, ExecutionKind::PartialFill, 120, 120);
+    assert_eq!(replaced(150).apply(&filled), Err(OrderTableError::Overfill(BASE + 2)), "without a doubt");
+    let mut table = replaced(150);
+    table.doubt(0);
+    let effect = table.apply(&filled).expect("within the new terms");
+    assert_eq!((effect.filled, effect.released, effect.closed), (120, 120, false));
+    let order = *table.get(BASE + 2).expect("open");
+    assert_eq!((order.cl_ord_id, order.pending_id, order.quantity, order.reserved), (BASE + 2, 0, 150, 30));
+    assert_eq!(
+        table.apply(&execution(BASE + 1, ExecutionKind::Canceled)),
+        Err(OrderTableError::AlreadyDone(BASE + 1))
+    );
+    let rest = table.apply(&fill(BASE + 2, ExecutionKind::Fill, 30, 150)).expect("the rest");
+    assert_eq!((rest.filled, rest.released, rest.closed, table.live()), (30, 30, true, 0));
+
+    let mut smaller = replaced(40);
+    smaller.doubt(0);
+    let last = smaller.apply(&fill(BASE + 2, ExecutionKind::Fill, 40, 40)).expect("all of the new terms");
+    assert_eq!((last.filled, last.released, last.closed), (40, 100, true));
+    let mut over = replaced(40);
+    over.doubt(0);
+    assert_eq!(
+        over.apply(&fill(BASE + 2, ExecutionKind::Fill, 41, 41)),
+        Err(OrderTableError::Overfill(BASE + 2))
+    );
+}
+
 /// A table with one accepted order of 100 under id `BASE + 1`.
 fn accepted() -> OrderTable {
     let mut table = OrderTable::new(DATE, 4, 100, 1, 8);

@@ -39,6 +39,7 @@ pub use reasons::RiskReasons;
 
 use crate::order::{ClOrdId, Order, OrderAction};
 use crate::pipeline::operator::{Command, LimitChange};
+use crate::pipeline::order_table::LiveOrder;
 use blocks::Blocks;
 use checks::TickTest;
 use feeds::event::Side;
@@ -148,6 +149,20 @@ pub struct Target {
     pub price: i64,
     /// It was marked as a short sale.
     pub sells_short: bool,
+}
+
+impl Target {
+    /// An open order.
+    #[must_use]
+    pub fn of(order: &LiveOrder) -> Self {
+        Self {
+            quantity: order.quantity,
+            cumulative: order.cumulative,
+            reserved: order.reserved,
+            price: order.reserved_price(),
+            sells_short: order.sells_short,
+        }
+    }
 }
 
 /// What an approval reserved, for the order table.
@@ -262,6 +277,8 @@ pub struct Risk {
     recent: RecentOrders,
     fills: Fills,
     changes: Vec<LimitChange>,
+    /// It blocks what breaks a limit; one that follows a journal learns it from there.
+    judges: bool,
 }
 
 impl Risk {
@@ -316,7 +333,14 @@ impl Risk {
             recent: RecentOrders::new(),
             fills: Fills::new(engine.fills_max),
             changes: Vec::new(),
+            judges: true,
         }
+    }
+
+    /// The same for one that follows a journal without market data: it keeps the accounts and decides nothing.
+    #[must_use]
+    pub fn following(self) -> Self {
+        Self { judges: false, ..self }
     }
 
     /// The same with what is known of the venues, by number.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use rtrb::{Consumer, Producer};
 
+use crate::control::failpoint;
 use crate::control::kill_switch::KillSwitch;
 use crate::control::session_schedule::SessionSpan;
 use crate::control::shutdown::Stop;
@@ -403,7 +404,15 @@ impl SocketEntry {
         let Some(Line { connection: Some(connection), .. }) = self.lines.get_mut(usize::from(venue)) else {
             return;
         };
-        match connection.send(pending) {
+        failpoint::reached("after_append");
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_due("mid_write") {
+            let _ = connection.send(&pending[..pending.len().div_ceil(2)]);
+            failpoint::kill();
+        }
+        let sent = connection.send(pending);
+        failpoint::reached("after_send");
+        match sent {
             Ok(count) => self.entry.consume(venue, count),
             Err(error) => self.lose(usize::from(venue), error),
         }

@@ -11,6 +11,7 @@ type Segments = Vec<(PathBuf, Vec<u8>)>;
 
 /// A journal in memory: its segments and what was written to them.
 struct Written {
+    thread: JournalThread,
     run_id: [u8; 32],
     segments: Segments,
     records: Vec<(u64, u64, RecordKind, u16, Vec<u8>)>,
@@ -24,11 +25,17 @@ impl Written {
 
     /// As [`Written::new`], the times counted from `time_ns`.
     fn from_time(count: u64, closes: bool, time_ns: u64) -> Self {
+        Self::of_kinds(JournalThread::Decide, count, closes, time_ns, 0)
+    }
+
+    /// As [`Written::from_time`], by another thread, its last kinds `shift` further on in [`RecordKind::ALL`].
+    fn of_kinds(thread: JournalThread, count: u64, closes: bool, time_ns: u64, shift: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (mut keeper, mut writer) = one(dir.path(), JournalThread::Decide, small());
+        let (mut keeper, mut writer) = one(dir.path(), thread, small());
         for sequence in 1..=count {
             let payload: Vec<u8> = (0..(sequence * 37 % 230) as u8).collect();
-            let kind = RecordKind::ALL[(sequence % 10) as usize];
+            // Without the one that closes.
+            let kind = RecordKind::ALL[(sequence as usize + shift) % (RecordKind::ALL.len() - 1)];
             assert_eq!(writer.append(kind, time_ns + sequence, &payload), Ok(sequence));
             keeper.poll().unwrap();
         }
@@ -41,13 +48,13 @@ impl Written {
             std::mem::forget(writer);
             std::mem::forget(keeper);
         }
-        let records = read_all(&mut JournalReader::open(dir.path(), JournalThread::Decide).unwrap()).unwrap();
+        let records = read_all(&mut JournalReader::open(dir.path(), thread).unwrap()).unwrap();
         let mut segments: Vec<_> =
             std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         segments.retain(|path| path.extension().is_some_and(|end| end == "wtj"));
         segments.sort();
         let read = |path: PathBuf| (PathBuf::from(path.file_name().unwrap()), std::fs::read(&path).unwrap());
-        Self { run_id, segments: segments.into_iter().map(read).collect(), records }
+        Self { thread, run_id, segments: segments.into_iter().map(read).collect(), records }
     }
 
     /// Index of the last segment in use, and where its last three records start and end.
@@ -65,7 +72,7 @@ impl Written {
     /// Reads damaged segments; the outcome must be a prefix. Returns how many records came before the end, and the
     /// tail or the refusal.
     fn read(&self, segments: Segments, what: &dyn std::fmt::Debug) -> (usize, Result<Tail, JournalError>) {
-        let mut reader = match JournalReader::from_segments(JournalThread::Decide, self.run_id, segments) {
+        let mut reader = match JournalReader::from_segments(self.thread, self.run_id, segments) {
             Ok(reader) => reader,
             Err(error) => return (0, Err(error)),
         };
@@ -91,11 +98,18 @@ impl Written {
     }
 }
 
+/// Of each thread, with each kind of record among the last three.
 #[test]
 fn cut_at_every_byte_of_the_last_three_records() {
-    for closes in [false, true] {
-        let written = Written::new(60, closes);
+    let kinds = RecordKind::ALL.len() - 1;
+    let mut seen = std::collections::BTreeSet::new();
+    let cases = (0..kinds).step_by(2).flat_map(|shift| [(shift, false), (shift, true)]);
+    for (thread, (shift, closes)) in
+        JournalThread::ALL.into_iter().flat_map(|thread| cases.clone().map(move |case| (thread, case)))
+    {
+        let written = Written::of_kinds(thread, 60, closes, 1_000, shift);
         let all = written.records.len();
+        seen.extend(written.records[all - 3..].iter().map(|record| (thread, record.2)));
         let (index, from, to) = written.last_three();
         for cut in from..to {
             let mut segments = written.segments.clone();
@@ -111,6 +125,7 @@ fn cut_at_every_byte_of_the_last_three_records() {
             }
         }
     }
+    assert_eq!(seen.len(), JournalThread::ALL.len() * RecordKind::ALL.len(), "{seen:?}");
 }
 
 #[test]

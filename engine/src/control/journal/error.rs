@@ -48,6 +48,15 @@ pub enum JournalError {
         /// Where it should be.
         missing: PathBuf,
     },
+    /// Records that were on the device are gone.
+    Lost {
+        /// Whose records.
+        thread: JournalThread,
+        /// The last one that was durable.
+        durable: u64,
+        /// The last one that is here.
+        found: u64,
+    },
     /// A writer still exists, so its last segment cannot be closed.
     WriterStillOpen {
         /// Whose writer.
@@ -147,6 +156,12 @@ impl fmt::Display for JournalError {
             Self::MissingSegment { missing } => {
                 write!(out, "journal: {} is missing, later segments are here; restore it", missing.display())
             }
+            Self::Lost { thread, durable, found } => write!(
+                out,
+                "journal: the records of {} end with {found}, but they were on the device up to {durable}: segments were \
+                 lost or exchanged; restore them",
+                thread.name()
+            ),
             Self::WriterStillOpen { thread } => {
                 write!(out, "journal: the writer of {} is still open; close it first", thread.name())
             }

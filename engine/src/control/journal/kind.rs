@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// What a record holds. Codes 1 to 15 are of the decide thread, 16 to 31 of ingest, 32 to 47 of order entry.
+/// What a record holds. Codes 1 to 15 and 48 to 63 are of the decide thread, 16 to 31 of ingest, 32 to 47 of
+/// order entry.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RecordKind {
@@ -44,13 +45,16 @@ pub enum RecordKind {
     Received = 33,
     /// [`super::Connected`]: a connection of the session begins, or its numbers go on where a former run left them.
     Connected = 34,
+    /// [`crate::pipeline::operator::Command`]: the decision core itself has blocked something, at the last input. No input:
+    /// a replay comes to it by itself, and who reads no market data learns it here. Decide's.
+    Blocked = 48,
     /// The thread closed its journal; the last record. No payload.
     Closed = 255,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -70,6 +74,7 @@ impl RecordKind {
         Self::Sent,
         Self::Received,
         Self::Connected,
+        Self::Blocked,
         Self::Closed,
     ];
 
@@ -102,6 +107,7 @@ impl RecordKind {
             Self::Sent => "sent",
             Self::Received => "received",
             Self::Connected => "connected",
+            Self::Blocked => "blocked",
             Self::Closed => "closed",
         }
     }

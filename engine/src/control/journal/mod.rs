@@ -29,7 +29,9 @@ mod recorder;
 mod records;
 mod segment;
 mod show;
+mod syncer;
 mod verify;
+mod watermark;
 mod writer;
 
 #[cfg(test)]
@@ -39,14 +41,18 @@ mod damage_tests;
 #[cfg(test)]
 mod kill_tests;
 #[cfg(test)]
+mod power_tests;
+#[cfg(test)]
 mod round_trip_tests;
 
 pub use carried_records::{
-    Resumed, decode_account, decode_booked_fill, decode_holding, decode_open_order, encode_account,
-    encode_booked_fill, encode_holding, encode_open_order,
+    CarriedBuilder, NotResumed, Resumed, decode_account, decode_booked_fill, decode_holding,
+    decode_open_order, encode_account, encode_booked_fill, encode_holding, encode_open_order,
+    for_each_carried,
 };
 pub use command_records::{Slots, decode_command, decode_note, encode_command, encode_note};
 pub use error::{Damage, JournalError};
+pub(crate) use keeper::sync_directory;
 pub use keeper::{Durability, JournalKeeper, JournalLock, JournalOptions, RUN_HEADER_FILE, create, lock};
 pub use kind::{PayloadError, RecordKind};
 pub use layout::{
@@ -59,7 +65,8 @@ pub use reader::{DecideReader, JournalReader, Record, Sequenced, Tail};
 pub use recorder::{RUN_MESSAGES_MAX, RunRecorder};
 pub use records::{CaptureOpened, Connected, DecideRecord, End, MarketRun, RunCounts, Timer};
 pub use show::{ShowFilter, show};
-pub use verify::{ThreadReport, VerifyReport, verify};
+pub use verify::{ThreadReport, VerifyReport, check_watermark, verify};
+pub use watermark::WATERMARK_FILE;
 pub use writer::{AppendError, SegmentWriter};
 
 /// The hot threads that write a journal. The code is in every segment header, the name in every file name.

@@ -10,6 +10,8 @@ use super::layout::{
 };
 use super::{Damage, DecideRecord, JournalError, JournalThread, RecordKind};
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// One record as it was appended.
@@ -110,6 +112,31 @@ impl JournalReader {
         Self::start(thread, run_id, pieces)
     }
 
+    /// Opens the records of `thread` behind record `sequence`. What lies in segments before that record's is neither read nor
+    /// checked; where the journal ends before it, there is nothing.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn open_after(dir: &Path, thread: JournalThread, sequence: u64) -> Result<Self, JournalError> {
+        let mut reader = Self::open(dir, thread)?;
+        for index in (1..reader.pieces.len()).rev() {
+            let Some(header) = header_of(&reader.pieces[index].0)? else { continue };
+            if header.first_sequence > sequence.saturating_add(1) {
+                continue;
+            }
+            reader.bytes = reader.load(index)?;
+            (reader.current, reader.next_sequence) = (index, header.first_sequence);
+            match reader.enter(index, header.previous_chain) {
+                Ok(()) => {}
+                Err(HeaderState::NotStarted) => return Err(reader.damaged(0, Damage::Magic)),
+                Err(HeaderState::Wrong(damage)) => return Err(reader.damaged(0, damage)),
+            }
+            break;
+        }
+        while reader.next_sequence <= sequence && reader.next_record()?.is_some() {}
+        Ok(reader)
+    }
+
     /// Reads segments from memory; `segments` are numbers 1, 2, ... in order, each with the name that errors give.
     ///
     /// # Errors
@@ -170,6 +197,24 @@ impl JournalReader {
                 Err(error)
             }
         }
+    }
+
+    /// The thread whose records these are.
+    #[must_use]
+    pub const fn thread(&self) -> JournalThread {
+        self.thread
+    }
+
+    /// SHA-256 of the run header.
+    #[must_use]
+    pub const fn run_id(&self) -> [u8; 32] {
+        self.run_id
+    }
+
+    /// Sequence number of the last record given, 0 before the first.
+    #[must_use]
+    pub const fn last_sequence(&self) -> u64 {
+        self.next_sequence - 1
     }
 
     /// How the records ended, once [`JournalReader::next_record`] has returned `None` without an error before.
@@ -357,6 +402,15 @@ enum HeaderState {
     Wrong(Damage),
 }
 
+/// The header of a segment file; `None` where no writer has started it, or it is damaged.
+fn header_of(path: &Path) -> Result<Option<SegmentHeader>, JournalError> {
+    let mut bytes = Vec::with_capacity(SEGMENT_HEADER_BYTES);
+    let read =
+        File::open(path).and_then(|file| file.take(SEGMENT_HEADER_BYTES as u64).read_to_end(&mut bytes));
+    read.map_err(|source| JournalError::Io { doing: "read", path: path.to_owned(), source })?;
+    Ok(SegmentHeader::decode(&bytes).ok().map(|(header, _)| header))
+}
+
 /// The numbers of a thread's segment files, ascending. Other files are of no concern.
 fn segment_numbers(dir: &Path, thread: JournalThread) -> Result<Vec<u64>, JournalError> {
     let failed = |source| JournalError::Io { doing: "list", path: dir.to_owned(), source };
@@ -398,6 +452,28 @@ impl DecideReader {
     /// As [`JournalReader::open`].
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         Ok(Self { reader: JournalReader::open(dir, JournalThread::Decide)? })
+    }
+
+    /// Opens them behind record `sequence`: segments that end before it are not read.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn open_after(dir: &Path, sequence: u64) -> Result<Self, JournalError> {
+        Ok(Self { reader: JournalReader::open_after(dir, JournalThread::Decide, sequence)? })
+    }
+
+    /// Sequence number of the last record given; where it was opened behind one, at least the last one before.
+    #[must_use]
+    pub const fn last_sequence(&self) -> u64 {
+        self.reader.last_sequence()
+    }
+
+    /// Once the iterator is through: refuses a journal of which durable records are gone.
+    ///
+    /// # Errors
+    /// [`JournalError::Lost`], or [`JournalError::Io`].
+    pub fn check_watermark(&self, dir: &Path) -> Result<Option<u64>, JournalError> {
+        super::check_watermark(dir, &self.reader)
     }
 
     /// How the records ended, once the iterator is through without an error.

@@ -5,13 +5,13 @@
 //! the order in which they were consumed.
 
 use super::{
-    AppendError, End, MarketRun, RecordKind, Resumed, RunCounts, SegmentWriter, Slots, Timer, encode_account,
-    encode_booked_fill, encode_command, encode_execution, encode_holding, encode_market_event, encode_note,
-    encode_open_order, encode_order,
+    AppendError, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command,
+    encode_execution, encode_market_event, encode_note, encode_order, for_each_carried,
 };
+use crate::control::failpoint;
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::CarriedState;
-use crate::pipeline::operator::{Command, OperatorNote};
+use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
 use feeds::event::MarketEvent;
 
 /// Longest run of market messages: what a killed process may have consumed without a record of it.
@@ -48,24 +48,14 @@ impl RunRecorder {
     /// # Errors
     /// [`AppendError::JournalFull`]: not recorded. Do not begin.
     pub fn resumed(&mut self, carried: &CarriedState) -> Result<(), AppendError> {
-        let time_ns = carried.time_ns;
-        self.append(RecordKind::Resumed, time_ns, &Resumed::of(carried).encode())?;
-        for order in &carried.orders {
-            self.append(RecordKind::OpenOrder, time_ns, &encode_open_order(order))?;
-        }
-        for account in &carried.accounts {
-            self.append(RecordKind::Account, time_ns, &encode_account(account))?;
-        }
-        for holding in &carried.holdings {
-            self.append(RecordKind::Holding, time_ns, &encode_holding(holding))?;
-        }
-        for fill in &carried.fills {
-            self.append(RecordKind::BookedFill, time_ns, &encode_booked_fill(fill))?;
-        }
-        for command in carried.standing() {
-            self.append(RecordKind::Standing, time_ns, &encode_command(&command))?;
-        }
-        Ok(())
+        let mut outcome = Ok(0);
+        for_each_carried(carried, |kind, payload| {
+            if outcome.is_ok() {
+                failpoint::reached("take_over");
+                outcome = self.append(kind, carried.time_ns, payload);
+            }
+        });
+        outcome.map(drop)
     }
 
     /// What was recorded so far, the run not yet written included.
@@ -135,6 +125,14 @@ impl RunRecorder {
     /// [`AppendError::JournalFull`]: not recorded.
     pub fn note(&mut self, time_ns: u64, note: &OperatorNote) -> Result<u64, AppendError> {
         self.append(RecordKind::Note, time_ns, &encode_note(note))
+    }
+
+    /// The core itself has blocked something at the last input.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded.
+    pub fn blocked(&mut self, time_ns: u64, scope: Scope, cause: KillCause) -> Result<u64, AppendError> {
+        self.append(RecordKind::Blocked, time_ns, &encode_command(&Command::Kill { scope, cause }))
     }
 
     /// The next input found this much room for its actions.

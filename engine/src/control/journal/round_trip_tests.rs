@@ -11,7 +11,7 @@ use std::path::Path;
 pub(super) const RUN_HEADER: &[u8] = b"version = \"test\"\n";
 
 pub(super) fn small() -> JournalOptions {
-    JournalOptions { segment_bytes: 4_096, segments_ahead: 2, durability: Durability::Process }
+    JournalOptions { segment_bytes: 4_096, segments_ahead: 2, ..JournalOptions::default() }
 }
 
 /// A journal with one writer, of `thread`.
@@ -102,6 +102,22 @@ fn a_journal_rolls_over_many_segments() {
 }
 
 #[test]
+fn a_journal_is_read_from_behind_any_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut keeper, mut writer) = one(dir.path(), JournalThread::Decide, small());
+    for sequence in 1..=250u64 {
+        assert_eq!(writer.append(RecordKind::Timer, sequence, &[0; 16]), Ok(sequence));
+        keeper.poll().unwrap();
+    }
+    for after in 0..260 {
+        let mut reader = JournalReader::open_after(dir.path(), JournalThread::Decide, after).unwrap();
+        let records: Vec<_> = read_all(&mut reader).unwrap().into_iter().map(|record| record.0).collect();
+        assert!(records.into_iter().eq(after + 1..=250), "behind {after}");
+        assert_eq!(reader.tail(), Some(Tail::NotClosed { last_sequence: 250 }));
+    }
+}
+
+#[test]
 fn full_segments_are_durable_when_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let options = JournalOptions { durability: Durability::Power, ..small() };
@@ -110,6 +126,7 @@ fn full_segments_are_durable_when_asked_for() {
         assert_eq!(writer.append(RecordKind::Timer, sequence, &[0; 16]), Ok(sequence));
         if sequence % 50 == 0 {
             keeper.poll().unwrap();
+            keeper.sync_now();
             assert_eq!(keeper.durable_sequence(JournalThread::Ingest), (sequence - 1) / 82 * 82);
         }
     }

@@ -36,8 +36,15 @@ impl Segment {
             });
         match mapped {
             Ok(mut map) => {
-                if map.advise(Advice::PopulateWrite).is_err() {
-                    touch_pages(&mut map);
+                match map.advise(Advice::PopulateWrite) {
+                    Ok(()) => {}
+                    Err(error) if error.raw_os_error() == Some(libc::EINVAL) => touch_pages(&mut map),
+                    // A page cannot be had: a store would be a fault signal.
+                    Err(error) => {
+                        drop(map);
+                        let _ = std::fs::remove_file(&path);
+                        return Err(failed("bring in the pages of", error));
+                    }
                 }
                 Ok(Self { map, file, path, number })
             }
@@ -60,16 +67,16 @@ impl Segment {
         &mut self.map
     }
 
-    /// Unmaps the file, cuts it to `used_bytes`, and with `sync` waits until it is on the device.
-    pub fn retire(self, used_bytes: u64, sync: bool) -> Result<(), JournalError> {
+    /// The file, for whoever syncs it.
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Unmaps the file and cuts it to `used_bytes`.
+    pub fn retire(self, used_bytes: u64) -> Result<(), JournalError> {
         let Self { map, file, path, .. } = self;
         drop(map);
-        let failed = |doing, source| JournalError::Io { doing, path: path.clone(), source };
-        file.set_len(used_bytes).map_err(|error| failed("cut", error))?;
-        if sync {
-            file.sync_all().map_err(|error| failed("sync", error))?;
-        }
-        Ok(())
+        file.set_len(used_bytes).map_err(|source| JournalError::Io { doing: "cut", path, source })
     }
 }
 
@@ -120,7 +127,7 @@ mod tests {
             Segment::create(path.clone(), 1, 8_192),
             Err(JournalError::Io { doing: "create", .. })
         ));
-        segment.retire(4, true).unwrap();
+        segment.retire(4).unwrap();
         assert_eq!(std::fs::read(path).unwrap(), b"data");
     }
 

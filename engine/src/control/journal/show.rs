@@ -177,7 +177,7 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
             Price(fill.price),
             fill.fee
         ),
-        DecideRecord::Standing(command) => write!(out, " {command:?}"),
+        DecideRecord::Standing(command) | DecideRecord::Blocked(command) => write!(out, " {command:?}"),
         DecideRecord::End(end) => write!(
             out,
             " order_stream_sha256={} book_hash={:016x} market_messages={} executions={} timers={} commands={} \

@@ -1,6 +1,8 @@
 //! Checks a journal from end to end and counts what it holds.
 
 use super::records::{CaptureOpened, Connected};
+use super::syncer::place_of;
+use super::watermark;
 use super::{
     Damage, DecideRecord, JournalError, JournalReader, JournalThread, PayloadError, Record, RecordKind, Tail,
 };
@@ -23,6 +25,8 @@ pub struct ThreadReport {
     pub last_time_ns: Option<u64>,
     /// How the records end.
     pub tail: Tail,
+    /// The last record that is known to survive a loss of power; `None`: the run did not care for that.
+    pub durable: Option<u64>,
 }
 
 /// What a journal holds, thread by thread in the order of the data.
@@ -48,7 +52,7 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, JournalError> {
     let mut threads = Vec::new();
     for thread in JournalThread::ALL {
         match JournalReader::open(dir, thread) {
-            Ok(reader) => threads.push(verify_thread(thread, reader)?),
+            Ok(reader) => threads.push(verify_thread(dir, reader)?),
             Err(JournalError::NoSegments { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -59,14 +63,29 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, JournalError> {
     }
 }
 
-fn verify_thread(thread: JournalThread, mut reader: JournalReader) -> Result<ThreadReport, JournalError> {
+/// Refuses a journal of which records are gone that were on the device; `reader` has read them to their end. Returns the
+/// last record that is known to survive a loss of power, where the run cared for that.
+///
+/// # Errors
+/// [`JournalError::Lost`], or [`JournalError::Io`].
+pub fn check_watermark(dir: &Path, reader: &JournalReader) -> Result<Option<u64>, JournalError> {
+    let (thread, found) = (reader.thread(), reader.last_sequence());
+    let durable = watermark::read(dir, &reader.run_id())?.map(|all| all[place_of(thread)]);
+    match durable {
+        Some(durable) if found < durable => Err(JournalError::Lost { thread, durable, found }),
+        durable => Ok(durable),
+    }
+}
+
+fn verify_thread(dir: &Path, mut reader: JournalReader) -> Result<ThreadReport, JournalError> {
     let mut report = ThreadReport {
-        thread,
+        thread: reader.thread(),
         records: BTreeMap::new(),
         segments: 0,
         first_time_ns: None,
         last_time_ns: None,
         tail: Tail::NotClosed { last_sequence: 0 },
+        durable: None,
     };
     while let Some(record) = reader.next_record()? {
         check_payload(&record).map_err(|error| JournalError::Damaged {
@@ -78,6 +97,7 @@ fn verify_thread(thread: JournalThread, mut reader: JournalReader) -> Result<Thr
         report.first_time_ns.get_or_insert(record.time_ns);
         report.last_time_ns = Some(record.time_ns);
     }
+    report.durable = check_watermark(dir, &reader)?;
     report.segments = reader.segments_read();
     report.tail = reader.tail().unwrap_or(report.tail);
     Ok(report)
@@ -98,6 +118,9 @@ impl fmt::Display for VerifyReport {
             let records: u64 = thread.records.values().sum();
             let name = thread.thread.name();
             writeln!(out, "{name}: {records} records in {} segments, {}", thread.segments, thread.tail)?;
+            if let Some(durable) = thread.durable {
+                writeln!(out, "  on the device up to record {durable}")?;
+            }
             if let (Some(first), Some(last)) = (thread.first_time_ns, thread.last_time_ns) {
                 writeln!(out, "  from {first} to {last} ns UTC")?;
             }

@@ -15,6 +15,7 @@ use super::layout::{
 };
 use super::segment::{Segment, publish_word};
 use super::{JournalThread, RecordKind};
+use crate::control::failpoint;
 use rtrb::{Consumer, Producer};
 
 /// Why a record was not appended.
@@ -172,6 +173,7 @@ impl SegmentWriter {
         self.hand_back();
         match self.ready.pop() {
             Ok(next) => {
+                failpoint::reached("segment_roll");
                 self.start(next, link);
                 Ok(())
             }

@@ -32,7 +32,7 @@ pub struct CoreCounters {
     /// Of these, pairs of which both legs have traded.
     pub pairs_filled: u64,
     /// Intents dropped because the order ring had no slot or the strategy asked for too much at once, and inputs at
-    /// which a kill sweep stopped for want of a slot.
+    /// which a sweep stopped for want of a slot.
     pub intents_dropped: u64,
     /// Executions that fit no order, or fit one wrongly: a protocol error of the venue or a fault of ours.
     pub executions_refused: u64,

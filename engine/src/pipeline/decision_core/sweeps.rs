@@ -17,7 +17,12 @@ impl DecisionCore {
     #[cold]
     pub(super) fn ask_for_status(&mut self, actions: &mut Actions) {
         for _ in 0..SWEEP_MAX {
+            if self.orders.to_ask() == 0 {
+                return;
+            }
             if !actions.has_slot(OrderAction::Cancel, 1) {
+                // Counted, so that the journal says how many slots there were: a replay must stop here too.
+                self.counters.intents_dropped += 1;
                 return;
             }
             let Some(order) = self.orders.ask_next(self.decision) else { return };

@@ -7,6 +7,7 @@ use feeds::symbol::Symbol;
 use super::fix_link::FixLink;
 use super::own_answers::in_doubt;
 use super::refusals::Refusals;
+use crate::control::failpoint;
 use crate::control::journal::Connected;
 use crate::fix::identity::SessionIds;
 use crate::fix::redact;
@@ -215,6 +216,9 @@ impl Link {
         self.resend(now_ns);
         self.is_in_doubt |= self.fix_mut().is_some_and(Session::take_may_have_lost);
         if self.is_logged_on() {
+            if !was_up {
+                failpoint::reached("logged_on");
+            }
             self.is_in_doubt |= !was_up && self.was_logged_on;
             self.was_logged_on = true;
             if std::mem::take(&mut self.is_in_doubt) {
@@ -267,6 +271,7 @@ impl Link {
         if let Protocol::Fix(fix) = &mut self.protocol
             && fix.session.is_resending()
         {
+            failpoint::reached("resend");
             let _ = fix.session.resend(now_ns, &NothingSent, RESENT_A_TURN, &mut fix.out);
             self.is_in_doubt = true;
         }

@@ -44,6 +44,9 @@ mod tests {
     use crate::fix::identity::SessionIds;
     use crate::fix::session::{Session, SessionConfig};
     use crate::fix::templates::TemplateFormat;
+    use crate::order::{Order, OrderAction, TimeInForce};
+    use crate::pipeline::risk::RiskApproved;
+    use feeds::event::Side;
     use feeds::send_buffer::SendBuffer;
     use feeds::symbol::Symbol;
 
@@ -62,6 +65,69 @@ mod tests {
         exact.extend_from_slice(message);
         assert_eq!(part_length(&exact), PAYLOAD_MAX_BYTES);
         assert_eq!(part_length(&vec![7; 100_000]), PAYLOAD_MAX_BYTES);
+    }
+
+    /// A journal without room: what it does not have does not leave, and the connection is to be closed.
+    #[test]
+    fn nothing_leaves_that_the_journal_has_no_room_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = JournalOptions { segment_bytes: 4_096, segments_ahead: 1, ..JournalOptions::default() };
+        let (_keeper, mut writers) =
+            journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test").unwrap();
+        let ids = SessionIds::new("FIX.4.4", "W", "V").unwrap();
+        let config = SessionConfig::initiator(ids.clone(), 30);
+        let symbols = [Symbol::new("ONE").unwrap()];
+        let format = TemplateFormat::default();
+        let mut entry =
+            OrderEntry::new(vec![(config, ids.clone())], &symbols, format, writers.pop()).unwrap();
+        let mut venue = Session::new(SessionConfig::acceptor(ids.reversed()));
+        let mut out = SendBuffer::with_capacity(1 << 16);
+        let mut sent = Vec::new();
+        let mut take = |entry: &mut OrderEntry| {
+            sent.extend_from_slice(entry.pending(0));
+            entry.consume(0, entry.pending(0).len());
+        };
+        entry.connected(0, NOW_NS);
+        let _ = venue.on_connect(NOW_NS, &mut out);
+        let _ = venue.on_bytes(NOW_NS, entry.pending(0), &mut out, &mut |_, _, _| Ok(()));
+        take(&mut entry);
+        entry.receive(0, NOW_NS, out.pending(), &mut |_| {});
+        let order = |number| Order {
+            decision: number,
+            time_ns: NOW_NS,
+            cl_ord_id: 2_026_010_500_000_000 + number,
+            orig_cl_ord_id: 0,
+            price: 10_000_000_000,
+            quantity: 100,
+            instrument: 0,
+            venue: 0,
+            action: OrderAction::New,
+            side: Side::Buy,
+            time_in_force: TimeInForce::Day,
+            strategy: 0,
+            sells_short: false,
+            reserved: [0; 5],
+        };
+        let mut orders = 0;
+        while entry.encode(&RiskApproved::for_test(order(orders + 1)), NOW_NS).is_ok() {
+            orders += 1;
+            take(&mut entry);
+        }
+        assert!((10..100).contains(&orders), "two segments of 4 KiB hold {orders}");
+        assert!(entry.journal_full() && entry.wants_close(0) && entry.pending(0).is_empty());
+        // Neither does anything of the session's own.
+        entry.on_timer(NOW_NS + 60_000_000_000);
+        entry.logout(NOW_NS);
+        assert!(entry.pending(0).is_empty());
+        take(&mut entry);
+        let mut journalled = Vec::new();
+        let mut reader = JournalReader::open(directory.path(), JournalThread::OrderEntry).unwrap();
+        while let Some(record) = reader.next_record().unwrap() {
+            if record.kind == RecordKind::Sent {
+                journalled.extend_from_slice(record.payload);
+            }
+        }
+        assert_eq!(sent, journalled);
     }
 
     /// Of one read: what a venue that was stalled for a while sends at once.

@@ -6,6 +6,9 @@ use crate::order::Order;
 use crate::pipeline::operator::{KillCause, Scope};
 use feeds::event::Side;
 
+/// Blocks of one input that take no memory.
+const FRESH: usize = 64;
+
 /// What is blocked and why; see the module's text.
 pub struct Blocks {
     all: Option<KillCause>,
@@ -16,6 +19,8 @@ pub struct Blocks {
     strategies: Box<[Option<KillCause>]>,
     /// How many of them are set.
     set: u32,
+    /// Those set since they were last asked for.
+    fresh: Vec<(Scope, KillCause)>,
 }
 
 impl Blocks {
@@ -27,6 +32,7 @@ impl Blocks {
             instruments: vec![None; instruments].into_boxed_slice(),
             strategies: vec![None; strategies].into_boxed_slice(),
             set: 0,
+            fresh: Vec::with_capacity(FRESH),
         }
     }
 
@@ -48,6 +54,8 @@ impl Blocks {
         if let Some(place @ None) = self.place(scope) {
             *place = Some(cause);
             self.set += 1;
+            // Beyond its room it grows: a few bytes, when everything stops anyway.
+            self.fresh.push((scope, cause));
         }
     }
 
@@ -65,6 +73,18 @@ impl Blocks {
         {
             self.set -= 1;
         }
+    }
+
+    /// What was blocked since [`Self::forget_fresh`].
+    #[must_use]
+    pub fn fresh(&self) -> &[(Scope, KillCause)] {
+        &self.fresh
+    }
+
+    /// The next input begins.
+    #[inline(always)]
+    pub(super) fn forget_fresh(&mut self) {
+        self.fresh.clear();
     }
 
     /// Why everything is blocked, if it is.

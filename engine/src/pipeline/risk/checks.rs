@@ -201,6 +201,35 @@ impl Risk {
         }
     }
 
+    /// Reserves for an action that was approved before, as the approval did; answers what the order then holds in all.
+    pub fn follow(&mut self, order: &Order, target: Option<Target>) -> u64 {
+        let held = target.unwrap_or(NO_TARGET);
+        let Order { decision, time_ns, cl_ord_id, strategy, .. } = *order;
+        if order.action == OrderAction::Cancel {
+            self.firm.messages += 1;
+            self.last_cl_ord_id = cl_ord_id;
+            return held.reserved;
+        }
+        let Some(at) = self.instruments.get_mut(order.instrument as usize) else { return held.reserved };
+        let intent = Intent {
+            action: order.action,
+            target: order.orig_cl_ord_id,
+            price: order.price,
+            quantity: order.quantity,
+            instrument: order.instrument,
+            venue: order.venue,
+            side: order.side,
+            time_in_force: order.time_in_force,
+        };
+        let added = added(&intent, &held, &at.exposure);
+        at.rate.refill_for_certain(time_ns);
+        self.firm.rate.refill_for_certain(time_ns);
+        if let Some(venue) = self.venues.get_mut(usize::from(order.venue)) {
+            venue.rate.refill_for_certain(time_ns);
+        }
+        self.reserve(&intent, &Stamp { decision, time_ns, cl_ord_id, strategy }, &added, &held).reserved
+    }
+
     /// Takes an approval back before it was sent or entered anywhere (the other leg of its group was refused).
     /// The ClOrdID may be used again by the caller's next approval.
     pub fn withdraw(&mut self, approval: Approval) {

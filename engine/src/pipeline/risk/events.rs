@@ -103,6 +103,7 @@ impl Risk {
                 strategy: fill.strategy,
                 venue: fill.venue,
                 side: fill.side,
+                takes: fill.takes,
             };
             if !self.fills.add(booked) {
                 self.blocks.block(Scope::All, KillCause::FillsFull);
@@ -196,6 +197,9 @@ impl Risk {
 
     /// Repeated automated execution (RTS 6, article 15 (3)), and market-maker protection.
     fn check_windows(&mut self, fill: &Fill, signed: i64) {
+        if !self.judges {
+            return;
+        }
         let Some(strategy) = self.strategies.get_mut(usize::from(fill.strategy)) else { return };
         let limits = strategy.limits;
         let most = |most: u32| most.min(windows::FILLS_MAX) as usize;
@@ -222,6 +226,9 @@ impl Risk {
 
     /// Loss of the day, from its best, and within the window.
     fn check_losses(&mut self, time_ns: u64) {
+        if !self.judges {
+            return;
+        }
         let worth = self.worth();
         let firm = &mut self.firm;
         firm.best_worth = firm.best_worth.max(worth);
@@ -235,6 +242,12 @@ impl Risk {
         for (_, cause) in broken.into_iter().filter(|&(broken, _)| broken) {
             self.blocks.block(Scope::All, cause);
         }
+    }
+
+    /// The next input begins: what was blocked so far is known.
+    #[inline(always)]
+    pub fn begin_input(&mut self) {
+        self.blocks.forget_fresh();
     }
 
     /// Blocks a scope, for a cause that was found outside.
@@ -306,7 +319,7 @@ impl Risk {
     #[cold]
     pub(super) fn reconcile(&mut self, instrument: u32, position: i64) {
         let Exposure { position: ours, .. } = self.exposure(instrument);
-        if ours != position {
+        if self.judges && ours != position {
             self.blocks.block(Scope::All, KillCause::Reconciliation);
         }
     }

@@ -26,6 +26,8 @@ pub struct BookedFill {
     pub venue: u8,
     /// Side of the order.
     pub side: Side,
+    /// It took liquidity.
+    pub takes: bool,
 }
 
 /// See the module's text.

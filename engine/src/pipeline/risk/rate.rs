@@ -47,6 +47,13 @@ impl MessageRate {
         self.credit >= MESSAGE_COST
     }
 
+    /// As [`Self::refill`], for a message that was paid elsewhere: what the bucket does not have it gets.
+    pub(super) fn refill_for_certain(&mut self, now_ns: u64) {
+        if !self.refill(now_ns) {
+            self.credit = MESSAGE_COST;
+        }
+    }
+
     /// Pays for a message, after [`Self::refill`] said that it can.
     #[inline(always)]
     pub(super) fn charge(&mut self) {

@@ -1,0 +1,312 @@
+//! Recovery without books: the ledger over the records of decide has the decision core's orders, positions and numbers,
+//! after every input of generated sessions; from a snapshot anywhere it comes to the same.
+
+use engine::control::config::{Config, LatencyConfig, LimitsConfig, RiskConfig};
+use engine::control::inputs::Inputs;
+use engine::control::journal::{DecideRecord, Sequenced, Timer};
+use engine::control::recovery::{Ledger, LedgerSizes, snapshot};
+use engine::control::startup;
+use engine::control::universe::Universe;
+use engine::order::{Execution, ExecutionKind};
+use engine::pipeline::carried_state::{CarriedAccount, CarriedHolding, CarriedState};
+use engine::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe};
+use engine::pipeline::lockstep::IntervalTimer;
+use engine::pipeline::operator::{Command, KillCause, Scope};
+use engine::pipeline::order_table::Doubt;
+use engine::strategy::Strategy;
+use engine::venue::in_memory::InMemoryExchange;
+use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
+use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::chatter::{Chatter, Dice};
+
+/// Sessions that are generated and followed.
+const SEEDS: u64 = 24;
+
+const RUN_ID: [u8; 32] = [7; 32];
+
+const NEVER: u64 = u64::MAX;
+
+fn session(seed: u64, dice: &mut Dice) -> (Inputs, Config) {
+    let messages = 4_000 + dice.below(4_000);
+    let span_ns = messages * [800, 5_000, 40_000][dice.below(3) as usize];
+    let settings = SyntheticConfig {
+        seed,
+        messages,
+        symbols: 2 + dice.below(4) as usize,
+        halts: 1,
+        span_ns: Some(span_ns),
+        ..SyntheticConfig::default()
+    };
+    let mut streams = generated(&settings);
+    let (first_ns, last_ns) = (MARKET_OPEN_NS - 5_000_000, MARKET_OPEN_NS + span_ns + 5_000_000);
+    streams.iter_mut().for_each(|stream| map_times(stream, |time_ns| time_ns.clamp(first_ns, last_ns)));
+    let inputs = inputs(streams, settings.date);
+    let latency = 10u64.pow(dice.below(6) as u32) * (1 + dice.below(9));
+    let mut config = Config {
+        date: Some("2026-01-05".to_owned()),
+        latency: LatencyConfig { order_ns: latency, fill_ns: 1 + latency / 2, line_ns: 0 },
+        limits: LimitsConfig {
+            order_qty_max: 1_000,
+            order_notional_max: 100_000_000,
+            position_max: 1_000_000,
+            collar_bp: 500,
+            ..LimitsConfig::default()
+        },
+        risk: RiskConfig { messages_per_s: 10_000_000, messages_burst: 10_000_000, ..RiskConfig::default() },
+        ..Config::default()
+    };
+    config.pipeline.timer_ms = dice.below(8);
+    config.pipeline.messages_max = 200_000;
+    let config = startup::complete(&inputs, config).expect("a configuration for these captures");
+    (inputs, config)
+}
+
+/// What a seed came to.
+#[derive(Debug, Default)]
+struct Seen {
+    actions: u64,
+    fills: u64,
+    asked: u64,
+    in_doubt: u64,
+    snapshots: u64,
+}
+
+/// What only market data tells is in no record.
+fn without_market(mut state: CarriedState) -> CarriedState {
+    state.accounts.iter_mut().for_each(|account| account.mark = 0);
+    state.best_worth = 0;
+    state
+}
+
+/// Makes ledgers that have seen nothing yet.
+struct Fresh<'a> {
+    inputs: &'a Inputs,
+    config: &'a Config,
+    declared: Vec<Vec<u32>>,
+}
+
+impl Fresh<'_> {
+    fn make(&self) -> Ledger {
+        let sizes = LedgerSizes {
+            date: self.inputs.date().yyyymmdd(),
+            orders_max: self.config.pipeline.open_orders_max,
+            messages_max: self.config.pipeline.messages_max,
+            strategies_max: 32,
+        };
+        let declared: Vec<_> = self.declared.iter().map(Vec::as_slice).collect();
+        Ledger::new(sizes, startup::risk(self.inputs, self.config, &declared).expect("known instruments"))
+    }
+}
+
+/// The core with a ledger behind it.
+struct Pair<'a> {
+    seed: u64,
+    core: DecisionCore,
+    actions: Actions,
+    ledger: Ledger,
+    fresh: Fresh<'a>,
+    /// Ledgers that began with a snapshot.
+    restored: Vec<Ledger>,
+    sequence: u64,
+    seen: Seen,
+}
+
+impl Pair<'_> {
+    fn record(&mut self, time_ns: u64, record: DecideRecord) {
+        self.sequence += 1;
+        let record = Sequenced { sequence: self.sequence, time_ns, record };
+        for ledger in self.restored.iter_mut().chain([&mut self.ledger]) {
+            ledger.apply(&record).unwrap_or_else(|error| panic!("seed {}: {error}: {record:?}", self.seed));
+        }
+    }
+
+    fn input(
+        &mut self,
+        input: Input<'_>,
+        record: DecideRecord,
+        exchange: &mut InMemoryExchange,
+        compare: bool,
+    ) {
+        self.core.on_input(input, &mut NoProbe, &mut self.actions).expect("the event fits its book");
+        self.record(self.core.time_ns(), record);
+        for (scope, cause) in self.core.risk().blocks().fresh().to_vec() {
+            self.record(self.core.time_ns(), DecideRecord::Blocked(Command::Kill { scope, cause }));
+        }
+        let orders: Vec<_> = self.actions.drain().collect();
+        for order in &orders {
+            self.record(order.time_ns, DecideRecord::Action(**order));
+            exchange.submit(order);
+        }
+        self.seen.actions += orders.len() as u64;
+        if compare || !orders.is_empty() {
+            self.compare();
+        }
+    }
+
+    fn compare(&mut self) {
+        let core = without_market(self.core.carried(RUN_ID));
+        self.seen.in_doubt += core.orders.iter().filter(|order| order.doubt != Doubt::None).count() as u64;
+        let sequence = self.sequence;
+        for (number, ledger) in [&mut self.ledger].into_iter().chain(&mut self.restored).enumerate() {
+            let ledger = without_market(ledger.carried(RUN_ID).expect("a state"));
+            assert_eq!(core, ledger, "seed {}, record {sequence}, ledger {number}", self.seed);
+        }
+    }
+
+    /// Through the bytes of a file, into a ledger of its own.
+    fn snapshot(&mut self) {
+        let state = self.ledger.carried(RUN_ID).expect("a state");
+        let bytes = snapshot::encode(&RUN_ID, self.sequence, &state);
+        let (sequence, read) = snapshot::decode(&RUN_ID, &bytes).expect("a snapshot");
+        assert_eq!((sequence, &read), (self.sequence, &state), "seed {}", self.seed);
+        if self.restored.len() == 3 {
+            self.restored.remove(0);
+        }
+        self.restored.push(self.fresh.make().restored(&read).expect("fits"));
+        self.seen.snapshots += 1;
+    }
+}
+
+fn in_doubt(venue: u8, time_ns: u64) -> Execution {
+    Execution::of(venue, ExecutionKind::InDoubt, 0, time_ns)
+}
+
+fn follow(seed: u64) -> Seen {
+    let mut dice = Dice::new(seed);
+    let (inputs, config) = session(seed, &mut dice);
+    let count = inputs.directory().expect("symbols").len() as u32;
+    let mut strategies = startup::strategies(&inputs, &config).expect("strategies");
+    for number in 0..4 + dice.below(6) {
+        let chatter = Chatter::new(seed ^ number << 32, (0..count).collect(), 2, 12);
+        strategies.push(Box::new(chatter) as Box<dyn Strategy>);
+    }
+    let declared = strategies.iter().map(|strategy| strategy.instruments().to_vec()).collect();
+    let core = startup::decision_core(&inputs, &config, strategies).expect("a core");
+    let mut exchange = startup::exchange(&inputs, &config, None).expect("an exchange");
+    let mut ingest = inputs.ingest(0).expect("captures");
+    let fresh = Fresh { inputs: &inputs, config: &config, declared };
+    let mut pair = Pair {
+        seed,
+        actions: Actions::new(core.actions_max()),
+        core,
+        ledger: fresh.make(),
+        fresh,
+        restored: Vec::new(),
+        sequence: 0,
+        seen: Seen::default(),
+    };
+    let mut timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
+    // Every fourth session also has answers that make no sense, after which nothing new leaves.
+    let nonsense_one_in = if seed.is_multiple_of(4) { 400 } else { u64::MAX };
+    loop {
+        if dice.below(700) == 0 {
+            pair.snapshot();
+        }
+        let market = ingest.next_time_ns().unwrap_or(NEVER);
+        if market == NEVER {
+            timer.stop();
+        }
+        let arrival = exchange.next_arrival_ns().unwrap_or(NEVER);
+        let execution = exchange.next_execution_ns().unwrap_or(NEVER);
+        let next = market.min(arrival).min(execution).min(timer.due_ns());
+        if next == NEVER {
+            break;
+        }
+        if next == market {
+            let Some(Some(event)) = ingest.next_message().expect("whole captures") else { continue };
+            timer.start(event.receive_ns);
+            let compare = dice.below(20) == 0;
+            pair.input(Input::Market(&event), DecideRecord::MarketEvent(event), &mut exchange, compare);
+            exchange.on_market(&event);
+            if dice.below(500) == 0 {
+                let lost = in_doubt(dice.below(2) as u8, pair.core.time_ns());
+                pair.input(Input::Execution(&lost), DecideRecord::Execution(lost), &mut exchange, true);
+            }
+        } else if next == arrival {
+            exchange.deliver_next();
+        } else if next == execution {
+            let Some(mut answer) = exchange.take_execution() else { continue };
+            if dice.below(nonsense_one_in) == 0 {
+                answer.cumulative_quantity = dice.below(1_000);
+                answer.last_quantity = dice.below(1_000);
+                answer.cl_ord_id -= dice.below(3);
+            }
+            let times = if dice.below(30) == 0 { 2 } else { 1 };
+            for _ in 0..times {
+                pair.input(Input::Execution(&answer), DecideRecord::Execution(answer), &mut exchange, true);
+            }
+        } else {
+            let due_ns = timer.due_ns();
+            let record = DecideRecord::Timer(Timer { id: 0, due_ns });
+            pair.input(Input::Timer { due_ns }, record, &mut exchange, true);
+            timer.fired();
+        }
+    }
+    pair.compare();
+    let counters = pair.core.counters();
+    Seen { fills: counters.fills, asked: counters.status_requests, ..pair.seen }
+}
+
+#[test]
+fn the_ledger_has_the_cores_state_after_every_input() {
+    let mut all = Seen::default();
+    for seed in 1..=SEEDS {
+        let seen = follow(seed);
+        println!("seed {seed}: {seen:?}");
+        all.actions += seen.actions;
+        all.fills += seen.fills;
+        all.asked += seen.asked;
+        all.in_doubt += seen.in_doubt;
+        all.snapshots += seen.snapshots;
+    }
+    // Sessions in which nothing happens would prove nothing.
+    assert!(
+        all.actions > 5_000 && all.fills > 300 && all.asked > 100 && all.in_doubt > 100 && all.snapshots > 50,
+        "{all:?}"
+    );
+}
+
+/// Any change to a snapshot's bytes is seen.
+#[test]
+fn a_damaged_snapshot_is_refused() {
+    let state = CarriedState {
+        decision: 5,
+        time_ns: 6,
+        next_counter: 7,
+        former_run: RUN_ID,
+        accounts: vec![CarriedAccount { instrument: 1, position: -2, cost: -9, ..Default::default() }],
+        holdings: vec![CarriedHolding { instrument: 1, strategy: 3, position: -2 }],
+        blocks: vec![(Scope::Instrument(1), KillCause::Unanswered)],
+        ..Default::default()
+    };
+    let bytes = snapshot::encode(&RUN_ID, 99, &state);
+    assert_eq!(snapshot::decode(&RUN_ID, &bytes), Ok((99, state.clone())));
+    assert!(snapshot::decode(&[8; 32], &bytes).is_err(), "of another run");
+    for at in 0..bytes.len() {
+        assert!(snapshot::decode(&RUN_ID, &bytes[..at]).is_err(), "cut at {at}");
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        assert!(snapshot::decode(&RUN_ID, &damaged).is_err(), "byte {at}");
+    }
+
+    let dir = tempfile::tempdir().expect("a directory");
+    for number in 1..=6 {
+        snapshot::write(dir.path(), number, &RUN_ID, number, &state).expect("written");
+    }
+    assert!(
+        !snapshot::path(dir.path(), 2).exists() && snapshot::path(dir.path(), 3).exists(),
+        "four are kept"
+    );
+    for (damaged, expected) in [(0, Some(6)), (6, Some(5)), (5, Some(4)), (4, Some(3)), (3, None)] {
+        if damaged > 0 {
+            let path = snapshot::path(dir.path(), damaged);
+            let mut bytes = std::fs::read(&path).expect("there");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).expect("written");
+        }
+        let (found, complaints) = snapshot::newest(dir.path(), &RUN_ID).expect("readable");
+        assert_eq!(found.map(|found| found.number), expected);
+        assert_eq!(complaints.len(), if damaged == 0 { 0 } else { 7 - damaged as usize });
+    }
+}

@@ -1,0 +1,469 @@
+//! One process of the engine, its parts as the live run joins them: feeds, decide with its journal, order entry with its
+//! own. Bytes and time in, bytes out; it dies where it is told to.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use engine::control::digest::{DigestReceiver, digest_ring};
+use engine::control::journal::{
+    self, AppendError, JournalKeeper, JournalOptions, JournalThread, RunRecorder,
+};
+use engine::control::live_run::LiveUniverse;
+use engine::control::run_header::RunHeader;
+use engine::control::universe::Universe;
+use engine::control::{journal_replay, session_store, startup};
+use engine::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason};
+use engine::pipeline::decide::{Decide, DecideError, OrderSink};
+use engine::pipeline::decision_core::DecisionCore;
+use engine::pipeline::live_feed::{LiveFeed, Snapshot};
+use engine::pipeline::lockstep::IntervalTimer;
+use engine::pipeline::operator::{Command, KillCause, Scope};
+use engine::pipeline::order_entry::{OrderEntry, not_sent};
+use engine::pipeline::risk::RiskApproved;
+use engine::pipeline::stamps::PathStamps;
+use engine::strategy::Strategy;
+use feeds::arbiter::{Action, ArbiterConfig, FeedState, Recovery};
+use feeds::directory::Directory;
+use feeds::event::MarketEvent;
+use feeds::itch::feed::ItchFeed;
+use feeds::moldudp64::Request;
+
+use crate::faults::Point;
+use crate::plan::{Day, Mutation, Plan, VENUES};
+use crate::reckless::Reckless;
+
+/// How long the arbiters wait for a packet that is late.
+pub const REORDER_WAIT_NS: u64 = 500_000;
+
+/// The death of the process, thrown out of whatever it was at.
+pub struct Died(pub Point);
+
+fn die(point: Point) -> ! {
+    // Not a panic of anything: no hook is asked.
+    std::panic::resume_unwind(Box::new(Died(point)))
+}
+
+/// The order ring of a slow order entry: its slots, and when order entry looks into it next.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowRing {
+    pub slots: usize,
+    pub every_ns: u64,
+    pub next_ns: u64,
+    pub until_ns: u64,
+}
+
+/// What order entry is to decide.
+struct Sink<'a> {
+    entry: &'a mut OrderEntry,
+    executions: &'a mut VecDeque<Execution>,
+    ring: &'a mut VecDeque<RiskApproved<Order>>,
+    slots: Option<usize>,
+    is_connected: &'a [bool; VENUES],
+    now_ns: u64,
+    armed: Option<Point>,
+    of_this_input: usize,
+    new_orders: &'a mut [u64; VENUES],
+}
+
+impl OrderSink for Sink<'_> {
+    fn free_slots(&self) -> usize {
+        self.slots.map_or(usize::MAX, |slots| slots.saturating_sub(self.ring.len()))
+    }
+
+    fn capacity(&self) -> usize {
+        self.slots.unwrap_or(0)
+    }
+
+    fn send(&mut self, order: RiskApproved<Order>, _stamps: PathStamps) {
+        match self.armed {
+            Some(point @ Point::AfterAppend) => die(point),
+            Some(point @ Point::BetweenOrders) if self.of_this_input > 0 => die(point),
+            _ => {}
+        }
+        self.of_this_input += 1;
+        let is_entered = matches!(order.action, OrderAction::New | OrderAction::Replace);
+        self.new_orders[usize::from(order.venue)] += u64::from(is_entered);
+        if self.slots.is_some() {
+            self.ring.push_back(order);
+            return;
+        }
+        encode(self.entry, self.is_connected, &order, self.now_ns, self.executions);
+        if let Some(point @ Point::AfterEncode) = self.armed {
+            die(point);
+        }
+    }
+}
+
+fn encode(
+    entry: &mut OrderEntry,
+    is_connected: &[bool; VENUES],
+    order: &RiskApproved<Order>,
+    now_ns: u64,
+    executions: &mut VecDeque<Execution>,
+) {
+    let outcome = if is_connected[usize::from(order.venue)] {
+        entry.encode(order, now_ns)
+    } else {
+        Err(RejectReason::NotConnected)
+    };
+    if let Err(reason) = outcome {
+        executions.extend(not_sent(order, order.time_ns, reason));
+    }
+}
+
+/// See the module's text.
+pub struct Engine {
+    /// How many processes there were before.
+    pub number: u64,
+    decide: Decide,
+    digest: DigestReceiver,
+    pub entry: OrderEntry,
+    pub feeds: Vec<LiveFeed>,
+    directory: Directory,
+    keeper: Option<JournalKeeper>,
+    /// Executions that decide has not had.
+    pub executions: VecDeque<Execution>,
+    pub ring: VecDeque<RiskApproved<Order>>,
+    pub slow: Option<SlowRing>,
+    timer: IntervalTimer,
+    pub is_connected: [bool; VENUES],
+    pub armed: Option<Point>,
+    events: Vec<MarketEvent>,
+    /// Snapshots that are being fetched.
+    pub fetching: [bool; VENUES],
+    /// Decide's journal took nothing more.
+    stopped: Option<AppendError>,
+    /// New orders and replaces that were decided since somebody looked, by venue.
+    pub new_orders: [u64; VENUES],
+    mutation: Option<Mutation>,
+    /// The mutation may show itself from now on, once.
+    pub is_mutated: bool,
+}
+
+/// A core of the day with the strategies of the plan, as process number `number` has it.
+pub fn core(plan: &Plan, day: &Day, number: u64) -> DecisionCore {
+    let universe = LiveUniverse::new(&day.config).expect("a date");
+    let strategies = (0..u64::from(plan.strategies)).map(|strategy| {
+        let seed = plan.seed ^ strategy << 32 ^ number << 48;
+        let instruments = (0..day.config.instruments.len() as u32).collect();
+        Box::new(Reckless::new(seed, instruments, day.config.limits, day.quiet_ns)) as Box<dyn Strategy>
+    });
+    startup::decision_core(&universe, &day.config, strategies.collect()).expect("a core")
+}
+
+impl Engine {
+    /// A process that starts, after the one that left its journal in `former`.
+    ///
+    /// # Errors
+    /// What keeps it from going on where that one was.
+    pub fn start(plan: &Plan, day: &Day, root: &Path, number: u64) -> Result<Self, String> {
+        let dir = root.join(format!("run-{number}"));
+        let universe = LiveUniverse::new(&day.config).expect("a date");
+        let resumes = (number > 0).then(|| format!("run-{}", number - 1));
+        let (version, captures) = ("sim".to_owned(), Vec::new());
+        let header = RunHeader { version, captures, resumes, config: day.config.clone() };
+        let header = toml::to_string(&header).expect("a header");
+        let options =
+            JournalOptions { segment_bytes: 1 << 16, segments_ahead: 1, ..JournalOptions::default() };
+        let threads = [JournalThread::Decide, JournalThread::OrderEntry];
+        let (keeper, writers) =
+            journal::create(&dir, &threads, options, header.as_bytes()).map_err(|error| error.to_string())?;
+        let mut writers = writers.into_iter();
+        let mut recorder = RunRecorder::of_whole_events(writers.next().expect("decide's"));
+        let mut entry =
+            startup::order_entry(&universe, &day.config, writers.next()).map_err(|e| e.to_string())?;
+        let mut core = core(plan, day, number);
+        if number > 0 {
+            let former = root.join(format!("run-{}", number - 1));
+            resume(plan, day, &former, number, &mut core, &mut recorder, &mut entry)?;
+        }
+        let arbiter = ArbiterConfig {
+            window_messages: 2_048,
+            reorder_wait_ns: REORDER_WAIT_NS,
+            request_interval_ns: 4_000_000,
+            snapshot_interval_ns: 100_000_000,
+            recovery: Recovery { retransmission: true, snapshot: true },
+            ..ArbiterConfig::default()
+        };
+        let midnight_ns = universe.date().eastern_midnight_ns();
+        let feeds = (0..VENUES as u8)
+            .map(|venue| LiveFeed::new(arbiter, ItchFeed::new(venue, midnight_ns, 0)))
+            .collect();
+        let (sender, digest) = digest_ring(1 << 10);
+        Ok(Self {
+            number,
+            decide: Decide::new(core, Some(recorder), sender),
+            digest,
+            entry,
+            feeds,
+            directory: universe.directory().map_err(|error| error.to_string())?,
+            keeper: Some(keeper),
+            executions: VecDeque::new(),
+            ring: VecDeque::new(),
+            slow: None,
+            timer: IntervalTimer::new(day.config.pipeline.timer_ms * 1_000_000),
+            is_connected: [false; VENUES],
+            armed: None,
+            events: Vec::new(),
+            fetching: [false; VENUES],
+            stopped: None,
+            new_orders: [0; VENUES],
+            mutation: plan.mutation,
+            is_mutated: false,
+        })
+    }
+
+    pub const fn core(&self) -> &DecisionCore {
+        self.decide.core()
+    }
+
+    /// The process ends: one of its journals took nothing more.
+    pub const fn has_stopped(&self) -> bool {
+        self.stopped.is_some() || self.entry.journal_full()
+    }
+
+    /// Dies here, if it is to.
+    pub fn point(&mut self, point: Point) {
+        if self.armed == Some(point) {
+            die(point);
+        }
+    }
+
+    /// Runs an input through decide.
+    fn input(
+        &mut self,
+        now_ns: u64,
+        input: impl FnOnce(&mut Decide, &mut PathStamps, &mut Sink<'_>) -> Result<(), DecideError>,
+    ) -> Result<(), DecideError> {
+        if self.stopped.is_some() {
+            return Ok(());
+        }
+        let slots = self.slow.map(|slow| slow.slots);
+        let Self { decide, entry, executions, ring, is_connected, armed, new_orders, .. } = self;
+        let mut sink = Sink {
+            entry,
+            executions,
+            ring,
+            slots,
+            is_connected,
+            now_ns,
+            armed: *armed,
+            of_this_input: 0,
+            new_orders,
+        };
+        let outcome = input(decide, &mut PathStamps::begin_answer(false), &mut sink);
+        self.digest.poll();
+        match outcome {
+            Err(DecideError::Journal(error)) => {
+                self.stopped = Some(error);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn market(&mut self, now_ns: u64) {
+        let mut events = std::mem::take(&mut self.events);
+        let mut distrusted = [false; VENUES];
+        for event in events.drain(..) {
+            self.point(Point::BeforeInput);
+            let outcome = self.input(now_ns, |decide, stamps, sink| decide.market(&event, stamps, sink));
+            match outcome {
+                Ok(()) => {}
+                Err(DecideError::Book { venue, .. }) => distrusted[usize::from(venue)] = true,
+                Err(error) => panic!("decide: {error:?}"),
+            }
+        }
+        self.events = events;
+        for venue in (0..VENUES).filter(|&venue| distrusted[venue]) {
+            let Self { feeds, directory, events, .. } = self;
+            feeds[venue].distrust(directory, now_ns, &mut |event| events.push(*event));
+            self.market(now_ns);
+        }
+    }
+
+    pub fn on_packet(&mut self, now_ns: u64, venue: u8, line: u8, bytes: &[u8]) {
+        let Self { feeds, directory, events, .. } = self;
+        let (feed, line) = (&mut feeds[usize::from(venue)], usize::from(line));
+        feed.on_packet(directory, line, bytes, now_ns, now_ns, &mut |event| events.push(*event));
+        self.market(now_ns);
+    }
+
+    pub fn on_answer(&mut self, now_ns: u64, venue: u8, bytes: &[u8]) {
+        let Self { feeds, directory, events, .. } = self;
+        let feed = &mut feeds[usize::from(venue)];
+        feed.on_retransmission(directory, bytes, now_ns, &mut |event| events.push(*event));
+        self.market(now_ns);
+    }
+
+    pub fn on_snapshot(&mut self, now_ns: u64, venue: u8, snapshot: Snapshot) {
+        self.fetching[usize::from(venue)] = false;
+        let Self { feeds, directory, events, .. } = self;
+        let feed = &mut feeds[usize::from(venue)];
+        let _ = feed.load(Box::new(snapshot), directory, now_ns, &mut |event| events.push(*event));
+        self.market(now_ns);
+    }
+
+    /// What time demands of a feed: perhaps a request to a server of it.
+    pub fn on_feed_time(&mut self, now_ns: u64, venue: usize) -> Option<FeedWants> {
+        if self.feeds[venue].is_loading() {
+            self.point(Point::DuringSnapshot);
+        }
+        let Self { feeds, directory, events, .. } = self;
+        let feed = &mut feeds[venue];
+        let action = feed.on_time(directory, now_ns, &mut |event| events.push(*event));
+        let _ = feed.take_loaded();
+        let session = feed.arbiter().session();
+        self.market(now_ns);
+        match (action?, session) {
+            (Action::Request { sequence, count }, Some(session)) => {
+                Some(FeedWants::Packets(Request { session, sequence, count }.encode().to_vec()))
+            }
+            (Action::Snapshot, _) if !self.fetching[venue] => {
+                self.fetching[venue] = true;
+                self.point(Point::DuringSnapshot);
+                Some(FeedWants::Snapshot)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a feed needs to be looked at often.
+    pub fn is_busy(&self, venue: usize) -> bool {
+        self.feeds[venue].is_loading() || self.feeds[venue].arbiter().state() != FeedState::Live
+    }
+
+    /// Bytes of a venue.
+    pub fn receive(&mut self, now_ns: u64, venue: u8, bytes: &[u8]) {
+        self.point(Point::BeforeReceive);
+        let Self { entry, executions, .. } = self;
+        let before = executions.len();
+        entry.receive(venue, now_ns, bytes, &mut |execution| executions.push_back(execution));
+        if self.executions.len() > before {
+            self.point(Point::AfterReceive);
+        }
+    }
+
+    /// Decide hears what order entry has for it.
+    pub fn hand_over_executions(&mut self, now_ns: u64) {
+        while let Some(execution) = self.executions.pop_front() {
+            let Some(execution) = self.mutated(execution) else { continue };
+            let time_ns = self.core().time_ns().max(now_ns);
+            let execution = Execution { time_ns, ..execution };
+            self.input(now_ns, |decide, stamps, sink| decide.execution(&execution, stamps, sink))
+                .expect("no book is touched");
+            self.point(Point::AfterExecution);
+        }
+    }
+
+    /// What a deliberate mistake makes of an execution.
+    fn mutated(&mut self, execution: Execution) -> Option<Execution> {
+        let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
+        match self.mutation.filter(|_| self.is_mutated) {
+            Some(Mutation::FillTwice) if is_fill => {
+                self.is_mutated = false;
+                let exec_id = execution.exec_id + 1_000_000_000;
+                self.executions.push_front(Execution { exec_id, ..execution });
+            }
+            Some(Mutation::CancelWithheld) if execution.kind == ExecutionKind::Canceled => {
+                self.is_mutated = false;
+                return None;
+            }
+            _ => {}
+        }
+        Some(execution)
+    }
+
+    /// Order entry looks into the ring.
+    pub fn drain_ring(&mut self, now_ns: u64) {
+        while let Some(order) = self.ring.pop_front() {
+            encode(&mut self.entry, &self.is_connected, &order, now_ns, &mut self.executions);
+        }
+    }
+
+    /// The operator's kill: decide cancels everything, and what order entry has not seen does not leave. (The kill word
+    /// itself is the whole process's, and many seeds run in one.)
+    pub fn kill(&mut self, now_ns: u64) {
+        let time_ns = self.core().time_ns().max(now_ns);
+        while let Some(order) = self.ring.pop_front() {
+            self.executions.extend(not_sent(&order, order.time_ns, RejectReason::NotConnected));
+        }
+        let command = Command::Kill { scope: Scope::All, cause: KillCause::Operator };
+        self.input(now_ns, |decide, stamps, sink| decide.command(time_ns, command, stamps, sink))
+            .expect("no book is touched");
+    }
+
+    pub const fn timer_ns(&self) -> u64 {
+        self.timer.due_ns()
+    }
+
+    pub fn on_timer(&mut self, now_ns: u64) {
+        self.timer.start(now_ns);
+        if self.timer.due_ns() <= now_ns {
+            let due_ns = self.timer.due_ns();
+            self.input(now_ns, |decide, stamps, sink| decide.timer(due_ns, stamps, sink))
+                .expect("no book is touched");
+            self.timer.skip_to(now_ns);
+        }
+    }
+
+    /// Housekeeping, while the disk has room.
+    pub fn keep_journal(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.poll().expect("a disk with room");
+        }
+    }
+
+    /// The process ends by itself: both journals are closed. Gives the core back.
+    pub fn finish(mut self, now_ns: u64) -> Result<DecisionCore, String> {
+        self.keep_journal();
+        let (core, recorder) = self.decide.finish();
+        let digest = self.digest.finish().map_err(|_| "the digest's sender lives".to_owned())?;
+        let recorder = recorder.ok_or("no journal")?;
+        let book_hash = core.book_hash();
+        recorder.finish(now_ns, digest.finish(), book_hash).map_err(|error| error.to_string())?;
+        let writer = self.entry.finish().ok_or("no journal")?;
+        writer.close(now_ns).map_err(|error| error.to_string())?;
+        let keeper = self.keeper.take().ok_or("no keeper")?;
+        keeper.finish().map_err(|error| error.to_string())?;
+        Ok(core)
+    }
+}
+
+/// What a feed asks its servers for.
+pub enum FeedWants {
+    Packets(Vec<u8>),
+    Snapshot,
+}
+
+/// Puts a process where the former one was: what the live run does for `--resume`.
+fn resume(
+    plan: &Plan,
+    day: &Day,
+    former: &Path,
+    number: u64,
+    into: &mut DecisionCore,
+    recorder: &mut RunRecorder,
+    entry: &mut OrderEntry,
+) -> Result<(), String> {
+    let (ended, _) = journal_replay::replay_into(former, core(plan, day, number - 1))
+        .map_err(|error| format!("the journal of run {}: {error}", number - 1))?;
+    let carried = ended.carried([0; 32]);
+    into.resume(&carried).map_err(|error| error.to_string())?;
+    recorder.resumed(&carried).map_err(|error| error.to_string())?;
+    for (venue, settings) in (0..).zip(&day.config.venues) {
+        let session = startup::session_config(settings).map_err(|error| error.to_string())?;
+        let stored =
+            session_store::read(former, u16::from(venue), &session).map_err(|error| error.to_string())?;
+        if let Some(stored) = stored {
+            if stored.last_cl_ord_id % 100_000_000 >= carried.next_counter {
+                return Err(format!(
+                    "order entry sent {}, which decide has not on record",
+                    stored.last_cl_ord_id
+                ));
+            }
+            entry.resume(venue, stored.next_outgoing, stored.next_incoming);
+        }
+    }
+    Ok(())
+}
