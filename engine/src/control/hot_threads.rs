@@ -320,6 +320,7 @@ impl Hot<'_> {
 
     /// A live run: real venues at the configuration's addresses, feeds from the network. Connections that break are
     /// made anew, as configured, and outside of a venue's schedule there is none; what came of that is said beside the rest.
+    #[allow(clippy::too_many_arguments, reason = "everything a run consists of")]
     pub(super) fn live(
         &self,
         ingest: &mut LiveIngest,

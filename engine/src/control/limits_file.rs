@@ -14,8 +14,11 @@ use crate::control::config::Config;
 use crate::control::names::Names;
 use crate::pipeline::operator::{LimitChange, LimitRule, Scope};
 
-/// Lists of the configuration whose entries have limits: what they are named by, and which of their keys limit.
-const LISTS: [(&str, &str, fn(&str) -> bool); 2] =
+/// A list of the configuration whose entries have limits: its key, what entries are named by, which of their keys limit.
+type List = (&'static str, &'static str, fn(&str) -> bool);
+
+/// The lists that there are.
+const LISTS: [List; 2] =
     [("instruments", "symbol", |key| key == "limits"), ("venues", "name", |key| rule(key).is_some())];
 
 /// The configuration's text with its limits file taken in, and the file's path where it names one.
