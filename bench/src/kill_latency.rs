@@ -303,6 +303,7 @@ fn measure(config: &Config, wire: &Wire, topology: Topology) -> Result<Vec<Line>
         Ok(Value::Null)
     };
     let by_request = || post("/kill");
+    #[allow(clippy::type_complexity, reason = "a name and what it does")]
     let ways: [(&str, &dyn Fn() -> Result<Value, String>); 2] =
         [("signal", &by_signal), ("http", &by_request)];
     for (way, kill) in ways {

@@ -138,7 +138,7 @@ fn case(instrument: u32, rejected: bool, random: &mut Random) -> Case {
         expected = match random.below(7) {
             0 => {
                 intent.quantity = 0;
-                RiskReasons::ORDER_QTY
+                RiskReasons::ORDER_QTY | RiskReasons::LOT
             }
             1 => {
                 intent.quantity = 501 + random.below(99);

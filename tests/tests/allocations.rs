@@ -199,6 +199,7 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
         let stop = Stop::new();
         entry.log_on(&stop).expect("the venue answers");
         let pacer = Pacer::new(Pace::Max, &calibration, ingest.next_time_ns().unwrap_or(0));
+        let mut controls = Controls::new(KillSwitch::new());
         let outcome = paced::run_inline(
             &mut ingest,
             &mut decide,
@@ -208,7 +209,7 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
             &mut Sampler::new(StampMode::Sampled),
             released,
             &stop,
-            &mut Controls::new(KillSwitch::new()),
+            &mut controls,
         );
         let allocations = counted();
         over.store(true, Ordering::Relaxed);

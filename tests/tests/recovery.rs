@@ -71,13 +71,6 @@ struct Seen {
     snapshots: u64,
 }
 
-/// What only market data tells is in no record.
-fn without_market(mut state: CarriedState) -> CarriedState {
-    state.accounts.iter_mut().for_each(|account| account.mark = 0);
-    state.best_worth = 0;
-    state
-}
-
 /// Makes ledgers that have seen nothing yet.
 struct Fresh<'a> {
     inputs: &'a Inputs,
@@ -144,11 +137,11 @@ impl Pair<'_> {
     }
 
     fn compare(&mut self) {
-        let core = without_market(self.core.carried(RUN_ID));
+        let core = self.core.carried(RUN_ID).without_market();
         self.seen.in_doubt += core.orders.iter().filter(|order| order.doubt != Doubt::None).count() as u64;
         let sequence = self.sequence;
         for (number, ledger) in [&mut self.ledger].into_iter().chain(&mut self.restored).enumerate() {
-            let ledger = without_market(ledger.carried(RUN_ID).expect("a state"));
+            let ledger = ledger.carried(RUN_ID).expect("a state").without_market();
             assert_eq!(core, ledger, "seed {}, record {sequence}, ledger {number}", self.seed);
         }
     }

@@ -51,7 +51,7 @@ impl Housekeeping {
             // The writer goes on until its segments are used up, and then stops the run by itself. Until then what is open
             // is cancelled, and a reset does not last.
             if self.journal_error.is_none() {
-                eprintln!("warptick: journal: {error}: trading is stopped");
+                eprintln!("warptick: journal: {error}: trading stops, open orders are cancelled");
             }
             self.journal_error.get_or_insert_with(|| error.to_string());
         }

@@ -105,7 +105,8 @@ fn replay_records(dir: &Path, replay: &mut Replay<'_>) -> Result<JournalOutcome,
         }
         match record.record {
             DecideRecord::End(found) => end = Some(found),
-            DecideRecord::Closed => {}
+            // What the core blocked it blocks again; who asked for a command decides nothing.
+            DecideRecord::Closed | DecideRecord::Blocked(_) | DecideRecord::Note(_) => {}
             DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
             input => replay.input(&input, record.time_ns)?,
         }
@@ -187,7 +188,6 @@ impl<'a> Replay<'a> {
                 self.slots = Some(*slots);
                 Ok(())
             }
-            DecideRecord::Note(_) | DecideRecord::Blocked(_) => Ok(()),
             DecideRecord::Command(command) => self.feed(Input::Command { time_ns, command: *command }),
             other => Err(Failure::Input(format!("journal: {other:?} is no input that this version knows"))),
         }

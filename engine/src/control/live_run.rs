@@ -26,6 +26,7 @@ use crate::control::progress::Progress;
 use crate::control::recovery::SnapshotThread;
 use crate::control::report::Collector;
 use crate::control::resume::Resumption;
+use crate::control::risk_config;
 use crate::control::run_header::RunJournal;
 use crate::control::session_date::SessionDate;
 use crate::control::shutdown::Stop;
@@ -146,6 +147,10 @@ pub fn run(
 ) -> Result<LiveOutcome, Failure> {
     config.check().map_err(Failure::Input)?;
     let universe = LiveUniverse::new(config)?;
+    let unlimited = risk_config::unlimited(&config.risk);
+    if !unlimited.is_empty() {
+        eprintln!("warptick: no limit is set for risk.{}", unlimited.join(", "));
+    }
     let topology = config.pipeline.topology;
     let counters = Counters::default();
     let calibration = Calibration::measure();

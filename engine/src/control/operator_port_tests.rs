@@ -71,6 +71,7 @@ impl Rig {
     }
 
     /// Everything that was given since, with who and why.
+    #[allow(clippy::type_complexity, reason = "who and why beside what, as they came")]
     fn given(&mut self) -> Vec<(Option<(String, String)>, Option<Command>)> {
         std::iter::from_fn(|| self.commands.pop().ok())
             .map(|given| {

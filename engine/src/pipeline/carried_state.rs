@@ -47,6 +47,15 @@ impl CarriedState {
         limits.chain(self.blocks.iter().map(|&(scope, cause)| Command::Kill { scope, cause }))
     }
 
+    /// The same without what only market data tells, which no record of decide has: the prices that positions are valued
+    /// at, and the best that the day stood at.
+    #[must_use]
+    pub fn without_market(mut self) -> Self {
+        self.accounts.iter_mut().for_each(|account| account.mark = 0);
+        self.best_worth = 0;
+        self
+    }
+
     /// Takes one of them in.
     pub fn stand(&mut self, command: Command) {
         match command {

@@ -617,5 +617,7 @@ fn subscribe(strategies: &[Box<dyn Strategy>], instruments_max: usize) -> Subscr
 }
 
 #[cfg(test)]
+pub(crate) use tests::account_tests;
+#[cfg(test)]
 #[path = "decision_core_tests.rs"]
 mod tests;

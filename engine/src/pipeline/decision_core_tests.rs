@@ -575,4 +575,4 @@ fn a_gap_of_one_instrument_leaves_the_others_alone() {
 }
 
 #[path = "decision_core/account_tests.rs"]
-mod account_tests;
+pub(crate) mod account_tests;

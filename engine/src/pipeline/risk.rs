@@ -23,6 +23,8 @@ pub mod account;
 pub mod blocks;
 mod carried;
 mod checks;
+#[cfg(test)]
+mod deleted;
 mod events;
 pub mod fills;
 pub mod limits;
@@ -505,6 +507,7 @@ impl Exposure {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
     reason = "draws of a test: small numbers, or any bits at all"
 )]
 mod tests;

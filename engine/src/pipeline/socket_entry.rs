@@ -39,6 +39,9 @@ const UNSENT_MAX: usize = 64;
 /// Longest wait for a venue's logon or logout.
 const SESSION_PATIENCE_NS: u64 = 5_000_000_000;
 
+/// A session that ends by less than this before its time has ended by its schedule.
+const SCHEDULE_SLACK_NS: u64 = 1_000_000_000;
+
 /// Pause between two looks while a session opens or closes. The venue may share this core, and under a real-time
 /// policy a thread that spins here would never let it answer.
 const SESSION_PAUSE: Duration = Duration::from_micros(50);
@@ -374,7 +377,11 @@ impl SocketEntry {
         connection.shut_down();
         let logged_on_ns = line.logged_on_ns.take();
         line.loss = Some(error);
-        let is_loss = !self.ending && !line.is_ending;
+        // The venue's clock may end the session a little before ours does.
+        let utc_ns = self.calibration.utc_ns(tsc::now()).saturating_add_signed(self.offset_ns);
+        let is_over = line.session.is_some_and(|session| session.end_ns <= utc_ns + SCHEDULE_SLACK_NS);
+        let by_schedule = line.is_ending || is_over;
+        let is_loss = !self.ending && !by_schedule;
         self.lost_connections += u64::from(is_loss);
         self.entry.disconnected(venue as u8);
         if logged_on_ns.is_some() {
@@ -389,7 +396,6 @@ impl SocketEntry {
             // The cold thread will free it.
             let _ = connection.release();
             let time_ns = self.calibration.utc_ns(tsc::now());
-            let by_schedule = line.is_ending;
             let _ =
                 port.lost.push(Lost { venue: venue as u8, connection, logged_on_ns, time_ns, by_schedule });
         }

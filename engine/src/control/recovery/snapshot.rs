@@ -6,7 +6,7 @@
 //!
 //! All integers are little-endian: `[magic 8][version u32][items u32][run id 32][last record of decide u64]`, then the
 //! items, each `[kind u8][zero 3][bytes u32][payload, padded with zeros to 8]`, then `[SHA-256 32]`. The items are those
-//! with which the journal of a resumed run begins, of the same kinds with the same payloads, and [`ASKED`].
+//! with which the journal of a resumed run begins, of the same kinds with the same payloads, and what is asked about each order.
 
 use std::fs;
 use std::path::{Path, PathBuf};

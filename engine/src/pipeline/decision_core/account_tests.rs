@@ -35,7 +35,7 @@ fn traded(bench: &Bench, order: &Order, exec_id: u64, ticks: i64, last: u64, cum
 }
 
 #[test]
-fn a_fill_is_booked_once_by_its_number() {
+pub(crate) fn a_fill_is_booked_once_by_its_number() {
     let mut bench = bench_of(vec![limit(Side::Buy, 9_990, 10)]);
     let order = bench.timer()[0];
     bench.answer(order.cl_ord_id, ExecutionKind::New);
@@ -53,7 +53,7 @@ fn a_fill_is_booked_once_by_its_number() {
 }
 
 #[test]
-fn a_bust_takes_the_fill_back_and_reserves_what_is_open_again() {
+pub(crate) fn a_bust_takes_the_fill_back_and_reserves_what_is_open_again() {
     let mut bench = bench_of(vec![limit(Side::Buy, 9_990, 10)]);
     let order = bench.timer()[0];
     bench.answer(order.cl_ord_id, ExecutionKind::New);
@@ -90,7 +90,7 @@ fn exposure(position: i64, open_buy: u64) -> crate::pipeline::risk::Exposure {
 }
 
 #[test]
-fn a_correction_books_the_other_price_and_quantity_also_of_an_order_that_is_done() {
+pub(crate) fn a_correction_books_the_other_price_and_quantity_also_of_an_order_that_is_done() {
     let mut bench = bench_of(vec![limit(Side::Buy, 9_990, 10)]);
     let order = bench.timer()[0];
     bench.answer(order.cl_ord_id, ExecutionKind::New);
@@ -117,7 +117,7 @@ fn a_correction_books_the_other_price_and_quantity_also_of_an_order_that_is_done
 }
 
 #[test]
-fn a_fill_outside_the_limit_stops_everything() {
+pub(crate) fn a_fill_outside_the_limit_stops_everything() {
     for (side, ticks, cause) in [
         (Side::Buy, 9_991, Some(KillCause::FillPrice)),
         (Side::Buy, 9_989, None),
@@ -141,7 +141,7 @@ fn a_fill_outside_the_limit_stops_everything() {
 }
 
 #[test]
-fn our_own_orders_are_never_traded_against_at_the_same_venue() {
+pub(crate) fn our_own_orders_are_never_traded_against_at_the_same_venue() {
     let bid = limit(Side::Buy, 9_995, 10);
     let mut bench = bench_of(vec![
         bid,
@@ -161,7 +161,7 @@ fn our_own_orders_are_never_traded_against_at_the_same_venue() {
 }
 
 #[test]
-fn a_block_cancels_what_is_in_its_scope_and_nothing_else() {
+pub(crate) fn a_block_cancels_what_is_in_its_scope_and_nothing_else() {
     let elsewhere = Intent { instrument: 1, ..limit(Side::Buy, 9_980, 10) };
     let mut bench = bench_of(vec![limit(Side::Buy, 9_980, 10), elsewhere, limit(Side::Sell, 10_020, 10)]);
     let sent = bench.timer();
@@ -180,7 +180,7 @@ fn a_block_cancels_what_is_in_its_scope_and_nothing_else() {
 }
 
 #[test]
-fn an_order_that_is_acknowledged_after_the_kill_is_cancelled_then() {
+pub(crate) fn an_order_that_is_acknowledged_after_the_kill_is_cancelled_then() {
     let mut bench = bench_of(vec![limit(Side::Buy, 9_980, 10)]);
     let order = bench.timer()[0];
     assert!(command(&mut bench, KILL).is_empty(), "nothing is known of it yet");
@@ -191,7 +191,7 @@ fn an_order_that_is_acknowledged_after_the_kill_is_cancelled_then() {
 }
 
 #[test]
-fn a_message_without_an_answer_stops_its_instrument_and_is_asked_about() {
+pub(crate) fn a_message_without_an_answer_stops_its_instrument_and_is_asked_about() {
     let mut bench = bench_of(vec![limit(Side::Buy, 9_980, 10)]);
     let change = LimitChange { version: 2, scope: Scope::All, rule: LimitRule::AnswerMsMax, value: 5 };
     bench.now_ns += 1_000_000_000;
@@ -208,7 +208,7 @@ fn a_message_without_an_answer_stops_its_instrument_and_is_asked_about() {
 }
 
 #[test]
-fn the_market_going_against_us_stops_trading() {
+pub(crate) fn the_market_going_against_us_stops_trading() {
     let mut bench = bench_of(vec![limit(Side::Buy, 10_000, 100)]);
     let order = bench.timer()[0];
     bench.answer(order.cl_ord_id, ExecutionKind::New);

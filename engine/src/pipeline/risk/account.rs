@@ -54,6 +54,7 @@ impl Account {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_wrap, reason = "draws of a test: small numbers")]
 mod tests {
     use super::*;
     use crate::pipeline::draws::Draws;

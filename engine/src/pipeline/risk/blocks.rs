@@ -49,6 +49,10 @@ impl Blocks {
     /// Blocks a scope; the first cause stays. Of a number that does not exist everything is blocked: what was meant is not
     /// known, and it was meant to stop.
     pub(super) fn block(&mut self, scope: Scope, cause: KillCause) {
+        #[cfg(test)]
+        if super::deleted::stops_nothing(cause) {
+            return;
+        }
         let known = self.place(scope).is_some();
         let scope = if known { scope } else { Scope::All };
         if let Some(place @ None) = self.place(scope) {
@@ -75,7 +79,7 @@ impl Blocks {
         }
     }
 
-    /// What was blocked since [`Self::forget_fresh`].
+    /// What was blocked at the last input.
     #[must_use]
     pub fn fresh(&self) -> &[(Scope, KillCause)] {
         &self.fresh

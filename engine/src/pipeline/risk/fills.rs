@@ -81,7 +81,9 @@ impl Fills {
             return false;
         }
         self.booked.push(fill);
-        self.places[at] = self.booked.len() as u32;
+        // A count beyond u32 finds no room either.
+        let Ok(place) = u32::try_from(self.booked.len()) else { return false };
+        self.places[at] = place;
         true
     }
 

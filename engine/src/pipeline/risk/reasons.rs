@@ -122,7 +122,9 @@ impl RiskReasons {
     }
 
     #[inline(always)]
-    pub(super) const fn when(self, broken: bool) -> Self {
+    pub(super) fn when(self, broken: bool) -> Self {
+        #[cfg(test)]
+        let broken = broken && !super::deleted::is_deleted(self);
         Self(if broken { self.0 } else { 0 })
     }
 }

@@ -5,7 +5,8 @@
 use crate::order::Intent;
 
 /// Orders remembered, and steps that a search makes at most.
-const REMEMBERED: u64 = 1 << 16;
+const REMEMBERED_LENGTH: usize = 1 << 16;
+const REMEMBERED: u64 = REMEMBERED_LENGTH as u64;
 /// A search that would take longer ends in "too many".
 const STEPS_MAX: u32 = 512;
 
@@ -18,6 +19,11 @@ struct Recent {
     previous: u64,
 }
 
+/// Where the order with this number is.
+const fn place(number: u64) -> usize {
+    (number % REMEMBERED) as usize
+}
+
 /// See the module's text.
 pub(super) struct RecentOrders {
     ring: Box<[Recent]>,
@@ -28,7 +34,7 @@ pub(super) struct RecentOrders {
 impl RecentOrders {
     pub(super) fn new() -> Self {
         let none = Recent { price: 0, quantity: 0, time_ns: 0, previous: 0 };
-        Self { ring: vec![none; REMEMBERED as usize].into_boxed_slice(), next: 1 }
+        Self { ring: vec![none; REMEMBERED_LENGTH].into_boxed_slice(), next: 1 }
     }
 
     /// Whether more than `most` orders of the instrument whose latest is number `latest` have the intent's terms and are
@@ -46,7 +52,7 @@ impl RecentOrders {
             if at == 0 || at + REMEMBERED < self.next {
                 return equal >= most;
             }
-            let order = &self.ring[(at % REMEMBERED) as usize];
+            let order = &self.ring[place(at)];
             if now_ns.saturating_sub(order.time_ns) >= window_ns {
                 return equal >= most;
             }
@@ -60,7 +66,7 @@ impl RecentOrders {
     /// Remembers a new order; answers its number.
     pub(super) fn push(&mut self, latest: u64, intent: &Intent, now_ns: u64) -> u64 {
         let number = self.next;
-        self.ring[(number % REMEMBERED) as usize] = Recent {
+        self.ring[place(number)] = Recent {
             price: intent.price,
             quantity: intent.quantity,
             time_ns: now_ns,
@@ -73,6 +79,6 @@ impl RecentOrders {
     /// Forgets the last one, which had this number; answers that of the instrument's order before it.
     pub(super) fn pop(&mut self, number: u64) -> u64 {
         self.next = number;
-        self.ring[(number % REMEMBERED) as usize].previous >> 1
+        self.ring[place(number)].previous >> 1
     }
 }

@@ -8,7 +8,7 @@ use crate::pipeline::draws::Draws;
 type Trade = (u32, i128, i128, i128);
 
 #[test]
-fn cash_and_inventory_are_the_sum_of_the_trades() {
+pub(super) fn cash_and_inventory_are_the_sum_of_the_trades() {
     for seed in 0..100 {
         let mut draws = Draws(seed);
         let mut risk = risk();
@@ -72,7 +72,7 @@ fn cash_and_inventory_are_the_sum_of_the_trades() {
 }
 
 #[test]
-fn a_fill_is_known_by_its_venue_and_number() {
+pub(super) fn a_fill_is_known_by_its_venue_and_number() {
     let mut risk = risk();
     for exec_id in 1..=EngineLimits::OPEN.fills_max as u64 {
         risk.fill(&Fill { exec_id, ..fill(Side::Buy, 1) });
@@ -85,7 +85,7 @@ fn a_fill_is_known_by_its_venue_and_number() {
 }
 
 #[test]
-fn blocks_and_limits_are_taken_over() {
+pub(super) fn blocks_and_limits_are_taken_over() {
     let mut risk = risk();
     risk.command(Command::Kill { scope: Scope::Strategy(0), cause: KillCause::Executions });
     let change = |rule, value| LimitChange { version: 2, scope: Scope::Instrument(0), rule, value };

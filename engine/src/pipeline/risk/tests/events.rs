@@ -13,7 +13,7 @@ fn holding(engine: EngineLimits, mark: i64) -> Risk {
 }
 
 #[test]
-fn the_loss_of_the_day_at_its_limit() {
+pub(super) fn the_loss_of_the_day_at_its_limit() {
     let engine = EngineLimits { daily_loss_max: dollars(500), ..EngineLimits::OPEN };
     assert_eq!(holding(engine, 95 * DOLLAR).blocks().of_all(), None);
     let mut risk = holding(engine, 95 * DOLLAR - 1);
@@ -33,7 +33,7 @@ fn the_loss_of_the_day_at_its_limit() {
 }
 
 #[test]
-fn realised_losses_and_fees_count() {
+pub(super) fn realised_losses_and_fees_count() {
     let engine = EngineLimits { daily_loss_max: dollars(1), ..EngineLimits::OPEN };
     let mut risk = risk_of(engine, LIMITS, StrategyLimits::OPEN);
     // 0.003 a share: 333 shares cost 0.999.
@@ -44,7 +44,7 @@ fn realised_losses_and_fees_count() {
 }
 
 #[test]
-fn the_drawdown_counts_from_the_best() {
+pub(super) fn the_drawdown_counts_from_the_best() {
     let engine = EngineLimits { drawdown_max: dollars(500), ..EngineLimits::OPEN };
     let mut risk = holding(engine, 110 * DOLLAR);
     risk.mark(0, 105 * DOLLAR, 2);
@@ -57,7 +57,7 @@ fn the_drawdown_counts_from_the_best() {
 }
 
 #[test]
-fn the_loss_within_the_window() {
+pub(super) fn the_loss_within_the_window() {
     let window = 1_000;
     let engine = EngineLimits { loss_rate_max: dollars(500), loss_window_ns: window, ..EngineLimits::OPEN };
     let mut risk = holding(engine, 110 * DOLLAR);
@@ -72,7 +72,7 @@ fn the_loss_within_the_window() {
 }
 
 #[test]
-fn repeated_executions_stop_the_strategy() {
+pub(super) fn repeated_executions_stop_the_strategy() {
     let limits = StrategyLimits { executions_max: 3, executions_window_ns: 1_000, ..StrategyLimits::OPEN };
     let mut risk = risk_of(EngineLimits::OPEN, LIMITS, limits);
     for time_ns in [0, 400, 800, 1_000] {
@@ -92,7 +92,7 @@ fn repeated_executions_stop_the_strategy() {
 }
 
 #[test]
-fn market_maker_protection_by_count_quantity_and_delta() {
+pub(super) fn market_maker_protection_by_count_quantity_and_delta() {
     let open = StrategyLimits { protection_window_ns: 1_000, ..StrategyLimits::OPEN };
     let trips = |limits, fills: &[(Side, u64)], takes| {
         let mut risk = risk_of(EngineLimits::OPEN, LIMITS, limits);
@@ -119,7 +119,7 @@ fn market_maker_protection_by_count_quantity_and_delta() {
 }
 
 #[test]
-fn another_position_than_ours_stops_everything() {
+pub(super) fn another_position_than_ours_stops_everything() {
     let mut risk = holding(EngineLimits::OPEN, 100 * DOLLAR);
     risk.command(Command::Reconcile { instrument: 0, position: 100 });
     assert!(!risk.is_killed());
@@ -131,7 +131,7 @@ fn another_position_than_ours_stops_everything() {
 }
 
 #[test]
-fn blocks_by_scope() {
+pub(super) fn blocks_by_scope() {
     let blocked = |scope, intent: Intent| {
         let mut risk = risk();
         risk.command(Command::Kill { scope, cause: KillCause::Operator });
@@ -159,7 +159,7 @@ fn blocks_by_scope() {
 }
 
 #[test]
-fn every_limit_can_be_set_and_none_wraps() {
+pub(super) fn every_limit_can_be_set_and_none_wraps() {
     for (rule, name) in LimitRule::ALL {
         let scopes = [Scope::All, Scope::Venue(0), Scope::Instrument(0), Scope::Strategy(0)];
         let mut taken = 0;

@@ -225,7 +225,7 @@ fn draw_quantity(draws: &mut Draws) -> u64 {
 
 fn draw_limits(draws: &mut Draws, seed: u64) -> InstrumentLimits {
     InstrumentLimits {
-        order_qty_max: draws.one_of(&[500, 0, 300]).max(if seed % 2 == 0 { 200 } else { 0 }),
+        order_qty_max: draws.one_of(&[500, 0, 300]).max(if seed.is_multiple_of(2) { 200 } else { 0 }),
         order_qty_min: draws.one_of(&[1, 20]),
         lot_qty: draws.one_of(&[1, 10]),
         order_notional_max: dollars(draws.one_of(&[20_000, 50_000])),

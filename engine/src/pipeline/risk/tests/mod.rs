@@ -2,6 +2,7 @@
 //! fills, prices and commands lead to. `tests/RISK.md` says which test fails without which rule.
 
 mod accounts;
+mod deletions;
 mod events;
 mod masks;
 mod rates;

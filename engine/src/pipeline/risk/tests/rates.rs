@@ -8,7 +8,7 @@ use feeds::units::NS_PER_S;
 const RATES: [u32; 7] = [1, 3, 7, 1_000, 999_999, 700_000_000, u32::MAX];
 
 #[test]
-fn the_bucket_is_exact_at_every_rate() {
+pub(super) fn the_bucket_is_exact_at_every_rate() {
     for (seed, per_s) in (0u64..).zip(RATES.into_iter().cycle().take(70)) {
         let mut draws = Draws(seed);
         let burst = 1 + draws.below(5) as u32;
@@ -45,7 +45,7 @@ fn the_bucket_is_exact_at_every_rate() {
 }
 
 #[test]
-fn the_bucket_does_not_overflow() {
+pub(super) fn the_bucket_does_not_overflow() {
     let limits = EngineLimits::OPEN;
     let mut risk = Risk::new(limits, vec![LIMITS]);
     risk.approve(&INTENT, &REFERENCE, None, &stamp(1, u64::MAX)).expect("clear");
@@ -53,7 +53,7 @@ fn the_bucket_does_not_overflow() {
 }
 
 #[test]
-fn the_venue_and_the_instrument_have_budgets_of_their_own() {
+pub(super) fn the_venue_and_the_instrument_have_budgets_of_their_own() {
     let two = Some(RateLimit { per_s: 1, burst: 2 });
     let own = InstrumentLimits { rate: two, ..LIMITS };
     let of_instrument = risk_of(EngineLimits::OPEN, own, StrategyLimits::OPEN);
@@ -72,7 +72,7 @@ fn the_venue_and_the_instrument_have_budgets_of_their_own() {
 }
 
 #[test]
-fn a_rate_can_be_changed_while_it_runs() {
+pub(super) fn a_rate_can_be_changed_while_it_runs() {
     let mut risk = risk();
     open(&mut risk, INTENT);
     for (rule, value) in [(LimitRule::MessagesPerS, 1), (LimitRule::MessagesBurst, 1)] {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn quantity_at_its_limit() {
+pub(super) fn quantity_at_its_limit() {
     let mut risk = risk();
     passes(&mut risk, Intent { quantity: 500, ..INTENT }, REFERENCE);
     refused(
@@ -23,7 +23,7 @@ fn quantity_at_its_limit() {
 }
 
 #[test]
-fn lots_and_the_smallest_order() {
+pub(super) fn lots_and_the_smallest_order() {
     let limits = InstrumentLimits { order_qty_min: 20, lot_qty: 10, ..LIMITS };
     let mut risk = risk_of(EngineLimits::OPEN, limits, StrategyLimits::OPEN);
     for (quantity, good) in [(20, true), (10, false), (19, false), (25, false), (30, true)] {
@@ -36,7 +36,7 @@ fn lots_and_the_smallest_order() {
 }
 
 #[test]
-fn notional_at_its_limit() {
+pub(super) fn notional_at_its_limit() {
     let mut risk = risk();
     // 500 at 100 is the limit; a tick more is above it.
     passes(&mut risk, Intent { quantity: 500, ..INTENT }, REFERENCE);
@@ -50,7 +50,7 @@ fn notional_at_its_limit() {
 }
 
 #[test]
-fn price_on_the_tick_and_positive() {
+pub(super) fn price_on_the_tick_and_positive() {
     let mut risk = risk();
     refused(&mut risk, Intent { price: 100 * DOLLAR + 1, ..INTENT }, REFERENCE, RiskReasons::PRICE);
     for price in [0, -TICK] {
@@ -60,7 +60,7 @@ fn price_on_the_tick_and_positive() {
 }
 
 #[test]
-fn multiples_are_told_by_multiplication_as_by_division() {
+pub(super) fn multiples_are_told_by_multiplication_as_by_division() {
     for divisor in [1, 2, 3, 5, 7, 8, 10, 12, 100_000, TICK as u64, 1 << 40, (1 << 40) + 8, u64::MAX, 1 << 63]
     {
         let test = super::super::checks::TickTest::new(divisor);
@@ -76,7 +76,7 @@ fn multiples_are_told_by_multiplication_as_by_division() {
 }
 
 #[test]
-fn collar_at_its_limit_on_both_sides() {
+pub(super) fn collar_at_its_limit_on_both_sides() {
     // 100 basis points of a mid of 100.
     for side in [Side::Buy, Side::Sell] {
         for (inside, outside) in [(101 * DOLLAR, 101 * DOLLAR + TICK), (99 * DOLLAR, 99 * DOLLAR - TICK)] {
@@ -89,7 +89,7 @@ fn collar_at_its_limit_on_both_sides() {
 }
 
 #[test]
-fn the_last_trade_stands_for_a_market_of_one_side_while_it_is_young() {
+pub(super) fn the_last_trade_stands_for_a_market_of_one_side_while_it_is_young() {
     let limits = InstrumentLimits { last_trade_age_max_ns: 1_000, ..LIMITS };
     for half in [Reference { bid_px: PRICE_NONE, ..REFERENCE }, Reference { ask_px: PRICE_NONE, ..REFERENCE }]
     {
@@ -114,7 +114,7 @@ fn the_last_trade_stands_for_a_market_of_one_side_while_it_is_young() {
 }
 
 #[test]
-fn the_touch_at_its_limit_on_both_sides() {
+pub(super) fn the_touch_at_its_limit_on_both_sides() {
     let limits = InstrumentLimits { touch_ticks_max: 3, collar_bp: 10_000, ..LIMITS };
     let mut risk = risk_of(EngineLimits::OPEN, limits, StrategyLimits::OPEN);
     let own = Reference { touch_bid_px: 99 * DOLLAR, touch_ask_px: 100 * DOLLAR, ..REFERENCE };
@@ -134,7 +134,7 @@ fn the_touch_at_its_limit_on_both_sides() {
 }
 
 #[test]
-fn position_at_its_limit_counts_what_is_open() {
+pub(super) fn position_at_its_limit_counts_what_is_open() {
     let held = |position: u64| {
         let mut risk = risk();
         risk.fill(&fill(Side::Buy, position));
@@ -158,7 +158,7 @@ fn position_at_its_limit_counts_what_is_open() {
 }
 
 #[test]
-fn market_state_and_identity() {
+pub(super) fn market_state_and_identity() {
     let mut risk = risk();
     for (wrong, rule) in [
         (Reference { tradable: false, ..REFERENCE }, RiskReasons::NOT_TRADABLE),
@@ -183,7 +183,7 @@ fn market_state_and_identity() {
 }
 
 #[test]
-fn a_silent_feed_and_a_wrong_clock_price_nothing() {
+pub(super) fn a_silent_feed_and_a_wrong_clock_price_nothing() {
     let limits = InstrumentLimits { market_data_age_max_ns: 1_000, ..LIMITS };
     let engine = EngineLimits { clock_skew_max_ns: 500, ..EngineLimits::OPEN };
     let mut risk = risk_of(engine, limits, StrategyLimits::OPEN);
@@ -198,7 +198,7 @@ fn a_silent_feed_and_a_wrong_clock_price_nothing() {
 }
 
 #[test]
-fn a_new_order_cannot_live_on_another_orders_reservation() {
+pub(super) fn a_new_order_cannot_live_on_another_orders_reservation() {
     let mut risk = risk();
     let big = Target { quantity: 500, cumulative: 0, reserved: 500, ..TARGET };
     let reasons = risk.approve(&Intent { target: 1, ..INTENT }, &REFERENCE, Some(big), &stamp(2, 0));
@@ -207,7 +207,7 @@ fn a_new_order_cannot_live_on_another_orders_reservation() {
 }
 
 #[test]
-fn cancels_pass_whatever_else_is_wrong() {
+pub(super) fn cancels_pass_whatever_else_is_wrong() {
     let engine = EngineLimits { messages_per_s: 1, messages_burst: 1, ..EngineLimits::OPEN };
     let mut risk = risk_of(engine, LIMITS, StrategyLimits::OPEN);
     open(&mut risk, INTENT);
@@ -224,7 +224,7 @@ fn cancels_pass_whatever_else_is_wrong() {
 }
 
 #[test]
-fn a_replace_must_leave_something_to_trade() {
+pub(super) fn a_replace_must_leave_something_to_trade() {
     for (quantity, good) in [(41, true), (40, false), (39, false)] {
         let outcome = risk().approve(&Intent { quantity, ..REPLACE }, &REFERENCE, Some(TARGET), &stamp(2, 0));
         assert_eq!(outcome.is_ok(), good, "replace to {quantity} of which 40 are filled");
@@ -244,7 +244,7 @@ fn with_notional(gross: i128, net: i128, open: i128, of_firm: bool) -> Risk {
 }
 
 #[test]
-fn gross_net_and_open_notional_at_their_limits() {
+pub(super) fn gross_net_and_open_notional_at_their_limits() {
     const NONE: i128 = i128::MAX;
     for of_firm in [true, false] {
         // 100 at 100 is 10,000.
@@ -284,7 +284,7 @@ fn gross_net_and_open_notional_at_their_limits() {
 }
 
 #[test]
-fn a_sum_that_overflowed_says_too_much_for_good() {
+pub(super) fn a_sum_that_overflowed_says_too_much_for_good() {
     let mut total = Total::default();
     total.add(i128::MAX - 1);
     assert!(!total.exceeds(1, i128::MAX - 1) || total.exceeds(2, i128::MAX - 1));
@@ -300,7 +300,7 @@ fn a_sum_that_overflowed_says_too_much_for_good() {
 }
 
 #[test]
-fn buying_power_takes_the_margin_of_positions_and_orders() {
+pub(super) fn buying_power_takes_the_margin_of_positions_and_orders() {
     let limits = InstrumentLimits { margin_bp: 2_500, ..LIMITS };
     let engine = EngineLimits { buying_power: dollars(5_000), ..EngineLimits::OPEN };
     let mut risk = risk_of(engine, limits, StrategyLimits::OPEN);
@@ -321,7 +321,7 @@ fn buying_power_takes_the_margin_of_positions_and_orders() {
 }
 
 #[test]
-fn open_orders_at_their_limits() {
+pub(super) fn open_orders_at_their_limits() {
     let own = InstrumentLimits { open_orders_max: 2, ..LIMITS };
     let firm = EngineLimits { open_orders_max: 2, ..EngineLimits::OPEN };
     for mut risk in
@@ -345,7 +345,7 @@ fn open_orders_at_their_limits() {
 }
 
 #[test]
-fn the_same_order_again_and_again() {
+pub(super) fn the_same_order_again_and_again() {
     let limits = InstrumentLimits { duplicates_max: 2, duplicate_window_ns: 1_000, ..LIMITS };
     let mut risk = risk_of(EngineLimits::OPEN, limits, StrategyLimits::OPEN);
     for (id, time_ns) in [(1, 0), (2, 500)] {
@@ -368,7 +368,7 @@ fn the_same_order_again_and_again() {
 }
 
 #[test]
-fn our_own_orders_are_not_traded_against() {
+pub(super) fn our_own_orders_are_not_traded_against() {
     let mut risk = risk();
     let own = Reference { own_bid_px: 100 * DOLLAR, own_ask_px: 100 * DOLLAR, ..REFERENCE };
     for (side, price, good) in [
@@ -389,7 +389,7 @@ fn us_equity(limits: InstrumentLimits) -> Risk {
 }
 
 #[test]
-fn short_sales_are_marked_and_need_a_locate() {
+pub(super) fn short_sales_are_marked_and_need_a_locate() {
     let mut risk = us_equity(InstrumentLimits { locate_qty: 50, ..LIMITS });
     risk.fill(&fill(Side::Buy, 100));
     let long = risk.approve(&SELL, &REFERENCE, None, &stamp(1, 0)).expect("all of it is held");
@@ -418,7 +418,7 @@ fn short_sales_are_marked_and_need_a_locate() {
 }
 
 #[test]
-fn a_restricted_short_sale_is_above_the_bid() {
+pub(super) fn a_restricted_short_sale_is_above_the_bid() {
     let mut risk = us_equity(InstrumentLimits { locate_qty: 500, short_restricted: true, ..LIMITS });
     let at = |price| Intent { price, ..SELL };
     refused(&mut risk, at(99 * DOLLAR), REFERENCE, RiskReasons::SHORT_PRICE);
@@ -430,7 +430,7 @@ fn a_restricted_short_sale_is_above_the_bid() {
 }
 
 #[test]
-fn nothing_locks_crosses_or_trades_through_another_venue() {
+pub(super) fn nothing_locks_crosses_or_trades_through_another_venue() {
     let away = Reference { away_bid_px: 99 * DOLLAR, away_ask_px: 100 * DOLLAR, ..REFERENCE };
     let limits = InstrumentLimits { locate_qty: 500, ..LIMITS };
     let mut risk = us_equity(limits);
@@ -460,7 +460,7 @@ fn nothing_locks_crosses_or_trades_through_another_venue() {
 }
 
 #[test]
-fn restricted_instruments_and_those_that_a_strategy_did_not_declare() {
+pub(super) fn restricted_instruments_and_those_that_a_strategy_did_not_declare() {
     let listed = InstrumentLimits { restricted: true, ..LIMITS };
     let mut risk = risk_of(EngineLimits::OPEN, listed, StrategyLimits::OPEN);
     refused(&mut risk, INTENT, REFERENCE, RiskReasons::RESTRICTED);
@@ -487,7 +487,7 @@ fn verdict_of(risk: &mut Risk, strategy: u16, instrument: u32) -> bool {
 }
 
 #[test]
-fn too_many_messages_for_each_trade() {
+pub(super) fn too_many_messages_for_each_trade() {
     let engine = EngineLimits { order_to_trade_max: 3, order_to_trade_from: 5, ..EngineLimits::OPEN };
     let mut risk = risk_of(engine, InstrumentLimits { order_qty_max: 1, ..LIMITS }, StrategyLimits::OPEN);
     let one = Intent { quantity: 1, ..INTENT };
@@ -512,7 +512,7 @@ fn too_many_messages_for_each_trade() {
 }
 
 #[test]
-fn withdraw_restores_rate_exposure_and_id() {
+pub(super) fn withdraw_restores_rate_exposure_and_id() {
     let engine = EngineLimits { messages_per_s: 1, messages_burst: 1, ..EngineLimits::OPEN };
     let mut risk = risk_of(engine, LIMITS, StrategyLimits::OPEN);
     for _ in 0..3 {
