@@ -1,7 +1,7 @@
 //! Pre-trade risk: the only place that can make a [`RiskApproved`] order, and the accounts that it goes by.
 //!
-//! Owned by `decide`. Every check runs on every intent and sets its bit in one [`RiskReasons`] mask, without early
-//! return, so the cost does not depend on the outcome and a reject names everything that is wrong with it. Exposure is
+//! Owned by `decide`. Every check sets its bit in one [`RiskReasons`] mask, without early return, so that a reject names
+//! everything that is wrong with it; an order that is far inside all limits is proven to be so first ([`plain`]). Exposure is
 //! reserved at approval, before anything is sent, and given back by the order table's transitions. Cancels have a budget of
 //! their own, which is counted and never refuses one.
 //!
@@ -29,6 +29,7 @@ mod events;
 mod explain;
 pub mod fills;
 pub mod limits;
+mod plain;
 mod rate;
 mod reasons;
 mod recent;
@@ -51,7 +52,7 @@ use feeds::units::PRICE_NONE;
 use fills::Fills;
 use rate::MessageRate;
 use recent::RecentOrders;
-use totals::{Total, Totals};
+use totals::{LOST, Total, Totals};
 use windows::{FillWindow, LossWindow};
 
 /// A value that passed every check. Only this module makes one, and only one can be encoded.
@@ -227,6 +228,8 @@ struct Instrument {
     open_orders: u32,
     /// Its strategies: range in `Risk::holdings`.
     holders: (u32, u32),
+    /// The first 64 strategies, a bit each, that declared it.
+    declared: u64,
     rate: MessageRate,
     tick: TickTest,
     limits: InstrumentLimits,
@@ -253,6 +256,8 @@ struct Venue {
 
 struct Firm {
     limits: EngineLimits,
+    /// Its buying power, 1e-13 of the currency.
+    margin_max: i128,
     rate: MessageRate,
     /// Messages that the cancels' own budget would not have paid for; they left all the same.
     cancels: MessageRate,
@@ -307,6 +312,7 @@ impl Risk {
                 recent: 0,
                 open_orders: 0,
                 holders: (0, 0),
+                declared: 0,
                 rate: MessageRate::new(limits.rate),
                 tick: TickTest::new(limits.price_tick.unsigned_abs()),
                 limits,
@@ -317,6 +323,7 @@ impl Risk {
             last_cl_ord_id: 0,
             firm: Firm {
                 limits: engine,
+                margin_max: engine.margin_max(),
                 rate: MessageRate::new(Some(engine.rate())),
                 cancels: MessageRate::new(Some(engine.rate())),
                 cancels_over_budget: 0,
@@ -373,6 +380,10 @@ impl Risk {
         let mut holdings = Vec::new();
         let length = |holdings: &Vec<Holding>| u32::try_from(holdings.len()).expect("holdings fit u32");
         for (instrument, holders) in self.instruments.iter_mut().zip(by_instrument) {
+            instrument.declared = holders
+                .iter()
+                .filter_map(|&strategy| 1_u64.checked_shl(strategy.into()))
+                .fold(0, |all, bit| all | bit);
             let from = length(&holdings);
             holdings.extend(holders.into_iter().map(|strategy| Holding { strategy, position: 0 }));
             instrument.holders = (from, length(&holdings));
@@ -459,7 +470,9 @@ impl Risk {
     /// Profit or loss of the day, realised and unrealised, fees taken off: cash and inventory at its marks.
     #[must_use]
     pub fn worth(&self) -> i128 {
-        self.firm.cash.get().saturating_add(self.firm.totals.net.get())
+        let (cash, inventory) = (self.firm.cash.get(), self.firm.totals.net.get());
+        // What cannot be counted any more counts as lost.
+        if cash >= LOST || inventory >= LOST { -LOST } else { cash + inventory }
     }
 
     /// Cancels that went beyond their budget; they left all the same.

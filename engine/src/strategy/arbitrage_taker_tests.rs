@@ -44,6 +44,9 @@ const IOC: TimeInForce = TimeInForce::ImmediateOrCancel;
 #[test]
 fn a_cross_beyond_the_fees_is_taken_on_both_legs() {
     let (mut desk, buy, sell) = crossed(&ArbitrageTakerConfig::default());
+    let words = desk.words().concat();
+    assert!(words.contains("200 x (100.03 - 100.02 - fees 0.006) = 200 x 0.004 = 0.8"), "{words}");
+    assert!(words.contains("net profit 0.8"), "{words}");
     assert_eq!(terms(&buy), (0, Side::Buy, 10_002, 200, IOC));
     assert_eq!(terms(&sell), (1, Side::Sell, 10_003, 200, IOC));
     assert_eq!(desk.counters().pairs, 1);

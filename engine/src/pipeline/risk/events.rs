@@ -60,11 +60,11 @@ impl Risk {
             *open = open.saturating_sub(quantity);
         }
         let is_buy = side == Side::Buy;
-        self.firm.totals.open_of(is_buy).add(-notional);
+        self.firm.totals.open_of(is_buy).add_order(-notional);
         at.open_notional -= notional;
-        self.firm.margin.add(-notional * i128::from(at.limits.margin_bp));
+        self.firm.margin.add_order(-notional * i128::from(at.limits.margin_bp));
         if let Some(strategy) = self.strategies.get_mut(usize::from(released.strategy)) {
-            strategy.totals.open_of(is_buy).add(-notional);
+            strategy.totals.open_of(is_buy).add_order(-notional);
         }
         if closed {
             debug_assert!(
@@ -278,6 +278,7 @@ impl Risk {
         let known = match scope {
             Scope::All => {
                 let known = self.firm.limits.set(rule, value);
+                self.firm.margin_max = self.firm.limits.margin_max();
                 self.firm.rate.set(Some(self.firm.limits.rate()));
                 self.firm.cancels.set(Some(self.firm.limits.rate()));
                 known

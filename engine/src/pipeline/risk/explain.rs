@@ -6,7 +6,7 @@
 use super::checks::{NO_TARGET, added, check_law, margin_of};
 use super::limits::{InstrumentLimits, NOTIONAL_CEILING, QTY_CEILING};
 use super::rate::MessageRate;
-use super::totals::{Total, Totals};
+use super::totals::{LOST, Total, Totals};
 use super::{Instrument, Reference, Risk, RiskReasons, Stamp, StrategyState, Target};
 use crate::notation::{Money, Price};
 use crate::order::{Intent, OrderAction, TimeInForce};
@@ -55,7 +55,7 @@ fn milliseconds(limit_ns: u64) -> String {
 }
 
 fn sum(total: i128) -> String {
-    if total == i128::MAX { "more than can be counted".to_owned() } else { Money(total).to_string() }
+    if total >= LOST { "more than can be counted".to_owned() } else { Money(total).to_string() }
 }
 
 impl Risk {
@@ -135,7 +135,7 @@ impl Risk {
         let firm = &self.firm;
         let reduces = if added.reduces { ", not asked: it can only reduce the position" } else { "" };
         let mut totals = |whose: &str, totals: &Totals, gross: i128, net: i128, open: i128| {
-            let all_open = totals.open().saturating_add(added.notional);
+            let all_open = totals.open() + added.notional;
             rules.add(
                 RiskReasons::GROSS_NOTIONAL,
                 !added.reduces && totals.gross.exceeds(all_open, gross),
@@ -147,11 +147,11 @@ impl Risk {
                 money_at_most(gross),
             );
             let (signed, open_side, is_over) = if intent.side == Side::Buy {
-                let side = totals.open_buy.get().saturating_add(added.notional);
+                let side = totals.open_buy.get() + added.notional;
                 (totals.net.get(), side, totals.net.exceeds(side, net))
             } else {
-                let side = totals.open_sell.get().saturating_add(added.notional);
-                (totals.net.get().saturating_neg(), side, totals.net.exceeds_negated(side, net))
+                let side = totals.open_sell.get() + added.notional;
+                (-totals.net.get(), side, totals.net.exceeds_negated(side, net))
             };
             rules.add(
                 RiskReasons::NET_NOTIONAL,
@@ -179,7 +179,7 @@ impl Risk {
         let margin = margin_of(added.notional, limits.margin_bp);
         rules.add(
             RiskReasons::BUYING_POWER,
-            !added.reduces && firm.margin.exceeds(margin, firm.limits.buying_power.saturating_mul(10_000)),
+            !added.reduces && firm.margin.exceeds(margin, firm.margin_max),
             format!(
                 "margin taken {} + this order's {}{reduces}",
                 of_margin(firm.margin),
@@ -284,7 +284,7 @@ impl Risk {
 }
 
 fn of_margin(margin: Total) -> String {
-    if margin.get() == i128::MAX { sum(i128::MAX) } else { Money(margin.get() / 10_000).to_string() }
+    if margin.get() >= LOST { sum(LOST) } else { Money(margin.get() / 10_000).to_string() }
 }
 
 fn explain_target(rules: &mut Rules, intent: &Intent, target: Option<Target>, held: &Target) {

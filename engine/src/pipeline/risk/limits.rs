@@ -225,6 +225,11 @@ impl EngineLimits {
         fills_max: 1 << 12,
     };
 
+    /// Buying power in the unit of margins, 1e-13 of the currency.
+    pub(super) const fn margin_max(&self) -> i128 {
+        self.buying_power.saturating_mul(10_000)
+    }
+
     /// Messages as a rate.
     pub(super) const fn rate(&self) -> RateLimit {
         RateLimit { per_s: self.messages_per_s, burst: self.messages_burst }

@@ -283,14 +283,51 @@ pub(super) fn gross_net_and_open_notional_at_their_limits() {
     }
 }
 
+/// An ordinary order, new or replaced, bought or sold, is seen to be one; of what is close to a limit it is not said.
+#[test]
+fn an_ordinary_order_takes_no_closer_look() {
+    let plain = |intent: Intent, reference: Reference| {
+        let mut risk = Risk::new(EngineLimits::OPEN, vec![LIMITS]);
+        risk.plainly_fine(&intent, &reference, Some(TARGET), &stamp(1, 0)).is_some()
+    };
+    assert!(plain(INTENT, REFERENCE) && plain(SELL, REFERENCE) && plain(REPLACE, REFERENCE));
+    for intent in [
+        Intent { quantity: 501, ..INTENT },
+        Intent { quantity: 0, ..INTENT },
+        Intent { price: 102 * DOLLAR, ..INTENT },
+        Intent { price: 100 * DOLLAR + 1, ..INTENT },
+        Intent { price: -TICK, ..INTENT },
+        Intent { target: 1, ..INTENT },
+        Intent { quantity: 40, ..REPLACE },
+        Intent { side: Side::None, ..INTENT },
+        Intent { instrument: 1, ..INTENT },
+    ] {
+        assert!(!plain(intent, REFERENCE), "{intent:?}");
+    }
+    for reference in [
+        Reference::NONE,
+        Reference { bid_px: PRICE_NONE, ..REFERENCE },
+        Reference { stale: true, ..REFERENCE },
+        Reference { own_ask_px: 100 * DOLLAR, ..REFERENCE },
+    ] {
+        assert!(!plain(INTENT, reference), "{reference:?}");
+    }
+}
+
 #[test]
 pub(super) fn a_sum_that_overflowed_says_too_much_for_good() {
     let mut total = Total::default();
-    total.add(i128::MAX - 1);
-    assert!(!total.exceeds(1, i128::MAX - 1) || total.exceeds(2, i128::MAX - 1));
-    total.add(10);
+    total.add(LOST - 1);
+    assert!(!total.exceeds(0, LOST - 1) && total.exceeds(1, LOST - 1) && !total.exceeds_negated(0, 1_000));
+    total.add(1);
     total.add(-1_000);
-    assert!(total.exceeds(0, i128::MAX - 1) && total.exceeds_negated(0, 1_000));
+    assert!(total.exceeds(0, LOST - 1) && total.exceeds_negated(0, 1_000));
+    for beyond in [i128::MAX, i128::MIN] {
+        let mut total = Total::default();
+        total.add(beyond);
+        total.add(-1);
+        assert!(total.exceeds(0, LOST - 1) && total.exceeds_negated(0, LOST - 1), "{beyond}");
+    }
     let mut risk = with_notional(dollars(1_000_000), dollars(1_000_000), i128::MAX, true);
     for _ in 0..4 {
         risk.fill(&Fill { price: i64::MAX, ..fill(Side::Buy, i64::MAX as u64) });
