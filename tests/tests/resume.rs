@@ -22,17 +22,22 @@ use engine::pipeline::decision_core::DecisionCore;
 use engine::venue::ClOrdIdText;
 use engine::venue::server::{Clock, VenueServer};
 use feeds::event::Side;
+use feeds::units::PRICE_SCALE;
 use warptick_tests::live_day;
 use warptick_tests::warptick::{Finished, command, run};
 
 /// Times the session's own speed: its quarter of an hour takes 45 s, and nobody waits for its end.
 const SPEED: f64 = 20.0;
 
+/// Whole units of the currency, far from what the day comes to: the day's best is on record by steps of a 256th of it.
+const DRAWDOWN_MAX: i128 = 50_000;
+
 /// Actions of a run before it is killed.
 const ACTIONS_MIN: usize = 200;
 
 fn config(session: &Inputs) -> Config {
-    let mut config = live_day::config(session, "[journal]\nsnapshot_s = 1\n", "", |_| String::new());
+    let settings = format!("[journal]\nsnapshot_s = 1\n[risk]\ndrawdown_max = {DRAWDOWN_MAX}\n");
+    let mut config = live_day::config(session, &settings, "", |_| String::new());
     live_day::hurry(&mut config);
     config
 }
@@ -120,7 +125,10 @@ fn recovers_from_any_snapshot(journal: &Path, header: &RunHeader, core: &Decisio
     let whole = recover(journal, header, run_id).expect("a state").records;
     loop {
         let recovered = recover(journal, header, run_id).expect("a state");
-        let expected = core.carried(run_id).without_market();
+        let expected = core.carried(run_id);
+        let behind = expected.best_worth - recovered.state.best_worth;
+        assert!((0..DRAWDOWN_MAX * PRICE_SCALE as i128 / 256).contains(&behind), "the day's best: {behind}");
+        let expected = expected.without_market();
         assert_eq!(recovered.state.without_market(), expected, "from {numbers:?}");
         assert_eq!(recovered.snapshot.map(|(number, _)| number), numbers.last().copied());
         let Some(number) = numbers.pop() else {
