@@ -16,12 +16,12 @@ mod sweeps;
 pub use actions::Actions;
 pub use counters::CoreCounters;
 
-use crate::order::{Execution, ExecutionKind, TimeInForce};
+use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use crate::pipeline::operator::{Command, KillCause, Scope};
 use crate::pipeline::order_table::OrderTable;
 use crate::pipeline::pairs::Pairs;
-use crate::pipeline::risk::Risk;
+use crate::pipeline::risk::{Reference, Risk, Stamp, Target};
 use crate::pipeline::settlement::{Applied, Settled, settle};
 use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
@@ -54,10 +54,38 @@ pub enum Input<'a> {
     },
 }
 
-/// Marks where time goes inside the core. Marks never influence it; replay from a journal uses [`NoProbe`].
+/// An intent on its way into risk.
+#[derive(Clone, Copy)]
+pub struct Examined<'a> {
+    /// Risk, before it judges.
+    pub risk: &'a Risk,
+    /// What is wanted.
+    pub intent: &'a Intent,
+    /// The market it is held against.
+    pub reference: &'a Reference,
+    /// The order that it is about.
+    pub target: Option<Target>,
+    /// What does not come from the strategy.
+    pub stamp: &'a Stamp,
+}
+
+/// Watches the core at work: where time goes, and what came of what. Nothing of it influences the core; replay from a
+/// journal uses [`NoProbe`].
 pub trait Probe {
     /// The stage has just ended.
     fn mark(&mut self, stage: Stage);
+
+    /// A strategy has just decided `intents`, from what `view` shows; risk has not seen them yet.
+    #[inline(always)]
+    fn decided(&mut self, strategy: &dyn Strategy, view: &View<'_>, intents: &Intents) {
+        let _ = (strategy, view, intents);
+    }
+
+    /// Risk is about to judge an intent.
+    #[inline(always)]
+    fn examined(&mut self, examined: &Examined<'_>) {
+        let _ = examined;
+    }
 }
 
 /// Marks nothing.
@@ -203,6 +231,18 @@ impl DecisionCore {
         &self.books
     }
 
+    /// The best bid and offer over all venues.
+    #[must_use]
+    pub const fn nbbo(&self) -> &Nbbo {
+        &self.nbbo
+    }
+
+    /// Which books are stale.
+    #[must_use]
+    pub const fn stale(&self) -> &Staleness {
+        &self.stale
+    }
+
     /// The order table.
     #[must_use]
     pub const fn orders(&self) -> &OrderTable {
@@ -254,7 +294,7 @@ impl DecisionCore {
             }
         }
         if self.sweep_is_due && self.orders.live() > 0 {
-            self.sweep_orders(actions);
+            self.sweep_orders(probe, actions);
         }
         if self.orders.to_ask() > 0 {
             self.ask_for_status(actions);
@@ -449,8 +489,9 @@ impl DecisionCore {
             self.counters.intents_dropped += self.intents.clear();
             return;
         }
+        probe.decided(self.strategies[strategy].as_ref(), &view, &self.intents);
         probe.mark(Stage::Decide);
-        self.approve_all(number, actions);
+        self.approve_all(number, probe, actions);
         self.counters.intents_dropped += self.intents.clear();
         probe.mark(Stage::Risk);
     }

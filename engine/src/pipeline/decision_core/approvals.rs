@@ -1,7 +1,7 @@
 //! From what a strategy wants to approved orders: the market that each is judged by, pairs of which both legs leave or none, and
 //! what enters the order table.
 
-use super::{Actions, DecisionCore};
+use super::{Actions, DecisionCore, Examined, Probe};
 use crate::order::{Intent, Order, OrderAction};
 use crate::pipeline::risk::{Approval, Reference, RiskReasons, Stamp, Target};
 use crate::strategy::Wanted;
@@ -9,7 +9,7 @@ use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 
 impl DecisionCore {
-    pub(super) fn approve_all(&mut self, strategy: u16, actions: &mut Actions) {
+    pub(super) fn approve_all(&mut self, strategy: u16, probe: &mut impl Probe, actions: &mut Actions) {
         let mut at = 0;
         while let Some(&Wanted { intent, with_next }) = self.intents.wanted().get(at) {
             let partner = self.intents.wanted().get(at + 1).filter(|_| with_next).map(|w| w.intent);
@@ -20,8 +20,8 @@ impl DecisionCore {
                 continue;
             }
             match partner {
-                Some(partner) => self.approve_pair(strategy, &intent, &partner, actions),
-                None => match self.approve(strategy, &intent, 0) {
+                Some(partner) => self.approve_pair(strategy, &intent, &partner, probe, actions),
+                None => match self.approve(strategy, &intent, 0, probe) {
                     Ok(approval) => self.commit(approval, actions),
                     Err(reasons) => self.reject(strategy, &intent, reasons),
                 },
@@ -29,20 +29,27 @@ impl DecisionCore {
         }
     }
 
-    fn approve_pair(&mut self, strategy: u16, first: &Intent, second: &Intent, actions: &mut Actions) {
+    fn approve_pair(
+        &mut self,
+        strategy: u16,
+        first: &Intent,
+        second: &Intent,
+        probe: &mut impl Probe,
+        actions: &mut Actions,
+    ) {
         // Two messages about one order cannot both be entered: a pair is of new orders only.
         if [first, second].iter().any(|intent| intent.action != OrderAction::New) {
             self.reject(strategy, first, RiskReasons::GROUP);
             return self.reject(strategy, second, RiskReasons::GROUP);
         }
-        let approval = match self.approve(strategy, first, 0) {
+        let approval = match self.approve(strategy, first, 0, probe) {
             Ok(approval) => approval,
             Err(reasons) => {
                 self.reject(strategy, first, reasons);
                 return self.reject(strategy, second, RiskReasons::GROUP);
             }
         };
-        match self.approve(strategy, second, 1) {
+        match self.approve(strategy, second, 1, probe) {
             Ok(partner) => {
                 self.counters.pairs += 1;
                 self.pairs.add(approval.order.cl_ord_id, partner.order.cl_ord_id);
@@ -63,6 +70,7 @@ impl DecisionCore {
         strategy: u16,
         intent: &Intent,
         ahead: u64,
+        probe: &mut impl Probe,
     ) -> Result<Approval, RiskReasons> {
         let target = self.orders.get(intent.target).filter(|order| {
             !order.is_pending()
@@ -76,6 +84,8 @@ impl DecisionCore {
         let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
         let reference = self.reference(intent);
         let stamp = Stamp { decision: self.decision, time_ns: self.time_ns, cl_ord_id, strategy };
+        let risk = &self.risk;
+        probe.examined(&Examined { risk, intent, reference: &reference, target, stamp: &stamp });
         self.risk.approve(intent, &reference, target, &stamp)
     }
 
