@@ -31,9 +31,6 @@ pub const SILENCE_NS: u64 = 15 * NS_PER_S;
 /// Bytes of the longest packet: a length of `u16::MAX` and its prefix.
 pub const PACKET_LENGTH_MAX: usize = 2 + u16::MAX as usize;
 
-/// Longest payload of a packet.
-pub const PAYLOAD_LENGTH_MAX: usize = u16::MAX as usize - 1;
-
 /// Bytes of the longest packet that a client has to send for the session itself: the login request.
 pub const LOGIN_REQUEST_LENGTH: usize = 2 + 1 + LOGIN_PAYLOAD;
 
@@ -306,7 +303,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Writes the packet with its length prefix to the front of `out`; returns its length, or `None` when `out` has
-    /// no room for it or its payload is longer than [`PAYLOAD_LENGTH_MAX`]. Nothing is written then.
+    /// no room for it or the packet would be longer than [`PACKET_LENGTH_MAX`]. Nothing is written then.
     #[inline]
     pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
         let mut fixed = [0; LOGIN_PAYLOAD];

@@ -13,9 +13,6 @@ pub const PRICE_NONE: i64 = i64::MIN;
 /// Price units (1e-9) in one ITCH `Price(4)` unit (1e-4).
 pub const ITCH_PRICE4_UNIT: i64 = 100_000;
 
-/// Price units (1e-9) in one ITCH `Price(8)` unit (1e-8).
-pub const ITCH_PRICE8_UNIT: i64 = 10;
-
 /// Nanoseconds in one second.
 pub const NS_PER_S: u64 = 1_000_000_000;
 

@@ -3,6 +3,7 @@
 
 pub mod captures;
 pub mod chatter;
+pub mod live_day;
 pub mod naive_venue;
 pub mod ports;
 pub mod script;

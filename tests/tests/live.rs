@@ -18,16 +18,12 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal::{DecideReader, DecideRecord};
 use engine::control::live_run::{self, LiveOptions, LiveOutcome};
 use engine::control::shutdown::Stop;
-use engine::control::{book_report, histograms, journal_replay, startup};
+use engine::control::{book_report, histograms, journal_replay};
 use engine::order::OrderAction;
 use engine::venue::feed_server::FeedReport;
 use engine::venue::server::{Clock, VenueServer};
 use feeds::event::EventKind;
-use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
-use warptick_tests::captures::{generated, inputs, map_times};
-use warptick_tests::ports::free_udp_ports;
-
-const DATE: u32 = 20_260_105;
+use warptick_tests::live_day;
 
 /// Times the session's own speed: six and a half hours in a second.
 const SPEED: f64 = 23_400.0;
@@ -36,14 +32,7 @@ const SPEED: f64 = 23_400.0;
 const REORDER_WAIT_US: u64 = 40_000;
 
 fn session() -> Inputs {
-    let settings =
-        SyntheticConfig { messages: 24_000, symbols: 12, halts: 0, date: DATE, ..SyntheticConfig::default() };
-    let mut streams = generated(&settings);
-    for stream in &mut streams {
-        // The day starts at its opening: nobody need wait for it.
-        map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
-    }
-    inputs(streams, DATE)
+    live_day::session(24_000, 12, None)
 }
 
 /// What a seed runs under.
@@ -55,16 +44,9 @@ struct Trial {
 }
 
 fn config(trial: &Trial, session: &Inputs) -> Config {
-    let mut text = "date = \"2026-01-05\"\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
-                    [books]\nlate_listings_max = 64\norders_max = 40000\nlevels_max = 20000\n"
-        .to_owned();
-    for (number, venue) in ["NASDAQ", "BX"].iter().enumerate() {
-        let [a, b, again, glimpse] = free_udp_ports();
-        text += &format!(
-            "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n\
-             [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\
-             retransmission = \"127.0.0.1:{again}\"\nglimpse = \"127.0.0.1:{glimpse}\"\n\
-             [venues.feed.client]\nbackend = \"{}\"\nreorder_wait_us = {REORDER_WAIT_US}\n\
+    let tables = |number| {
+        format!(
+            "[venues.feed.client]\nbackend = \"{}\"\nreorder_wait_us = {REORDER_WAIT_US}\n\
              request_interval_us = 20000\nrequests_max = 3\nwindow_messages = 65536\n\
              [venues.feed.publisher]\npacket_bytes_max = 300\nretransmission_window = {}\n\
              [venues.feed.faults]\nloss_ppm = 10000\nburst_ppm = 1000\nburst_packets = 6\n\
@@ -72,11 +54,10 @@ fn config(trial: &Trial, session: &Inputs) -> Config {
              jitter_ns = 30000\nseed = {}\n",
             trial.backend,
             trial.retransmission_window,
-            trial.seed * 2 + number as u64,
-        );
-    }
-    let config = Config::parse("live test", &text).expect("a configuration");
-    let mut config = startup::complete(session, config).expect("instruments");
+            trial.seed * 2 + number,
+        )
+    };
+    let mut config = live_day::config(session, "", "", tables);
     config.pipeline.topology = trial.topology;
     config
 }

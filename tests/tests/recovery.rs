@@ -19,6 +19,12 @@ use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{generated, inputs, map_times};
 use warptick_tests::chatter::{Chatter, Dice};
 
+/// The loss limits of every session, whole units of the currency: none of them comes near it.
+const LOSS_MAX: u64 = 10_000;
+
+/// By how much of the worth the records may be behind, for each position that is held and for the best: a 256th of that, 1e-9.
+const STEP: i128 = LOSS_MAX as i128 * 1_000_000_000 / 256;
+
 /// Sessions that are generated and followed.
 const SEEDS: u64 = 24;
 
@@ -52,7 +58,12 @@ fn session(seed: u64, dice: &mut Dice) -> (Inputs, Config) {
             collar_bp: 500,
             ..LimitsConfig::default()
         },
-        risk: RiskConfig { messages_per_s: 10_000_000, messages_burst: 10_000_000, ..RiskConfig::default() },
+        risk: RiskConfig {
+            messages_per_s: 10_000_000,
+            messages_burst: 10_000_000,
+            drawdown_max: Some(LOSS_MAX),
+            ..RiskConfig::default()
+        },
         ..Config::default()
     };
     config.pipeline.timer_ms = dice.below(8);
@@ -69,6 +80,8 @@ struct Seen {
     asked: u64,
     in_doubt: u64,
     snapshots: u64,
+    /// Records of the account's worth.
+    valued: u64,
 }
 
 /// Makes ledgers that have seen nothing yet.
@@ -125,6 +138,10 @@ impl Pair<'_> {
         for (scope, cause) in self.core.risk().blocks().fresh().to_vec() {
             self.record(self.core.time_ns(), DecideRecord::Blocked(Command::Kill { scope, cause }));
         }
+        if let Some(valuation) = self.core.risk().fresh_valuation() {
+            self.record(self.core.time_ns(), DecideRecord::Valued(valuation));
+            self.seen.valued += 1;
+        }
         let orders: Vec<_> = self.actions.drain().collect();
         for order in &orders {
             self.record(order.time_ns, DecideRecord::Action(**order));
@@ -137,12 +154,22 @@ impl Pair<'_> {
     }
 
     fn compare(&mut self) {
-        let core = self.core.carried(RUN_ID).without_market();
+        let worth = self.core.risk().worth();
+        let core = self.core.carried(RUN_ID);
+        let (best, held) = (core.best_worth, core.accounts.len() as i128);
+        let core = core.without_market();
         self.seen.in_doubt += core.orders.iter().filter(|order| order.doubt != Doubt::None).count() as u64;
         let sequence = self.sequence;
+        let mut whole = None;
         for (number, ledger) in [&mut self.ledger].into_iter().chain(&mut self.restored).enumerate() {
-            let ledger = ledger.carried(RUN_ID).expect("a state").without_market();
-            assert_eq!(core, ledger, "seed {}, record {sequence}, ledger {number}", self.seed);
+            let ledger = ledger.carried(RUN_ID).expect("a state");
+            let place = format!("seed {}, record {sequence}, ledger {number}", self.seed);
+            assert!((0..STEP).contains(&(best - ledger.best_worth)), "{place}: the day's best");
+            assert!((worth - worth_of(&ledger)).abs() < STEP * held.max(1), "{place}: worth");
+            // What began with a snapshot is to the last bit as what began at the start.
+            let whole = whole.get_or_insert_with(|| ledger.clone());
+            assert_eq!(*whole, ledger, "{place}");
+            assert_eq!(core, ledger.without_market(), "{place}");
         }
     }
 
@@ -158,6 +185,15 @@ impl Pair<'_> {
         self.restored.push(self.fresh.make().restored(&read).expect("fits"));
         self.seen.snapshots += 1;
     }
+}
+
+/// Realised and unrealised profit, fees taken off, at the prices of the state.
+fn worth_of(state: &CarriedState) -> i128 {
+    let worth = |account: &CarriedAccount| {
+        let inventory = i128::from(account.position) * i128::from(account.mark);
+        account.realised - account.cost - account.fees + inventory
+    };
+    state.accounts.iter().map(worth).sum()
 }
 
 fn in_doubt(venue: u8, time_ns: u64) -> Execution {
@@ -251,10 +287,16 @@ fn the_ledger_has_the_cores_state_after_every_input() {
         all.asked += seen.asked;
         all.in_doubt += seen.in_doubt;
         all.snapshots += seen.snapshots;
+        all.valued += seen.valued;
     }
     // Sessions in which nothing happens would prove nothing.
     assert!(
-        all.actions > 5_000 && all.fills > 300 && all.asked > 100 && all.in_doubt > 100 && all.snapshots > 50,
+        all.actions > 5_000
+            && all.fills > 300
+            && all.asked > 100
+            && all.in_doubt > 100
+            && all.snapshots > 50
+            && all.valued > 100,
         "{all:?}"
     );
 }
@@ -269,6 +311,7 @@ fn a_damaged_snapshot_is_refused() {
         former_run: RUN_ID,
         accounts: vec![CarriedAccount { instrument: 1, position: -2, cost: -9, ..Default::default() }],
         holdings: vec![CarriedHolding { instrument: 1, strategy: 3, position: -2 }],
+        worths: vec![(3, -4), (5, 6)],
         blocks: vec![(Scope::Instrument(1), KillCause::Unanswered)],
         ..Default::default()
     };

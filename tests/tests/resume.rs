@@ -14,65 +14,31 @@ use std::time::{Duration, Instant};
 use engine::control::config::Config;
 use engine::control::inputs::Inputs;
 use engine::control::journal::{DecideReader, DecideRecord, JournalReader, JournalThread};
+use engine::control::journal_replay;
 use engine::control::recovery::{recover, snapshot};
 use engine::control::run_header::RunHeader;
-use engine::control::{journal_replay, startup};
 use engine::order::{Order, OrderAction};
 use engine::pipeline::decision_core::DecisionCore;
 use engine::venue::ClOrdIdText;
 use engine::venue::server::{Clock, VenueServer};
 use feeds::event::Side;
-use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
-use feeds::units::NS_PER_S;
-use warptick_tests::captures::{generated, inputs, map_times};
-use warptick_tests::ports::free_udp_ports;
+use feeds::units::PRICE_SCALE;
+use warptick_tests::live_day;
 use warptick_tests::warptick::{Finished, command, run};
-
-const DATE: u32 = 20_260_105;
 
 /// Times the session's own speed: its quarter of an hour takes 45 s, and nobody waits for its end.
 const SPEED: f64 = 20.0;
 
+/// Whole units of the currency, far from what the day comes to: the day's best is on record by steps of a 256th of it.
+const DRAWDOWN_MAX: i128 = 50_000;
+
 /// Actions of a run before it is killed.
 const ACTIONS_MIN: usize = 200;
 
-fn session() -> Inputs {
-    let settings = SyntheticConfig {
-        messages: 60_000,
-        symbols: 8,
-        halts: 0,
-        date: DATE,
-        span_ns: Some(900 * NS_PER_S),
-        ..SyntheticConfig::default()
-    };
-    let mut streams = generated(&settings);
-    for stream in &mut streams {
-        map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
-    }
-    inputs(streams, DATE)
-}
-
 fn config(session: &Inputs) -> Config {
-    let mut text =
-        "date = \"2026-01-05\"\n[journal]\nsnapshot_s = 1\n[pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
-                    [books]\nlate_listings_max = 64\norders_max = 80000\nlevels_max = 40000\n"
-            .to_owned();
-    for venue in ["NASDAQ", "BX"] {
-        let [a, b, again, glimpse] = free_udp_ports();
-        text += &format!(
-            "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n\
-             [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\
-             retransmission = \"127.0.0.1:{again}\"\nglimpse = \"127.0.0.1:{glimpse}\"\n"
-        );
-    }
-    let config = Config::parse("resume test", &text).expect("a configuration");
-    let mut config = startup::complete(session, config).expect("instruments");
-    for maker in config.instruments.iter_mut().filter_map(|instrument| instrument.market_maker.as_mut()) {
-        // The day is fast, and so are the market maker's times.
-        maker.parameters.sample_interval_ns = 1_000_000;
-        maker.parameters.rest_ns = 5_000_000;
-        maker.parameters.refused_pause_ns = 1_000_000;
-    }
+    let settings = format!("[journal]\nsnapshot_s = 1\n[risk]\ndrawdown_max = {DRAWDOWN_MAX}\n");
+    let mut config = live_day::config(session, &settings, "", |_| String::new());
+    live_day::hurry(&mut config);
     config
 }
 
@@ -159,7 +125,10 @@ fn recovers_from_any_snapshot(journal: &Path, header: &RunHeader, core: &Decisio
     let whole = recover(journal, header, run_id).expect("a state").records;
     loop {
         let recovered = recover(journal, header, run_id).expect("a state");
-        let expected = core.carried(run_id).without_market();
+        let expected = core.carried(run_id);
+        let behind = expected.best_worth - recovered.state.best_worth;
+        assert!((0..DRAWDOWN_MAX * PRICE_SCALE as i128 / 256).contains(&behind), "the day's best: {behind}");
+        let expected = expected.without_market();
         assert_eq!(recovered.state.without_market(), expected, "from {numbers:?}");
         assert_eq!(recovered.snapshot.map(|(number, _)| number), numbers.last().copied());
         let Some(number) = numbers.pop() else {
@@ -178,7 +147,7 @@ fn recovers_from_any_snapshot(journal: &Path, header: &RunHeader, core: &Decisio
 
 #[test]
 fn a_killed_run_is_resumed_from_its_journal() {
-    let session = session();
+    let session = live_day::session(60_000, 8, Some(900));
     let mut config = config(&session);
     let mut server = VenueServer::bind(&session, &config).expect("free ports");
     server.publish(&session, &config).expect("feeds");

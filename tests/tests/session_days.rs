@@ -25,9 +25,8 @@ use engine::transport::endpoint::Endpoint;
 use engine::venue::hours::{HoursChange, VenueHours};
 use engine::venue::server::{Clock, VenueServer};
 use feeds::send_buffer::SendBuffer;
-use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use feeds::symbol::Symbol;
-use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::live_day;
 use warptick_tests::ports::free_udp_ports;
 
 const SECOND: u64 = 1_000_000_000;
@@ -192,19 +191,7 @@ fn clock(utc_s: u64, after_s: u64) -> String {
 
 #[test]
 fn a_live_run_keeps_the_venues_hours() {
-    let settings = SyntheticConfig {
-        messages: 20_000,
-        symbols: 10,
-        halts: 0,
-        date: 20_260_105,
-        span_ns: Some(9 * SECOND),
-        ..SyntheticConfig::default()
-    };
-    let mut streams = generated(&settings);
-    for stream in &mut streams {
-        map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
-    }
-    let session = inputs(streams, 20_260_105);
+    let session = live_day::session(20_000, 10, Some(9));
     let ports: [u16; 8] = free_udp_ports();
     let begin_s = system_utc_ns() / SECOND;
     // NASDAQ: a session ends in 6 seconds, the next starts in 8. BX: the first session starts in 7 seconds.

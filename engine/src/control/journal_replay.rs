@@ -162,8 +162,11 @@ fn replay_records<O: Onlooker>(dir: &Path, replay: &mut Replay<'_, O>) -> Result
         }
         match record.record {
             DecideRecord::End(found) => end = Some(found),
-            // What the core blocked it blocks again; who asked for a command decides nothing.
-            DecideRecord::Closed | DecideRecord::Blocked(_) | DecideRecord::Note(_) => {}
+            // What the core blocked it blocks again, and its worth it knows; who asked for a command decides nothing.
+            DecideRecord::Closed
+            | DecideRecord::Blocked(_)
+            | DecideRecord::Valued(_)
+            | DecideRecord::Note(_) => {}
             DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
             input => replay.input(&input, record.time_ns)?,
         }

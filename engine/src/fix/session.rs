@@ -313,12 +313,6 @@ impl Session {
         self.core.resend.is_some()
     }
 
-    /// The first and the last number that the peer still waits for.
-    #[must_use]
-    pub fn resend_range(&self) -> Option<(u32, u32)> {
-        self.core.resend.map(|resend| (resend.next, resend.last))
-    }
-
     /// Sends again up to `messages_max` of the messages that the peer asked for, as `sent` has them, and gap-fills what it
     /// has not. It stops while less than half of the send buffer is free, so that what is new finds room.
     pub fn resend(

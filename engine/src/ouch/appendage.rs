@@ -9,8 +9,6 @@ use super::decode_error::DecodeError;
 pub mod tag {
     /// Firm, 4 characters.
     pub const FIRM: u8 = 2;
-    /// UserRefIdx: an order flow channel of its own numbers, 1 byte.
-    pub const USER_REF_IDX: u8 = 28;
     /// Side of a mass cancel, 1 character.
     pub const SIDE: u8 = 27;
 }

@@ -44,10 +44,8 @@ pub enum DecodeError {
         /// The number that it names.
         user_ref_num: u32,
     },
-    /// A trade was broken or corrected: what we hold is not what we think.
-    TradeChanged {
-        /// `B` for a broken trade, `F` for a corrected one.
-        message_type: u8,
+    /// A trade was corrected: what we hold was not bought or sold for what we think.
+    TradeCorrected {
         /// The order that traded.
         user_ref_num: u32,
     },
@@ -78,11 +76,10 @@ impl fmt::Display for DecodeError {
                     name(message_type)
                 )
             }
-            Self::TradeChanged { message_type, user_ref_num } => write!(
+            Self::TradeCorrected { user_ref_num } => write!(
                 f,
-                "OUCH message '{}': a trade of order {user_ref_num} was broken or corrected; settle the position \
-                 by hand before trading on",
-                name(message_type)
+                "OUCH message 'F': a trade of order {user_ref_num} was corrected; settle the position by hand before \
+                 trading on"
             ),
         }
     }

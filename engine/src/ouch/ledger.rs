@@ -10,8 +10,12 @@
 //! Not in an [`Execution`] of OUCH: ExecID but in fills (the match number, which both sides of a trade share) and
 //! OrderID but in the answers to new orders and replaces; both are 0 elsewhere.
 //!
+//! A broken trade ([`BrokenTrade`]) is an execution of kind [`ExecutionKind::TradeCancel`] that names the match number: the
+//! position goes back, the order does not get its shares back. How a replace's total counts them is not said; ours leaves
+//! them out, and where the venue then says that fewer can trade, fewer can.
+//!
 //! What it refuses, and counts as not understood: a message about an order that was never sent, one that does not fit
-//! its order's state, and above all a broken or corrected trade. A reduction that nobody asked for (supervisory, or
+//! its order's state, and above all a corrected trade. A reduction that nobody asked for (supervisory, or
 //! prevented self-trading) is no execution: the order lives on with less, and what it had reserved stays reserved until
 //! it is done.
 
@@ -24,6 +28,7 @@ use super::messages::{
     OrderRejected, OrderReplaced, TradeCorrection, VenueMessage, order_state,
 };
 use super::reasons;
+use super::trades::Trades;
 use crate::order::{
     CL_ORD_ID_COUNTER_MAX, ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason,
 };
@@ -48,6 +53,9 @@ enum State {
     Done = 6,
 }
 
+/// Fills that are remembered at least, however few numbers there are.
+const TRADES_MIN: usize = 1 << 12;
+
 /// One number, 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -65,6 +73,7 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Ledger {
     entries: Box<[Entry]>,
+    trades: Trades,
     /// The ClOrdID of the session's date with counter 0.
     date_base: ClOrdId,
     venue: u8,
@@ -81,6 +90,7 @@ impl Ledger {
         let unused = Entry { quantity: 0, filled: 0, other: 0, state: State::Unused, side: Side::None };
         Self {
             entries: vec![unused; messages_max + 1].into_boxed_slice(),
+            trades: Trades::with_capacity(messages_max.max(TRADES_MIN)),
             date_base: u64::from(date) * (CL_ORD_ID_COUNTER_MAX + 1),
             venue,
         }
@@ -148,15 +158,9 @@ impl Ledger {
             VenueMessage::AiqCanceled(message) => self.prevented(message, time_ns, sink),
             VenueMessage::OrderRejected(message) => self.rejected(message, time_ns, sink),
             VenueMessage::CancelReject(message) => self.cancel_rejected(message, time_ns, sink),
-            VenueMessage::BrokenTrade(BrokenTrade { user_ref_num, .. }) => Err(DecodeError::TradeChanged {
-                message_type: BrokenTrade::TYPE,
-                user_ref_num: *user_ref_num,
-            }),
+            VenueMessage::BrokenTrade(message) => self.broken(message, time_ns, sink),
             VenueMessage::TradeCorrection(TradeCorrection { user_ref_num, .. }) => {
-                Err(DecodeError::TradeChanged {
-                    message_type: TradeCorrection::TYPE,
-                    user_ref_num: *user_ref_num,
-                })
+                Err(DecodeError::TradeCorrected { user_ref_num: *user_ref_num })
             }
             VenueMessage::OrderModified(OrderModified { user_ref_num, .. }) => Err(DecodeError::Unexpected {
                 message_type: OrderModified::TYPE,
@@ -218,12 +222,39 @@ impl Ledger {
             ExecutionKind::Fill
         };
         let entry = *entry;
+        self.trades.add(message.match_number, number, message.quantity);
         sink(Execution {
             exec_id: message.match_number,
             last_price,
             last_quantity: u64::from(message.quantity),
             ..self.report(number, &entry, kind, time_ns)
         });
+        Ok(())
+    }
+
+    /// A fill is taken back; the order stays as it is, with that much less filled, and in all.
+    #[cold]
+    fn broken(
+        &mut self,
+        message: &BrokenTrade,
+        time_ns: u64,
+        sink: &mut impl FnMut(Execution),
+    ) -> Result<(), DecodeError> {
+        const TYPE: u8 = BrokenTrade::TYPE;
+        let entry = self.entry(TYPE, message.user_ref_num)?;
+        if !matches!(entry.state, State::Sent | State::Live | State::Replaced | State::Done) {
+            return Err(DecodeError::Unexpected { message_type: TYPE, user_ref_num: message.user_ref_num });
+        }
+        let Self { entries, trades, .. } = self;
+        let number = current(entries, message.user_ref_num);
+        let quantity = trades.take(message.match_number, |traded| current(entries, traded) == number);
+        let entry = &mut entries[number as usize];
+        entry.filled = entry.filled.saturating_sub(quantity);
+        entry.quantity = entry.quantity.saturating_sub(quantity);
+        let entry = *entry;
+        // One that is not known, or was broken before, is passed on too: decide knows its fills, and stops at a stranger.
+        let report = self.report(number, &entry, ExecutionKind::TradeCancel, time_ns);
+        sink(Execution { exec_ref_id: message.match_number, ..report });
         Ok(())
     }
 
@@ -267,7 +298,8 @@ impl Ledger {
         if entry.state != State::ReplaceSent || entry.other != orig || old.state != State::Live {
             return Err(unexpected);
         }
-        *entry = Entry { filled: old.filled, other: 0, state: State::Live, ..*entry };
+        let quantity = entry.quantity.min(old.filled.saturating_add(message.quantity));
+        *entry = Entry { quantity, filled: old.filled, other: 0, state: State::Live, ..*entry };
         let entry = *entry;
         self.entries[orig as usize] = Entry { other: number, state: State::Replaced, ..old };
         sink(Execution {
@@ -431,13 +463,11 @@ impl Ledger {
     #[must_use]
     pub fn settle(&mut self, cl_ord_id: ClOrdId, time_ns: u64) -> Execution {
         let mut number = self.number(cl_ord_id);
-        // From a request to its order, then to the number that the order goes by: numbers only grow on that way.
+        // From a request to its order, then to the number that the order goes by.
         if matches!(self.entries[number as usize].state, State::ReplaceSent | State::Cancel) {
             number = self.entries[number as usize].other;
         }
-        while self.entries[number as usize].state == State::Replaced {
-            number = self.entries[number as usize].other;
-        }
+        number = current(&self.entries, number);
         if number == 0 {
             let report = self.report(0, &self.entries[0], ExecutionKind::StatusUnknown, time_ns);
             return Execution { cl_ord_id, reason: RejectReason::UnknownOrder, ..report };
@@ -463,6 +493,14 @@ impl Ledger {
         }
         execution
     }
+}
+
+/// The number that an order goes by now: numbers only grow on the way there.
+fn current(entries: &[Entry], mut number: u32) -> u32 {
+    while entries[number as usize].state == State::Replaced {
+        number = entries[number as usize].other;
+    }
+    number
 }
 
 /// Whether an accepted or replaced order is done already.

@@ -94,13 +94,13 @@ fn accepted(user_ref_num: u32, order_state: u8) -> VenueMessage {
     })
 }
 
-fn replaced(orig_user_ref_num: u32, user_ref_num: u32) -> VenueMessage {
+fn replaced(orig_user_ref_num: u32, user_ref_num: u32, quantity: u32) -> VenueMessage {
     VenueMessage::OrderReplaced(OrderReplaced {
         time_ns: 1,
         orig_user_ref_num,
         user_ref_num,
         side: b'S',
-        quantity: 100,
+        quantity,
         symbol: *b"GOOG    ",
         price: 1,
         time_in_force: b'0',
@@ -115,7 +115,11 @@ fn replaced(orig_user_ref_num: u32, user_ref_num: u32) -> VenueMessage {
 }
 
 fn executed(user_ref_num: u32, quantity: u32) -> VenueMessage {
-    let (price, match_number) = (1_874_500, 12);
+    matched(user_ref_num, quantity, 12)
+}
+
+fn matched(user_ref_num: u32, quantity: u32, match_number: u64) -> VenueMessage {
+    let price = 1_874_500;
     VenueMessage::OrderExecuted(OrderExecuted {
         time_ns: 1,
         user_ref_num,
@@ -126,6 +130,11 @@ fn executed(user_ref_num: u32, quantity: u32) -> VenueMessage {
     })
 }
 
+fn broken(user_ref_num: u32, match_number: u64) -> VenueMessage {
+    let (reason, cl_ord_id) = (b'E', [b' '; 14]);
+    VenueMessage::BrokenTrade(BrokenTrade { time_ns: 1, user_ref_num, match_number, reason, cl_ord_id })
+}
+
 fn canceled(user_ref_num: u32, quantity: u32, reason: u8) -> VenueMessage {
     VenueMessage::OrderCanceled(OrderCanceled { time_ns: 1, user_ref_num, quantity, reason })
 }
@@ -134,7 +143,9 @@ fn rejected(user_ref_num: u32, reason: u16) -> VenueMessage {
     VenueMessage::OrderRejected(OrderRejected { time_ns: 1, user_ref_num, reason, cl_ord_id: [b' '; 14] })
 }
 
-use ExecutionKind::{CancelRejected, Canceled, Expired, Fill, New, PartialFill, Rejected, Replaced};
+use ExecutionKind::{
+    CancelRejected, Canceled, Expired, Fill, New, PartialFill, Rejected, Replaced, TradeCancel,
+};
 
 #[test]
 fn fills_add_up_and_carry_price_and_match_number() {
@@ -155,7 +166,7 @@ fn a_replace_takes_what_has_filled_along() {
     venue.send(OrderAction::Replace, 2, 1, 150);
     // Filled while the replace was under way: under the old number.
     assert_eq!(venue.says(executed(1, 40)), [(PartialFill, 1, 0, 40, 60, 40)]);
-    assert_eq!(venue.says(replaced(1, 2)), [(Replaced, 2, 1, 0, 110, 40)]);
+    assert_eq!(venue.says(replaced(1, 2, 110)), [(Replaced, 2, 1, 0, 110, 40)]);
     assert_eq!(venue.says(executed(2, 10)), [(PartialFill, 2, 0, 10, 100, 50)]);
     assert_eq!(
         venue.try_says(executed(1, 10)),
@@ -234,11 +245,43 @@ fn a_reduction_shows_at_the_end_only() {
 }
 
 #[test]
+fn a_broken_trade_takes_its_fill_back_and_leaves_the_order_what_it_had_left() {
+    let mut venue = Venue::enter(100);
+    venue.says(matched(1, 30, 12));
+    venue.says(matched(1, 20, 13));
+    let mut bust = None;
+    venue.ledger.apply(&broken(1, 12), 99, &mut |execution| bust = Some(execution)).unwrap();
+    let bust = bust.unwrap();
+    assert_eq!((see(&bust), bust.exec_id, bust.exec_ref_id), ((TradeCancel, 1, 0, 0, 50, 20), 0, 12));
+    // The same again, and one that nobody knows: decide tells them apart.
+    assert_eq!(venue.says(broken(1, 12)), [(TradeCancel, 1, 0, 0, 50, 20)]);
+    assert_eq!(venue.says(broken(1, 77)), [(TradeCancel, 1, 0, 0, 50, 20)]);
+    assert_eq!(venue.says(matched(1, 10, 14)), [(PartialFill, 1, 0, 10, 40, 30)]);
+    // Under the number that the order had when it traded.
+    venue.send(OrderAction::Replace, 2, 1, 100);
+    let unexpected = DecodeError::Unexpected { message_type: b'B', user_ref_num: 2 };
+    assert_eq!(venue.try_says(broken(2, 12)), Err(unexpected), "a replace has not traded");
+    // The venue counts the broken 30 as traded: 40 can trade, and not the 70 of our counting.
+    assert_eq!(venue.says(replaced(1, 2, 40)), [(Replaced, 2, 1, 0, 40, 30)]);
+    assert_eq!(venue.says(broken(1, 14)), [(TradeCancel, 2, 0, 0, 40, 20)]);
+    assert_eq!(venue.says(broken(2, 13)), [(TradeCancel, 2, 0, 0, 40, 0)]);
+    assert_eq!(venue.says(matched(2, 40, 15)), [(Fill, 2, 0, 40, 0, 40)]);
+    // Of an order that is done.
+    assert_eq!(venue.says(broken(2, 15)), [(TradeCancel, 2, 0, 0, 0, 0)]);
+    assert_eq!(venue.settles(2), (ExecutionKind::StatusDone, 2, 0, 0, 0, 0));
+    assert_eq!(venue.says(canceled(2, 40, b'U')), [], "it stays done");
+    // Another order's match number takes nothing from this one.
+    venue.send(OrderAction::New, 3, 0, 50);
+    venue.says(accepted(3, b'L'));
+    venue.says(matched(3, 10, 16));
+    assert_eq!(venue.says(broken(3, 15)), [(TradeCancel, 3, 0, 0, 40, 10)]);
+}
+
+#[test]
 fn what_must_not_pass_unseen_is_an_error() {
     let mut venue = Venue::enter(100);
     venue.says(executed(1, 30));
     let (time_ns, user_ref_num, cl_ord_id) = (1, 1, [b' '; 14]);
-    let broken = BrokenTrade { time_ns, user_ref_num, match_number: 12, reason: b'E', cl_ord_id };
     let corrected = TradeCorrection {
         time_ns,
         user_ref_num,
@@ -250,11 +293,9 @@ fn what_must_not_pass_unseen_is_an_error() {
         cl_ord_id,
     };
     for (message, error) in [
-        (VenueMessage::BrokenTrade(broken), DecodeError::TradeChanged { message_type: b'B', user_ref_num }),
-        (
-            VenueMessage::TradeCorrection(corrected),
-            DecodeError::TradeChanged { message_type: b'F', user_ref_num },
-        ),
+        (VenueMessage::TradeCorrection(corrected), DecodeError::TradeCorrected { user_ref_num }),
+        (broken(2, 12), DecodeError::UnknownOrder { message_type: b'B', user_ref_num: 2 }),
+        (broken(u32::MAX, 12), DecodeError::UnknownOrder { message_type: b'B', user_ref_num: u32::MAX }),
         (executed(2, 1), DecodeError::UnknownOrder { message_type: b'E', user_ref_num: 2 }),
         (executed(100, 1), DecodeError::UnknownOrder { message_type: b'E', user_ref_num: 100 }),
         (executed(u32::MAX, 1), DecodeError::UnknownOrder { message_type: b'E', user_ref_num: u32::MAX }),
@@ -262,7 +303,7 @@ fn what_must_not_pass_unseen_is_an_error() {
         (executed(1, 0), DecodeError::Value { message_type: b'E', at: 13 }),
         (executed(1, u32::MAX), DecodeError::Value { message_type: b'E', at: 13 }),
         (accepted(1, b'L'), DecodeError::Unexpected { message_type: b'A', user_ref_num }),
-        (replaced(1, 2), DecodeError::UnknownOrder { message_type: b'U', user_ref_num: 2 }),
+        (replaced(1, 2, 100), DecodeError::UnknownOrder { message_type: b'U', user_ref_num: 2 }),
         (rejected(1, 1), DecodeError::Unexpected { message_type: b'J', user_ref_num }),
     ] {
         assert_eq!(venue.try_says(message), Err(error), "{message:?}");
@@ -287,7 +328,7 @@ fn what_has_no_answer_never_arrived() {
     assert_eq!(venue.settles(1), (StatusOpen, 1, 0, 0, 70, 30));
     // One that arrived: the order goes by its number.
     venue.send(OrderAction::Replace, 4, 1, 200);
-    venue.says(replaced(1, 4));
+    venue.says(replaced(1, 4, 170));
     assert_eq!(venue.settles(1), (StatusOpen, 4, 0, 0, 170, 30));
     venue.says(executed(4, 170));
     assert_eq!(venue.settles(4), (StatusDone, 4, 0, 0, 0, 200));

@@ -32,6 +32,7 @@ pub mod ledger;
 pub mod messages;
 pub mod reasons;
 pub mod session;
+mod trades;
 
 #[cfg(test)]
 mod damage;

@@ -17,7 +17,7 @@
 //! above the last. This client never does it. A new order that was lost is stale, and the ledger finds that out.
 //!
 //! **What it refuses.** A number that the venue would ignore in silence: one that is not above the last one sent, or
-//! below the venue's next. And, once a message could not be understood or a trade was broken or corrected, every new
+//! below the venue's next. And, once a message could not be understood or a trade was corrected, every new
 //! order and replace ([`OuchSession::is_stopped`]): what was said may have been a fill. Cancels still leave.
 
 use std::collections::VecDeque;

@@ -85,8 +85,9 @@ fn numbers_that_the_venue_would_ignore_are_refused() {
 }
 
 #[test]
-fn a_broken_trade_or_a_riddle_stops_new_orders_but_no_cancel() {
-    for message in [&b"\0\x25SB12345678\0\0\0\x0112345678E              "[..], b"\0\x03S?!", b"\0\x02SE"] {
+fn a_corrected_trade_or_a_riddle_stops_new_orders_but_no_cancel() {
+    let corrected = b"\0\x32SF12345678\0\0\0\x01\0\0\0\x6412345678A12345678N              ";
+    for message in [&corrected[..], b"\0\x03S?!", b"\0\x02SE"] {
         let mut session = logged_on();
         session.encode(&order(OrderAction::New, 1, 0), 1).unwrap();
         assert_eq!(session.receive(2, message, &mut |_| {}), 1);

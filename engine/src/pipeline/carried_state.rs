@@ -3,7 +3,7 @@
 //!
 //! Plain data. A resumed run writes it to its own journal first, so that the journal alone replays it. Books are not in
 //! it: the feeds build them anew. Strategies keep no state of orders; they read the order table. What is not taken over: what
-//! message rates have saved up, and what happened within the sliding windows of risk.
+//! message rates have saved up, and which fills were within the sliding windows of the strategies.
 
 use crate::pipeline::operator::{Command, KillCause, LimitChange, Scope};
 use crate::pipeline::order_table::LiveOrder;
@@ -26,6 +26,8 @@ pub struct CarriedState {
     pub trades: u64,
     /// Best that the day's profit stood at, 1e-9 of the currency.
     pub best_worth: i128,
+    /// How the account stood within the loss window: time and worth, oldest first.
+    pub worths: Vec<(u64, i128)>,
     /// Open orders, strategy by strategy, oldest first.
     pub orders: Vec<LiveOrder>,
     /// Instruments that were traded, by instrument.
@@ -47,12 +49,13 @@ impl CarriedState {
         limits.chain(self.blocks.iter().map(|&(scope, cause)| Command::Kill { scope, cause }))
     }
 
-    /// The same without what only market data tells, which no record of decide has: the prices that positions are valued
-    /// at, and the best that the day stood at.
+    /// The same without what market data tells, which the records of decide have to within a step only
+    /// ([`crate::pipeline::risk::Valuation`]): the prices that positions are valued at, and how the account stood.
     #[must_use]
     pub fn without_market(mut self) -> Self {
         self.accounts.iter_mut().for_each(|account| account.mark = 0);
         self.best_worth = 0;
+        self.worths.clear();
         self
     }
 

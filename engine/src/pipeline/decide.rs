@@ -237,6 +237,9 @@ impl Decide {
             for &(scope, cause) in self.core.risk().blocks().fresh() {
                 journal.blocked(self.core.time_ns(), scope, cause)?;
             }
+            if let Some(valuation) = self.core.risk().fresh_valuation() {
+                journal.valued(self.core.time_ns(), &valuation)?;
+            }
             if matches!(input, Input::Execution(_)) {
                 failpoint::reached("after_execution_record");
             }

@@ -2,12 +2,12 @@
 //! its page once.
 
 use super::*;
-use crate::order::RejectReason;
+use crate::order::{Intent, Order, OrderAction, RejectReason};
 use crate::pipeline::draws::Draws;
 use crate::pipeline::operator::KillCause;
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::order_table::OrderState;
-use crate::pipeline::risk::{EngineLimits, InstrumentLimits};
+use crate::pipeline::risk::{EngineLimits, InstrumentLimits, RiskReasons};
 use crate::strategy::INTENTS_MAX;
 use feeds::event::{Side, TradingStatus};
 use feeds::units::PRICE_NONE;

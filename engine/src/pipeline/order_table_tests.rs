@@ -1,7 +1,7 @@
 //! The order table against a naive one: a list of orders with every state written out, a map for every ClOrdID.
 
 use super::*;
-use crate::order::TimeInForce;
+use crate::order::{Execution, ExecutionKind, RejectReason, TimeInForce};
 use crate::pipeline::draws::Draws;
 use feeds::event::Side;
 use feeds::units::PRICE_NONE;

@@ -34,6 +34,7 @@ mod rate;
 mod reasons;
 mod recent;
 mod totals;
+mod valuation;
 pub mod windows;
 
 pub use account::Account;
@@ -41,6 +42,7 @@ pub use events::{Fill, Released};
 pub use explain::Judged;
 pub use limits::{EngineLimits, InstrumentLimits, RateLimit, StrategyLimits, VenueTerms};
 pub use reasons::RiskReasons;
+pub use valuation::Valuation;
 
 use crate::order::{ClOrdId, Order, OrderAction};
 use crate::pipeline::operator::{Command, LimitChange};
@@ -53,6 +55,7 @@ use fills::Fills;
 use rate::MessageRate;
 use recent::RecentOrders;
 use totals::{LOST, Total, Totals};
+use valuation::OnRecord;
 use windows::{FillWindow, LossWindow};
 
 /// A value that passed every check. Only this module makes one, and only one can be encoded.
@@ -286,6 +289,7 @@ pub struct Risk {
     recent: RecentOrders,
     fills: Fills,
     changes: Vec<LimitChange>,
+    on_record: OnRecord,
     /// It blocks what breaks a limit; one that follows a journal learns it from there.
     judges: bool,
 }
@@ -344,6 +348,7 @@ impl Risk {
             recent: RecentOrders::new(),
             fills: Fills::new(engine.fills_max),
             changes: Vec::new(),
+            on_record: OnRecord::new(count),
             judges: true,
         }
     }

@@ -199,13 +199,6 @@ impl PathStamps {
         further
     }
 
-    /// Whether every stage of this path is stamped.
-    #[inline(always)]
-    #[must_use]
-    pub fn is_sampled(&self) -> bool {
-        self.sampled
-    }
-
     /// The order's bytes are complete: takes the end stamp, which ends [`Stage::Encode`] too.
     #[inline(always)]
     #[must_use]

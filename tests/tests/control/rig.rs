@@ -15,17 +15,13 @@ use engine::control::shutdown::Stop;
 use engine::control::startup;
 use engine::strategy::Strategy;
 use engine::venue::server::{Clock, VenueServer};
-use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
-use feeds::units::NS_PER_S;
 use serde_json::{Value, json};
-use warptick_tests::captures::{generated, inputs, map_times};
+use warptick_tests::live_day;
 use warptick_tests::ports::free_udp_ports;
 use warptick_tests::warptick::binary;
 
 use super::resting::{Resting, Switches};
 use super::wire::{Wire, wait_for};
-
-const DATE: u32 = 20_260_105;
 
 /// Times the session's own speed: it lasts for a minute and a half, and nobody waits for its end.
 const SPEED: f64 = 10.0;
@@ -77,44 +73,16 @@ pub struct Live {
     pub feed_stops: AtomicBool,
 }
 
-fn session() -> Inputs {
-    let settings = SyntheticConfig {
-        messages: 20_000,
-        symbols: 2,
-        halts: 0,
-        date: DATE,
-        span_ns: Some(900 * NS_PER_S),
-        ..SyntheticConfig::default()
-    };
-    let mut streams = generated(&settings);
-    for stream in &mut streams {
-        map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
-    }
-    inputs(streams, DATE)
-}
-
 fn config(session: &Inputs, setup: &Setup) -> Config {
     let [port] = free_udp_ports();
-    let mut text = format!(
-        "date = \"2026-01-05\"\n[pipeline]\ntimer_ms = 5\nmessages_max = 200000\n\
-         [books]\nlate_listings_max = 64\norders_max = 80000\nlevels_max = 40000\n\
-         [risk]\nmessages_per_s = 100000\nmessages_burst = 10000\n\
+    let settings = format!(
+        "[risk]\nmessages_per_s = 100000\nmessages_burst = 10000\n\
          [limits]\ncollar_bp = 3000\nposition_max = 1000000\norder_notional_max = 100000000\n\
          [operator]\naddress = \"127.0.0.1:{port}\"\ntoken_env = \"{}\"\nfeed_silence_ms = {}\n{}\n\
          [[operator.people]]\nname = \"ann\"\ntoken_env = \"{}\"\n",
         TOKENS[0], setup.feed_silence_ms, setup.operator, TOKENS[1]
     );
-    for venue in ["NASDAQ", "BX"] {
-        let [a, b, again, glimpse] = free_udp_ports();
-        text += &format!(
-            "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n{}\n\
-             [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\
-             retransmission = \"127.0.0.1:{again}\"\nglimpse = \"127.0.0.1:{glimpse}\"\n",
-            setup.venue
-        );
-    }
-    let config = Config::parse("control test", &text).expect("a configuration");
-    let mut config = startup::complete(session, config).expect("instruments");
+    let mut config = live_day::config(session, &settings, setup.venue, |_| String::new());
     config.pipeline.topology = setup.topology;
     for instrument in &mut config.instruments {
         (instrument.market_maker, instrument.arbitrage) = (None, None);
@@ -179,7 +147,7 @@ pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // A compiler beside a hot thread is what a watchdog takes for a hang.
     let _ = binary();
-    let session = session();
+    let session = live_day::session(20_000, 2, Some(900));
     let mut config = config(&session, setup);
     let mut server = VenueServer::bind(&session, &config).expect("free ports");
     server.publish(&session, &config).expect("feeds");

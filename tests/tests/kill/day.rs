@@ -12,22 +12,16 @@ use engine::control::inputs::Inputs;
 use engine::control::journal::{JournalReader, JournalThread, RUN_HEADER_FILE};
 use engine::control::recovery::recover;
 use engine::control::run_header::RunHeader;
-use engine::control::startup;
 use engine::control::universe::Universe;
 use engine::venue::server::{Clock, VenueServer};
-use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
-use feeds::units::NS_PER_S;
-use warptick_tests::captures::{generated, inputs, map_times};
 use warptick_tests::chatter::Dice;
-use warptick_tests::ports::free_udp_ports;
+use warptick_tests::live_day;
 use warptick_tests::warptick::Finished;
 
 use crate::checks::{self, Checks};
-use crate::full_disk;
+use crate::disk::{self, Disk};
 use crate::process::Engine;
 use crate::proxy::{self, Record};
-
-const DATE: u32 = 20_260_105;
 
 /// Times the session's own speed: its half hour takes 90 s.
 const SPEED: f64 = 20.0;
@@ -70,49 +64,20 @@ impl Tally {
 }
 
 fn session() -> Inputs {
-    let settings = SyntheticConfig {
-        messages: 120_000,
-        symbols: 8,
-        halts: 0,
-        date: DATE,
-        span_ns: Some(1_800 * NS_PER_S),
-        ..SyntheticConfig::default()
-    };
-    let mut streams = generated(&settings);
-    for stream in &mut streams {
-        map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS));
-    }
-    inputs(streams, DATE)
+    live_day::session(120_000, 8, Some(1_800))
 }
 
 fn config(session: &Inputs) -> Config {
     // Small segments, so that they roll in every run; many ahead, since a run that takes up the market in the middle of the
     // day gets all of it at once.
-    let mut text =
-        "date = \"2026-01-05\"\n[journal]\nsegment_bytes = 65536\nsegments_ahead = 32\nsnapshot_s = 1\n\
-                    [pipeline]\ntimer_ms = 5\nmessages_max = 100000\n\
-                    [books]\nlate_listings_max = 64\norders_max = 80000\nlevels_max = 40000\n"
-            .to_owned();
-    for venue in ["NASDAQ", "BX"] {
-        let [a, b, again, glimpse] = free_udp_ports();
-        text += &format!(
-            "[[venues]]\nname = \"{venue}\"\naddress = \"127.0.0.1:0\"\n\
-             [venues.feed]\nline_a = \"127.0.0.1:{a}\"\nline_b = \"127.0.0.1:{b}\"\n\
-             retransmission = \"127.0.0.1:{again}\"\nglimpse = \"127.0.0.1:{glimpse}\"\n"
-        );
-    }
-    let config = Config::parse("kill test", &text).expect("a configuration");
-    let mut config = startup::complete(session, config).expect("instruments");
-    for maker in config.instruments.iter_mut().filter_map(|instrument| instrument.market_maker.as_mut()) {
-        maker.parameters.sample_interval_ns = 1_000_000;
-        maker.parameters.rest_ns = 5_000_000;
-        maker.parameters.refused_pause_ns = 1_000_000;
-    }
+    let journal = "[journal]\nsegment_bytes = 65536\nsegments_ahead = 32\nsnapshot_s = 1\n";
+    let mut config = live_day::config(session, journal, "", |_| String::new());
+    live_day::hurry(&mut config);
     config
 }
 
-/// A day with one run, whose disk fills.
-pub fn with_a_full_disk() {
+/// A day with one run, whose disk has this wrong with it.
+pub fn with_a_disk(disk: Disk) {
     let session = session();
     let mut config = config(&session);
     config.journal.segments_ahead = 2;
@@ -132,13 +97,13 @@ pub fn with_a_full_disk() {
             // Relaxed: a flag on its own.
             server.serve(Clock::Wall { times: SPEED, at_once: false }, || over.load(Ordering::Relaxed));
         });
-        let run = scope.spawn(|| full_disk::run(directory.path(), &file, &journal)).join();
+        let run = scope.spawn(|| disk::run(disk, directory.path(), &file, &journal)).join();
         over.store(true, Ordering::Relaxed);
         venue.join().expect("the venue");
         run.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
     let Some(finished) = finished else { return };
-    full_disk::check(&finished, &journal);
+    disk::check(disk, &finished, &journal);
     let mut checks = Checks::default();
     checks.take_journal(&journal);
     for connection in record.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -146,7 +111,7 @@ pub fn with_a_full_disk() {
     }
     assert!(checks.orders > 0, "nothing was sent");
     checks::replay(&journal);
-    println!("a full disk: {} messages, {} orders, every one in the journal", checks.messages, checks.orders);
+    println!("{disk:?}: {} messages, {} orders, every one in the journal", checks.messages, checks.orders);
 }
 
 /// One day with `kills` of them, the first being number `first` of all.

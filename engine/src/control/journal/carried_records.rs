@@ -1,10 +1,11 @@
 //! What a resumed run takes over, as the first records of its journal: one [`Resumed`], then open orders, accounts, the
-//! strategies' positions, fills, and blocks and limits as the commands that set them.
+//! strategies' positions, fills, how the account stood within the loss window, and blocks and limits as the commands that set them.
 
 use super::command_records::encode_command;
 use super::layout::{i64_at, u32_at, u64_at};
 use super::order_records::{flag, side, time_in_force};
 use super::records::{sized, zero};
+use super::worth_records::{encode_worth, i128_at};
 use super::{DecideRecord, PayloadError, RecordKind};
 use crate::pipeline::carried_state::{CarriedAccount, CarriedHolding, CarriedState};
 use crate::pipeline::order_table::{Doubt, LiveOrder, OrderState};
@@ -90,12 +91,6 @@ impl Resumed {
             best_worth: i128_at(bytes, 80),
         })
     }
-}
-
-fn i128_at(bytes: &[u8], at: usize) -> i128 {
-    let mut number = [0; 16];
-    number.copy_from_slice(&bytes[at..at + 16]);
-    i128::from_le_bytes(number)
 }
 
 /// `[instrument u32][zero 4][position i64][mark i64][zero 8][cost i128][realised i128][fees i128]`
@@ -213,6 +208,9 @@ fn each_item(carried: &CarriedState, record: &mut impl FnMut(RecordKind, &[u8]))
     for fill in &carried.fills {
         record(RecordKind::BookedFill, &encode_booked_fill(fill));
     }
+    for worth in &carried.worths {
+        record(RecordKind::Worth, &encode_worth(worth));
+    }
     for command in carried.standing() {
         record(RecordKind::Standing, &encode_command(&command));
     }
@@ -246,6 +244,7 @@ impl CarriedBuilder {
             (DecideRecord::Account(account), Some(state)) => state.accounts.push(*account),
             (DecideRecord::Holding(holding), Some(state)) => state.holdings.push(*holding),
             (DecideRecord::BookedFill(fill), Some(state)) => state.fills.push(*fill),
+            (DecideRecord::Worth(worth), Some(state)) => state.worths.push(*worth),
             (DecideRecord::Standing(command), Some(state)) => state.stand(*command),
             (
                 DecideRecord::Resumed(_)
@@ -253,6 +252,7 @@ impl CarriedBuilder {
                 | DecideRecord::Account(_)
                 | DecideRecord::Holding(_)
                 | DecideRecord::BookedFill(_)
+                | DecideRecord::Worth(_)
                 | DecideRecord::Standing(_),
                 _,
             ) => return Err(NotResumed),

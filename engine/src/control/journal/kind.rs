@@ -48,13 +48,17 @@ pub enum RecordKind {
     /// [`crate::pipeline::operator::Command`]: the decision core itself has blocked something, at the last input. No input:
     /// a replay comes to it by itself, and who reads no market data learns it here. Decide's.
     Blocked = 48,
+    /// [`crate::pipeline::risk::Valuation`]: what the last input did to the worth of the account. No input. Decide's.
+    Valued = 49,
+    /// A sample of the loss window that was taken over: time and worth. Decide's.
+    Worth = 50,
     /// The thread closed its journal; the last record. No payload.
     Closed = 255,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -75,6 +79,8 @@ impl RecordKind {
         Self::Received,
         Self::Connected,
         Self::Blocked,
+        Self::Valued,
+        Self::Worth,
         Self::Closed,
     ];
 
@@ -108,6 +114,8 @@ impl RecordKind {
             Self::Received => "received",
             Self::Connected => "connected",
             Self::Blocked => "blocked",
+            Self::Valued => "valued",
+            Self::Worth => "worth",
             Self::Closed => "closed",
         }
     }

@@ -32,6 +32,7 @@ mod show;
 mod syncer;
 mod verify;
 mod watermark;
+mod worth_records;
 mod writer;
 
 #[cfg(test)]
@@ -67,6 +68,7 @@ pub use records::{CaptureOpened, Connected, DecideRecord, End, MarketRun, RunCou
 pub use show::{ShowFilter, show};
 pub use verify::{ThreadReport, VerifyReport, check_watermark, verify};
 pub use watermark::WATERMARK_FILE;
+pub use worth_records::{decode_valuation, decode_worth, encode_valuation, encode_worth};
 pub use writer::{AppendError, SegmentWriter};
 
 /// The hot threads that write a journal. The code is in every segment header, the name in every file name.

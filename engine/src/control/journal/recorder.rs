@@ -6,12 +6,13 @@
 
 use super::{
     AppendError, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command,
-    encode_execution, encode_market_event, encode_note, encode_order, for_each_carried,
+    encode_execution, encode_market_event, encode_note, encode_order, encode_valuation, for_each_carried,
 };
 use crate::control::failpoint;
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
+use crate::pipeline::risk::Valuation;
 use feeds::event::MarketEvent;
 
 /// Longest run of market messages: what a killed process may have consumed without a record of it.
@@ -133,6 +134,14 @@ impl RunRecorder {
     /// [`AppendError::JournalFull`]: not recorded.
     pub fn blocked(&mut self, time_ns: u64, scope: Scope, cause: KillCause) -> Result<u64, AppendError> {
         self.append(RecordKind::Blocked, time_ns, &encode_command(&Command::Kill { scope, cause }))
+    }
+
+    /// What the last input did to the worth of the account.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded.
+    pub fn valued(&mut self, time_ns: u64, valuation: &Valuation) -> Result<u64, AppendError> {
+        self.append(RecordKind::Valued, time_ns, &encode_valuation(valuation))
     }
 
     /// The next input found this much room for its actions.

@@ -11,11 +11,13 @@ use super::command_records::{Slots, decode_command, decode_note};
 use super::layout::{u32_at, u64_at};
 use super::market_record::decode_market_event;
 use super::order_records::{decode_execution, decode_order};
+use super::worth_records::{decode_valuation, decode_worth};
 use super::{PayloadError, RecordKind};
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::{CarriedAccount, CarriedHolding};
 use crate::pipeline::operator::{Command, OperatorNote};
 use crate::pipeline::order_table::LiveOrder;
+use crate::pipeline::risk::Valuation;
 use crate::pipeline::risk::fills::BookedFill;
 use feeds::event::MarketEvent;
 
@@ -109,6 +111,10 @@ pub enum DecideRecord {
     Standing(Command),
     /// The core itself has blocked something at the last input.
     Blocked(Command),
+    /// What the last input did to the worth of the account.
+    Valued(Valuation),
+    /// A sample of the loss window that was taken over: time in UTC ns, and worth.
+    Worth((u64, i128)),
     /// What the run came to.
     End(End),
     /// The journal was closed.
@@ -150,6 +156,8 @@ impl DecideRecord {
             RecordKind::BookedFill => Self::BookedFill(decode_booked_fill(payload)?),
             RecordKind::Standing => Self::Standing(decode_command(payload)?),
             RecordKind::Blocked => Self::Blocked(decode_command(payload)?),
+            RecordKind::Valued => Self::Valued(decode_valuation(payload)?),
+            RecordKind::Worth => Self::Worth(decode_worth(payload)?),
             RecordKind::End => Self::End(End::decode(payload)?),
             RecordKind::Closed => {
                 sized::<0>(kind, payload)?;
@@ -321,7 +329,7 @@ mod tests {
     use crate::control::journal::carried_records::encode_open_order;
     use crate::control::journal::{
         encode_account, encode_booked_fill, encode_command, encode_execution, encode_holding,
-        encode_market_event, encode_note, encode_order,
+        encode_market_event, encode_note, encode_order, encode_valuation, encode_worth,
     };
     use proptest::prelude::*;
 
@@ -366,7 +374,7 @@ mod tests {
         /// Any bytes: refused, or decoded to something that encodes to the same bytes.
         #[test]
         fn decoding_is_the_inverse_of_encoding(
-            length in prop::sample::select(vec![0usize, 7, 8, 16, 24, 48, 64, 80, 88]),
+            length in prop::sample::select(vec![0usize, 7, 8, 16, 24, 32, 48, 64, 80, 88]),
             mut bytes in prop::collection::vec(any::<u8>(), 88),
             small_codes in any::<bool>(),
         ) {
@@ -411,6 +419,10 @@ mod tests {
                     Ok(DecideRecord::Standing(command) | DecideRecord::Blocked(command)) => {
                         prop_assert_eq!(&encode_command(&command)[..], &bytes[..]);
                     }
+                    Ok(DecideRecord::Valued(valuation)) => {
+                        prop_assert_eq!(&encode_valuation(&valuation)[..], &bytes[..]);
+                    }
+                    Ok(DecideRecord::Worth(worth)) => prop_assert_eq!(&encode_worth(&worth)[..], &bytes[..]),
                     Ok(DecideRecord::End(end)) => prop_assert_eq!(&end.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Closed) => prop_assert!(bytes.is_empty()),
                     Err(_) => {}

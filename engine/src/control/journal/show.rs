@@ -177,6 +177,14 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
             fill.fee
         ),
         DecideRecord::Standing(command) | DecideRecord::Blocked(command) => write!(out, " {command:?}"),
+        DecideRecord::Valued(valuation) => write!(
+            out,
+            " instrument={} mark={} best_worth={}",
+            valuation.instrument,
+            Price(valuation.mark),
+            valuation.best_worth
+        ),
+        DecideRecord::Worth((time_ns, worth)) => write!(out, " at={} worth={worth}", TimeOfDay(*time_ns)),
         DecideRecord::End(end) => write!(
             out,
             " order_stream_sha256={} book_hash={:016x} market_messages={} executions={} timers={} commands={} \

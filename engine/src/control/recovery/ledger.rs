@@ -1,9 +1,9 @@
 //! The state of orders and accounts by the records of decide alone: no books, no strategies, no checks.
 //!
 //! What was approved was approved: an action reserves and is entered as its approval did, an execution is settled as the
-//! decision core settles it, so that orders, accounts and fills end as the core's do. What only market data tells is not
-//! known here: the prices that positions are valued at, and the best that the day stood at. What the core blocked for them is on
-//! record.
+//! decision core settles it, so that orders, accounts and fills end as the core's do. What market data tells is
+//! known to within a step, as the core put it on record: the prices that positions are valued at, and the best that the day stood
+//! at. What the core blocked for them is on record too.
 
 use crate::control::config::Config;
 use crate::control::failure::Failure;
@@ -188,6 +188,7 @@ impl Ledger {
                 self.risk.command(*command);
             }
             DecideRecord::Blocked(Command::Kill { scope, cause }) => self.risk.block(*scope, *cause),
+            DecideRecord::Valued(valuation) => self.risk.valued(valuation, *time_ns),
             DecideRecord::Execution(execution) => {
                 self.inputs(1, execution.time_ns);
                 self.execution(execution);

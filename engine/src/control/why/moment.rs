@@ -143,7 +143,7 @@ impl Onlooker for Watcher {
         let mut swept = Vec::new();
         if self.strategy.is_none() {
             let blocks = core.risk().blocks();
-            if blocks.blocks(instrument, venue, side, strategy) {
+            if blocks.cover(instrument, venue, side, strategy) {
                 swept.extend(
                     blocks.iter().map(|(scope, cause)| format!("{scope:?} is blocked: {}", cause.name())),
                 );

@@ -65,7 +65,7 @@ impl DecisionCore {
             }
             let Some(order) = self.orders.get(*cl_ord_id) else { continue };
             let (strategy, intent) = (order.strategy, order.cancel());
-            let blocked = self.risk.blocks().blocks(order.instrument, order.venue, order.side, strategy);
+            let blocked = self.risk.blocks().cover(order.instrument, order.venue, order.side, strategy);
             if let Ok(approval) = self.approve(strategy, &intent, 0, probe) {
                 self.counters.stale_cancels += u64::from(!blocked);
                 self.commit(approval, actions);
@@ -76,7 +76,7 @@ impl DecisionCore {
     }
 
     fn is_unwanted(&self, order: &LiveOrder) -> bool {
-        self.risk.blocks().blocks(order.instrument, order.venue, order.side, order.strategy)
+        self.risk.blocks().cover(order.instrument, order.venue, order.side, order.strategy)
             || self.stale.is_stale(order.venue, order.instrument)
     }
 

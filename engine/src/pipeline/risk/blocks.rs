@@ -2,7 +2,6 @@
 //!
 //! A block stays until a person resets it. Memory is taken at construction.
 
-use crate::order::Order;
 use crate::pipeline::operator::{KillCause, Scope};
 use feeds::event::Side;
 
@@ -107,12 +106,12 @@ impl Blocks {
     /// Whether an order with these terms may not leave.
     #[inline(always)]
     #[must_use]
-    pub fn blocks(&self, instrument: u32, venue: u8, side: Side, strategy: u16) -> bool {
-        self.any() && self.covers(instrument, venue, side, strategy)
+    pub fn cover(&self, instrument: u32, venue: u8, side: Side, strategy: u16) -> bool {
+        self.any() && self.one_covers(instrument, venue, side, strategy)
     }
 
     #[cold]
-    fn covers(&self, instrument: u32, venue: u8, side: Side, strategy: u16) -> bool {
+    fn one_covers(&self, instrument: u32, venue: u8, side: Side, strategy: u16) -> bool {
         let at = |list: &[Option<KillCause>], at: usize| list.get(at).is_some_and(Option::is_some);
         self.all.is_some()
             || at(&self.sides, side as usize)
@@ -141,13 +140,5 @@ impl Blocks {
                     .zip(&self.strategies)
                     .filter_map(|(one, cause)| Some((Scope::Strategy(one), (*cause)?))),
             )
-    }
-}
-
-impl Blocks {
-    /// The same for an order that was approved.
-    #[must_use]
-    pub fn blocks_order(&self, order: &Order) -> bool {
-        self.blocks(order.instrument, order.venue, order.side, order.strategy)
     }
 }

@@ -4,7 +4,6 @@ use super::limits::QTY_CEILING;
 use super::{Account, Risk};
 use crate::order::ClOrdId;
 use crate::pipeline::carried_state::{CarriedAccount, CarriedHolding, CarriedState, ResumeError};
-use crate::pipeline::operator::Scope;
 use feeds::event::Side;
 
 impl Risk {
@@ -13,6 +12,7 @@ impl Risk {
         carried.messages = self.firm.messages;
         carried.trades = self.firm.trades;
         carried.best_worth = self.firm.best_worth;
+        carried.worths = self.firm.losses.samples().collect();
         let accounts = (0..).zip(self.accounts.iter().zip(&self.instruments));
         carried.accounts = accounts
             .filter(|(_, (account, _))| **account != Account::default())
@@ -79,6 +79,8 @@ impl Risk {
         self.firm.messages = carried.messages;
         self.firm.trades = carried.trades;
         self.firm.best_worth = carried.best_worth;
+        self.firm.losses.resume(&carried.worths);
+        self.on_record.resume_best(carried.best_worth);
         self.last_cl_ord_id = last_cl_ord_id;
         Ok(())
     }
@@ -95,6 +97,7 @@ impl Risk {
         self.firm.cash.add(cash);
         at.exposure.position = position;
         at.mark = mark;
+        self.on_record.set_mark(instrument, mark);
         let value = i128::from(position) * i128::from(mark);
         self.firm.totals.move_position(0, value);
         self.firm.margin.add(value.abs().saturating_mul(i128::from(at.limits.margin_bp)));
@@ -109,11 +112,5 @@ impl Risk {
     pub fn positions(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
         let positions = (0..).zip(&self.instruments).map(|(number, one)| (number, one.exposure.position));
         positions.filter(|&(_, position)| position != 0)
-    }
-
-    /// Whether everything is blocked by this scope's own block; for reports.
-    #[must_use]
-    pub fn is_blocked(&self, scope: Scope) -> bool {
-        self.blocks.iter().any(|(blocked, _)| blocked == scope)
     }
 }

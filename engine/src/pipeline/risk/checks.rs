@@ -122,7 +122,7 @@ impl Risk {
         let bad_target =
             if replace { target.is_none() || intent.quantity <= held.cumulative } else { intent.target != 0 };
         let added = added(intent, &held, &at.exposure);
-        let blocked = self.blocks.blocks(intent.instrument, intent.venue, intent.side, stamp.strategy);
+        let blocked = self.blocks.cover(intent.instrument, intent.venue, intent.side, stamp.strategy);
         let limits = &at.limits;
         // What is left of the firm after the order, where nothing rests on what the instrument is.
         let firm = &mut self.firm;

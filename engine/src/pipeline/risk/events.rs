@@ -111,6 +111,7 @@ impl Risk {
         }
         self.check_windows(fill, signed);
         self.check_losses(fill.time_ns);
+        self.put_on_record(fill.instrument);
     }
 
     /// Whether a fill with this ExecID(17) was booked before.
@@ -127,6 +128,7 @@ impl Risk {
         let signed = signed(busted.side, busted.quantity);
         self.trade(busted.instrument, busted.strategy, -signed, busted.price, -busted.fee);
         self.check_losses(time_ns);
+        self.put_on_record(busted.instrument);
         Some(busted)
     }
 
@@ -147,10 +149,11 @@ impl Risk {
         {
             self.revalue(instrument, price);
             self.check_losses(time_ns);
+            self.put_on_record(instrument);
         }
     }
 
-    fn revalue(&mut self, instrument: u32, price: i64) {
+    pub(super) fn revalue(&mut self, instrument: u32, price: i64) {
         let at = &mut self.instruments[instrument as usize];
         let before = std::mem::replace(&mut at.mark, price);
         let position = i128::from(at.exposure.position);
@@ -169,6 +172,7 @@ impl Risk {
         let Some(at) = self.instruments.get_mut(instrument as usize) else { return };
         if at.mark == 0 {
             at.mark = price;
+            self.on_record.set_mark(instrument, price);
         }
         let mark = i128::from(at.mark);
         let before = at.exposure.position;
@@ -225,15 +229,16 @@ impl Risk {
     }
 
     /// Loss of the day, from its best, and within the window.
-    fn check_losses(&mut self, time_ns: u64) {
-        if !self.judges {
-            return;
-        }
+    pub(super) fn check_losses(&mut self, time_ns: u64) {
         let worth = self.worth();
         let firm = &mut self.firm;
-        firm.best_worth = firm.best_worth.max(worth);
         let limits = &firm.limits;
         let loss = firm.losses.loss(time_ns, worth, limits.loss_window_ns);
+        if !self.judges {
+            // What it led to, and the best, are on record.
+            return;
+        }
+        firm.best_worth = firm.best_worth.max(worth);
         let broken = [
             (worth.saturating_neg() > limits.daily_loss_max, KillCause::DailyLoss),
             (firm.best_worth.saturating_sub(worth) > limits.drawdown_max, KillCause::Drawdown),
@@ -248,6 +253,7 @@ impl Risk {
     #[inline(always)]
     pub fn begin_input(&mut self) {
         self.blocks.forget_fresh();
+        self.on_record.forget_fresh();
     }
 
     /// Blocks a scope, for a cause that was found outside.
@@ -270,6 +276,7 @@ impl Risk {
             self.firm.best_worth = worth;
             self.firm.losses.clear();
         }
+        self.put_reset_on_record(scope);
     }
 
     #[cold]

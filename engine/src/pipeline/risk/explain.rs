@@ -204,7 +204,7 @@ impl Risk {
     }
 
     fn explain_blocks(&self, rules: &mut Rules, intent: &Intent, stamp: &Stamp) {
-        let blocked = self.blocks.blocks(intent.instrument, intent.venue, intent.side, stamp.strategy);
+        let blocked = self.blocks.cover(intent.instrument, intent.venue, intent.side, stamp.strategy);
         let all: Vec<String> =
             self.blocks.iter().map(|(scope, cause)| format!("{scope:?} ({})", cause.name())).collect();
         let value = if all.is_empty() {

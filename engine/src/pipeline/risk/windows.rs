@@ -96,6 +96,21 @@ impl LossWindow {
     pub(super) const fn clear(&mut self) {
         *self = Self::new();
     }
+
+    /// The samples that were taken, time and worth, oldest first.
+    pub(super) fn samples(&self) -> impl Iterator<Item = (u64, i128)> + '_ {
+        let from_oldest = self.samples[self.next..].iter().chain(&self.samples[..self.next]);
+        from_oldest.copied().filter(|sample| sample.1 != i128::MIN)
+    }
+
+    /// Takes over what [`Self::samples`] gave.
+    pub(super) fn resume(&mut self, samples: &[(u64, i128)]) {
+        self.clear();
+        for &sample in samples {
+            self.samples[self.next] = sample;
+            self.next = (self.next + 1) % SAMPLES;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +150,13 @@ mod tests {
         assert_eq!(window.loss(100, 80, 320), 220);
         assert_eq!(window.loss(369, 80, 320), 220, "just inside");
         assert_eq!(window.loss(370, 80, 320), 170, "the best is forgotten, the sample of 60 is not");
+        let samples: Vec<_> = window.samples().collect();
+        let mut resumed = LossWindow::new();
+        resumed.resume(&samples);
+        assert_eq!(resumed.samples().collect::<Vec<_>>(), samples);
+        assert_eq!(resumed.loss(371, 80, 320), window.loss(371, 80, 320), "as if there had been no restart");
         window.clear();
         assert_eq!(window.loss(400, 10, 320), 0);
+        assert_eq!(window.samples().count(), 1);
     }
 }

@@ -4,14 +4,16 @@ use feeds::event::{EventKind, flags};
 use kernels::cpu::book::BookConfig;
 
 use super::*;
-use crate::order::{Execution, Order, OrderAction, RejectReason, TimeInForce};
+use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason, TimeInForce};
 use crate::ouch::messages::{
-    CancelOrder, ClientMessage, DisableOrderEntry, EnableOrderEntry, EnterOrder, MassCancel, ReplaceOrder,
-    VenueMessage,
+    BrokenTrade, CancelOrder, ClientMessage, DisableOrderEntry, EnableOrderEntry, EnterOrder, MassCancel,
+    ReplaceOrder, VenueMessage,
 };
 use crate::ouch::session::{OuchConfig, OuchSession};
-use crate::pipeline::order_table::{OrderTable, OrderTableError};
-use crate::pipeline::risk::RiskApproved;
+use crate::pipeline::operator::KillCause;
+use crate::pipeline::order_table::OrderTable;
+use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, RiskApproved, Target};
+use crate::pipeline::settlement::{Settled, settle};
 use crate::venue::VenueConfig;
 use feeds::event::Side;
 
@@ -288,6 +290,7 @@ struct Run {
     gateway: OuchGateway,
     session: OuchSession,
     table: OrderTable,
+    risk: Risk,
     now_ns: u64,
     to_venue: Vec<u8>,
     to_client: Vec<u8>,
@@ -296,7 +299,10 @@ struct Run {
     /// Per order of the venue's book.
     shown: Vec<(u64, u64)>,
     filled: u64,
+    /// Match numbers of fills, and what was bought by them.
+    trades: Vec<(u64, i64)>,
     errors: u64,
+    refused: u64,
 }
 
 impl Run {
@@ -314,6 +320,7 @@ impl Run {
             gateway: gateway(),
             session: OuchSession::new(&config, &symbols).unwrap(),
             table: OrderTable::new(DATE, 32, 5_000, 1, 8),
+            risk: Risk::new(EngineLimits::OPEN, vec![InstrumentLimits::OPEN; 2]),
             now_ns: 0,
             to_venue: Vec::new(),
             to_client: Vec::new(),
@@ -321,7 +328,9 @@ impl Run {
             was_up: false,
             shown: Vec::new(),
             filled: 0,
+            trades: Vec::new(),
             errors: 0,
+            refused: 0,
         }
     }
 
@@ -371,16 +380,24 @@ impl Run {
     }
 
     fn apply(&mut self, execution: &Execution) {
-        match self.table.apply(execution) {
-            Ok(transition) => {
-                self.filled += transition.filled;
+        match settle(&mut self.table, &mut self.risk, execution, self.now_ns) {
+            Settled::Applied(applied) => {
+                self.filled += applied.filled;
+                let bought = applied.filled.cast_signed();
+                if bought > 0 {
+                    let signed = if execution.side == Side::Buy { bought } else { -bought };
+                    self.trades.push((execution.exec_id, signed));
+                }
                 // A status never brings a fill that its own message had not brought before.
-                assert!(!execution.kind.is_status() || transition.filled == 0, "{execution:?}");
+                assert!(!execution.kind.is_status() || applied.filled == 0, "{execution:?}");
             }
-            // A cancel that was asked about and had come in between.
-            Err(OrderTableError::AlreadyDone(_) | OrderTableError::Repeated(_))
-                if execution.kind.is_status() => {}
-            Err(error) => panic!("{error:?}: {execution:?}"),
+            // A cancel that was asked about and had come in between; a trade that was broken before.
+            Settled::Late => {
+                let is_known = execution.kind.is_status() || execution.kind == ExecutionKind::TradeCancel;
+                assert!(is_known, "{execution:?}");
+            }
+            Settled::OfDone => assert_eq!(execution.kind, ExecutionKind::TradeCancel),
+            Settled::Refused => self.refused += 1,
         }
     }
 
@@ -461,12 +478,22 @@ impl Run {
             sells_short: false,
             reserved: [0; 5],
         };
-        let leaves = target.map_or(quantity, |order| order.leaves());
-        let filled = target.map_or(0, |order| order.cumulative);
-        let reserved =
-            if action == OrderAction::Replace { leaves.max(quantity.saturating_sub(filled)) } else { leaves };
+        self.send(order);
+    }
+
+    fn send(&mut self, order: Order) {
+        let target = self.table.get(order.orig_cl_ord_id).map(Target::of);
+        let reserved = self.risk.follow(&order, target);
         self.table.enter(&order, reserved).expect("the table takes it");
         self.encode(order);
+    }
+
+    /// Breaks any trade that there was.
+    fn break_trade(&mut self) {
+        if !self.trades.is_empty() {
+            let at = self.draws.below(self.trades.len() as u64) as usize;
+            assert!(self.gateway.break_trade(self.trades[at].0, self.now_ns));
+        }
     }
 
     fn encode(&mut self, order: Order) {
@@ -518,9 +545,83 @@ fn traded(gateway: &OuchGateway) -> u64 {
     messages.map(quantity).sum()
 }
 
+/// Match numbers of the trades that the venue has broken.
+fn broken(gateway: &OuchGateway) -> std::collections::BTreeSet<u64> {
+    let kept = &gateway.orders.said.kept;
+    let messages = (1..kept.next()).filter_map(|number| kept.get(number));
+    let number = |body: &[u8]| match VenueMessage::decode(body).unwrap().0 {
+        VenueMessage::BrokenTrade(message) => Some(message.match_number),
+        _ => None,
+    };
+    messages.filter_map(number).collect()
+}
+
+#[test]
+fn a_broken_trade_gives_the_position_back_and_nothing_else() {
+    let mut run = Run::new(1);
+    run.connect();
+    run.settle();
+    let order = Order {
+        decision: 0,
+        time_ns: 0,
+        cl_ord_id: run.table.cl_ord_id_after(0).unwrap(),
+        orig_cl_ord_id: 0,
+        price: 100_000_000_000,
+        quantity: 100,
+        instrument: 0,
+        venue: 0,
+        action: OrderAction::New,
+        side: Side::Buy,
+        time_in_force: TimeInForce::Day,
+        strategy: 0,
+        sells_short: false,
+        reserved: [0; 5],
+    };
+    run.send(order);
+    run.settle();
+    let sells = |run: &mut Run, number, quantity| {
+        run.gateway.on_market(&event(EventKind::OrderAdd, number, Side::Sell, 0, quantity), 5);
+        run.settle();
+        run.trades.last().unwrap().0
+    };
+    let state = |run: &Run| {
+        let exposure = run.risk.exposure(0);
+        (exposure.position, exposure.open_buy, run.table.live(), run.gateway.core().live_orders())
+    };
+    let first = sells(&mut run, 1, 30);
+    assert_eq!(state(&run), (30, 70, 1, 1));
+    // Of an order that lives; the same again; one that is not known to the venue.
+    for expected in [true, true] {
+        assert_eq!(run.gateway.break_trade(first, 6), expected);
+        run.settle();
+        assert_eq!(state(&run), (0, 70, 1, 1));
+        assert_eq!((run.risk.account(0).cash, run.risk.worth()), (0, 0));
+    }
+    assert!(!run.gateway.break_trade(u64::MAX, 6));
+    // Of one that is done.
+    let second = sells(&mut run, 2, 70);
+    assert_eq!(state(&run), (70, 0, 0, 0));
+    assert!(run.gateway.break_trade(second, 7));
+    run.settle();
+    assert_eq!(state(&run), (0, 0, 0, 0));
+    assert!(!run.risk.is_killed() && !run.session.is_stopped());
+    // One that is not known to us: somebody's picture is wrong.
+    let stranger = BrokenTrade {
+        time_ns: 1,
+        user_ref_num: 1,
+        match_number: 99_999,
+        reason: b'E',
+        cl_ord_id: [b' '; 14],
+    };
+    run.gateway.orders.said.say(&VenueMessage::BrokenTrade(stranger));
+    run.gateway.on_timer(8);
+    run.settle();
+    assert_eq!((run.refused, run.risk.blocks().of_all()), (1, Some(KillCause::UnknownFill)));
+}
+
 #[test]
 fn nothing_is_lost_or_doubled_however_the_connection_ends() {
-    let (mut filled, mut lost) = (0, 0);
+    let (mut filled, mut lost, mut busted) = (0, 0, 0);
     for seed in 0..150 {
         let mut run = Run::new(seed);
         for _ in 0..1_000 {
@@ -533,6 +634,7 @@ fn nothing_is_lost_or_doubled_however_the_connection_ends() {
                 0..=20 if !run.connected => run.connect(),
                 21..=45 => run.order(),
                 46..=60 => run.market(),
+                61..=62 => run.break_trade(),
                 _ if run.connected => run.deliver(),
                 _ => {}
             }
@@ -548,9 +650,18 @@ fn nothing_is_lost_or_doubled_however_the_connection_ends() {
         assert_eq!(run.table.in_doubt(), 0, "seed {seed}");
         assert_eq!(run.table.live() as usize, run.gateway.core().live_orders(), "seed {seed}");
         assert_eq!(run.filled, traded(&run.gateway), "seed {seed}");
+        let gone = broken(&run.gateway);
+        let stands = run.trades.iter().filter(|(number, _)| !gone.contains(number));
+        let position: i64 = stands.map(|&(_, bought)| bought).sum();
+        assert_eq!((run.risk.exposure(0).position, run.refused), (position, 0), "seed {seed}");
+        assert!(!run.risk.blocks().any(), "seed {seed}");
+        busted += gone.len();
         assert_eq!((run.gateway.malformed(), run.gateway.lost_reports()), (0, 0), "seed {seed}");
         assert!(run.table.of_strategy(0).all(|order| !order.is_pending()), "seed {seed}");
         filled += run.filled;
     }
-    assert!(filled > 20_000 && lost > 500, "{filled} shares, {lost} connections lost");
+    assert!(
+        filled > 20_000 && lost > 500 && busted > 500,
+        "{filled} shares, {lost} connections lost, {busted} trades broken"
+    );
 }

@@ -1,6 +1,7 @@
 //! What stops trading by itself, and what a person does about it.
 
 use super::*;
+use crate::pipeline::carried_state::CarriedState;
 
 const SIXTH: u64 = 1_000_000_000 / 6;
 
@@ -54,6 +55,65 @@ pub(super) fn the_drawdown_counts_from_the_best() {
     risk.command(Command::Reset { scope: Scope::All });
     risk.mark(0, 101 * DOLLAR, 4);
     assert!(!risk.is_killed(), "a person has seen it: it counts anew");
+}
+
+/// What a run that goes on after this one takes over, by the records alone: its fills, and its worth as it was put on record.
+fn restarted(engine: EngineLimits, marks: &[(i64, u64)]) -> (Risk, usize) {
+    let mut risk = risk_of(engine, LIMITS, StrategyLimits::OPEN);
+    let mut ledger = risk_of(engine, LIMITS, StrategyLimits::OPEN).following();
+    let bought = Fill { venue: 9, ..fill(Side::Buy, 100) };
+    risk.fill(&bought);
+    ledger.fill(&bought);
+    let mut records = 0;
+    for &(mark, time_ns) in marks {
+        risk.begin_input();
+        risk.mark(0, mark, time_ns);
+        if let Some(valuation) = risk.fresh_valuation() {
+            ledger.valued(&valuation, time_ns);
+            records += 1;
+        }
+    }
+    let mut carried = CarriedState::default();
+    ledger.carry(&mut carried);
+    let mut resumed = risk_of(engine, LIMITS, StrategyLimits::OPEN);
+    resumed.resume(&carried, 0).expect("the same sizes");
+    (resumed, records)
+}
+
+#[test]
+pub(super) fn the_drawdown_counts_from_the_days_best_also_after_a_restart() {
+    let engine = EngineLimits { drawdown_max: dollars(512), ..EngineLimits::OPEN };
+    // The best is 1,000 dollars; steps are of 2 dollars, a price of 0.02.
+    let (mut risk, records) = restarted(
+        engine,
+        &[(105 * DOLLAR, 1), (110 * DOLLAR, 2), (110 * DOLLAR - TICK, 3), (108 * DOLLAR, 4)],
+    );
+    assert_eq!(records, 3, "a tick is less than a step");
+    assert_eq!((risk.worth(), risk.is_killed()), (dollars(800), false));
+    risk.mark(0, 110 * DOLLAR - 512 * TICK, 5);
+    assert!(!risk.is_killed(), "at the limit");
+    risk.mark(0, 110 * DOLLAR - 512 * TICK - 1, 6);
+    assert_eq!(risk.blocks().of_all(), Some(KillCause::Drawdown));
+    // What a person has seen counts no more, also after a restart.
+    let mut before = holding(engine, 110 * DOLLAR);
+    before.mark(0, 101 * DOLLAR, 2);
+    before.begin_input();
+    before.command(Command::Reset { scope: Scope::All });
+    let valuation = before.fresh_valuation().expect("a new best");
+    assert_eq!(valuation.best_worth, dollars(100));
+    // Without a loss limit nothing is recorded.
+    let (_, records) = restarted(EngineLimits::OPEN, &[(105 * DOLLAR, 1), (110 * DOLLAR, 2)]);
+    assert_eq!(records, 0);
+}
+
+#[test]
+pub(super) fn the_loss_within_the_window_counts_through_a_restart() {
+    let engine = EngineLimits { loss_rate_max: dollars(500), loss_window_ns: 3_200, ..EngineLimits::OPEN };
+    for (time_ns, expected) in [(3_399, Some(KillCause::LossRate)), (3_500, None)] {
+        let (mut risk, _) = restarted(engine, &[(110 * DOLLAR, 200), (107 * DOLLAR, 300)]);
+        risk.mark(0, 104 * DOLLAR, time_ns);
+        assert_eq!(risk.blocks().of_all(), expected, "at {time_ns}");
+    }
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! From what a strategy wants to approved orders: the market that each is judged by, pairs of which both legs leave or none, and
+//! what enters the order table.
+
+use super::{Actions, DecisionCore, Examined, Probe};
+use crate::order::{Intent, Order, OrderAction};
+use crate::pipeline::risk::{Approval, Reference, RiskReasons, Stamp, Target};
+use crate::strategy::Wanted;
+use feeds::event::Side;
+use feeds::units::PRICE_NONE;
+
+impl DecisionCore {
+    pub(super) fn approve_all(&mut self, strategy: u16, probe: &mut impl Probe, actions: &mut Actions) {
+        let mut at = 0;
+        while let Some(&Wanted { intent, with_next }) = self.intents.wanted().get(at) {
+            let partner = self.intents.wanted().get(at + 1).filter(|_| with_next).map(|w| w.intent);
+            at += if partner.is_some() { 2 } else { 1 };
+            let needed = if partner.is_some() { 2 } else { 1 };
+            if !actions.has_slot(intent.action, needed) {
+                self.counters.intents_dropped += needed as u64;
+                continue;
+            }
+            match partner {
+                Some(partner) => self.approve_pair(strategy, &intent, &partner, probe, actions),
+                None => match self.approve(strategy, &intent, 0, probe) {
+                    Ok(approval) => self.commit(approval, actions),
+                    Err(reasons) => self.reject(strategy, &intent, reasons),
+                },
+            }
+        }
+    }
+
+    fn approve_pair(
+        &mut self,
+        strategy: u16,
+        first: &Intent,
+        second: &Intent,
+        probe: &mut impl Probe,
+        actions: &mut Actions,
+    ) {
+        // Two messages about one order cannot both be entered: a pair is of new orders only.
+        if [first, second].iter().any(|intent| intent.action != OrderAction::New) {
+            self.reject(strategy, first, RiskReasons::GROUP);
+            return self.reject(strategy, second, RiskReasons::GROUP);
+        }
+        let approval = match self.approve(strategy, first, 0, probe) {
+            Ok(approval) => approval,
+            Err(reasons) => {
+                self.reject(strategy, first, reasons);
+                return self.reject(strategy, second, RiskReasons::GROUP);
+            }
+        };
+        match self.approve(strategy, second, 1, probe) {
+            Ok(partner) => {
+                self.counters.pairs += 1;
+                self.pairs.add(approval.order.cl_ord_id, partner.order.cl_ord_id);
+                self.commit(approval, actions);
+                self.commit(partner, actions);
+            }
+            Err(reasons) => {
+                self.risk.withdraw(approval);
+                self.reject(strategy, first, RiskReasons::GROUP);
+                self.reject(strategy, second, reasons);
+            }
+        }
+    }
+
+    /// Runs risk on one intent; `ahead` approvals of the same group are not in the order table yet.
+    pub(super) fn approve(
+        &mut self,
+        strategy: u16,
+        intent: &Intent,
+        ahead: u64,
+        probe: &mut impl Probe,
+    ) -> Result<Approval, RiskReasons> {
+        let target = self.orders.get(intent.target).filter(|order| {
+            !order.is_pending()
+                && order.cl_ord_id == intent.target
+                && order.strategy == strategy
+                && (order.instrument, order.venue, order.side)
+                    == (intent.instrument, intent.venue, intent.side)
+        });
+        let target = target.map(Target::of);
+        let has_room = intent.action != OrderAction::New || u64::from(self.orders.room()) > ahead;
+        let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
+        let reference = self.reference(intent);
+        let stamp = Stamp { decision: self.decision, time_ns: self.time_ns, cl_ord_id, strategy };
+        let risk = &self.risk;
+        probe.examined(&Examined { risk, intent, reference: &reference, target, stamp: &stamp });
+        self.risk.approve(intent, &reference, target, &stamp)
+    }
+
+    /// The collar's reference is the NBBO, or the order's own venue when the NBBO is crossed.
+    fn reference(&self, intent: &Intent) -> Reference {
+        let Intent { venue, instrument, .. } = *intent;
+        let national = self.nbbo.quote(instrument);
+        let Some(books) = self.books.get(usize::from(venue)) else { return Reference::NONE };
+        let own = books.bbo(instrument);
+        let (bid_px, ask_px) =
+            if national.crossed() { (own.bid_px, own.ask_px) } else { (national.bid_px, national.ask_px) };
+        let is_aggressive = match intent.side {
+            Side::Buy => national.ask_px != PRICE_NONE && intent.price >= national.ask_px,
+            Side::Sell => national.bid_px != PRICE_NONE && intent.price <= national.bid_px,
+            Side::None => false,
+        };
+        let (away_bid_px, away_ask_px) =
+            if is_aggressive { self.away(venue, instrument) } else { (PRICE_NONE, PRICE_NONE) };
+        let own_best = self.orders.own_best(instrument, venue, intent.side.opposite(), intent.price);
+        Reference {
+            bid_px,
+            ask_px,
+            touch_bid_px: own.bid_px,
+            touch_ask_px: own.ask_px,
+            away_bid_px,
+            away_ask_px,
+            own_bid_px: own_best,
+            own_ask_px: own_best,
+            data_age_ns: self.feeds.age_ns(venue, self.time_ns),
+            clock_skew_ns: self.feeds.skew_ns(venue),
+            tradable: books.is_continuous(instrument),
+            crossed: books.crossed(instrument),
+            stale: self.stale.is_stale(venue, instrument),
+        }
+    }
+
+    /// The best bid and offer of the other venues.
+    #[cold]
+    fn away(&self, venue: u8, instrument: u32) -> (i64, i64) {
+        let others = (0..self.books.len() as u8).filter(|&other| other != venue);
+        others.fold((PRICE_NONE, PRICE_NONE), |(bid_px, ask_px), other| {
+            let quote = self.nbbo.venue_quote(instrument, other);
+            let better_ask = quote.ask_px != PRICE_NONE && (ask_px == PRICE_NONE || quote.ask_px < ask_px);
+            // "None" is below every price.
+            (bid_px.max(quote.bid_px), if better_ask { quote.ask_px } else { ask_px })
+        })
+    }
+
+    pub(super) fn commit(&mut self, approval: Approval, actions: &mut Actions) {
+        let order: Order = *approval.order;
+        self.orders
+            .enter(&order, approval.reserved)
+            .expect("risk checked the target, the room and the ClOrdID right before");
+        match order.action {
+            OrderAction::New => self.counters.new_orders += 1,
+            OrderAction::Replace => self.counters.replaces += 1,
+            OrderAction::Cancel => self.counters.cancels += 1,
+            OrderAction::Status => self.counters.status_requests += 1,
+        }
+        actions.orders.push(approval.order);
+    }
+
+    #[cold]
+    fn reject(&mut self, strategy: u16, intent: &Intent, reasons: RiskReasons) {
+        self.counters.risk_rejects += 1;
+        for (bit, count) in self.counters.rejects_by_rule.iter_mut().enumerate() {
+            *count += u64::from(reasons.0 >> bit & 1);
+        }
+        self.strategies[usize::from(strategy)].on_reject(self.time_ns, intent, reasons);
+    }
+}
