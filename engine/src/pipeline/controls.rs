@@ -11,12 +11,12 @@
 //!
 //! Allocates at construction only. Owned by the thread that decides.
 
-use rtrb::Consumer;
+use rtrb::{Consumer, Producer};
 
 use crate::control::kill_switch::{KillSwitch, Seen};
 use crate::pipeline::decide::{Decide, DecideError, OrderSink};
 use crate::pipeline::heartbeat::Beat;
-use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
+use crate::pipeline::operator::{Command, KillCause, LimitChange, OperatorNote, Scope};
 use crate::pipeline::session_watch::SessionWatch;
 use crate::pipeline::stamps::PathStamps;
 
@@ -37,6 +37,15 @@ pub struct Instruction {
     pub seen: Seen,
 }
 
+/// What became of a [`Command::SetLimit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitAnswer {
+    /// Which.
+    pub change: LimitChange,
+    /// The core goes by it; else it has no such limit, and nothing has changed.
+    pub is_in_force: bool,
+}
+
 /// When a lost session stops its venue, and whether it comes back by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRules {
@@ -51,6 +60,7 @@ pub struct Controls {
     kill: KillSwitch,
     beat: Beat,
     commands: Option<Consumer<Instruction>>,
+    answers: Option<Producer<LimitAnswer>>,
     sessions: Option<(SessionWatch, SessionRules)>,
     /// The bell as it was last heard.
     heard: u32,
@@ -74,6 +84,7 @@ impl Controls {
             kill,
             beat: Beat::default(),
             commands: None,
+            answers: None,
             sessions: None,
             heard: 0,
             more: true,
@@ -88,6 +99,12 @@ impl Controls {
     #[must_use]
     pub fn commanded(self, commands: Consumer<Instruction>) -> Self {
         Self { commands: Some(commands), ..self }
+    }
+
+    /// The same, saying what became of each new limit. Who listens gives no more of them than there is room for answers.
+    #[must_use]
+    pub fn answering(self, answers: Producer<LimitAnswer>) -> Self {
+        Self { answers: Some(answers), ..self }
     }
 
     /// The same, with sessions whose loss counts.
@@ -193,7 +210,14 @@ impl Controls {
                         let _ = self.kill.reset(seen);
                     }
                 }
-                Some(command) => give(decide, now_ns, command, sink)?,
+                Some(command @ Command::SetLimit(change)) => {
+                    give(decide, now_ns, command, sink)?;
+                    let is_in_force = decide.core().risk().changes().contains(&change);
+                    if let Some(answers) = &mut self.answers {
+                        let _ = answers.push(LimitAnswer { change, is_in_force });
+                    }
+                }
+                Some(command @ Command::Reconcile { .. }) => give(decide, now_ns, command, sink)?,
                 None => {}
             }
             decide.board().obeyed();

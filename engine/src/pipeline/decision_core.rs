@@ -32,6 +32,9 @@ use kernels::cpu::book::{BookError, VenueBooks};
 use kernels::cpu::nbbo::Nbbo;
 use sweeps::SWEEP_MAX;
 
+/// ClOrdIDs that an open order keeps for its cancels: without them the session's last orders could not be cancelled.
+const CANCEL_IDS: u64 = 2;
+
 /// One input of the total order.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
@@ -513,6 +516,10 @@ impl DecisionCore {
         });
         let target = target.map(Target::of);
         let has_room = intent.action != OrderAction::New || u64::from(self.orders.room()) > ahead;
+        // Each open order keeps two ClOrdIDs for its cancel, of which the first may come to nothing.
+        let open = u64::from(self.orders.live()) + ahead + 1;
+        let kept = if intent.action == OrderAction::Cancel { 0 } else { CANCEL_IDS * open };
+        let has_room = has_room && self.orders.cl_ord_id_after(ahead + kept).is_some();
         let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
         let reference = self.reference(intent);
         let stamp = Stamp { decision: self.decision, time_ns: self.time_ns, cl_ord_id, strategy };
