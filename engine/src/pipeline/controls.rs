@@ -3,7 +3,7 @@
 //! The loop calls [`Controls::turn`] once a turn. While nothing happens that is one store and two relaxed loads; what
 //! happens rings the bell of the [`KillSwitch`], and the turn then acts: commands are noted and decided in the order in
 //! which they came, the kill word becomes a sequenced `Kill`, and a kill's sweep is fed on, an input of at most so many
-//! cancels a turn, until nothing is left to cancel. Everything that decides goes through [`Decide`] and is journalled.
+//! cancels a turn, until nothing is left to cancel; a reset waits for that. Everything that decides goes through [`Decide`] and is journalled.
 //!
 //! **Lost sessions.** A venue whose session was lost is killed for itself, and comes back by itself when configured so: once
 //! the session is up again, every doubt that order entry raised has been decided on, and no order of the venue is in doubt.
@@ -171,16 +171,32 @@ impl Controls {
         let now_ns = now_ns.max(decide.core().time_ns());
         let commands_wait = self.obey(decide, now_ns, sink)?;
         self.follow_sessions(decide, now_ns, sink)?;
-        if self.kill.is_set() && !decide.core().risk().is_killed() {
-            let cause = self.kill.cause().unwrap_or(KillCause::Operator);
-            decide.note(&OperatorNote::new("warptick", cause.name()))?;
-            give(decide, now_ns, Command::Kill { scope: Scope::All, cause }, sink)?;
-        }
+        self.follow_word(decide, now_ns, sink)?;
         sweep_on(decide, now_ns, sink)?;
         let is_waiting = self.gone_since_ns.iter().any(|&since| since != 0) || self.returning != 0;
         self.more = commands_wait;
         self.pause = if is_waiting { WAITING_TURNS } else { 0 };
         Ok(decide.core().decision() != before)
+    }
+
+    /// Makes a sequenced kill of a kill word that is set.
+    fn follow_word(
+        &mut self,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        if !self.kill.is_set() || decide.core().risk().is_killed() {
+            return Ok(());
+        }
+        let cause = self.kill.cause().unwrap_or(KillCause::Operator);
+        decide.note(&OperatorNote::new("warptick", cause.name()))?;
+        give(decide, now_ns, Command::Kill { scope: Scope::All, cause }, sink)
+    }
+
+    fn reset_is_next(&self) -> bool {
+        let next = self.commands.as_ref().map(Consumer::peek);
+        matches!(next, Some(Ok(Instruction { command: Some(Command::Reset { .. }), .. })))
     }
 
     /// Takes commands; whether some are left.
@@ -191,6 +207,13 @@ impl Controls {
         sink: &mut impl OrderSink,
     ) -> Result<bool, DecideError> {
         for _ in 0..COMMANDS_A_TURN {
+            if self.reset_is_next() {
+                // What stands in the way of a reset is done first: a kill word that nobody has acted on, a sweep.
+                self.follow_word(decide, now_ns, sink)?;
+                if decide.core().sweep_is_due() {
+                    return Ok(true);
+                }
+            }
             let Some(Ok(Instruction { note, command, seen })) = self.commands.as_mut().map(Consumer::pop)
             else {
                 return Ok(false);

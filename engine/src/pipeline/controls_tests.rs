@@ -415,3 +415,23 @@ fn blocks_are_shown_by_scope_until_they_are_lifted() {
     rig.turn();
     assert!(!shown(&rig).iter().any(|(scope, _)| matches!(scope, Scope::All | Scope::Side(_))));
 }
+
+#[test]
+fn a_reset_right_behind_a_kill_finds_every_order_cancelled() {
+    for is_word in [true, false] {
+        let mut rig = Rig::new(100, AUTO);
+        rig.settle();
+        // Decide is late: both are there when it looks.
+        if is_word {
+            rig.kill.set(KillCause::FeedLost);
+        } else {
+            let cause = KillCause::Operator;
+            rig.give(Command::Kill { scope: Scope::All, cause }, rig.kill.seen());
+        }
+        rig.give(Command::Reset { scope: Scope::All }, rig.kill.seen());
+        rig.settle();
+        let cancels = rig.sink.orders.iter().filter(|order| order.action == OrderAction::Cancel).count();
+        assert_eq!(cancels, 100, "by word: {is_word}");
+        assert!(!rig.kill.is_set() && !rig.decide.core().risk().is_killed(), "by word: {is_word}");
+    }
+}
