@@ -1,10 +1,13 @@
 //! From the command to stop everything to the last of 100 cancels on the wire: by signal and by HTTP, in both topologies.
 //!
 //! A whole live engine in this process: feeds over UDP from the simulated venue, FIX over loopback TCP, operator port,
-//! housekeeping, watchdog. A strategy keeps 100 orders resting 3 % below the market. Time starts before `raise(SIGUSR1)`, or before
-//! the connect of a `POST /kill` on a new connection; it ends when a proxy in front of the venue, blocking in its receive on a
-//! thread of its own, has read the last of the 100 OrderCancelRequests: the thread's wake-up is in the figure. Between two kills the
-//! engine is reset by HTTP and the orders are there again. Engine, venue and proxy share the machine as it is.
+//! housekeeping, watchdog. A strategy keeps 100 orders resting 3 % below the market. Time starts before `kill(2)` with SIGUSR1 to the
+//! process, which its sleeping main thread takes as it would from a shell's `kill`, or before the connect of a `POST /kill` on a
+//! new connection; it ends when a proxy in front of the venue, blocking in its receive on a thread of its own, has read the last
+//! of the 100 OrderCancelRequests: both threads' wake-ups are in the figure. Between two kills the engine is reset by HTTP and
+//! waits until the venue has accepted 100 orders more than it has cancelled: an order that is decided and still in the
+//! order ring would not leave after the kill, so that there would be nothing to cancel.
+//! Engine, venue and proxy share the machine as it is.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -41,7 +44,8 @@ use serde_json::{Value, json};
 use crate::line::Line;
 use crate::timing::Samples;
 
-const KILLS: usize = 100;
+/// Enough for a 90th percentile: ten samples beyond it, and rounding.
+const KILLS: usize = 110;
 const WARM_UP: usize = 3;
 const ORDERS: usize = 100;
 const TICK: i64 = 10_000_000;
@@ -83,12 +87,53 @@ impl Strategy for Resting {
     }
 }
 
-/// What has passed to the venue.
+/// What has passed to the venue and back.
 #[derive(Default)]
 struct Wire {
     cancels: AtomicU64,
     /// When the latest cancel was read, ticks.
     last_ticks: AtomicU64,
+    /// Orders that the venue has accepted.
+    accepted: AtomicU64,
+    /// And cancelled.
+    cancelled: AtomicU64,
+}
+
+impl Wire {
+    /// Orders that rest at the venue, as far as it has said.
+    fn resting(&self) -> u64 {
+        self.accepted.load(Ordering::Acquire).wrapping_sub(self.cancelled.load(Ordering::Acquire))
+    }
+}
+
+/// Counts fields in a stream of FIX messages, wherever it is cut.
+#[derive(Default)]
+struct Fields {
+    /// The end of what was read before, from the start of its last field.
+    tail: Vec<u8>,
+}
+
+impl Fields {
+    /// How often each of these fields, `tag=value`, ended within these bytes.
+    fn count<const N: usize>(&mut self, bytes: &[u8], wanted: [&[u8]; N]) -> [u64; N] {
+        self.tail.extend_from_slice(bytes);
+        let mut counts = [0; N];
+        let mut from = 0;
+        for end in ends_of_fields(&self.tail) {
+            let field = &self.tail[from..end];
+            for (count, wanted) in counts.iter_mut().zip(wanted) {
+                *count += u64::from(field == wanted);
+            }
+            from = end + 1;
+        }
+        self.tail.drain(..from);
+        counts
+    }
+}
+
+/// Where fields end.
+fn ends_of_fields(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    bytes.iter().enumerate().filter(|&(_, &byte)| byte == 1).map(|(at, _)| at)
 }
 
 /// Carries one connection after another to the venue; returns `HOST:PORT` for the engine.
@@ -100,20 +145,25 @@ fn proxy(venue: String, wire: Arc<Wire>) -> Result<String, String> {
             let (Ok(engine), Ok(venue)) = (engine, TcpStream::connect(&venue)) else { continue };
             let _ = (engine.set_nodelay(true), venue.set_nodelay(true));
             let (Ok(from_venue), Ok(to_engine)) = (venue.try_clone(), engine.try_clone()) else { continue };
-            let wire = Arc::clone(&wire);
-            std::thread::spawn(move || carry(from_venue, to_engine, |_| {}));
+            let (to_venue, back) = (Arc::clone(&wire), Arc::clone(&wire));
+            let mut fields = Fields::default();
             std::thread::spawn(move || {
-                // The end of what was read before may be the start of a tag.
-                let mut tail = [0u8; 5];
+                carry(from_venue, to_engine, |bytes| {
+                    let [accepted, cancelled] = fields.count(bytes, [b"150=0", b"150=4"]);
+                    // Release: pairs with the reader's Acquire.
+                    back.accepted.fetch_add(accepted, Ordering::Release);
+                    back.cancelled.fetch_add(cancelled, Ordering::Release);
+                });
+            });
+            let mut fields = Fields::default();
+            std::thread::spawn(move || {
                 carry(engine, venue, |bytes| {
                     let ticks = tsc::now();
-                    let text: Vec<u8> = tail.iter().chain(bytes).copied().collect();
-                    let cancels = text.windows(6).filter(|window| *window == b"\x0135=F\x01").count() as u64;
-                    tail.copy_from_slice(&text[text.len() - 5..]);
+                    let [cancels] = fields.count(bytes, [b"35=F"]);
                     if cancels > 0 {
-                        wire.last_ticks.store(ticks, Ordering::Relaxed);
+                        to_venue.last_ticks.store(ticks, Ordering::Relaxed);
                         // Release: pairs with the reader's Acquire.
-                        wire.cancels.fetch_add(cancels, Ordering::Release);
+                        to_venue.cancels.fetch_add(cancels, Ordering::Release);
                     }
                 });
             });
@@ -139,11 +189,15 @@ fn carry(mut from: TcpStream, mut to: TcpStream, mut look: impl FnMut(&[u8])) {
 /// A run that does not start, orders that do not come or are not cancelled.
 pub fn run() -> Result<Vec<Line>, String> {
     kill_switch::install().map_err(|error| error.to_string())?;
-    let mut lines = vec![quiet_turn()?];
-    for topology in [Topology::Inline, Topology::Split] {
-        lines.extend(one_engine(topology)?);
-    }
-    Ok(lines)
+    // This thread, the process's first, sleeps from here on: it is whom a signal to the process wakes.
+    let measured = std::thread::spawn(|| -> Result<Vec<Line>, String> {
+        let mut lines = vec![quiet_turn()?];
+        for topology in [Topology::Inline, Topology::Split] {
+            lines.extend(one_engine(topology)?);
+        }
+        Ok(lines)
+    });
+    measured.join().map_err(|_| "the measuring thread panicked".to_owned())?
 }
 
 /// Takes nothing: nothing is decided.
@@ -299,8 +353,8 @@ fn measure(config: &Config, wire: &Wire, topology: Topology) -> Result<Vec<Line>
     let mut lines = Vec::new();
     let by_signal = || {
         // SAFETY: plain integers; `run` has installed the handler.
-        let _ = unsafe { libc::raise(libc::SIGUSR1) };
-        Ok(Value::Null)
+        let refused = unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) } != 0;
+        if refused { Err("kill: refused".to_owned()) } else { Ok(Value::Null) }
     };
     let by_request = || post("/kill");
     #[allow(clippy::type_complexity, reason = "a name and what it does")]
@@ -309,10 +363,13 @@ fn measure(config: &Config, wire: &Wire, topology: Topology) -> Result<Vec<Line>
     for (way, kill) in ways {
         let mut samples = Samples::single(KILLS);
         for number in 0..WARM_UP + KILLS {
-            wait_until("100 orders", || {
-                client.ask("GET", "/status", None).is_ok_and(|status| status["open_orders"] == json!(ORDERS))
+            wait_until("100 orders at the venue", || {
+                wire.resting() == ORDERS as u64
+                    && client
+                        .ask("GET", "/status", None)
+                        .is_ok_and(|status| status["open_orders"] == json!(ORDERS))
             })?;
-            // What came before is over: the reports of the last orders, the answer to the question.
+            // What came before is over: decide has the reports of the last orders, the question is answered.
             std::thread::sleep(Duration::from_millis(10));
             let before = wire.cancels.load(Ordering::Acquire);
             let start = tsc::now();
@@ -342,6 +399,8 @@ fn measure(config: &Config, wire: &Wire, topology: Topology) -> Result<Vec<Line>
             .pinned("hot stages by the engine's own placement; venue, proxy and operator port on whatever is free")
             .figures(figures)
             .with("orders", ORDERS)
+            .with("hot_threads", if topology == Topology::Inline { 1 } else { 3 })
+            .with("cores", std::thread::available_parallelism().map_or(0, usize::from))
             .with("goal_max_ns", 1_000_000)
             .checked("each kill led to exactly 100 cancels")
             .checked("after each reset the orders were there again"),

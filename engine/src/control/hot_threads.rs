@@ -18,6 +18,7 @@ use crate::control::reconnector::{self, ReconnectReport, Route};
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
+use crate::control::slice;
 use crate::control::startup;
 use crate::control::supervision::HotEnds;
 use crate::pipeline::decide::{Decide, DecideError};
@@ -105,12 +106,15 @@ impl Hot<'_> {
     where
         'env: 'scope,
     {
-        let (plan, stop, kill, sockets) = (self.plan, self.stop, &self.kill, &self.sockets);
+        let (plan, stop, kill, sockets, idle) = (self.plan, self.stop, &self.kill, &self.sockets, self.idle);
         scope.spawn(move || {
             let _guard = StopOnPanic { stop, kill, sockets };
             if let Err(error) = plan.pin_current(role) {
                 stop.request();
                 return Err(Failure::Check(format!("placement: {error}")));
+            }
+            if idle == Idle::Yield {
+                slice::shorten();
             }
             Ok(work())
         })

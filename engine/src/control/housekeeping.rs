@@ -11,6 +11,7 @@ use crate::control::journal::JournalKeeper;
 use crate::control::kill_switch::KillSwitch;
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
+use crate::control::slice;
 use crate::control::utc_watch::UtcWatch;
 use crate::control::watchdog::Watchdog;
 use crate::pipeline::decide::Decide;
@@ -66,6 +67,8 @@ impl Housekeeping {
 
     /// Works until the threads are done.
     pub(super) fn watch<T>(&mut self, counters: &Counters, threads: &[&ScopedJoinHandle<'_, T>]) {
+        // Signals arrive here, and the watchdog is here.
+        slice::shorten();
         while !threads.iter().all(|thread| thread.is_finished()) {
             self.turn(counters.ingest.messages.get());
             std::thread::sleep(HOUSEKEEPING_INTERVAL);

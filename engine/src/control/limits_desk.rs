@@ -1,9 +1,13 @@
 //! Who may change limits, and how: tightening at once, loosening in two steps by two people.
 //!
 //! Holds the numbers in force and what was proposed. A new limits file is compared with what is in force: what tightens is
-//! in force from then on, under a new version; what loosens is a proposal with a number, that somebody confirms within
-//! its time, and that a later file replaces. It decides what is allowed and does nothing itself: whoever holds it sends the
-//! changes to decide. Reads no clock, does no I/O.
+//! to be given to decide under a new version; what loosens is a proposal with a number, that somebody confirms within
+//! its time, and that a later file replaces. It decides what is allowed and does nothing itself.
+//!
+//! **In force is what decide goes by, nothing else.** Asking ([`LimitsDesk::submit`], [`LimitsDesk::confirm`]) changes
+//! nothing here; once decide's ring has the changes ([`LimitsDesk::given`]) they wait for decide's word on each
+//! ([`LimitsDesk::answered`]), and no others are taken until all of it has come. A resumed run starts from what the runs
+//! before it have changed ([`LimitsDesk::resume`]). Reads no clock, does no I/O.
 
 use toml::Table;
 
@@ -11,6 +15,8 @@ use crate::control::config::Config;
 use crate::control::limits_file::{self, Difference, Numbers};
 use crate::control::names::Names;
 use crate::control::operator_config::ConfirmBy;
+use crate::pipeline::controls::LimitAnswer;
+use crate::pipeline::operator::LimitChange;
 
 /// Changes that wait for somebody's consent.
 #[derive(Clone, Debug)]
@@ -25,13 +31,22 @@ pub struct Proposal {
     pub until_s: u64,
 }
 
-/// What became of a limits file.
+/// What is to be given to decide, all of it or nothing.
 #[derive(Clone, Debug)]
-pub struct Submitted {
-    /// In force from now on.
-    pub applied: Vec<Difference>,
-    /// Waits for a confirmation.
+pub struct Submission {
+    /// Version of the changes; that in force where there is none.
+    pub version: u32,
+    /// Allowed at once, or by consent.
+    pub differences: Vec<Difference>,
+    /// Waits for a confirmation from then on.
     pub proposed: Option<Proposal>,
+}
+
+impl Submission {
+    /// The changes as decide takes them.
+    pub fn changes(&self) -> impl Iterator<Item = LimitChange> + '_ {
+        self.differences.iter().map(|difference| difference.change(self.version))
+    }
 }
 
 /// See the module's text.
@@ -41,6 +56,10 @@ pub struct LimitsDesk {
     names: Names,
     in_force: Numbers,
     version: u32,
+    /// Decide has them and has not said what became of them.
+    waiting: Vec<LimitChange>,
+    /// Version of the latest changes that were given.
+    given: u32,
     confirm_by: ConfirmBy,
     confirm_within_s: u64,
     proposal: Option<Proposal>,
@@ -58,6 +77,8 @@ impl LimitsDesk {
             config: config.to_toml()?.parse().map_err(|error: toml::de::Error| error.to_string())?,
             names,
             version: 1,
+            waiting: Vec::new(),
+            given: 1,
             confirm_by: config.operator.confirm_by,
             confirm_within_s: config.operator.confirm_within_s,
             proposal: None,
@@ -65,7 +86,14 @@ impl LimitsDesk {
         })
     }
 
-    /// Version of the numbers in force; 1 is what the run started with.
+    /// Takes over what decide starts with beside the configuration: changes of the runs that this one goes on with.
+    pub fn resume(&mut self, changes: &[LimitChange]) {
+        for &change in changes {
+            self.take(change);
+        }
+    }
+
+    /// Version of the numbers in force; 1 is what the day started with.
     #[must_use]
     pub const fn version(&self) -> u32 {
         self.version
@@ -77,41 +105,40 @@ impl LimitsDesk {
         self.proposal.as_ref().filter(|proposal| now_s <= proposal.until_s)
     }
 
-    /// Somebody brings a new limits file; `name` is for error texts. What is `applied` has the desk's new version.
+    /// Somebody brings a new limits file; `name` is for error texts. Nothing has changed before it is [`Self::given`].
     ///
     /// # Errors
-    /// What is wrong with it. Nothing has changed then.
-    pub fn submit(&mut self, name: &str, text: &str, who: &str, now_s: u64) -> Result<Submitted, String> {
+    /// What is wrong with it; changes that decide has not answered.
+    pub fn submit(&self, name: &str, text: &str, who: &str, now_s: u64) -> Result<Submission, String> {
+        self.is_settled()?;
         let merged = limits_file::merge(self.config.clone(), name, text)?;
         let merged = toml::to_string(&merged).map_err(|error| format!("{name}: {error}"))?;
         let wanted = Numbers::of(&Config::parse(name, &merged)?, &self.names)?;
         let differences =
             self.in_force.differences(&wanted, &self.names).map_err(|what| format!("{name}: {what}"))?;
-        let (loosening, applied): (Vec<_>, Vec<_>) =
+        let (loosening, tightening): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|difference| difference.loosens());
-        self.put_in_force(&applied);
-        self.proposal = None;
-        if !loosening.is_empty() {
-            self.proposals += 1;
-            let until_s = now_s.saturating_add(self.confirm_within_s);
-            let (id, who) = (self.proposals, who.to_owned());
-            self.proposal = Some(Proposal { id, who, differences: loosening, until_s });
-        }
-        Ok(Submitted { applied, proposed: self.proposal.clone() })
+        let proposed = (!loosening.is_empty()).then(|| Proposal {
+            id: self.proposals + 1,
+            who: who.to_owned(),
+            differences: loosening,
+            until_s: now_s.saturating_add(self.confirm_within_s),
+        });
+        Ok(self.submission(tightening, proposed))
     }
 
-    /// Somebody confirms a proposal; what is in force from now on, under the desk's new version.
+    /// Somebody confirms a proposal. Nothing has changed before it is [`Self::given`].
     ///
     /// # Errors
-    /// No such proposal, too late, or not by this person.
-    pub fn confirm(&mut self, id: u32, who: &str, now_s: u64) -> Result<Vec<Difference>, String> {
+    /// No such proposal, too late, or not by this person; changes that decide has not answered.
+    pub fn confirm(&self, id: u32, who: &str, now_s: u64) -> Result<Submission, String> {
+        self.is_settled()?;
         let Some(proposal) = self.proposal.as_ref().filter(|proposal| proposal.id == id) else {
             return Err(format!(
                 "proposal {id} is not open: it was confirmed or another file replaced it; send the limits again"
             ));
         };
         if now_s > proposal.until_s {
-            self.proposal = None;
             return Err(format!(
                 "proposal {id} was to be confirmed within {} s: send the limits again",
                 self.confirm_within_s
@@ -130,15 +157,61 @@ impl LimitsDesk {
                 changed.show(&self.names)
             ));
         }
-        let differences = self.proposal.take().map(|proposal| proposal.differences).unwrap_or_default();
-        self.put_in_force(&differences);
-        Ok(differences)
+        Ok(self.submission(proposal.differences.clone(), None))
     }
 
-    fn put_in_force(&mut self, differences: &[Difference]) {
-        self.version += u32::from(!differences.is_empty());
-        for difference in differences {
-            self.in_force.take(difference);
+    fn submission(&self, differences: Vec<Difference>, proposed: Option<Proposal>) -> Submission {
+        let version = if differences.is_empty() { self.version } else { self.given.max(self.version) + 1 };
+        Submission { version, differences, proposed }
+    }
+
+    /// Whether decide has answered everything.
+    ///
+    /// # Errors
+    /// What it has not: until then nothing can be submitted or confirmed.
+    pub fn is_settled(&self) -> Result<(), String> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "decide has not said what became of {} changes of version {}: what is in force is not known; look at /status",
+            self.waiting.len(),
+            self.given
+        ))
+    }
+
+    /// Decide's ring has all of it: its changes wait for decide's word, and its proposal for a confirmation.
+    pub fn given(&mut self, submission: &Submission) {
+        self.proposal.clone_from(&submission.proposed);
+        self.proposals += u32::from(submission.proposed.is_some());
+        self.given = self.given.max(submission.version);
+        self.waiting.extend(submission.changes());
+    }
+
+    /// Decide says what became of a change.
+    pub fn answered(&mut self, answer: LimitAnswer) {
+        let LimitAnswer { change, is_in_force } = answer;
+        self.waiting.retain(|waiting| *waiting != change);
+        if is_in_force {
+            self.take(change);
+        }
+    }
+
+    fn take(&mut self, change: LimitChange) {
+        self.version = self.version.max(change.version);
+        self.given = self.given.max(change.version);
+        self.in_force.take(&change);
+    }
+
+    /// How a change stands.
+    #[must_use]
+    pub fn standing(&self, change: &LimitChange) -> Standing {
+        if self.waiting.contains(change) {
+            Standing::Waiting
+        } else if self.in_force.is_in_force(change) {
+            Standing::InForce
+        } else {
+            Standing::Refused
         }
     }
 
@@ -147,6 +220,17 @@ impl LimitsDesk {
     pub const fn names(&self) -> &Names {
         &self.names
     }
+}
+
+/// How a change that was given to decide stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Decide goes by it.
+    InForce,
+    /// Decide has not said.
+    Waiting,
+    /// Decide has no such limit.
+    Refused,
 }
 
 #[cfg(test)]

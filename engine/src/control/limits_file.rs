@@ -125,23 +125,27 @@ pub struct Difference {
     pub new: Option<i64>,
 }
 
+/// What stands for "no limit" where numbers are compared and sent.
+const fn number(rule: LimitRule, value: Option<i64>) -> i64 {
+    match (value, rule) {
+        (Some(value), _) => value,
+        // Where less is looser, or none is the tightest, none is nothing.
+        (
+            None,
+            LimitRule::LastTradeAgeMaxMs
+            | LimitRule::OrderQtyMin
+            | LimitRule::LotQty
+            | LimitRule::Restricted
+            | LimitRule::ShortRestricted
+            | LimitRule::MarginBp,
+        ) => 0,
+        (None, _) => LimitChange::NONE,
+    }
+}
+
 impl Difference {
-    /// What stands for "no limit" where numbers are compared and sent.
     const fn number(self, value: Option<i64>) -> i64 {
-        match (value, self.rule) {
-            (Some(value), _) => value,
-            // Where less is looser, or none is the tightest, none is nothing.
-            (
-                None,
-                LimitRule::LastTradeAgeMaxMs
-                | LimitRule::OrderQtyMin
-                | LimitRule::LotQty
-                | LimitRule::Restricted
-                | LimitRule::ShortRestricted
-                | LimitRule::MarginBp,
-            ) => 0,
-            (None, _) => LimitChange::NONE,
-        }
+        number(self.rule, value)
     }
 
     /// Whether more would pass than does now.
@@ -242,33 +246,47 @@ impl Numbers {
                     names.show(scope)
                 ));
             };
-            differences.push(Difference { scope, rule, old, new });
+            // No limit and the number that says so are the same.
+            if number(rule, old) != number(rule, new) {
+                differences.push(Difference { scope, rule, old, new });
+            }
         }
         Ok(differences)
     }
 
     /// A change is in force.
-    pub fn take(&mut self, difference: &Difference) {
-        let owner = match difference.scope {
-            Scope::All | Scope::Side(_) => Owner::Firm,
-            Scope::Venue(venue) => Owner::Venue(venue),
-            Scope::Instrument(instrument) => Owner::Instrument(instrument),
-            Scope::Strategy(strategy) => Owner::Strategy(strategy),
-        };
-        let key = (owner, difference.rule.name().to_owned());
-        match difference.new {
-            Some(new) => drop(self.0.insert(key, new)),
-            None => drop(self.0.remove(&key)),
+    pub fn take(&mut self, change: &LimitChange) {
+        let key = key(change.scope, change.rule);
+        if change.value == number(change.rule, None) {
+            self.0.remove(&key);
+        } else {
+            self.0.insert(key, change.value);
         }
+    }
+
+    /// Whether this change is what is in force.
+    #[must_use]
+    pub fn is_in_force(&self, change: &LimitChange) -> bool {
+        number(change.rule, self.0.get(&key(change.scope, change.rule)).copied()) == change.value
     }
 
     /// Whether a change still starts from what is in force.
     #[must_use]
     pub fn has(&self, difference: &Difference) -> bool {
-        let mut without = self.clone();
-        without.take(&Difference { new: difference.old, ..*difference });
-        without == *self
+        let now = self.0.get(&key(difference.scope, difference.rule)).copied();
+        difference.number(now) == difference.number(difference.old)
     }
+}
+
+/// Where a rule's number stands.
+fn key(scope: Scope, rule: LimitRule) -> (Owner, String) {
+    let owner = match scope {
+        Scope::All | Scope::Side(_) => Owner::Firm,
+        Scope::Venue(venue) => Owner::Venue(venue),
+        Scope::Instrument(instrument) => Owner::Instrument(instrument),
+        Scope::Strategy(strategy) => Owner::Strategy(strategy),
+    };
+    (owner, rule.name().to_owned())
 }
 
 fn rule(name: &str) -> Option<LimitRule> {

@@ -188,6 +188,7 @@ pub fn run(
     if let Some(resumption) = &resumption {
         resumption.apply(&mut core, &mut entry, recorder.as_mut())?;
     }
+    let port = port.resuming(core.risk().changes());
     let saver = |dir: &PathBuf, keeper: &JournalKeeper| {
         SnapshotThread::new(dir, keeper.run_id(), config, resumption.is_some())
     };

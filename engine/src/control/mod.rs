@@ -60,6 +60,7 @@ pub mod session_schedule;
 pub mod session_sockets;
 pub mod session_store;
 pub mod shutdown;
+pub mod slice;
 pub mod snapshot_fetch;
 pub mod startup;
 pub mod stream_bench;

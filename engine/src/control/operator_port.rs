@@ -28,18 +28,20 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use rtrb::Producer;
+use rtrb::{Consumer, Producer};
 use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::control::failure::Failure;
 use crate::control::kill_switch::KillSwitch;
 use crate::control::limits_desk::LimitsDesk;
+use crate::control::names::Names;
 use crate::control::operator_config::Token;
+use crate::control::slice;
 use crate::pipeline::board::Board;
-use crate::pipeline::controls::Instruction;
+use crate::pipeline::controls::{Instruction, LimitAnswer};
 use crate::pipeline::heartbeat::Pulse;
-use crate::pipeline::operator::{Command, KillCause, OperatorNote};
+use crate::pipeline::operator::{Command, KillCause, LimitChange, OperatorNote};
 use crate::pipeline::session_watch::SessionWatch;
 
 /// Longest body of a request: a limits file of some thousand instruments.
@@ -82,6 +84,8 @@ pub fn install_hangup() -> std::io::Result<()> {
 pub struct EngineLink {
     /// Instructions for decide.
     pub commands: Producer<Instruction>,
+    /// What became of the limits among them; room for as many as there is for instructions.
+    pub answers: Consumer<LimitAnswer>,
     /// The kill switch.
     pub kill: KillSwitch,
     /// What decide shows.
@@ -98,6 +102,22 @@ struct Way {
     given: u64,
 }
 
+/// The desk, and what decide says to it.
+struct Limits {
+    desk: LimitsDesk,
+    answers: Consumer<LimitAnswer>,
+}
+
+impl Limits {
+    /// The desk, as decide's last word left it.
+    fn now(&mut self) -> &mut LimitsDesk {
+        while let Ok(answer) = self.answers.pop() {
+            self.desk.answered(answer);
+        }
+        &mut self.desk
+    }
+}
+
 /// A heartbeat, and when it was last seen to change.
 struct Seen {
     name: &'static str,
@@ -109,7 +129,9 @@ struct Seen {
 /// What the handlers share.
 struct Shared {
     way: Mutex<Way>,
-    desk: Mutex<LimitsDesk>,
+    limits: Mutex<Limits>,
+    /// Apart from the desk: a kill waits for nobody's limits.
+    names: Names,
     pulses: Mutex<Vec<Seen>>,
     kill: KillSwitch,
     board: Board,
@@ -126,6 +148,12 @@ impl Shared {
 
     /// Gives decide commands under one note, all or none of them; `None` only notes. Whether decide has carried them out.
     async fn give(&self, note: OperatorNote, commands: &[Command]) -> Result<bool, String> {
+        let given = self.put(note, commands).await?;
+        Ok(self.is_obeyed(given).await)
+    }
+
+    /// The same without waiting for decide: the number of the last of them.
+    async fn put(&self, note: OperatorNote, commands: &[Command]) -> Result<u64, String> {
         let mut way = self.way.lock().await;
         let seen = self.kill.seen();
         let mut note = Some(note);
@@ -147,7 +175,7 @@ impl Shared {
         let given = way.given;
         drop(way);
         self.kill.ring();
-        Ok(self.is_obeyed(given).await)
+        Ok(given)
     }
 
     async fn is_obeyed(&self, given: u64) -> bool {
@@ -218,11 +246,12 @@ impl OperatorPort {
             listener.set_nonblocking(true).map_err(refused)?;
         }
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let EngineLink { commands, kill, board, sessions, pulses } = link;
+        let EngineLink { commands, answers, kill, board, sessions, pulses } = link;
         let seen = |(name, pulse)| Seen { name, pulse, count: 0, changed: Instant::now() };
         let shared = Shared {
             way: Mutex::new(Way { commands, given: 0 }),
-            desk: Mutex::new(desk),
+            names: desk.names().clone(),
+            limits: Mutex::new(Limits { desk, answers }),
             pulses: Mutex::new(pulses.into_iter().map(seen).collect()),
             kill,
             board,
@@ -233,6 +262,15 @@ impl OperatorPort {
         };
         let hangups = HANGUPS.load(Ordering::Relaxed);
         Ok(Self { shared: Arc::new(shared), listener, limits_file, hangups })
+    }
+
+    /// The run goes on with limits that runs before it have changed: those that decide has. Before it is served.
+    #[must_use]
+    pub fn resuming(mut self, changes: &[LimitChange]) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.limits.get_mut().desk.resume(changes);
+        }
+        self
     }
 
     /// Where it listens.
@@ -246,6 +284,7 @@ impl OperatorPort {
     /// # Errors
     /// What the system refuses.
     pub fn serve(self, over: impl Fn() -> bool) -> std::io::Result<()> {
+        slice::shorten();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         runtime.block_on(async move {
             let Self { shared, listener, limits_file, mut hangups } = self;

@@ -4,17 +4,53 @@ use crate::control::names::Names;
 use crate::control::operator_client::OperatorClient;
 use crate::control::secret::Secret;
 use crate::pipeline::operator::{LimitRule, Scope};
-use rtrb::{Consumer, RingBuffer};
+use rtrb::{Consumer, Producer, RingBuffer};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::AtomicBool;
 
-/// A port without an engine: what was given to decide waits in the ring, and counts as carried out.
+/// A port without an engine: a thread that takes what is given to decide and says that it has carried it out.
 struct Rig {
     address: SocketAddr,
-    commands: Consumer<Instruction>,
+    decide: Arc<Decide>,
     kill: KillSwitch,
+    board: Board,
+}
+
+/// What stands for decide.
+#[derive(Default)]
+struct Decide {
+    given: std::sync::Mutex<Vec<Instruction>>,
+    /// It takes nothing any more.
+    hangs: AtomicBool,
+    /// It has no limit on orders' quantities.
+    refuses: AtomicBool,
+}
+
+impl Decide {
+    fn run(
+        &self,
+        mut commands: Consumer<Instruction>,
+        mut answers: Producer<LimitAnswer>,
+        board: &Board,
+        over: &AtomicBool,
+    ) {
+        while !over.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_micros(200));
+            while !self.hangs.load(Ordering::Relaxed)
+                && let Ok(instruction) = commands.pop()
+            {
+                if let Some(Command::SetLimit(change)) = instruction.command {
+                    let refuses = self.refuses.load(Ordering::Relaxed);
+                    let is_in_force = !refuses || change.rule != LimitRule::OrderQtyMax;
+                    answers.push(LimitAnswer { change, is_in_force }).expect("room");
+                }
+                self.given.lock().expect("whole").push(instruction);
+                board.obey_for_tests();
+            }
+        }
+    }
 }
 
 fn serve(test: impl FnOnce(&mut Rig)) {
@@ -23,17 +59,15 @@ fn serve(test: impl FnOnce(&mut Rig)) {
     let config = Config::parse("test", text).expect("a configuration");
     let names = Names::of(&["NASDAQ"], &["AAPL"], &[("AAPL", "market_maker")]);
     let desk = LimitsDesk::new(&config, names).expect("numbers");
-    let (commands, queue) = RingBuffer::new(8);
-    let (kill, board) = (KillSwitch::new(), Board::new(1));
-    for _ in 0..100 {
-        board.obey_for_tests();
-    }
+    let ((commands, queue), (answering, answers)) = (RingBuffer::new(8), RingBuffer::new(8));
+    let (kill, board) = (KillSwitch::new(), Board::new(1, 1));
     let sessions = SessionWatch::new(kill.clone());
     sessions.came_up(0);
     let link = EngineLink {
         commands,
+        answers,
         kill: kill.clone(),
-        board,
+        board: board.clone(),
         sessions,
         pulses: vec![("decide", Pulse::default())],
     };
@@ -45,11 +79,13 @@ fn serve(test: impl FnOnce(&mut Rig)) {
     let any = Some("127.0.0.1:0".parse().expect("an address"));
     let port = OperatorPort::open(any, tokens, link, desk, None).expect("a port");
     let address = port.address().expect("it listens");
-    let over = AtomicBool::new(false);
+    let (over, decide) = (AtomicBool::new(false), Arc::new(Decide::default()));
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| port.serve(|| over.load(Ordering::Relaxed)));
+        scope.spawn(|| decide.run(queue, answering, &board, &over));
+        let (decide, board) = (Arc::clone(&decide), board.clone());
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            test(&mut Rig { address, commands: queue, kill });
+            test(&mut Rig { address, decide, kill, board });
         }));
         over.store(true, Ordering::Relaxed);
         thread.join().expect("the port").expect("served");
@@ -72,8 +108,10 @@ impl Rig {
 
     /// Everything that was given since, with who and why.
     #[allow(clippy::type_complexity, reason = "who and why beside what, as they came")]
-    fn given(&mut self) -> Vec<(Option<(String, String)>, Option<Command>)> {
-        std::iter::from_fn(|| self.commands.pop().ok())
+    fn given(&self) -> Vec<(Option<(String, String)>, Option<Command>)> {
+        let given = std::mem::take(&mut *self.decide.given.lock().expect("whole"));
+        given
+            .into_iter()
             .map(|given| {
                 (given.note.map(|note| (note.who().to_owned(), note.why().to_owned())), given.command)
             })
@@ -242,6 +280,9 @@ fn bad_requests_are_answered_with_what_is_wrong() {
 #[test]
 fn a_decide_that_takes_nothing_is_killed_all_the_same() {
     serve(|rig| {
+        rig.decide.hangs.store(true, Ordering::Relaxed);
+        // As if it had carried them out, so that nobody waits.
+        (0..9).for_each(|_| rig.board.obey_for_tests());
         for _ in 0..8 {
             rig.post("/reset", json!({ "scope": "venue:NASDAQ", "who": "bob", "why": "x" })).expect("room");
         }
@@ -252,5 +293,70 @@ fn a_decide_that_takes_nothing_is_killed_all_the_same() {
             rig.post("/kill", json!({ "scope": "all", "who": "bob", "why": "hung" })).expect("accepted");
         assert_eq!(said["carried_out"], json!(false));
         assert!(rig.kill.is_set());
+    });
+}
+
+#[test]
+fn limits_that_decide_did_not_get_are_not_in_force() {
+    serve(|rig| {
+        let send = |text: &str| rig.post("/limits", json!({ "text": text, "who": "bob", "why": "calm day" }));
+        rig.decide.hangs.store(true, Ordering::Relaxed);
+        (0..8).for_each(|_| rig.board.obey_for_tests());
+        for _ in 0..8 {
+            rig.post("/reset", json!({ "scope": "venue:NASDAQ", "who": "bob", "why": "x" })).expect("room");
+        }
+        let full = send("[limits]\ncollar_bp = 100\n").expect_err("no room");
+        assert!(full.contains("503") && full.contains("nothing was changed"), "{full}");
+        rig.decide.hangs.store(false, Ordering::Relaxed);
+        while rig.given().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // The same again is a change again, from the number that is in force.
+        let said = loop {
+            match send("[limits]\ncollar_bp = 100\n") {
+                Err(full) if full.contains("503") => {}
+                said => break said.expect("room"),
+            }
+        };
+        // What was obeyed beforehand is counted too: the answer may come before decide's word.
+        let change = json!(["collar_bp of symbol:AAPL: 200 -> 100"]);
+        assert!(said["applied"] == change || said["waiting"] == change, "{said}");
+        let again = loop {
+            match send("[limits]\ncollar_bp = 100\n") {
+                Err(unsettled) if unsettled.contains("409") => {}
+                said => break said.expect("settled"),
+            }
+        };
+        assert_eq!((&again["applied"], &again["version"]), (&json!([]), &json!(2)), "{again}");
+    });
+}
+
+#[test]
+fn limits_that_decide_refuses_or_has_not_answered_are_said_so() {
+    serve(|rig| {
+        let send = |collar_bp: u32, order_qty_max: u32| {
+            let text = format!("[limits]\ncollar_bp = {collar_bp}\norder_qty_max = {order_qty_max}\n");
+            rig.post("/limits", json!({ "text": text, "who": "bob", "why": "calm day" }))
+        };
+        rig.decide.refuses.store(true, Ordering::Relaxed);
+        let said = send(100, 300).expect("limits");
+        assert_eq!(said["applied"], json!(["collar_bp of symbol:AAPL: 200 -> 100"]), "{said}");
+        assert_eq!(said["refused"], json!(["order_qty_max of symbol:AAPL: 500 -> 300"]), "{said}");
+        rig.decide.refuses.store(false, Ordering::Relaxed);
+        rig.decide.hangs.store(true, Ordering::Relaxed);
+        let said = send(100, 300).expect("limits");
+        assert_eq!(said["carried_out"], json!(false), "{said}");
+        assert_eq!(said["waiting"], json!(["order_qty_max of symbol:AAPL: 500 -> 300"]), "{said}");
+        let unsettled = send(50, 300).expect_err("decide has not answered");
+        assert!(unsettled.contains("409") && unsettled.contains("has not said"), "{unsettled}");
+        rig.decide.hangs.store(false, Ordering::Relaxed);
+        let said = loop {
+            match send(50, 300) {
+                Err(unsettled) if unsettled.contains("409") => {}
+                said => break said.expect("settled"),
+            }
+        };
+        assert_eq!(said["applied"], json!(["collar_bp of symbol:AAPL: 100 -> 50"]), "{said}");
+        assert_eq!(said["version"], json!(4), "{said}");
     });
 }

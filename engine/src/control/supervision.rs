@@ -80,7 +80,7 @@ pub(super) fn supervise(
     let tokens = if address.is_some() { operator.tokens().map_err(Failure::Input)? } else { Vec::new() };
 
     let (kill, sockets) = (KillSwitch::new(), SessionSockets::default());
-    let board = Board::new(universe.directory()?.capacity());
+    let board = Board::new(universe.directory()?.capacity(), desk.names().strategies());
     let sessions = SessionWatch::new(kill.clone());
     let feeds = FeedPulse::new(config.venues.len());
     let [decide, order_entry, ingest] = [(); 3].map(|()| Pulse::default());
@@ -88,10 +88,11 @@ pub(super) fn supervise(
         loss_ns: operator.session_loss_ms * 1_000_000,
         resumes: operator.session_resume == SessionResume::Auto,
     };
-    let (commands, queue) = RingBuffer::new(COMMANDS);
+    let ((commands, queue), (answering, answers)) = (RingBuffer::new(COMMANDS), RingBuffer::new(COMMANDS));
     let hot = HotEnds {
         controls: Controls::new(kill.clone())
             .commanded(queue)
+            .answering(answering)
             .watching(sessions.clone(), rules)
             .beating(decide.beat()),
         sessions: sessions.clone(),
@@ -121,7 +122,8 @@ pub(super) fn supervise(
     let schedules = schedules.collect::<Result<Vec<_>, String>>().map_err(Failure::Input)?;
     let watchdog =
         Watchdog::new(limits, kill.clone(), sockets.clone(), threads.clone(), schedules, feeds.clone());
-    let link = EngineLink { commands, kill: kill.clone(), board: board.clone(), sessions, pulses: threads };
+    let (shown, pulses) = (board.clone(), threads);
+    let link = EngineLink { commands, answers, kill: kill.clone(), board: shown, sessions, pulses };
     let port = OperatorPort::open(address, tokens, link, desk, limits_file)?;
     if let Some(address) = port.address() {
         say(format!("operator port on {address}"));
@@ -144,4 +146,36 @@ fn refuse_without_cancel_on_disconnect(config: &Config, say: &mut impl FnMut(Str
         say(what);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_venue_that_lets_orders_live_on_needs_consent_whatever_it_speaks() {
+        for protocol in ["fix", "ouch"] {
+            let venue = format!(
+                "[[venues]]\nname = \"BX\"\nprotocol = \"{protocol}\"\ncancel_on_disconnect = false\n"
+            );
+            let refused = |text: &str| {
+                let config = Config::parse("test", text).expect("a configuration");
+                let mut said = Vec::new();
+                let outcome = refuse_without_cancel_on_disconnect(&config, &mut |what| said.push(what));
+                (outcome.err().map(|failure| failure.to_string()), said)
+            };
+            let (failure, said) = refused(&venue);
+            let failure = failure.expect("nobody has accepted it");
+            assert!(
+                failure.contains("BX") && failure.contains("accept_no_cancel_on_disconnect"),
+                "{failure}"
+            );
+            assert!(said.is_empty());
+            let accepted = format!("[operator]\naccept_no_cancel_on_disconnect = true\n{venue}");
+            let (failure, said) = refused(&accepted);
+            assert_eq!(failure, None);
+            assert!(said.len() == 1 && said[0].contains("BX") && said[0].contains("outlive"), "{said:?}");
+            assert_eq!(refused(&venue.replace("false", "true")), (None, Vec::new()));
+        }
+    }
 }

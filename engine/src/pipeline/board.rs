@@ -1,14 +1,74 @@
-//! What decide shows to cold threads: open orders, positions, the version of the limits, what was obeyed.
+//! What decide shows to cold threads: open orders, positions, blocks, the version of the limits, what was obeyed.
 //!
 //! Written by the thread that decides, a few relaxed stores after an execution, a command or an order, never after a
 //! mere market event; read whenever somebody asks. Figures are each right a moment ago, no two at the same one.
 //! Allocates at construction only.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::pipeline::decision_core::DecisionCore;
-use crate::pipeline::operator::Command;
+use crate::pipeline::operator::{KillCause, Scope};
+use feeds::event::Side;
+
+/// Causes by code, 0 for none; whose they are is in their place.
+#[derive(Debug, Default)]
+struct Causes {
+    all: AtomicU8,
+    /// Buy, sell.
+    sides: [AtomicU8; 2],
+    venues: Box<[AtomicU8]>,
+    instruments: Box<[AtomicU8]>,
+    strategies: Box<[AtomicU8]>,
+}
+
+impl Causes {
+    fn new(instruments: usize, strategies: usize) -> Self {
+        let list = |length| (0..length).map(|_| AtomicU8::new(0)).collect();
+        Self {
+            venues: list(usize::from(u8::MAX) + 1),
+            instruments: list(instruments),
+            strategies: list(strategies),
+            ..Self::default()
+        }
+    }
+
+    fn set(&self, scope: Scope, cause: Option<KillCause>) {
+        let place = match scope {
+            Scope::All => Some(&self.all),
+            Scope::Side(Side::Buy) => self.sides.first(),
+            Scope::Side(Side::Sell) => self.sides.last(),
+            Scope::Side(Side::None) => None,
+            Scope::Venue(venue) => self.venues.get(usize::from(venue)),
+            Scope::Instrument(instrument) => self.instruments.get(instrument as usize),
+            Scope::Strategy(strategy) => self.strategies.get(usize::from(strategy)),
+        };
+        if let Some(place) = place {
+            place.store(cause.map_or(0, |cause| cause as u8), Ordering::Relaxed);
+        }
+    }
+
+    fn clear(&self) {
+        let lists = [&self.sides[..], &self.venues, &self.instruments, &self.strategies];
+        for place in std::iter::once(&self.all).chain(lists.into_iter().flatten()) {
+            place.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> Vec<(Scope, KillCause)> {
+        let mut found = Vec::new();
+        let mut look = |scope: Scope, place: &AtomicU8| {
+            found.extend(KillCause::from_code(place.load(Ordering::Relaxed)).map(|cause| (scope, cause)));
+        };
+        look(Scope::All, &self.all);
+        look(Scope::Side(Side::Buy), &self.sides[0]);
+        look(Scope::Side(Side::Sell), &self.sides[1]);
+        (0..=u8::MAX).zip(&self.venues).for_each(|(venue, place)| look(Scope::Venue(venue), place));
+        (0..).zip(&self.instruments).for_each(|(one, place)| look(Scope::Instrument(one), place));
+        (0..).zip(&self.strategies).for_each(|(one, place)| look(Scope::Strategy(one), place));
+        found
+    }
+}
 
 #[repr(align(128))]
 #[derive(Debug, Default)]
@@ -18,6 +78,7 @@ struct Figures {
     is_killed: AtomicBool,
     limits_version: AtomicU32,
     obeyed: AtomicU64,
+    blocks: Causes,
     /// By instrument.
     positions: Box<[AtomicI64]>,
 }
@@ -27,11 +88,12 @@ struct Figures {
 pub struct Board(Arc<Figures>);
 
 impl Board {
-    /// A board for so many instruments.
+    /// A board for so many instruments and strategies.
     #[must_use]
-    pub fn new(instruments: usize) -> Self {
+    pub fn new(instruments: usize, strategies: usize) -> Self {
         let positions = (0..instruments).map(|_| AtomicI64::new(0)).collect();
-        Self(Arc::new(Figures { limits_version: AtomicU32::new(1), positions, ..Figures::default() }))
+        let blocks = Causes::new(instruments, strategies);
+        Self(Arc::new(Figures { limits_version: AtomicU32::new(1), blocks, positions, ..Figures::default() }))
     }
 
     /// How the core stands.
@@ -52,7 +114,7 @@ impl Board {
     }
 
     /// Every position.
-    pub(super) fn show_positions(&self, core: &DecisionCore) {
+    fn show_positions(&self, core: &DecisionCore) {
         for (instrument, position) in core.risk().positions() {
             if let Some(place) = self.0.positions.get(instrument as usize) {
                 place.store(position, Ordering::Relaxed);
@@ -60,10 +122,34 @@ impl Board {
         }
     }
 
-    /// What a command has changed.
-    pub(super) fn show_command(&self, command: &Command) {
-        if let Command::SetLimit(change) = command {
-            self.0.limits_version.store(change.version, Ordering::Relaxed);
+    /// Everything, as a run finds it at its start.
+    pub(super) fn show_all(&self, core: &DecisionCore) {
+        self.show(core);
+        self.show_positions(core);
+        self.show_limits(core);
+        self.show_lifted(core);
+    }
+
+    /// The version of the limits that the core has: that of the latest change which it has taken over, 1 before any.
+    pub(super) fn show_limits(&self, core: &DecisionCore) {
+        let version = core.risk().changes().iter().map(|change| change.version).max();
+        self.0.limits_version.store(version.unwrap_or(1), Ordering::Relaxed);
+    }
+
+    /// What an input has blocked.
+    #[cold]
+    pub(super) fn show_blocked(&self, fresh: &[(Scope, KillCause)]) {
+        for &(scope, cause) in fresh {
+            self.0.blocks.set(scope, Some(cause));
+        }
+    }
+
+    /// A block was lifted: what is left.
+    #[cold]
+    pub(super) fn show_lifted(&self, core: &DecisionCore) {
+        self.0.blocks.clear();
+        for (scope, cause) in core.risk().blocks().iter() {
+            self.0.blocks.set(scope, Some(cause));
         }
     }
 
@@ -102,6 +188,12 @@ impl Board {
     #[must_use]
     pub fn is_killed(&self) -> bool {
         self.0.is_killed.load(Ordering::Relaxed)
+    }
+
+    /// What is blocked and why: everything, sides, venues, instruments, strategies.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<(Scope, KillCause)> {
+        self.0.blocks.get()
     }
 
     /// Version of the limits that decide has.

@@ -3,7 +3,7 @@
 //! The loop calls [`Controls::turn`] once a turn. While nothing happens that is one store and two relaxed loads; what
 //! happens rings the bell of the [`KillSwitch`], and the turn then acts: commands are noted and decided in the order in
 //! which they came, the kill word becomes a sequenced `Kill`, and a kill's sweep is fed on, an input of at most so many
-//! cancels a turn, until nothing is left to cancel. Everything that decides goes through [`Decide`] and is journalled.
+//! cancels a turn, until nothing is left to cancel; a reset waits for that. Everything that decides goes through [`Decide`] and is journalled.
 //!
 //! **Lost sessions.** A venue whose session was lost is killed for itself, and comes back by itself when configured so: once
 //! the session is up again, every doubt that order entry raised has been decided on, and no order of the venue is in doubt.
@@ -11,12 +11,12 @@
 //!
 //! Allocates at construction only. Owned by the thread that decides.
 
-use rtrb::Consumer;
+use rtrb::{Consumer, Producer};
 
 use crate::control::kill_switch::{KillSwitch, Seen};
 use crate::pipeline::decide::{Decide, DecideError, OrderSink};
 use crate::pipeline::heartbeat::Beat;
-use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
+use crate::pipeline::operator::{Command, KillCause, LimitChange, OperatorNote, Scope};
 use crate::pipeline::session_watch::SessionWatch;
 use crate::pipeline::stamps::PathStamps;
 
@@ -37,6 +37,15 @@ pub struct Instruction {
     pub seen: Seen,
 }
 
+/// What became of a [`Command::SetLimit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitAnswer {
+    /// Which.
+    pub change: LimitChange,
+    /// The core goes by it; else it has no such limit, and nothing has changed.
+    pub is_in_force: bool,
+}
+
 /// When a lost session stops its venue, and whether it comes back by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRules {
@@ -51,6 +60,7 @@ pub struct Controls {
     kill: KillSwitch,
     beat: Beat,
     commands: Option<Consumer<Instruction>>,
+    answers: Option<Producer<LimitAnswer>>,
     sessions: Option<(SessionWatch, SessionRules)>,
     /// The bell as it was last heard.
     heard: u32,
@@ -74,6 +84,7 @@ impl Controls {
             kill,
             beat: Beat::default(),
             commands: None,
+            answers: None,
             sessions: None,
             heard: 0,
             more: true,
@@ -88,6 +99,12 @@ impl Controls {
     #[must_use]
     pub fn commanded(self, commands: Consumer<Instruction>) -> Self {
         Self { commands: Some(commands), ..self }
+    }
+
+    /// The same, saying what became of each new limit. Who listens gives no more of them than there is room for answers.
+    #[must_use]
+    pub fn answering(self, answers: Producer<LimitAnswer>) -> Self {
+        Self { answers: Some(answers), ..self }
     }
 
     /// The same, with sessions whose loss counts.
@@ -154,16 +171,32 @@ impl Controls {
         let now_ns = now_ns.max(decide.core().time_ns());
         let commands_wait = self.obey(decide, now_ns, sink)?;
         self.follow_sessions(decide, now_ns, sink)?;
-        if self.kill.is_set() && !decide.core().risk().is_killed() {
-            let cause = self.kill.cause().unwrap_or(KillCause::Operator);
-            decide.note(&OperatorNote::new("warptick", cause.name()))?;
-            give(decide, now_ns, Command::Kill { scope: Scope::All, cause }, sink)?;
-        }
+        self.follow_word(decide, now_ns, sink)?;
         sweep_on(decide, now_ns, sink)?;
         let is_waiting = self.gone_since_ns.iter().any(|&since| since != 0) || self.returning != 0;
         self.more = commands_wait;
         self.pause = if is_waiting { WAITING_TURNS } else { 0 };
         Ok(decide.core().decision() != before)
+    }
+
+    /// Makes a sequenced kill of a kill word that is set.
+    fn follow_word(
+        &mut self,
+        decide: &mut Decide,
+        now_ns: u64,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        if !self.kill.is_set() || decide.core().risk().is_killed() {
+            return Ok(());
+        }
+        let cause = self.kill.cause().unwrap_or(KillCause::Operator);
+        decide.note(&OperatorNote::new("warptick", cause.name()))?;
+        give(decide, now_ns, Command::Kill { scope: Scope::All, cause }, sink)
+    }
+
+    fn reset_is_next(&self) -> bool {
+        let next = self.commands.as_ref().map(Consumer::peek);
+        matches!(next, Some(Ok(Instruction { command: Some(Command::Reset { .. }), .. })))
     }
 
     /// Takes commands; whether some are left.
@@ -174,6 +207,13 @@ impl Controls {
         sink: &mut impl OrderSink,
     ) -> Result<bool, DecideError> {
         for _ in 0..COMMANDS_A_TURN {
+            if self.reset_is_next() {
+                // What stands in the way of a reset is done first: a kill word that nobody has acted on, a sweep.
+                self.follow_word(decide, now_ns, sink)?;
+                if decide.core().sweep_is_due() {
+                    return Ok(true);
+                }
+            }
             let Some(Ok(Instruction { note, command, seen })) = self.commands.as_mut().map(Consumer::pop)
             else {
                 return Ok(false);
@@ -193,7 +233,14 @@ impl Controls {
                         let _ = self.kill.reset(seen);
                     }
                 }
-                Some(command) => give(decide, now_ns, command, sink)?,
+                Some(command @ Command::SetLimit(change)) => {
+                    give(decide, now_ns, command, sink)?;
+                    let is_in_force = decide.core().risk().changes().contains(&change);
+                    if let Some(answers) = &mut self.answers {
+                        let _ = answers.push(LimitAnswer { change, is_in_force });
+                    }
+                }
+                Some(command @ Command::Reconcile { .. }) => give(decide, now_ns, command, sink)?,
                 None => {}
             }
             decide.board().obeyed();

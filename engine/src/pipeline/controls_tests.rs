@@ -95,7 +95,7 @@ impl Rig {
         );
         let (sender, digest) = digest_ring(1 << 12);
         let kill = KillSwitch::new();
-        let decide = Decide::new(core, None, sender).shown(kill.clone(), Board::new(1));
+        let decide = Decide::new(core, None, sender).shown(kill.clone(), Board::new(1, 1));
         let (commands, queue) = RingBuffer::new(64);
         let (sessions, pulse) = (SessionWatch::new(kill.clone()), Pulse::default());
         let controls = Controls::new(kill.clone())
@@ -366,4 +366,72 @@ fn sessions_wait_for_a_person_or_for_their_time() {
         rig.controls.turn(&mut rig.decide, NOW + 1_000, &mut rig.sink).expect("no journal");
     }
     assert!(rig.is_blocked(Scope::Venue(0)));
+}
+
+#[test]
+fn what_became_of_a_limit_is_said_and_shown() {
+    use crate::pipeline::operator::LimitRule;
+    let mut rig = Rig::new(1, AUTO);
+    let (commands, queue) = RingBuffer::new(8);
+    let (answering, mut answers) = RingBuffer::new(8);
+    rig.commands = commands;
+    rig.controls = Controls::new(rig.kill.clone()).commanded(queue).answering(answering);
+    let change = |version, scope, rule| LimitChange { version, scope, rule, value: 7 };
+    let known = change(2, Scope::Instrument(0), LimitRule::OrderQtyMax);
+    // The firm has no collar, and there is no second instrument.
+    let no_rule = change(3, Scope::All, LimitRule::CollarBp);
+    let no_one = change(4, Scope::Instrument(1), LimitRule::OrderQtyMax);
+    for change in [known, no_rule, no_one] {
+        rig.give(Command::SetLimit(change), rig.kill.seen());
+    }
+    rig.turn();
+    let said: Vec<_> = std::iter::from_fn(|| answers.pop().ok()).collect();
+    assert_eq!(said.iter().map(|answer| answer.is_in_force).collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!(said.iter().map(|answer| answer.change).collect::<Vec<_>>(), [known, no_rule, no_one]);
+    assert_eq!(rig.decide.board().limits_version(), 2, "of what the core goes by");
+}
+
+#[test]
+fn blocks_are_shown_by_scope_until_they_are_lifted() {
+    let mut rig = Rig::new(1, AUTO);
+    let shown = |rig: &Rig| rig.decide.board().blocks();
+    assert_eq!(shown(&rig), []);
+    let kill = |scope| Command::Kill { scope, cause: KillCause::Operator };
+    let scopes = [Scope::Side(Side::Sell), Scope::Venue(1), Scope::Instrument(0)];
+    for scope in scopes {
+        rig.give(kill(scope), rig.kill.seen());
+    }
+    rig.turn();
+    assert_eq!(shown(&rig), scopes.map(|scope| (scope, KillCause::Operator)));
+    rig.give(Command::Reset { scope: Scope::Venue(1) }, rig.kill.seen());
+    rig.turn();
+    assert_eq!(shown(&rig).len(), 2);
+    rig.sessions.went(0, true);
+    rig.turn();
+    assert!(shown(&rig).contains(&(Scope::Venue(0), KillCause::SessionLost)), "{:?}", shown(&rig));
+    rig.stray_fill();
+    assert!(shown(&rig).contains(&(Scope::All, KillCause::UnknownFill)), "{:?}", shown(&rig));
+    rig.give(Command::Reset { scope: Scope::All }, rig.kill.seen());
+    rig.turn();
+    assert!(!shown(&rig).iter().any(|(scope, _)| matches!(scope, Scope::All | Scope::Side(_))));
+}
+
+#[test]
+fn a_reset_right_behind_a_kill_finds_every_order_cancelled() {
+    for is_word in [true, false] {
+        let mut rig = Rig::new(100, AUTO);
+        rig.settle();
+        // Decide is late: both are there when it looks.
+        if is_word {
+            rig.kill.set(KillCause::FeedLost);
+        } else {
+            let cause = KillCause::Operator;
+            rig.give(Command::Kill { scope: Scope::All, cause }, rig.kill.seen());
+        }
+        rig.give(Command::Reset { scope: Scope::All }, rig.kill.seen());
+        rig.settle();
+        let cancels = rig.sink.orders.iter().filter(|order| order.action == OrderAction::Cancel).count();
+        assert_eq!(cancels, 100, "by word: {is_word}");
+        assert!(!rig.kill.is_set() && !rig.decide.core().risk().is_killed(), "by word: {is_word}");
+    }
 }

@@ -94,8 +94,7 @@ impl Decide {
     /// The same, setting a kill switch and showing its figures on a board.
     #[must_use]
     pub fn shown(self, kill: KillSwitch, board: Board) -> Self {
-        board.show(&self.core);
-        board.show_positions(&self.core);
+        board.show_all(&self.core);
         Self { kill: Some(kill), board, ..self }
     }
 
@@ -179,7 +178,11 @@ impl Decide {
         sink: &mut impl OrderSink,
     ) -> Result<(), DecideError> {
         self.input(Input::Command { time_ns, command }, stamps, sink)?;
-        self.board.show_command(&command);
+        match command {
+            Command::SetLimit(_) => self.board.show_limits(&self.core),
+            Command::Reset { .. } => self.board.show_lifted(&self.core),
+            Command::Kill { .. } | Command::Reconcile { .. } => {}
+        }
         self.board.show(&self.core);
         Ok(())
     }
@@ -225,6 +228,10 @@ impl Decide {
         let outcome = self.core.on_input(input, stamps, &mut self.actions);
         if self.core.risk().is_killed() {
             self.stop_what_waits();
+        }
+        let fresh = self.core.risk().blocks().fresh();
+        if !fresh.is_empty() {
+            self.board.show_blocked(fresh);
         }
         if let Some(journal) = &mut self.journal {
             if self.core.counters().intents_dropped != dropped_before {

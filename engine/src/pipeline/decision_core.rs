@@ -33,6 +33,9 @@ use kernels::cpu::book::{BookError, VenueBooks};
 use kernels::cpu::nbbo::Nbbo;
 use sweeps::SWEEP_MAX;
 
+/// ClOrdIDs that an open order keeps for its cancels: without them the session's last orders could not be cancelled.
+const CANCEL_IDS: u64 = 2;
+
 /// One input of the total order.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {

@@ -73,6 +73,11 @@ struct Bench {
 
 impl Bench {
     fn new(strategies: Vec<Scripted>) -> Self {
+        Self::sized(strategies, 100_000)
+    }
+
+    /// With so many ClOrdIDs.
+    fn sized(strategies: Vec<Scripted>, messages_max: usize) -> Self {
         let books = BookConfig {
             instruments_max: INSTRUMENTS as usize,
             orders_max: 4_000,
@@ -94,7 +99,7 @@ impl Bench {
                 date: 20_261_121,
                 instruments_max: INSTRUMENTS as usize,
                 orders_max: ORDERS_MAX,
-                messages_max: 100_000,
+                messages_max,
             },
             (0..2).map(|_| VenueBooks::new(books).expect("sizes in range")).collect(),
             Risk::new(engine, vec![limits; INSTRUMENTS as usize]),
@@ -106,7 +111,11 @@ impl Bench {
 
     /// With a two-sided market of 100 ticks in every book.
     fn quoted(strategies: Vec<Scripted>) -> Self {
-        let mut bench = Self::new(strategies);
+        Self::new(strategies).with_quotes()
+    }
+
+    fn with_quotes(self) -> Self {
+        let mut bench = self;
         for venue in 0..2 {
             for instrument in 0..INSTRUMENTS {
                 bench.add(venue, instrument, Side::Buy, 9_990, 100);
@@ -573,6 +582,9 @@ fn a_gap_of_one_instrument_leaves_the_others_alone() {
     bench.market(EventKind::Recovered, 1, 1, 0);
     assert_eq!(venues(&bench), [0b11, 0b11]);
 }
+
+#[path = "decision_core/kill_tests.rs"]
+mod kill_tests;
 
 #[path = "decision_core/account_tests.rs"]
 pub(crate) mod account_tests;

@@ -11,7 +11,7 @@ use serde_json::json;
 use warptick_tests::warptick::{Finished, command};
 
 use super::resting::{Resting, Switches};
-use super::rig::{Ended, ORDERS, Setup, TOKENS, live};
+use super::rig::{Ended, Live, ORDERS, Setup, TOKENS, live, lives};
 use super::wire::wait_for;
 
 const TOPOLOGIES: [Topology; 2] = [Topology::Inline, Topology::Split];
@@ -121,6 +121,79 @@ fn a_signal_a_request_and_a_command_each_cancel_everything_until_a_reset() {
     }
 }
 
+/// Kills that meet orders which are being entered: waiting in the order ring, on their way, not yet acknowledged.
+#[test]
+fn a_kill_cancels_whatever_has_left_in_whatever_state() {
+    kill_switch::install().expect("a handler");
+    for topology in TOPOLOGIES {
+        let setup = Setup { topology, ..Setup::default() };
+        let ended = live(&setup, |live| {
+            live.wait_for_orders();
+            let mut left = ORDERS;
+            for number in 0..12u64 {
+                if number % 2 == 0 {
+                    live.post("/kill", "all");
+                } else {
+                    // SAFETY: plain integers; the handler is installed.
+                    assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
+                }
+                live.wait_for_none();
+                let passed =
+                    || (live.wire.ours_since(live.began, b'D'), live.wire.cancelled_since(live.began));
+                wait_for("a cancel of every order that has left", Duration::from_secs(5), || {
+                    let (entered, cancelled) = passed();
+                    entered == cancelled
+                });
+                left = left.max(passed().0);
+                live.post("/reset", "all");
+                // The strategy enters 16 each 5 ms.
+                std::thread::sleep(Duration::from_micros(number * 2_500));
+            }
+            assert!(left > ORDERS, "no kill has met orders");
+        });
+        is_reproduced(&ended);
+    }
+}
+
+#[test]
+fn a_resumed_run_goes_on_with_the_limits_that_were_changed() {
+    let file = |order_qty_max: u32| {
+        format!(
+            "[risk]\nmessages_per_s = 100000\nmessages_burst = 10000\n[limits]\ncollar_bp = 3000\norder_qty_max = {order_qty_max}\n\
+             position_max = 1000000\norder_notional_max = 100000000\n"
+        )
+    };
+    let body = |text: String| json!({ "text": text, "who": "bob", "why": "calm" });
+    let ended = lives(
+        &Setup::default(),
+        vec![
+            Box::new(|live: &Live| {
+                live.wait_for_orders();
+                let said = live.ask(0, "/limits", Some(body(file(5)))).expect("limits");
+                assert_eq!((&said["version"], &said["carried_out"]), (&json!(2), &json!(true)), "{said}");
+            }),
+            Box::new(|live: &Live| {
+                wait_for("the resumed run", Duration::from_secs(10), || !live.status().is_null());
+                assert_eq!(live.status()["limits_version"], json!(2));
+                // What is in force is no change, and less than the configuration's 500 is more than what is in force.
+                let same = live.ask(0, "/limits", Some(body(file(5)))).expect("limits");
+                assert_eq!((&same["applied"], &same["proposed"]), (&json!([]), &json!(null)), "{same}");
+                let looser = live.ask(0, "/limits", Some(body(file(400)))).expect("limits");
+                assert_eq!(looser["applied"], json!([]), "{looser}");
+                let change = looser["proposed"]["changes"][0].as_str().expect("a proposal");
+                assert!(change.ends_with("5 -> 400"), "{looser}");
+                // A former version is none that this run could be told to start from.
+                let stale = json!({ "text": file(4), "who": "bob", "why": "calm", "version": 1 });
+                assert!(live.ask(0, "/limits", Some(stale)).expect_err("stale").contains("version 2"));
+                let tighter = live.ask(0, "/limits", Some(body(file(4)))).expect("limits");
+                assert!(tighter["applied"][0].as_str().expect("a change").ends_with("5 -> 4"), "{tighter}");
+                assert_eq!(tighter["version"], json!(3), "{tighter}");
+            }),
+        ],
+    );
+    assert!(ended.outcome.is_ok());
+}
+
 #[test]
 fn a_part_is_stopped_and_the_rest_trades_on() {
     let ended = live(&Setup::default(), |live| {
@@ -128,10 +201,16 @@ fn a_part_is_stopped_and_the_rest_trades_on() {
         live.post("/kill", "venue:BX");
         std::thread::sleep(Duration::from_millis(30));
         assert_eq!(live.open_orders(), ORDERS, "nothing of it is at BX");
+        let bx = json!({ "scope": "venue:BX", "cause": "operator" });
+        assert_eq!(live.status()["blocks"], json!([bx]));
         for scope in ["venue:NASDAQ", "side:buy"] {
             live.post("/kill", scope);
             live.wait_for_none();
-            assert_eq!(live.status()["killed"], json!(false), "not everything");
+            let status = live.status();
+            assert_eq!(status["killed"], json!(false), "not everything");
+            let block = json!({ "scope": scope, "cause": "operator" });
+            let blocks = status["blocks"].as_array().expect("a list");
+            assert!(blocks.len() == 2 && blocks.contains(&bx) && blocks.contains(&block), "{status}");
             live.post("/reset", scope);
             live.wait_for_orders();
         }
@@ -141,6 +220,7 @@ fn a_part_is_stopped_and_the_rest_trades_on() {
         // A reset of everything lifts it too.
         live.post("/reset", "all");
         live.wait_for_orders();
+        assert_eq!(live.status()["blocks"], json!([]));
     });
     is_reproduced(&ended);
 }

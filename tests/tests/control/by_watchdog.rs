@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::control::config::Topology;
 use engine::control::journal::{DecideReader, DecideRecord};
+use engine::control::live_run::LiveOutcome;
 use engine::pipeline::operator::{Command, KillCause, Scope};
 use serde_json::{Value, json};
 
@@ -145,15 +146,54 @@ fn a_lost_session_waits_for_a_person_where_that_is_wanted() {
     assert!(ended.outcome.is_ok());
 }
 
+/// The next segment of the journal cannot be made: its directory is gone, as with a file system that fails.
+#[test]
+fn a_journal_that_fails_stops_trading_and_cancels_what_is_open() {
+    for topology in [Topology::Inline, Topology::Split] {
+        let journal = "segment_bytes = 131072\nsnapshot_s = 0";
+        let setup = Setup { topology, journal, ..Setup::default() };
+        let mut moved = std::path::PathBuf::new();
+        let ended = live(&setup, |live| {
+            live.wait_for_orders();
+            moved = live.directory.join("moved");
+            let at = Instant::now();
+            std::fs::rename(&live.journal, &moved).expect("one file system");
+            wait_for("every order's cancel", Duration::from_secs(30), || {
+                live.wire.cancelled_since(at) >= ORDERS
+            });
+            assert_eq!(live.wire.ours_since(at, b'D'), 0, "nothing new leaves");
+            std::thread::sleep(Duration::from_millis(50));
+            assert_eq!(live.wire.ours_since(at, b'F'), ORDERS, "each is cancelled once");
+            // A person's reset does not last: nothing can be journalled.
+            let _ = live.ask(0, "/reset", Some(json!({ "scope": "all", "who": "bob", "why": "test" })));
+            std::thread::sleep(Duration::from_millis(100));
+            assert_eq!(live.wire.ours_since(at, b'D'), 0, "nor after a reset");
+        });
+        let failure = match ended.outcome {
+            Ok(LiveOutcome { outcome, .. }) => outcome.failure.expect("it failed"),
+            Err(failure) => failure,
+        };
+        assert_eq!(failure.exit_code(), 3, "{failure}");
+        let commands = commands(&moved);
+        let kill = Command::Kill { scope: Scope::All, cause: KillCause::Journal };
+        assert!(commands.contains(&kill), "{commands:?}");
+    }
+}
+
 #[test]
 fn a_venue_without_cancel_on_disconnect_needs_consent() {
-    let ended = live(&Setup { venue: "cancel_on_disconnect = false", ..Setup::default() }, |_| {
-        std::thread::sleep(Duration::from_millis(300));
-    });
-    let failure = ended.outcome.err().expect("refused");
-    assert_eq!(failure.exit_code(), 2);
-    let failure = failure.to_string();
-    assert!(failure.contains("NASDAQ") && failure.contains("accept_no_cancel_on_disconnect"), "{failure}");
+    for venue in ["cancel_on_disconnect = false", "cancel_on_disconnect = false\nprotocol = \"ouch\""] {
+        let ended = live(&Setup { venue, ..Setup::default() }, |_| {
+            std::thread::sleep(Duration::from_millis(300));
+        });
+        let failure = ended.outcome.err().expect("refused");
+        assert_eq!(failure.exit_code(), 2);
+        let failure = failure.to_string();
+        assert!(
+            failure.contains("NASDAQ") && failure.contains("accept_no_cancel_on_disconnect"),
+            "{failure}"
+        );
+    }
     let setup = Setup {
         venue: "cancel_on_disconnect = false",
         operator: "accept_no_cancel_on_disconnect = true",

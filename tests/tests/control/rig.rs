@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use engine::control::config::{Config, Topology};
 use engine::control::failure::Failure;
@@ -46,6 +46,8 @@ pub struct Setup {
     pub feed_silence_ms: u64,
     /// More of each venue.
     pub venue: &'static str,
+    /// Keys of `[journal]`.
+    pub journal: &'static str,
     /// What the strategy is told.
     pub switches: Switches,
 }
@@ -57,6 +59,7 @@ impl Default for Setup {
             operator: "",
             feed_silence_ms: 0,
             venue: "",
+            journal: "",
             switches: Switches::default(),
         }
     }
@@ -68,9 +71,13 @@ pub struct Live {
     pub config: Config,
     pub config_file: PathBuf,
     pub directory: PathBuf,
+    /// Before the first run.
+    pub began: Instant,
+    /// Of the run.
+    pub journal: PathBuf,
     pub stop: Stop,
     /// The venue's feed is not served while this is set.
-    pub feed_stops: AtomicBool,
+    pub feed_stops: Arc<AtomicBool>,
 }
 
 fn config(session: &Inputs, setup: &Setup) -> Config {
@@ -79,8 +86,8 @@ fn config(session: &Inputs, setup: &Setup) -> Config {
         "[risk]\nmessages_per_s = 100000\nmessages_burst = 10000\n\
          [limits]\ncollar_bp = 3000\nposition_max = 1000000\norder_notional_max = 100000000\n\
          [operator]\naddress = \"127.0.0.1:{port}\"\ntoken_env = \"{}\"\nfeed_silence_ms = {}\n{}\n\
-         [[operator.people]]\nname = \"ann\"\ntoken_env = \"{}\"\n",
-        TOKENS[0], setup.feed_silence_ms, setup.operator, TOKENS[1]
+         [[operator.people]]\nname = \"ann\"\ntoken_env = \"{}\"\n[journal]\n{}\n",
+        TOKENS[0], setup.feed_silence_ms, setup.operator, TOKENS[1], setup.journal
     );
     let mut config = live_day::config(session, &settings, setup.venue, |_| String::new());
     config.pipeline.topology = setup.topology;
@@ -144,6 +151,12 @@ pub struct Ended {
 
 /// Runs a live engine with the resting strategy while `test` looks at it; the test ends it.
 pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
+    lives(setup, vec![Box::new(test)])
+}
+
+/// Runs a live engine for each test, one after the other beside the same venues; each goes on with the run before it. What
+/// is left behind is that of the last.
+pub fn lives(setup: &Setup, tests: Vec<Box<dyn FnOnce(&Live) + '_>>) -> Ended {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // A compiler beside a hot thread is what a watchdog takes for a hang.
     let _ = binary();
@@ -159,33 +172,62 @@ pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
     let directory = tempfile::tempdir().expect("a directory");
     let config_file = directory.path().join("live.toml");
     std::fs::write(&config_file, toml::to_string(&config).expect("TOML")).expect("written");
-    let journal = directory.path().join("journal");
     let instrument = startup::instrument_number(&session, &config.instruments[0].symbol).expect("listed");
-    let over = AtomicBool::new(false);
-    let live = Live {
+    let (over, feed_stops) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+    let runs = tests.len();
+    let mut live = Live {
         wire,
-        config: config.clone(),
+        config,
         config_file,
         directory: directory.path().to_owned(),
+        began: Instant::now(),
+        journal: PathBuf::new(),
         stop: Stop::new(),
-        feed_stops: AtomicBool::new(false),
+        feed_stops: Arc::clone(&feed_stops),
     };
     let outcome = std::thread::scope(|scope| {
-        let (over, live) = (&over, &live);
+        let over = &over;
         let venue = scope.spawn(move || {
             let clock = Clock::Wall { times: SPEED, at_once: false };
             server.serve(clock, || {
                 // A venue that says nothing any more, to anybody.
-                while live.feed_stops.load(Ordering::Relaxed) && !over.load(Ordering::Relaxed) {
+                while feed_stops.load(Ordering::Relaxed) && !over.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 over.load(Ordering::Relaxed)
             });
         });
+        let mut outcome = None;
+        for (number, test) in tests.into_iter().enumerate() {
+            let journal = directory.path().join(format!("journal.{number}"));
+            let resume = (number > 0).then(|| std::mem::replace(&mut live.journal, journal.clone()));
+            (live.journal, live.stop) = (journal, Stop::new());
+            let ended = one_run(&live, instrument, setup, resume, test);
+            if ended.is_err() || number + 1 == runs {
+                over.store(true, Ordering::Relaxed);
+            }
+            outcome = Some(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        venue.join().expect("the venue");
+        outcome.expect("a run")
+    });
+    Ended { outcome, journal: live.journal, instrument, _directory: directory }
+}
+
+/// One run while `test` looks at it; what the test has panicked with.
+fn one_run(
+    live: &Live,
+    instrument: u32,
+    setup: &Setup,
+    resume: Option<PathBuf>,
+    test: Box<dyn FnOnce(&Live) + '_>,
+) -> std::thread::Result<Result<LiveOutcome, Failure>> {
+    std::thread::scope(|scope| {
         let strategy: Box<dyn Strategy> = Resting::new(instrument, ORDERS, setup.switches.clone());
         let options = LiveOptions {
-            journal: Some(journal.clone()),
-            limits_file: limits_file(directory.path()),
+            journal: Some(live.journal.clone()),
+            limits_file: limits_file(&live.directory),
+            resume,
             ..LiveOptions::default()
         };
         let engine = scope.spawn(move || live_run::run(&live.config, &options, &live.stop, vec![strategy]));
@@ -193,17 +235,12 @@ pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
         live.stop.request();
         setup.switches.hangs.store(false, Ordering::Relaxed);
         let outcome = engine.join();
-        over.store(true, Ordering::Relaxed);
-        venue.join().expect("the venue");
-        if let Err(panic) = tested {
-            if let Ok(Err(failure)) = &outcome {
-                eprintln!("the engine: {failure}");
-            }
-            std::panic::resume_unwind(panic);
+        if let (Err(_), Ok(Err(failure))) = (&tested, &outcome) {
+            eprintln!("the engine: {failure}");
         }
-        outcome.expect("the engine")
-    });
-    Ended { outcome, journal, instrument, _directory: directory }
+        tested?;
+        outcome
+    })
 }
 
 /// The file that SIGHUP reads again, whether it is there or not.

@@ -12,11 +12,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::MutexGuard;
 
 use super::access::{Bearer, refusal};
-use super::{Shared, carried_out};
-use crate::control::limits_desk::{LimitsDesk, Proposal, Submitted};
+use super::{Limits, Shared, carried_out};
+use crate::control::limits_desk::{Proposal, Standing, Submission};
 use crate::control::limits_file::Difference;
+use crate::control::names::Names;
 use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
 
 #[derive(Deserialize)]
@@ -95,7 +97,7 @@ pub(super) async fn kill((State(shared), Extension(bearer)): Common, body: Bytes
     let work = async {
         let ScopeRequest { scope, who, why } = read(&body)?;
         let (_, note) = person(&bearer, &who, &why)?;
-        let scope = shared.desk.lock().await.names().scope(&scope).map_err(|what| (400, what))?;
+        let scope = shared.names.scope(&scope).map_err(|what| (400, what))?;
         let command = Command::Kill { scope, cause: KillCause::Operator };
         let is_obeyed = shared.stop(note, command, scope == Scope::All).await;
         Ok(carried_out(is_obeyed))
@@ -107,7 +109,7 @@ pub(super) async fn reset((State(shared), Extension(bearer)): Common, body: Byte
     let work = async {
         let ScopeRequest { scope, who, why } = read(&body)?;
         let (_, note) = person(&bearer, &who, &why)?;
-        let scope = shared.desk.lock().await.names().scope(&scope).map_err(|what| (400, what))?;
+        let scope = shared.names.scope(&scope).map_err(|what| (400, what))?;
         let is_obeyed = shared.give(note, &[Command::Reset { scope }]).await.map_err(|what| (503, what))?;
         let mut said = carried_out(is_obeyed);
         said["killed"] = json!(shared.kill.is_set());
@@ -121,7 +123,7 @@ pub(super) async fn reconcile((State(shared), Extension(bearer)): Common, body: 
     let work = async {
         let ReconcileRequest { symbol, position, who, why } = read(&body)?;
         let (_, note) = person(&bearer, &who, &why)?;
-        let instrument = shared.desk.lock().await.names().instrument(&symbol);
+        let instrument = shared.names.instrument(&symbol);
         let instrument = instrument.ok_or_else(|| (400, format!("symbol {symbol:?} is not configured")))?;
         let ours = shared.board.position(instrument);
         let command = Command::Reconcile { instrument, position };
@@ -147,32 +149,54 @@ pub(super) async fn confirm((State(shared), Extension(bearer)): Common, body: By
     let work = async {
         let ConfirmRequest { id, who, why } = read(&body)?;
         let (who, note) = person(&bearer, &who, &why)?;
-        let mut desk = shared.desk.lock().await;
-        let applied = desk.confirm(id, &who, shared.now_s()).map_err(|what| (409, what))?;
-        let is_obeyed =
-            shared.give(note, &commands(&applied, desk.version())).await.map_err(|what| (503, what))?;
-        let mut said = carried_out(is_obeyed);
-        said["version"] = json!(desk.version());
-        said["applied"] = shown(&desk, &applied);
-        Ok(said)
+        let mut limits = shared.limits.lock().await;
+        let submission = limits.now().confirm(id, &who, shared.now_s()).map_err(|what| (409, what))?;
+        put_in_force(&shared, limits, note, &submission).await
     };
     answer(work.await)
 }
 
-fn commands(differences: &[Difference], version: u32) -> Vec<Command> {
-    differences.iter().map(|difference| Command::SetLimit(difference.change(version))).collect()
+/// Gives decide what was allowed, and says what it has made of it. While decide is waited for the desk is free for others.
+async fn put_in_force(
+    shared: &Shared,
+    mut limits: MutexGuard<'_, Limits>,
+    note: OperatorNote,
+    submission: &Submission,
+) -> Result<Value, Refused> {
+    let commands: Vec<_> = submission.changes().map(Command::SetLimit).collect();
+    let given = shared.put(note, &commands).await.map_err(|what| (503, what))?;
+    limits.desk.given(submission);
+    drop(limits);
+    let is_obeyed = shared.is_obeyed(given).await;
+    let mut limits = shared.limits.lock().await;
+    let desk = limits.now();
+    let mut said = carried_out(is_obeyed);
+    said["version"] = json!(desk.version());
+    for (key, standing) in
+        [("applied", Standing::InForce), ("waiting", Standing::Waiting), ("refused", Standing::Refused)]
+    {
+        let of = submission.differences.iter().zip(submission.changes());
+        let such: Vec<_> = of
+            .filter(|(_, change)| desk.standing(change) == standing)
+            .map(|(difference, _)| *difference)
+            .collect();
+        if !such.is_empty() || standing == Standing::InForce {
+            said[key] = shown(&shared.names, &such);
+        }
+    }
+    Ok(said)
 }
 
-fn shown(desk: &LimitsDesk, differences: &[Difference]) -> Value {
-    differences.iter().map(|difference| difference.show(desk.names())).collect()
+fn shown(names: &Names, differences: &[Difference]) -> Value {
+    differences.iter().map(|difference| difference.show(names)).collect()
 }
 
-fn proposed(desk: &LimitsDesk, proposal: Option<&Proposal>, now_s: u64) -> Value {
+fn proposed(names: &Names, proposal: Option<&Proposal>, now_s: u64) -> Value {
     proposal.map_or(Value::Null, |proposal| {
         json!({
             "id": proposal.id,
             "who": proposal.who,
-            "changes": shown(desk, &proposal.differences),
+            "changes": shown(names, &proposal.differences),
             "seconds_left": proposal.until_s.saturating_sub(now_s),
         })
     })
@@ -187,22 +211,23 @@ async fn submit(
     note: OperatorNote,
     version: Option<u32>,
 ) -> Result<Value, Refused> {
-    let mut desk = shared.desk.lock().await;
+    let mut limits = shared.limits.lock().await;
+    let desk = limits.now();
     if let Some(version) = version.filter(|&version| version != desk.version()) {
         let now = desk.version();
         return Err((409, format!("the limits in force are version {now}, not {version}: look at /status")));
     }
+    desk.is_settled().map_err(|what| (409, what))?;
     let now_s = shared.now_s();
-    let Submitted { applied, proposed: proposal } =
-        desk.submit(name, text, who, now_s).map_err(|what| (400, what))?;
-    let mut said = json!({ "carried_out": true });
-    if !applied.is_empty() || proposal.is_some() {
-        let is_obeyed = shared.give(note, &commands(&applied, desk.version())).await;
-        said = carried_out(is_obeyed.map_err(|what| (503, what))?);
+    let submission = desk.submit(name, text, who, now_s).map_err(|what| (400, what))?;
+    if submission.differences.is_empty() && submission.proposed.is_none() {
+        desk.given(&submission);
+        let version = desk.version();
+        return Ok(json!({ "carried_out": true, "version": version, "applied": [], "proposed": null }));
     }
-    said["version"] = json!(desk.version());
-    said["applied"] = shown(&desk, &applied);
-    said["proposed"] = proposed(&desk, proposal.as_ref(), now_s);
+    let proposal = proposed(&shared.names, submission.proposed.as_ref(), now_s);
+    let mut said = put_in_force(shared, limits, note, &submission).await?;
+    said["proposed"] = proposal;
     Ok(said)
 }
 
@@ -228,8 +253,11 @@ pub(super) async fn read_again(shared: &Shared, file: Option<&Path>) {
 
 pub(super) async fn status((State(shared), _): Common) -> Response {
     shared.look_at_pulses().await;
-    let desk = shared.desk.lock().await;
-    let names = desk.names();
+    let names = &shared.names;
+    let mut limits = shared.limits.lock().await;
+    let (now_s, desk) = (shared.now_s(), limits.now());
+    let proposal = proposed(names, desk.proposal(now_s), now_s);
+    drop(limits);
     let (up, lost) = (shared.sessions.up(), shared.sessions.lost());
     let has = |mask: u64, venue: usize| venue < 64 && mask >> venue & 1 == 1;
     let sessions = names.venues().iter().enumerate();
@@ -245,6 +273,9 @@ pub(super) async fn status((State(shared), _): Common) -> Response {
             json!({ "stage": seen.name, "in_loop": seen.count != 0, "heartbeat_age_ms": age as u64 })
         })
         .collect();
+    let blocks = shared.board.blocks().into_iter();
+    let blocks: Vec<_> =
+        blocks.map(|(scope, cause)| json!({ "scope": names.show(scope), "cause": cause.name() })).collect();
     let held = names.instruments().iter().map(|(symbol, number)| (symbol, shared.board.position(*number)));
     let positions: serde_json::Map<_, _> = held
         .filter(|(_, position)| *position != 0)
@@ -254,12 +285,13 @@ pub(super) async fn status((State(shared), _): Common) -> Response {
         "killed": shared.kill.is_set(),
         "cause": shared.kill.cause().map(KillCause::name),
         "core_killed": shared.board.is_killed(),
+        "blocks": blocks,
         "open_orders": shared.board.open_orders(),
         "decisions": shared.board.decision(),
         "sessions": sessions,
         "threads": threads,
         "positions": positions,
         "limits_version": shared.board.limits_version(),
-        "proposal": proposed(&desk, desk.proposal(shared.now_s()), shared.now_s()),
+        "proposal": proposal,
     })))
 }

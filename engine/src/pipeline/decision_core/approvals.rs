@@ -1,7 +1,7 @@
 //! From what a strategy wants to approved orders: the market that each is judged by, pairs of which both legs leave or none, and
 //! what enters the order table.
 
-use super::{Actions, DecisionCore, Examined, Probe};
+use super::{Actions, CANCEL_IDS, DecisionCore, Examined, Probe};
 use crate::order::{Intent, Order, OrderAction};
 use crate::pipeline::risk::{Approval, Reference, RiskReasons, Stamp, Target};
 use crate::strategy::Wanted;
@@ -81,6 +81,10 @@ impl DecisionCore {
         });
         let target = target.map(Target::of);
         let has_room = intent.action != OrderAction::New || u64::from(self.orders.room()) > ahead;
+        // Each open order keeps two ClOrdIDs for its cancel, of which the first may come to nothing.
+        let open = u64::from(self.orders.live()) + ahead + 1;
+        let kept = if intent.action == OrderAction::Cancel { 0 } else { CANCEL_IDS * open };
+        let has_room = has_room && self.orders.cl_ord_id_after(ahead + kept).is_some();
         let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
         let reference = self.reference(intent);
         let stamp = Stamp { decision: self.decision, time_ns: self.time_ns, cl_ord_id, strategy };
