@@ -1,5 +1,7 @@
-//! The wire-side monitor: reads the bytes that reached the venues and those that they sent back, nothing else, and keeps
-//! from them its own books of orders, exposure and positions. Against these every order is held ([`crate::rules`]).
+//! The wire-side monitor: reads the bytes that reached the venues and those that they sent back, and keeps from them its own
+//! books of orders, exposure and positions. Against these every order is held when it reaches the venue
+//! ([`crate::rules`]), and, when its bytes are written, against what the engine had been told until it decided it
+//! ([`crate::told`]).
 //!
 //! Nothing of the engine's code or state is used. The network tells when bytes left and when a connection was lost; a
 //! venue then cancels what is open, as its rules say.
@@ -8,8 +10,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use engine::control::config::Config;
 
-use crate::limits::{FirmLimits, SymbolLimits, rate};
+use crate::limits::{InForce, SymbolLimits, rate};
 use crate::rules::RULES;
+use crate::told::orders::Report;
+use crate::told::{Input, Told};
 use crate::wire::{Message, Stream};
 
 const SECOND: u64 = 1_000_000_000;
@@ -39,6 +43,12 @@ pub struct Ask {
     pub process: u64,
     /// When its last byte left the engine.
     pub left_ns: u64,
+    /// TimeInForce(59) lets it take and never rest.
+    pub takes: bool,
+    /// Side(54) says that it is a short sale.
+    pub short: bool,
+    /// The limits that were in force when it was decided.
+    pub limits: InForce,
 }
 
 /// An order as the wire shows it.
@@ -90,8 +100,10 @@ struct Line {
 /// See the module's text.
 pub struct Monitor {
     symbols: Vec<String>,
-    pub limits: Vec<SymbolLimits>,
-    pub firm: FirmLimits,
+    /// What the engine was told.
+    pub told: Told,
+    /// Answers of each venue by ExecID(17).
+    reports: Vec<HashMap<u64, Report>>,
     pub venue_rates: Vec<Option<(u64, u64)>>,
     lines: Vec<Line>,
     pub orders: Vec<WireOrder>,
@@ -128,22 +140,14 @@ impl Counts {
 pub type Breach = (&'static str, String);
 
 impl Monitor {
-    pub fn new(config: &Config, venues: usize) -> Self {
-        let mut symbols: Vec<_> = config
-            .instruments
-            .iter()
-            .map(|entry| {
-                let limits = entry.limits.unwrap_or(config.limits);
-                (entry.symbol.clone(), SymbolLimits::of(&limits))
-            })
-            .collect();
-        symbols.sort_by(|a, b| a.0.cmp(&b.0));
-        let (symbols, limits): (Vec<_>, Vec<_>) = symbols.into_iter().unzip();
+    pub fn new(config: &Config, venues: usize, strategies: usize) -> Self {
+        let mut symbols: Vec<_> = config.instruments.iter().map(|entry| entry.symbol.clone()).collect();
+        symbols.sort();
         Self {
             positions: vec![0; symbols.len()],
             symbols,
-            limits,
-            firm: FirmLimits::of(config),
+            told: Told::new(config, venues, strategies),
+            reports: vec![HashMap::new(); venues],
             venue_rates: config
                 .venues
                 .iter()
@@ -196,15 +200,36 @@ impl Monitor {
         if let Some(before) = line.content.insert(sequence, body) {
             return Err(("SEQUENCE", format!("MsgSeqNum {sequence} was used before: {before}")));
         }
-        let action = match message.kind() {
-            "D" => Action::New,
-            "G" => Action::Replace,
-            "F" => Action::Cancel,
-            _ => return Ok(()),
-        };
+        let Some(action) = action_of(message) else { return Ok(()) };
         let ask = self.ask(venue, left, action, message)?;
         self.lines[venue].carried.insert(sequence, ask.cl_ord_id);
         self.take(ask)
+    }
+
+    /// The engine was given something.
+    pub fn on_input(&mut self, input: &Input) {
+        self.told.input(input, &self.reports);
+    }
+
+    /// Bytes that the engine wrote for a venue, right after it had decided them.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub fn on_written(&mut self, venue: usize, left: (u64, u64), bytes: &[u8]) -> Result<(), Breach> {
+        let mut stream = Stream::default();
+        stream.push(bytes);
+        while let Some(message) = stream.next().map_err(|what| ("FRAME", what))? {
+            if message.kind() == "H" {
+                let request = message.number("11").zip(message.number("790"));
+                request.into_iter().for_each(|(name, number)| self.told.orders.request(name, number));
+            } else if let Some(action) = action_of(&message) {
+                let ask = self.ask(venue, left, action, &message)?;
+                self.told
+                    .left(&ask)
+                    .map_err(|(rule, what)| (rule, format!("{what}: venue {venue}, {}", message.text())))?;
+            }
+        }
+        Ok(())
     }
 
     fn ask(
@@ -218,6 +243,7 @@ impl Monitor {
         let symbol = message.get("55").and_then(|text| self.symbols.iter().position(|known| known == text));
         let price = message.price("44").filter(|_| action != Action::Cancel);
         let quantity = message.number("38");
+        let cl_ord_id = message.number("11").ok_or_else(|| missing("ClOrdID"))?;
         Ok(Ask {
             action,
             venue,
@@ -225,11 +251,14 @@ impl Monitor {
             buy: message.get("54").ok_or_else(|| missing("Side"))? == "1",
             price: price.or((action == Action::Cancel).then_some(0)).ok_or_else(|| missing("Price"))?,
             quantity: quantity.ok_or_else(|| missing("OrderQty"))?,
-            cl_ord_id: message.number("11").ok_or_else(|| missing("ClOrdID"))?,
+            cl_ord_id,
             orig_cl_ord_id: message.number("41").unwrap_or(0),
             decided_ns: message.time_of_day_ns("60").ok_or_else(|| missing("TransactTime"))?,
             process,
             left_ns,
+            takes: message.get("59") == Some("3"),
+            short: message.get("54") == Some("5"),
+            limits: self.told.limits_of(cl_ord_id),
         })
     }
 
@@ -286,8 +315,9 @@ impl Monitor {
     pub fn check_rate(&self) -> Result<(), Breach> {
         let mut entering: Vec<_> = self.asks.iter().filter(|ask| ask.action != Action::Cancel).collect();
         entering.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
-        check_bucket("MESSAGE_RATE", self.firm.rate, entering.iter().copied())?;
-        for (symbol, limits) in self.limits.iter().enumerate() {
+        let limits = &self.told.limits;
+        check_bucket("MESSAGE_RATE", limits.firm.rate, entering.iter().copied())?;
+        for (symbol, limits) in limits.symbols.iter().enumerate() {
             let of_symbol = entering.iter().copied().filter(|ask| ask.symbol == symbol);
             limits.rate.map_or(Ok(()), |rate| check_bucket("SYMBOL_RATE", rate, of_symbol))?;
         }
@@ -307,7 +337,7 @@ impl Monitor {
         let mut new: Vec<_> = self.asks.iter().filter(|ask| ask.action == Action::New).collect();
         new.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
         for ask in new {
-            let SymbolLimits { duplicates_max, duplicate_window_ns, .. } = self.limits[ask.symbol];
+            let SymbolLimits { duplicates_max, duplicate_window_ns, .. } = ask.limits.symbols[ask.symbol];
             let times = seen.entry((ask.process, ask.symbol, ask.buy, ask.price, ask.quantity)).or_default();
             // TransactTime has no more digits than a microsecond's.
             times.retain(|&time_ns| ask.decided_ns.saturating_sub(time_ns) + 1_000 < duplicate_window_ns);
@@ -341,6 +371,15 @@ impl Monitor {
         if !self.lines[venue].exec_ids.insert(message.get("17")?.to_owned()) {
             return Some(());
         }
+        let exec_id = message.number("17")?;
+        let report = Report {
+            last_quantity: message.number("32").unwrap_or(0),
+            last_price: message.price("31").unwrap_or(0),
+            cumulative: message.number("14")?,
+            leaves: message.number("151")?,
+            refers_to: message.number("19").unwrap_or(0),
+        };
+        self.reports[venue].insert(exec_id, report);
         if message.get("150")? == "I" {
             self.on_status(message);
             return Some(());
@@ -445,6 +484,16 @@ impl Monitor {
     /// Open orders by the name that the venue knows them by: what of each has filled, what is left.
     pub fn open_by_name(&self) -> BTreeMap<u64, (usize, u64, u64)> {
         self.open().map(|order| (order.name, (order.venue, order.quantity, order.cumulative))).collect()
+    }
+}
+
+/// What a message of the engine asks for, where it is about an order.
+fn action_of(message: &Message) -> Option<Action> {
+    match message.kind() {
+        "D" => Some(Action::New),
+        "G" => Some(Action::Replace),
+        "F" => Some(Action::Cancel),
+        _ => None,
     }
 }
 

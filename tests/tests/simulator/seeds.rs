@@ -209,6 +209,10 @@ fn report(total: &Tally, ms_a_seed: f64) {
         total.open_at_the_end
     );
     print!("{}", total.faults);
+    println!("  {} limits changed, {} resets", total.limit_changes, total.resets);
+    for (stop, count) in &total.stops {
+        println!("  stopped {stop:<42} {count:>9}");
+    }
     for (name, count) in RiskReasons::NAMES.iter().zip(&total.refusals) {
         println!("  refused {name:<22} {count:>9}");
     }

@@ -2,15 +2,17 @@
 //! event after the other, and after each of them the invariants that cost little.
 
 mod connections;
+mod operator;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use engine::control::limits_desk::LimitsDesk;
 use engine::venue::desk::Acceptor;
 use warptick_tests::chatter::Dice;
 
-use crate::engine::{Died, Engine, FeedWants, REORDER_WAIT_NS, SlowRing};
+use crate::engine::{Died, Engine, FeedWants, Logged, REORDER_WAIT_NS, SlowRing};
 use crate::faults::{Fault, Kind, Point};
 use crate::feed_watch::FeedWatch;
 use crate::invariants;
@@ -51,6 +53,7 @@ pub struct World<'a> {
     is_calm: bool,
     dice: Dice,
     steps: u64,
+    desk: LimitsDesk,
     tally: Tally,
 }
 
@@ -66,7 +69,7 @@ pub fn run(plan: &Plan, day: &Day, root: &Path, story: &mut Story) -> Result<Tal
         now_ns: day.start_ns,
         network: Network::new(plan.seed),
         venues: Venue::all(day),
-        monitor: Monitor::new(&day.config, VENUES),
+        monitor: Monitor::new(&day.config, VENUES, usize::from(plan.strategies)),
         engine: None,
         processes: 0,
         restart_after_ns: 0,
@@ -77,6 +80,7 @@ pub fn run(plan: &Plan, day: &Day, root: &Path, story: &mut Story) -> Result<Tal
         is_calm: false,
         dice: Dice::new(plan.seed ^ 0x0077_6f72_6c64),
         steps: 0,
+        desk: operator::desk(plan, day),
         tally: Tally { days: 1, ..Tally::default() },
     };
     world.network.push(0, Arrival::Restart);
@@ -101,6 +105,7 @@ impl World<'_> {
             Ok(outcome) => outcome?,
             Err(payload) => match payload.downcast::<Died>() {
                 Ok(died) => {
+                    self.tell_monitor()?;
                     self.crash(died.0, story);
                     true
                 }
@@ -108,12 +113,8 @@ impl World<'_> {
             },
         };
         self.steps += 1;
-        let was_killed = self.was_killed();
-        if let Some(engine) =
-            self.engine.as_ref().filter(|engine| engine.core().risk().blocks().any() != was_killed)
-        {
-            let counters = engine.core().counters();
-            return Err(Broken::new("KILL", format!("trading stopped by itself: {counters:?}")));
+        if let Some(engine) = &self.engine {
+            invariants::blocks(engine.core(), &self.monitor.told)?;
         }
         if self.steps.is_multiple_of(CHECK_EVERY)
             && let Some(engine) = &self.engine
@@ -293,6 +294,8 @@ impl World<'_> {
                     engine.entry.set_utc_offset(0);
                 }
             }
+            Arrival::GoesOn(scope) => self.goes_on(scope, story),
+            Arrival::Confirms(proposal) => self.confirms(proposal, story),
             Arrival::Fault(number) => self.fault(self.plan.faults[number], story),
         }
         Ok(())
@@ -351,15 +354,7 @@ impl World<'_> {
                     });
                 }
             }
-            Kind::Kill => {
-                if let Some(engine) = &mut self.engine {
-                    self.network.counts.done(Kind::Kill);
-                    self.tally.kills += 1;
-                    // First, since the process may die of what the kill lets it send.
-                    self.monitor.killed.get_or_insert((self.processes, now_ns));
-                    engine.kill(now_ns);
-                }
-            }
+            Kind::Kill | Kind::Halt | Kind::Reset | Kind::Limits => self.operator(fault, story),
             _ => self.network.begin(now_ns, fault),
         }
     }
@@ -374,6 +369,8 @@ impl World<'_> {
             if now_ns >= self.disk_full_until_ns {
                 engine.keep_journal();
             }
+            self.tell_monitor()?;
+            let Some(engine) = &mut self.engine else { return Ok(()) };
             let new_orders = std::mem::take(&mut engine.new_orders);
             for (venue, count) in new_orders.into_iter().enumerate() {
                 let missing_ns = self.watches[venue].missing_for_ns(now_ns);
@@ -397,9 +394,22 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether the operator has stopped trading: nobody lets it go on, not another process either.
-    const fn was_killed(&self) -> bool {
-        self.monitor.killed.is_some()
+    /// The monitor hears what the engine was given and what came of it.
+    fn tell_monitor(&mut self) -> Result<(), Broken> {
+        let Some(engine) = &mut self.engine else { return Ok(()) };
+        for logged in engine.take_log(self.root) {
+            match logged {
+                Logged::Input(input) => self.monitor.on_input(&input),
+                Logged::Decided(cl_ord_id, strategy) => {
+                    self.monitor.told.decided(cl_ord_id, usize::from(strategy));
+                }
+                Logged::Written(venue, bytes) => {
+                    let left = (self.processes, self.now_ns);
+                    self.monitor.on_written(usize::from(venue), left, &bytes)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Both sides are quiet: what they say of the day must be the same, and the journals must say it too.
@@ -408,12 +418,13 @@ impl World<'_> {
             return Err(Broken::new("PROCESS", "no engine at the end of the day"));
         };
         self.count(&engine);
-        let was_killed = self.was_killed();
         let core = engine.core();
         invariants::exposure(core, self.day)?;
         self.monitor.check_rate()?;
         self.monitor.check_duplicates()?;
-        invariants::agree(core, &self.monitor, &self.venues, was_killed)?;
+        invariants::agree(core, &self.monitor, &self.venues)?;
+        self.tally.limit_changes = self.monitor.told.changes;
+        self.tally.resets = self.monitor.told.resets;
         self.tally.open_at_the_end = u64::from(core.orders().live());
         engine.finish(self.now_ns).map_err(|what| Broken::new("JOURNAL", what))?;
         invariants::journals(self.plan, self.day, self.root, self.processes, &self.monitor)?;
