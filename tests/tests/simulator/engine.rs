@@ -21,6 +21,7 @@ use engine::pipeline::live_feed::{LiveFeed, Snapshot};
 use engine::pipeline::lockstep::IntervalTimer;
 use engine::pipeline::operator::{Command, Scope};
 use engine::pipeline::order_entry::{OrderEntry, not_sent};
+use engine::pipeline::order_table::{Doubt, OrderState};
 use engine::pipeline::risk::RiskApproved;
 use engine::pipeline::stamps::PathStamps;
 use engine::strategy::Strategy;
@@ -553,15 +554,28 @@ fn ledger(plan: &Plan, day: &Day, former: &Path) -> Result<CarriedState, String>
 }
 
 /// Whether two ways to the state of a run end in the same one. What only market data tells is not in a ledger: prices, and the
-/// best that the day stood at.
+/// best that the day stood at. And a replay decides all that the last input led to, of which a process that died has not
+/// all on record: what it was about may differ then.
 fn same(replayed: &CarriedState, followed: &CarriedState) -> Result<(), String> {
-    let without_market = |state: &CarriedState| {
+    let on_record = followed.next_counter.min(replayed.next_counter);
+    let is_ahead = replayed.next_counter != followed.next_counter;
+    let comparable = |state: &CarriedState| {
         let mut state = state.clone();
         state.accounts.iter_mut().for_each(|account| account.mark = 0);
         state.best_worth = 0;
+        if is_ahead {
+            let is_known = |id: u64| id % 100_000_000 < on_record;
+            state.orders.retain(|order| is_known(order.cl_ord_id));
+            for order in &mut state.orders {
+                (order.pending_id, order.pending_price, order.pending_quantity) = (0, 0, 0);
+                (order.since_ns, order.asked_ns, order.reserved, order.request) = (0, 0, 0, 0);
+                (order.state, order.doubt) = (OrderState::Live, Doubt::None);
+            }
+            (state.next_counter, state.messages) = (0, 0);
+        }
         state
     };
-    let (replayed, followed) = (without_market(replayed), without_market(followed));
+    let (replayed, followed) = (comparable(replayed), comparable(followed));
     if replayed == followed {
         return Ok(());
     }

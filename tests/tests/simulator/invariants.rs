@@ -88,11 +88,7 @@ pub fn blocks(core: &DecisionCore, told: &Told) -> Result<(), Broken> {
 ///
 /// # Errors
 /// The first thing that they see differently.
-pub fn agree(
-    core: &DecisionCore,
-    monitor: &Monitor,
-    venues: &[Venue<'_>],
-) -> Result<(), Broken> {
+pub fn agree(core: &DecisionCore, monitor: &Monitor, venues: &[Venue<'_>]) -> Result<(), Broken> {
     let ours = core.orders().open_orders();
     if let Some(order) = ours.iter().find(|order| order.doubt != Doubt::None || order.pending_id != 0) {
         return Err(Broken::new("SETTLED", format!("in doubt or pending when all is quiet: {order:?}")));

@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use engine::control::config::Config;
+use engine::venue::{ClOrdIdText, TradeChange};
+use feeds::event::Side;
 
 use crate::limits::{InForce, SymbolLimits, rate};
 use crate::rules::RULES;
@@ -102,6 +104,8 @@ pub struct Monitor {
     symbols: Vec<String>,
     /// What the engine was told.
     pub told: Told,
+    /// Fills of each venue that it has not taken back: ExecID(17), OrderID(37), place in `orders`, quantity and price.
+    fills: Vec<Vec<(u64, u64, usize, u64, i64)>>,
     /// Answers of each venue by ExecID(17).
     reports: Vec<HashMap<u64, Report>>,
     pub venue_rates: Vec<Option<(u64, u64)>>,
@@ -147,6 +151,7 @@ impl Monitor {
             positions: vec![0; symbols.len()],
             symbols,
             told: Told::new(config, venues, strategies),
+            fills: vec![Vec::new(); venues],
             reports: vec![HashMap::new(); venues],
             venue_rates: config
                 .venues
@@ -349,6 +354,30 @@ impl Monitor {
         Ok(())
     }
 
+    /// A fill of a venue that it may take back, or correct to a smaller one.
+    pub fn change_for(&self, venue: usize, corrects: bool, pick: u32) -> Option<TradeChange> {
+        let fills = &self.fills[venue];
+        let at = pick as usize % fills.len().max(1);
+        let &(exec_id, order_id, order, quantity, price) = fills.get(at)?;
+        let order = &self.orders[order];
+        let better = if order.buy { price - 10_000_000 } else { price + 10_000_000 };
+        let corrected = (corrects && quantity > 1 && better > 0).then_some((quantity - 1, better));
+        Some(TradeChange {
+            exec_id,
+            order_id,
+            cl_ord_id: ClOrdIdText::from_number(order.name),
+            instrument: order.symbol as u32,
+            side: if order.buy { Side::Buy } else { Side::Sell },
+            quantity,
+            price,
+            corrected,
+        })
+    }
+
+    pub fn forget_fill(&mut self, venue: usize, exec_id: u64) {
+        self.fills[venue].retain(|fill| fill.0 != exec_id);
+    }
+
     /// Bytes that a venue sends.
     ///
     /// # Errors
@@ -395,6 +424,7 @@ impl Monitor {
                 if message.number("14")? != order.cumulative || order.cumulative > order.quantity {
                     return None;
                 }
+                self.fills[venue].push((exec_id, message.number("37")?, at, quantity, message.price("31")?));
                 let quantity = i64::try_from(quantity).ok()?;
                 self.counts.fills += 1;
                 self.positions[order.symbol] += if order.buy { quantity } else { -quantity };
@@ -405,6 +435,15 @@ impl Monitor {
                 order.pending = None;
             }
             "4" | "8" => order.open = false,
+            "G" | "H" => {
+                let busted = self.reports[venue].get(&report.refers_to)?.last_quantity;
+                let by = i64::try_from(report.last_quantity).ok()? - i64::try_from(busted).ok()?;
+                order.cumulative = order.cumulative.checked_add_signed(by)?;
+                if report.cumulative != order.cumulative {
+                    return None;
+                }
+                self.positions[order.symbol] += if order.buy { by } else { -by };
+            }
             _ => return None,
         }
         Some(())

@@ -82,7 +82,8 @@ pub const RULES: &[Rule] = &[
         name: "OPEN_ORDERS",
         says: "more orders are open than there may be",
         is_broken: |monitor, ask| {
-            ask.action == Action::New && monitor.open().count() >= ask.limits.firm.open_orders_max.min(ask.limits.firm.slots)
+            ask.action == Action::New
+                && monitor.open().count() >= ask.limits.firm.open_orders_max.min(ask.limits.firm.slots)
         },
     },
     Rule {

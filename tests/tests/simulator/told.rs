@@ -8,6 +8,8 @@ pub mod accounts;
 pub mod market;
 pub mod orders;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -205,8 +207,9 @@ impl Told {
     fn totals(&self, strategy: Option<usize>) -> Totals {
         let open = |buy: bool| {
             let orders = self.orders.open();
-            let orders = orders
-                .filter(|order| order.buy == buy && strategy.is_none_or(|strategy| order.strategy == strategy));
+            let orders = orders.filter(|order| {
+                order.buy == buy && strategy.is_none_or(|strategy| order.strategy == strategy)
+            });
             orders.map(orders::Own::notional).sum()
         };
         Totals { positions: self.accounts.sums(strategy), open_buy: open(true), open_sell: open(false) }
@@ -261,7 +264,7 @@ impl Told {
             }
         }
         self.accounts.messages += 1;
-        self.orders.enter(ask, moment.strategy);
+        self.orders.enter(ask, moment.strategy, moment.time_ns);
         Ok(())
     }
 }

@@ -355,6 +355,16 @@ impl World<'_> {
                 }
             }
             Kind::Kill | Kind::Halt | Kind::Reset | Kind::Limits => self.operator(fault, story),
+            Kind::Bust => {
+                let Some(change) = self.monitor.change_for(venue, fault.way == 1, fault.amount) else {
+                    return;
+                };
+                if self.venues[venue].gateway.change_trade(now_ns, &change) {
+                    story.note(now_ns, || format!("venue {venue}: {change:?}"));
+                    self.network.counts.done(Kind::Bust);
+                    self.monitor.forget_fill(venue, change.exec_id);
+                }
+            }
             _ => self.network.begin(now_ns, fault),
         }
     }

@@ -99,8 +99,8 @@ impl OwnOrders {
         self.names.get(&name).map(|&at| &self.orders[at])
     }
 
-    /// A request has left.
-    pub fn enter(&mut self, ask: &Ask, strategy: usize) {
+    /// A request has left that was decided at this core time.
+    pub fn enter(&mut self, ask: &Ask, strategy: usize, decided_ns: u64) {
         match ask.action {
             Action::New => {
                 self.names.insert(ask.cl_ord_id, self.orders.len());
@@ -117,7 +117,7 @@ impl OwnOrders {
                     open: true,
                     name: ask.cl_ord_id,
                     pending: None,
-                    asked_ns: Some(ask.decided_ns),
+                    asked_ns: Some(decided_ns),
                     in_doubt: false,
                     request: None,
                 });
@@ -126,7 +126,7 @@ impl OwnOrders {
                 let Some(&at) = self.names.get(&ask.orig_cl_ord_id) else { return };
                 self.names.insert(ask.cl_ord_id, at);
                 let order = &mut self.orders[at];
-                order.asked_ns = Some(ask.decided_ns);
+                order.asked_ns = Some(decided_ns);
                 if ask.action == Action::Replace {
                     order.pending = Some((ask.cl_ord_id, ask.price, ask.quantity));
                 }
@@ -213,7 +213,8 @@ impl OwnOrders {
                 let report = report?;
                 order.cumulative = report.cumulative;
                 let quantity = report.cumulative + report.leaves;
-                order.quantity = if order.pending.is_none() { quantity } else { order.quantity.max(quantity) };
+                order.quantity =
+                    if order.pending.is_none() { quantity } else { order.quantity.max(quantity) };
             }
             _ => {}
         }

@@ -68,7 +68,8 @@ impl Weighed<'_> {
 
     fn breaks_any(&self, which: Sum) -> bool {
         let Moment { limits, strategy, firm, own, .. } = self.moment;
-        self.breaks(&limits.firm.sums, firm, which) || self.breaks(&limits.strategies[*strategy].sums, own, which)
+        self.breaks(&limits.firm.sums, firm, which)
+            || self.breaks(&limits.strategies[*strategy].sums, own, which)
     }
 
     /// Sum of bid and offer that prices are compared with: the national ones, the venue's where those are crossed.
@@ -133,7 +134,8 @@ pub const RULES: &[Rule] = &[
         says: "the venue's feed has been silent for too long",
         is_broken: |of| {
             let heard = of.moment.market.heard(of.ask.venue);
-            let age_ns = heard.map_or(u64::MAX, |(receive_ns, _)| of.moment.time_ns.saturating_sub(receive_ns));
+            let age_ns =
+                heard.map_or(u64::MAX, |(receive_ns, _)| of.moment.time_ns.saturating_sub(receive_ns));
             age_ns > of.limits().data_age_ns
         },
     },

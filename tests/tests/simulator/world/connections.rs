@@ -114,7 +114,13 @@ impl World<'_> {
         self.tally.add(&Tally {
             refusals: counters.rejects_by_rule.to_vec(),
             status_requests: counters.status_requests,
-            stops: engine.core().risk().blocks().iter().map(|(scope, cause)| (stop_name(scope, cause), 1)).collect(),
+            stops: engine
+                .core()
+                .risk()
+                .blocks()
+                .iter()
+                .map(|(scope, cause)| (stop_name(scope, cause), 1))
+                .collect(),
             intents_dropped: counters.intents_dropped,
             ..Tally::default()
         });

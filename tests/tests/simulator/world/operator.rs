@@ -32,9 +32,7 @@ fn file_of(config: &Config) -> String {
         ("venues", &["name", "messages_per_s", "messages_burst"][..]),
     ] {
         let entries = table.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
-        entries
-            .filter_map(Value::as_table_mut)
-            .for_each(|entry| entry.retain(|key, _| kept.contains(&key)));
+        entries.filter_map(Value::as_table_mut).for_each(|entry| entry.retain(|key, _| kept.contains(&key)));
     }
     toml::to_string(&table).expect("a limits file")
 }
