@@ -563,13 +563,15 @@ fn same(replayed: &CarriedState, followed: &CarriedState) -> Result<(), String> 
         let mut state = state.clone();
         state.accounts.iter_mut().for_each(|account| account.mark = 0);
         state.best_worth = 0;
+        // Whoever resumes asks about all of them.
+        state.orders.iter_mut().for_each(|order| (order.doubt, order.request) = (Doubt::ToAsk, 0));
         if is_ahead {
             let is_known = |id: u64| id % 100_000_000 < on_record;
             state.orders.retain(|order| is_known(order.cl_ord_id));
             for order in &mut state.orders {
                 (order.pending_id, order.pending_price, order.pending_quantity) = (0, 0, 0);
-                (order.since_ns, order.asked_ns, order.reserved, order.request) = (0, 0, 0, 0);
-                (order.state, order.doubt) = (OrderState::Live, Doubt::None);
+                (order.since_ns, order.asked_ns, order.reserved) = (0, 0, 0);
+                order.state = OrderState::Live;
             }
             (state.next_counter, state.messages) = (0, 0);
         }

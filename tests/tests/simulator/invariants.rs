@@ -54,7 +54,8 @@ pub fn exposure(core: &DecisionCore, day: &Day) -> Result<(), Broken> {
 pub fn blocks(core: &DecisionCore, told: &Told) -> Result<(), Broken> {
     let Limits { firm, strategies, .. } = &*told.limits.0;
     let has = |limit: bool| told.changes > 0 || limit;
-    for (scope, cause) in core.risk().blocks().iter() {
+    let any = core.risk().blocks().any();
+    for (scope, cause) in core.risk().blocks().iter().take_while(|_| any) {
         let is_known = told.stopped.iter().any(|&(stopped, _)| stopped == scope);
         let one = strategies.first();
         let may_be = match cause {

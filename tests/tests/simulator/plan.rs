@@ -151,12 +151,12 @@ fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
     config.risk.gross_notional_max = money(3, 10_000, 100_000);
     config.risk.net_notional_max = money(3, 10_000, 80_000);
     config.risk.buying_power = money(3, 10_000, 100_000);
-    config.risk.daily_loss_max = money(8, 10, 400);
-    config.risk.drawdown_max = money(8, 10, 400);
-    config.risk.loss_rate_max = money(8, 10, 200);
+    config.risk.daily_loss_max = money(5, 2, 100);
+    config.risk.drawdown_max = money(5, 2, 100);
+    config.risk.loss_rate_max = money(5, 2, 50);
     config.risk.loss_window_ms = 500 + 100 * (config.risk.loss_rate_max.unwrap_or(0) % 40);
     config.risk.order_to_trade_max = money(6, 2, 12);
-    config.risk.answer_ms_max = money(8, 100, 2_000);
+    config.risk.answer_ms_max = money(4, 20, 900);
     config.risk.clock_skew_max_ms = money(4, 0, 60);
     let strategy = &mut config.risk.strategy;
     strategy.gross_notional_max = money(3, 5_000, 60_000);

@@ -188,7 +188,10 @@ mod tests {
     }
 
     fn filled(number: u64, exec_id: u64, quantity: u64, leaves: u64) -> String {
-        format!("<35=8|34=9|11={}|17={exec_id}|150=F|32={quantity}|14={quantity}|151={leaves}|", 100 + number)
+        format!(
+            "<35=8|34=9|11={}|17={exec_id}|37=1|150=F|31=1.00|32={quantity}|14={quantity}|151={leaves}|",
+            100 + number
+        )
     }
 
     fn check(rule: &'static str, inside: &[String], outside: &[String]) {

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use engine::control::limits_desk::LimitsDesk;
+use engine::pipeline::operator::{KillCause, Scope};
 use engine::venue::desk::Acceptor;
 use warptick_tests::chatter::Dice;
 
@@ -54,6 +55,8 @@ pub struct World<'a> {
     dice: Dice,
     steps: u64,
     desk: LimitsDesk,
+    /// What the engine has stopped.
+    stops: Vec<(Scope, KillCause)>,
     tally: Tally,
 }
 
@@ -81,6 +84,7 @@ pub fn run(plan: &Plan, day: &Day, root: &Path, story: &mut Story) -> Result<Tal
         dice: Dice::new(plan.seed ^ 0x0077_6f72_6c64),
         steps: 0,
         desk: operator::desk(plan, day),
+        stops: Vec::new(),
         tally: Tally { days: 1, ..Tally::default() },
     };
     world.network.push(0, Arrival::Restart);
@@ -115,6 +119,7 @@ impl World<'_> {
         self.steps += 1;
         if let Some(engine) = &self.engine {
             invariants::blocks(engine.core(), &self.monitor.told)?;
+            self.note_stops(story);
         }
         if self.steps.is_multiple_of(CHECK_EVERY)
             && let Some(engine) = &self.engine
@@ -402,6 +407,25 @@ impl World<'_> {
             self.carry(venue, story)?;
         }
         Ok(())
+    }
+
+    /// What has been stopped since the last event, for the table of them.
+    fn note_stops(&mut self, story: &mut Story) {
+        let Some(engine) = &self.engine else { return };
+        let stops = engine.core().risk().blocks();
+        if !stops.any() {
+            self.stops.clear();
+            return;
+        }
+        let stops: Vec<_> = stops.iter().collect();
+        if stops.len() == self.stops.len() {
+            return;
+        }
+        for (scope, cause) in stops.iter().filter(|stop| !self.stops.contains(stop)) {
+            story.note(self.now_ns, || format!("{scope:?} is stopped: {}", cause.name()));
+            *self.tally.stops.entry(operator::stop_name(*scope, *cause)).or_default() += 1;
+        }
+        self.stops = stops;
     }
 
     /// The monitor hears what the engine was given and what came of it.

@@ -66,26 +66,29 @@ impl FillWindow {
 /// Samples of a loss window.
 const SAMPLES: usize = 32;
 
-/// The best that the account stood within a sliding window: the best of each 32nd of it, dated by that part's start.
+/// The best that the account stood within a sliding window: the best of each 32nd of it, dated by that part's start. What it
+/// stood at last it stood at until now, however long nothing was said.
 pub(super) struct LossWindow {
     /// Time and worth, the newest at `next - 1`.
     samples: [(u64, i128); SAMPLES],
     next: usize,
+    last: i128,
 }
 
 impl LossWindow {
     pub(super) const fn new() -> Self {
-        Self { samples: [(0, i128::MIN); SAMPLES], next: 0 }
+        Self { samples: [(0, i128::MIN); SAMPLES], next: 0, last: i128::MIN }
     }
 
     /// Takes the present worth in, and answers the loss from the best sample that is younger than the window.
     pub(super) fn loss(&mut self, now_ns: u64, worth: i128, window_ns: u64) -> i128 {
         let newest = &mut self.samples[(self.next + SAMPLES - 1) % SAMPLES];
+        let stood = std::mem::replace(&mut self.last, worth).max(worth);
         if newest.1 == i128::MIN || now_ns.saturating_sub(newest.0) >= window_ns / SAMPLES as u64 {
-            self.samples[self.next] = (now_ns, worth);
+            self.samples[self.next] = (now_ns, stood);
             self.next = (self.next + 1) % SAMPLES;
         } else {
-            newest.1 = newest.1.max(worth);
+            newest.1 = newest.1.max(stood);
         }
         let in_window = |sample: &&(u64, i128)| now_ns.saturating_sub(sample.0) < window_ns;
         let best = self.samples.iter().filter(in_window).map(|sample| sample.1).max();
@@ -133,9 +136,10 @@ mod tests {
         assert_eq!(window.loss(50, 300, 320), 0, "the best so far");
         assert_eq!(window.loss(60, 250, 320), 50);
         assert_eq!(window.loss(100, 80, 320), 220);
-        assert_eq!(window.loss(369, 80, 320), 220, "just inside");
-        assert_eq!(window.loss(370, 80, 320), 170, "the best is forgotten, the sample of 60 is not");
+        assert_eq!(window.loss(379, 80, 320), 220, "just inside: it stood at 300 until 60");
+        assert_eq!(window.loss(380, 80, 320), 170, "the best is forgotten, what followed is not");
         window.clear();
         assert_eq!(window.loss(400, 10, 320), 0);
+        assert_eq!(window.loss(9_000, -40, 320), 50, "a loss at once after a long silence");
     }
 }

@@ -1,6 +1,5 @@
 //! Connections and processes: how they begin, what is carried between their sides, and how they end.
 
-use engine::pipeline::operator::{KillCause, Scope};
 use engine::venue::desk::Acceptor;
 
 use super::{MS, World};
@@ -11,18 +10,6 @@ use crate::network::{Arrival, TO_CLIENT, TO_VENUE};
 use crate::plan::VENUES;
 use crate::story::{Broken, Story};
 use crate::tally::Tally;
-
-/// A stop for the table of them.
-fn stop_name(scope: Scope, cause: KillCause) -> String {
-    let scope = match scope {
-        Scope::All => "everything",
-        Scope::Side(_) => "a side",
-        Scope::Venue(_) => "a venue",
-        Scope::Instrument(_) => "a symbol",
-        Scope::Strategy(_) => "a strategy",
-    };
-    format!("{}, {scope}", cause.name())
-}
 
 impl World<'_> {
     pub(super) fn connect(&mut self, venue: u8, story: &mut Story) {
@@ -114,13 +101,6 @@ impl World<'_> {
         self.tally.add(&Tally {
             refusals: counters.rejects_by_rule.to_vec(),
             status_requests: counters.status_requests,
-            stops: engine
-                .core()
-                .risk()
-                .blocks()
-                .iter()
-                .map(|(scope, cause)| (stop_name(scope, cause), 1))
-                .collect(),
             intents_dropped: counters.intents_dropped,
             ..Tally::default()
         });

@@ -16,6 +16,18 @@ use crate::network::Arrival;
 use crate::plan::{Day, Plan};
 use crate::story::Story;
 
+/// A stop for the table of them.
+pub(super) fn stop_name(scope: Scope, cause: KillCause) -> String {
+    let scope = match scope {
+        Scope::All => "everything",
+        Scope::Side(_) => "a side",
+        Scope::Venue(_) => "a venue",
+        Scope::Instrument(_) => "a symbol",
+        Scope::Strategy(_) => "a strategy",
+    };
+    format!("{}, {scope}", cause.name())
+}
+
 /// The desk of a day, as the engine's operator port has one.
 pub(super) fn desk(plan: &Plan, day: &Day) -> LimitsDesk {
     let universe = LiveUniverse::new(&day.config).expect("a date");
