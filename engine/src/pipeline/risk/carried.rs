@@ -79,6 +79,8 @@ impl Risk {
         self.firm.messages = carried.messages;
         self.firm.trades = carried.trades;
         self.firm.best_worth = carried.best_worth;
+        // What positions are worth now only prices tell.
+        self.firm.losses.clear(i128::MIN);
         self.last_cl_ord_id = last_cl_ord_id;
         Ok(())
     }

@@ -273,7 +273,7 @@ impl Risk {
         }
         if scope == Scope::All {
             self.firm.best_worth = worth;
-            self.firm.losses.clear();
+            self.firm.losses.clear(worth);
         }
     }
 

@@ -77,7 +77,7 @@ pub(super) struct LossWindow {
 
 impl LossWindow {
     pub(super) const fn new() -> Self {
-        Self { samples: [(0, i128::MIN); SAMPLES], next: 0, last: i128::MIN }
+        Self { samples: [(0, i128::MIN); SAMPLES], next: 0, last: 0 }
     }
 
     /// Takes the present worth in, and answers the loss from the best sample that is younger than the window.
@@ -95,9 +95,9 @@ impl LossWindow {
         best.filter(|&best| best > worth).map_or(0, |best| best - worth)
     }
 
-    /// It starts anew.
-    pub(super) const fn clear(&mut self) {
-        *self = Self::new();
+    /// It starts anew with an account that stands at `worth`; `i128::MIN` where nobody knows.
+    pub(super) const fn clear(&mut self, worth: i128) {
+        *self = Self { last: worth, ..Self::new() };
     }
 }
 
@@ -138,8 +138,11 @@ mod tests {
         assert_eq!(window.loss(100, 80, 320), 220);
         assert_eq!(window.loss(379, 80, 320), 220, "just inside: it stood at 300 until 60");
         assert_eq!(window.loss(380, 80, 320), 170, "the best is forgotten, what followed is not");
-        window.clear();
+        window.clear(i128::MIN);
         assert_eq!(window.loss(400, 10, 320), 0);
         assert_eq!(window.loss(9_000, -40, 320), 50, "a loss at once after a long silence");
+        window.clear(30);
+        assert_eq!(window.loss(9_500, -40, 320), 70, "from what it stood at");
+        assert_eq!(LossWindow::new().loss(1, -40, 320), 40, "the first trade of the day");
     }
 }

@@ -47,6 +47,8 @@ pub struct Accounts {
     /// The most that the account was worth.
     best: i128,
     worths: Vec<(u64, i128)>,
+    /// What it was worth last.
+    last: Option<i128>,
     executions: Vec<Recent>,
     protection: Vec<Recent>,
 }
@@ -70,6 +72,7 @@ impl Accounts {
             booked: HashSet::new(),
             best: 0,
             worths: Vec::new(),
+            last: Some(0),
             executions: vec![Vec::new(); strategies],
             protection: vec![Vec::new(); strategies],
         }
@@ -79,6 +82,7 @@ impl Accounts {
     pub fn restart(&mut self) {
         self.marks.fill(None);
         self.best = i128::MIN;
+        self.last = None;
         self.worths.clear();
         self.executions.iter_mut().chain(&mut self.protection).for_each(Vec::clear);
     }
@@ -164,6 +168,10 @@ impl Accounts {
     /// What the account's worth stops.
     pub fn stopped_by_loss(&mut self, now_ns: u64, limits: &Limits) -> Vec<KillCause> {
         let Some(worth) = self.worth() else { return Vec::new() };
+        // A person may have let it go on as it stood.
+        if self.last.replace(worth) == Some(worth) {
+            return Vec::new();
+        }
         self.best = self.best.max(worth);
         // The engine may date the best of a 32nd of the window by its start.
         let window_ns = limits.firm.loss_window_ns / 32 * 31;
