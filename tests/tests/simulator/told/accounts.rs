@@ -169,13 +169,16 @@ impl Accounts {
     pub fn stopped_by_loss(&mut self, now_ns: u64, limits: &Limits) -> Vec<KillCause> {
         let Some(worth) = self.worth() else { return Vec::new() };
         // A person may have let it go on as it stood.
-        if self.last.replace(worth) == Some(worth) {
+        let stood = self.last.replace(worth);
+        if stood == Some(worth) {
             return Vec::new();
         }
         self.best = self.best.max(worth);
         // The engine may date the best of a 32nd of the window by its start.
         let window_ns = limits.firm.loss_window_ns / 32 * 31;
         self.worths.retain(|&(time_ns, _)| now_ns - time_ns < window_ns);
+        // What it stood at last it stood at until now.
+        self.worths.extend(stood.map(|stood| (now_ns, stood)));
         self.worths.push((now_ns, worth));
         let recent = self.worths.iter().map(|worth| worth.1).max().unwrap_or(worth);
         let firm = &limits.firm;
@@ -198,7 +201,8 @@ impl Accounts {
             }
         }
         if scope == Scope::All {
-            self.best = self.worth().unwrap_or(i128::MIN);
+            self.last = self.worth();
+            self.best = self.last.unwrap_or(i128::MIN);
             self.worths.clear();
         }
     }
