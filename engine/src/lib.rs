@@ -3,6 +3,7 @@
 
 pub mod control;
 pub mod fix;
+pub mod notation;
 pub mod order;
 pub mod ouch;
 pub mod pipeline;

@@ -14,7 +14,7 @@ use engine::control::replay::ReplayOptions;
 use engine::control::{
     acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
     limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune,
-    venue_run,
+    venue_run, why,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
@@ -56,6 +56,8 @@ enum Task {
     /// Read a journal.
     #[command(subcommand)]
     Journal(JournalTask),
+    /// Why an order left, and what became of it: packet, books, signal, risk, bytes, answers.
+    Why(WhyArguments),
     /// Record live lines as pcapng.
     Capture(CaptureArguments),
     /// Measure one thing on this machine; the last line is JSON.
@@ -64,6 +66,19 @@ enum Task {
     /// Look at what of this machine is not as a trading machine should be.
     #[command(subcommand)]
     Tune(TuneTask),
+}
+
+#[derive(Args)]
+struct WhyArguments {
+    /// ClOrdID(11) of the message: 16 digits.
+    #[arg(value_name = "CLORDID")]
+    cl_ord_id: String,
+    /// The run's journal.
+    #[arg(long, value_name = "DIR")]
+    journal: PathBuf,
+    /// What a live run recorded (`run --record`), FILE@VENUE: the packets are there.
+    #[arg(long, value_name = "FILE@VENUE")]
+    recording: Vec<CaptureArgument>,
 }
 
 #[derive(Args)]
@@ -351,6 +366,12 @@ fn run(task: Task) -> Result<(), Failure> {
             print(&feed_bench::run(&feed_bench::FeedBenchOptions { rounds, packets })?)
         }
         Task::Journal(task) => run_journal(&task),
+        Task::Why(arguments) => {
+            let WhyArguments { cl_ord_id, journal, recording } = arguments;
+            let trace = why::trace(&journal, &cl_ord_id, &recording, Vec::new())?;
+            print(&trace.text)?;
+            trace.failure.map_or(Ok(()), Err)
+        }
         Task::Tune(TuneTask::Check { strict }) => {
             let (text, result) = tune::check(&HostFiles::this_machine(), strict);
             print(&text)?;

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crate::control::config::Config;
 use crate::control::digest::{OrderDigest, hex};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
@@ -13,10 +14,32 @@ use crate::control::journal::{CarriedBuilder, DecideReader, DecideRecord, End, N
 use crate::control::live_run::LiveUniverse;
 use crate::control::run_header::RunHeader;
 use crate::control::startup;
+use crate::control::universe::Universe;
 use crate::order::Order;
-use crate::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe};
+use crate::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe, Probe};
 use crate::pipeline::ingest::Ingest;
+use crate::pipeline::risk::RiskApproved;
 use crate::strategy::Strategy;
+
+/// Looks on at a replay, input by input.
+pub trait Onlooker: Probe {
+    /// The core is about to consume `input`.
+    fn before(&mut self, core: &DecisionCore, input: &Input<'_>) {
+        let _ = (core, input);
+    }
+
+    /// It has, and this is what came of it.
+    fn after(&mut self, core: &DecisionCore, actions: &[RiskApproved<Order>]) {
+        let _ = (core, actions);
+    }
+
+    /// It has seen what it wanted to see: the replay may end.
+    fn has_seen_enough(&self) -> bool {
+        false
+    }
+}
+
+impl Onlooker for NoProbe {}
 
 /// What a journal replay came to.
 pub struct JournalOutcome {
@@ -49,10 +72,7 @@ impl JournalOutcome {
 /// # Errors
 /// As [`replay`].
 pub fn state_at_end(dir: &Path, header: &RunHeader) -> Result<DecisionCore, Failure> {
-    let universe = LiveUniverse::new(&header.config)?;
-    let strategies = startup::strategies(&universe, &header.config)?;
-    let core = startup::decision_core(&universe, &header.config, strategies)?;
-    replay_into(dir, core).map(|(core, _)| core)
+    replay_into(dir, fresh_core(header, None, Vec::new())?).map(|(core, _)| core)
 }
 
 /// Replays the journal in `dir` of a live run through `core`, a fresh one as that run began with, whatever its strategies.
@@ -61,7 +81,7 @@ pub fn state_at_end(dir: &Path, header: &RunHeader) -> Result<DecisionCore, Fail
 /// # Errors
 /// As [`replay`].
 pub fn replay_into(dir: &Path, core: DecisionCore) -> Result<(DecisionCore, JournalOutcome), Failure> {
-    let mut replay = Replay::new(core, None);
+    let mut replay = Replay::new(core, None, NoProbe);
     let outcome = replay_records(dir, &mut replay)?;
     Ok((replay.core, outcome))
 }
@@ -80,25 +100,62 @@ pub fn replay(dir: &Path) -> Result<JournalOutcome, Failure> {
 /// As [`replay`].
 pub fn replay_with(dir: &Path, extra: Vec<Box<dyn Strategy>>) -> Result<JournalOutcome, Failure> {
     let header = RunHeader::read(dir)?;
-    if header.is_live() {
-        let universe = LiveUniverse::new(&header.config)?;
-        let mut strategies = startup::strategies(&universe, &header.config)?;
-        strategies.extend(extra);
-        let core = startup::decision_core(&universe, &header.config, strategies)?;
-        return replay_records(dir, &mut Replay::new(core, None));
-    }
-    let inputs = header.open_captures()?;
-    let mut strategies = startup::strategies(&inputs, &header.config)?;
-    strategies.extend(extra);
-    let core = startup::decision_core(&inputs, &header.config, strategies)?;
-    let ingest = inputs.ingest(header.config.latency.line_ns)?;
-    replay_records(dir, &mut Replay::new(core, Some((&inputs, ingest))))
+    let inputs = if header.is_live() { None } else { Some(header.open_captures()?) };
+    replay_watched(dir, &header, inputs.as_ref(), extra, NoProbe).0
 }
 
-fn replay_records(dir: &Path, replay: &mut Replay<'_>) -> Result<JournalOutcome, Failure> {
+/// The same, with somebody who looks on; `inputs` are the captures of the journal's `header`, `None` for a live run.
+/// The onlooker comes back with what it has seen, also from a replay that failed.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_watched<O: Onlooker>(
+    dir: &Path,
+    header: &RunHeader,
+    inputs: Option<&Inputs>,
+    extra: Vec<Box<dyn Strategy>>,
+    onlooker: O,
+) -> (Result<JournalOutcome, Failure>, O) {
+    let core = fresh_core(header, inputs, extra);
+    let captures =
+        inputs.map(|inputs| Ok((inputs, inputs.ingest(header.config.latency.line_ns)?))).transpose();
+    match (core, captures) {
+        (Ok(core), Ok(captures)) => {
+            let mut replay = Replay::new(core, captures, onlooker);
+            (replay_records(dir, &mut replay), replay.onlooker)
+        }
+        (Err(failure), _) | (_, Err(failure)) => (Err(failure), onlooker),
+    }
+}
+
+/// The core that the run of `header` began with.
+fn fresh_core(
+    header: &RunHeader,
+    inputs: Option<&Inputs>,
+    extra: Vec<Box<dyn Strategy>>,
+) -> Result<DecisionCore, Failure> {
+    fn of(
+        universe: &impl Universe,
+        config: &Config,
+        extra: Vec<Box<dyn Strategy>>,
+    ) -> Result<DecisionCore, Failure> {
+        let mut strategies = startup::strategies(universe, config)?;
+        strategies.extend(extra);
+        startup::decision_core(universe, config, strategies)
+    }
+    match inputs {
+        Some(inputs) => of(inputs, &header.config, extra),
+        None => of(&LiveUniverse::new(&header.config)?, &header.config, extra),
+    }
+}
+
+fn replay_records<O: Onlooker>(dir: &Path, replay: &mut Replay<'_, O>) -> Result<JournalOutcome, Failure> {
     let mut reader = DecideReader::open(dir).map_err(|error| Failure::Input(error.to_string()))?;
     let mut end = None;
     for record in reader.by_ref() {
+        if replay.onlooker.has_seen_enough() {
+            break;
+        }
         let record = record.map_err(|error| Failure::Input(error.to_string()))?;
         if replay.taking_over.push(&record.record).map_err(|NotResumed| not_resumed())? {
             continue;
@@ -130,8 +187,9 @@ fn not_resumed() -> Failure {
     Failure::Input("journal: its run was killed before it had taken over what a former run left".to_owned())
 }
 
-struct Replay<'a> {
+struct Replay<'a, O> {
     core: DecisionCore,
+    onlooker: O,
     /// Where market events come from; `None`: from the journal itself.
     captures: Option<(&'a Inputs, Ingest<'a>)>,
     /// What the run took over, until its first input.
@@ -145,9 +203,10 @@ struct Replay<'a> {
     compared: u64,
 }
 
-impl<'a> Replay<'a> {
-    fn new(core: DecisionCore, captures: Option<(&'a Inputs, Ingest<'a>)>) -> Self {
+impl<'a, O: Onlooker> Replay<'a, O> {
+    fn new(core: DecisionCore, captures: Option<(&'a Inputs, Ingest<'a>)>, onlooker: O) -> Self {
         Self {
+            onlooker,
             actions: Actions::new(core.actions_max()),
             core,
             captures,
@@ -196,13 +255,15 @@ impl<'a> Replay<'a> {
     fn feed(&mut self, input: Input<'_>) -> Result<(), Failure> {
         let room = self.slots.take().unwrap_or(Slots { free: u32::MAX, for_new: u32::MAX });
         self.actions.set_slots(room.free as usize, room.for_new as usize);
-        if let Err(error) = self.core.on_input(input, &mut NoProbe, &mut self.actions)
+        self.onlooker.before(&self.core, &input);
+        if let Err(error) = self.core.on_input(input, &mut self.onlooker, &mut self.actions)
             && let Input::Market(event) = input
             && let Some((inputs, _)) = &self.captures
         {
             // A live run distrusts its feed then, and goes on.
             return Err(inputs.book_failure(error, event.venue, event.sequence));
         }
+        self.onlooker.after(&self.core, self.actions.as_slice());
         for order in self.actions.drain() {
             self.digest.push(&order);
             self.unconfirmed.push_back(*order);

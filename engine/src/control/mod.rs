@@ -71,3 +71,4 @@ pub mod universe;
 pub mod utc_watch;
 pub mod venue_run;
 pub mod watchdog;
+pub mod why;

@@ -111,8 +111,8 @@ fn highest_cl_ord_id(bytes: &[u8]) -> ClOrdId {
     fields.filter_map(crate::fix::number::parse_unsigned).max().unwrap_or(0)
 }
 
-/// The messages in bytes that are nothing else, by their BodyLength(9).
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The messages in bytes that are nothing else, by their BodyLength(9); what is not whole is left out.
+pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let digits = bytes.windows(3).position(|window| window == b"\x019=")? + 3;
         let end = bytes.get(digits..)?.iter().position(|&byte| byte == 1)? + digits;

@@ -53,10 +53,38 @@ pub enum Input<'a> {
     },
 }
 
-/// Marks where time goes inside the core. Marks never influence it; replay from a journal uses [`NoProbe`].
+/// An intent on its way into risk.
+#[derive(Clone, Copy)]
+pub struct Examined<'a> {
+    /// Risk, before it judges.
+    pub risk: &'a Risk,
+    /// What is wanted.
+    pub intent: &'a Intent,
+    /// The market it is held against.
+    pub reference: &'a Reference,
+    /// The order that it is about.
+    pub target: Option<Target>,
+    /// What does not come from the strategy.
+    pub stamp: &'a Stamp,
+}
+
+/// Watches the core at work: where time goes, and what came of what. Nothing of it influences the core; replay from a
+/// journal uses [`NoProbe`].
 pub trait Probe {
     /// The stage has just ended.
     fn mark(&mut self, stage: Stage);
+
+    /// A strategy has just decided `intents`, from what `view` shows; risk has not seen them yet.
+    #[inline(always)]
+    fn decided(&mut self, strategy: &dyn Strategy, view: &View<'_>, intents: &Intents) {
+        let _ = (strategy, view, intents);
+    }
+
+    /// Risk is about to judge an intent.
+    #[inline(always)]
+    fn examined(&mut self, examined: &Examined<'_>) {
+        let _ = examined;
+    }
 }
 
 /// Marks nothing.
@@ -202,6 +230,18 @@ impl DecisionCore {
         &self.books
     }
 
+    /// The best bid and offer over all venues.
+    #[must_use]
+    pub const fn nbbo(&self) -> &Nbbo {
+        &self.nbbo
+    }
+
+    /// Which books are stale.
+    #[must_use]
+    pub const fn stale(&self) -> &Staleness {
+        &self.stale
+    }
+
     /// The order table.
     #[must_use]
     pub const fn orders(&self) -> &OrderTable {
@@ -253,7 +293,7 @@ impl DecisionCore {
             }
         }
         if self.sweep_is_due && self.orders.live() > 0 {
-            self.sweep_orders(actions);
+            self.sweep_orders(probe, actions);
         }
         if self.orders.to_ask() > 0 {
             self.ask_for_status(actions);
@@ -448,13 +488,14 @@ impl DecisionCore {
             self.counters.intents_dropped += self.intents.clear();
             return;
         }
+        probe.decided(self.strategies[strategy].as_ref(), &view, &self.intents);
         probe.mark(Stage::Decide);
-        self.approve_all(number, actions);
+        self.approve_all(number, probe, actions);
         self.counters.intents_dropped += self.intents.clear();
         probe.mark(Stage::Risk);
     }
 
-    fn approve_all(&mut self, strategy: u16, actions: &mut Actions) {
+    fn approve_all(&mut self, strategy: u16, probe: &mut impl Probe, actions: &mut Actions) {
         let mut at = 0;
         while let Some(&Wanted { intent, with_next }) = self.intents.wanted().get(at) {
             let partner = self.intents.wanted().get(at + 1).filter(|_| with_next).map(|w| w.intent);
@@ -465,8 +506,8 @@ impl DecisionCore {
                 continue;
             }
             match partner {
-                Some(partner) => self.approve_pair(strategy, &intent, &partner, actions),
-                None => match self.approve(strategy, &intent, 0) {
+                Some(partner) => self.approve_pair(strategy, &intent, &partner, probe, actions),
+                None => match self.approve(strategy, &intent, 0, probe) {
                     Ok(approval) => self.commit(approval, actions),
                     Err(reasons) => self.reject(strategy, &intent, reasons),
                 },
@@ -474,20 +515,27 @@ impl DecisionCore {
         }
     }
 
-    fn approve_pair(&mut self, strategy: u16, first: &Intent, second: &Intent, actions: &mut Actions) {
+    fn approve_pair(
+        &mut self,
+        strategy: u16,
+        first: &Intent,
+        second: &Intent,
+        probe: &mut impl Probe,
+        actions: &mut Actions,
+    ) {
         // Two messages about one order cannot both be entered: a pair is of new orders only.
         if [first, second].iter().any(|intent| intent.action != OrderAction::New) {
             self.reject(strategy, first, RiskReasons::GROUP);
             return self.reject(strategy, second, RiskReasons::GROUP);
         }
-        let approval = match self.approve(strategy, first, 0) {
+        let approval = match self.approve(strategy, first, 0, probe) {
             Ok(approval) => approval,
             Err(reasons) => {
                 self.reject(strategy, first, reasons);
                 return self.reject(strategy, second, RiskReasons::GROUP);
             }
         };
-        match self.approve(strategy, second, 1) {
+        match self.approve(strategy, second, 1, probe) {
             Ok(partner) => {
                 self.counters.pairs += 1;
                 self.pairs.add(approval.order.cl_ord_id, partner.order.cl_ord_id);
@@ -503,7 +551,13 @@ impl DecisionCore {
     }
 
     /// Runs risk on one intent; `ahead` approvals of the same group are not in the order table yet.
-    fn approve(&mut self, strategy: u16, intent: &Intent, ahead: u64) -> Result<Approval, RiskReasons> {
+    fn approve(
+        &mut self,
+        strategy: u16,
+        intent: &Intent,
+        ahead: u64,
+        probe: &mut impl Probe,
+    ) -> Result<Approval, RiskReasons> {
         let target = self.orders.get(intent.target).filter(|order| {
             !order.is_pending()
                 && order.cl_ord_id == intent.target
@@ -516,6 +570,8 @@ impl DecisionCore {
         let cl_ord_id = self.orders.cl_ord_id_after(ahead).filter(|_| has_room).unwrap_or(0);
         let reference = self.reference(intent);
         let stamp = Stamp { decision: self.decision, time_ns: self.time_ns, cl_ord_id, strategy };
+        let risk = &self.risk;
+        probe.examined(&Examined { risk, intent, reference: &reference, target, stamp: &stamp });
         self.risk.approve(intent, &reference, target, &stamp)
     }
 

@@ -26,6 +26,7 @@ mod checks;
 #[cfg(test)]
 mod deleted;
 mod events;
+mod explain;
 pub mod fills;
 pub mod limits;
 mod rate;
@@ -36,6 +37,7 @@ pub mod windows;
 
 pub use account::Account;
 pub use events::{Fill, Released};
+pub use explain::Judged;
 pub use limits::{EngineLimits, InstrumentLimits, RateLimit, StrategyLimits, VenueTerms};
 pub use reasons::RiskReasons;
 

@@ -9,6 +9,8 @@
 //! It allocates at construction only and runs on the decision thread. It refuses to act on anything but the current
 //! books: both legs are held against them right before the intents.
 
+mod explanation;
+
 use super::{Intents, Strategy, View, immediate};
 use crate::order::{Execution, ExecutionKind, Intent};
 use crate::pipeline::order_table::LiveOrder;
@@ -381,6 +383,10 @@ impl Strategy for ArbitrageTaker {
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
         self.act(view, intents);
+    }
+
+    fn explain(&self, _view: &View<'_>) -> Vec<String> {
+        explanation::of(self)
     }
 }
 

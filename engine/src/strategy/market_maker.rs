@@ -8,16 +8,20 @@
 //! price that would trade on arrival or lock another venue, or through its own order on the other side. A side whose
 //! message risk or the venue refused is pulled and waits for a configured time.
 
+mod explanation;
+
 use super::{Intents, Strategy, View};
 use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use feeds::event::{MarketEvent, Side};
 use feeds::units::PRICE_NONE;
+use kernels::cpu::book::Bbo;
+use kernels::cpu::nbbo::NbboQuote;
 use kernels::cpu::quote_action::{LiveQuote, QuoteAction, RequoteParameters, quote_action};
 use kernels::cpu::quoting::{
-    GlftConstants, GlftError, GlftParameters, NoQuote, QuoteInputs, QuoteParameters, Target, microprice,
-    quotes,
+    GlftConstants, GlftError, GlftParameters, NoQuote, QuoteInputs, QuoteParameters, Quotes, Target,
+    microprice, quotes,
 };
 use kernels::cpu::volatility::{
     CHANGE_MAX, Volatility, VolatilityError, VolatilityParameters, decay_of_half_life,
@@ -205,57 +209,57 @@ impl MarketMaker {
         })
     }
 
-    /// The reference price now, and the volatility brought up to now.
-    ///
-    /// The reference is the national microprice, or the own venue's when venues cross each other. Volatility hears of
-    /// the national one only, so that the change between the two does not count as a move.
-    fn reference(&mut self, view: &View<'_>) -> i64 {
+    /// The market that gives the reference price: the national one, or the own venue's when venues cross each other.
+    fn reference(&self, view: &View<'_>) -> Reference {
         let national = view.nbbo(self.instruments[0]);
         if national.crossed() {
-            let own = view.bbo(self.venue, self.instruments[0]);
-            return microprice(own.bid_px, own.bid_qty, own.ask_px, own.ask_qty, self.reference_spread_max);
+            return Reference { market: view.bbo(self.venue, self.instruments[0]), is_national: false };
         }
-        let price = microprice(
-            national.bid_px,
-            national.bid_qty,
-            national.ask_px,
-            national.ask_qty,
-            self.reference_spread_max,
-        );
-        self.volatility.update(&self.volatility_parameters, view.time_ns, price);
-        price
+        let NbboQuote { bid_px, bid_qty, ask_px, ask_qty, .. } = national;
+        Reference { market: Bbo { bid_px, bid_qty, ask_px, ask_qty }, is_national: true }
+    }
+
+    /// What the quotes depend on now, and what the model wants of each side.
+    fn wanted(&self, view: &View<'_>, microprice: i64) -> (QuoteInputs, Quotes) {
+        let instrument = self.instruments[0];
+        let own = view.bbo(self.venue, instrument);
+        let live_bid = view.open_order(instrument, Side::Buy);
+        let live_ask = view.open_order(instrument, Side::Sell);
+        let (away_bid, away_ask) = self.away(view);
+        let inputs = QuoteInputs {
+            microprice,
+            sigma: self.volatility.sigma(),
+            position: view.exposure(instrument).position,
+            own_bid: higher(own.bid_px, live_bid.map_or(PRICE_NONE, highest_price)),
+            own_ask: lower(own.ask_px, live_ask.map_or(PRICE_NONE, lowest_price)),
+            away_bid,
+            away_ask,
+        };
+        let paused = Quotes { bid: Err(NoQuote::Paused), ask: Err(NoQuote::Paused) };
+        if !view.is_continuous(self.venue, instrument) {
+            return (inputs, paused);
+        }
+        let mut wanted = quotes(&self.quote, &inputs);
+        if view.time_ns < self.bid.paused_until_ns {
+            wanted.bid = paused.bid;
+        }
+        if view.time_ns < self.ask.paused_until_ns {
+            wanted.ask = paused.ask;
+        }
+        (inputs, wanted)
     }
 
     fn requote(&mut self, view: &View<'_>, intents: &mut Intents) {
         let instrument = self.instruments[0];
         let reference = self.reference(view);
-        let live_bid = view.open_order(instrument, Side::Buy);
-        let live_ask = view.open_order(instrument, Side::Sell);
-        let (mut bid, mut ask) = (Err(NoQuote::Paused), Err(NoQuote::Paused));
-        if view.is_continuous(self.venue, instrument) {
-            let own = view.bbo(self.venue, instrument);
-            let (away_bid, away_ask) = self.away(view);
-            let wanted = quotes(
-                &self.quote,
-                &QuoteInputs {
-                    microprice: reference,
-                    sigma: self.volatility.sigma(),
-                    position: view.exposure(instrument).position,
-                    own_bid: higher(own.bid_px, live_bid.map_or(PRICE_NONE, highest_price)),
-                    own_ask: lower(own.ask_px, live_ask.map_or(PRICE_NONE, lowest_price)),
-                    away_bid,
-                    away_ask,
-                },
-            );
-            if view.time_ns >= self.bid.paused_until_ns {
-                bid = wanted.bid;
-            }
-            if view.time_ns >= self.ask.paused_until_ns {
-                ask = wanted.ask;
-            }
+        let microprice = reference.microprice(self.reference_spread_max);
+        if reference.is_national {
+            // It hears of the national price only, so that the change between the two does not count as a move.
+            self.volatility.update(&self.volatility_parameters, view.time_ns, microprice);
         }
-        self.act(view, Side::Buy, bid, live_bid, intents);
-        self.act(view, Side::Sell, ask, live_ask, intents);
+        let (_, Quotes { bid, ask }) = self.wanted(view, microprice);
+        self.act(view, Side::Buy, bid, view.open_order(instrument, Side::Buy), intents);
+        self.act(view, Side::Sell, ask, view.open_order(instrument, Side::Sell), intents);
     }
 
     /// Best bid and offer of the other venues that are trading and not stale.
@@ -277,13 +281,7 @@ impl MarketMaker {
         order: Option<&LiveOrder>,
         intents: &mut Intents,
     ) {
-        let live = order.map(|order| LiveQuote {
-            cl_ord_id: order.cl_ord_id,
-            price: order.price,
-            leaves_quantity: order.leaves(),
-            since_ns: order.since_ns,
-            pending: order.is_pending(),
-        });
+        let live = order.map(live_quote);
         match (quote_action(wanted, live, &self.requote, view.time_ns), order) {
             (QuoteAction::New(t), _) => {
                 intents.new_order(
@@ -322,6 +320,29 @@ impl MarketMaker {
         if let Some(state) = self.side(side) {
             state.paused_until_ns = until_ns;
         }
+    }
+}
+
+/// The market that gives the reference price.
+struct Reference {
+    market: Bbo,
+    is_national: bool,
+}
+
+impl Reference {
+    fn microprice(&self, spread_max: i64) -> i64 {
+        let Bbo { bid_px, bid_qty, ask_px, ask_qty } = self.market;
+        microprice(bid_px, bid_qty, ask_px, ask_qty, spread_max)
+    }
+}
+
+fn live_quote(order: &LiveOrder) -> LiveQuote {
+    LiveQuote {
+        cl_ord_id: order.cl_ord_id,
+        price: order.price,
+        leaves_quantity: order.leaves(),
+        since_ns: order.since_ns,
+        pending: order.is_pending(),
     }
 }
 
@@ -381,6 +402,10 @@ impl Strategy for MarketMaker {
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
         self.requote(view, intents);
+    }
+
+    fn explain(&self, view: &View<'_>) -> Vec<String> {
+        explanation::of(self, view)
     }
 }
 

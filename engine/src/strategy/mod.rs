@@ -50,6 +50,12 @@ pub trait Strategy: Send {
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
         let _ = (view, intents);
     }
+
+    /// What it has just decided from the same view, in words and numbers, a line each: for `warptick why`. Cold.
+    fn explain(&self, view: &View<'_>) -> Vec<String> {
+        let _ = view;
+        vec!["this strategy does not explain itself".to_owned()]
+    }
 }
 
 /// Everything a strategy may look at. Own orders are not in the books.

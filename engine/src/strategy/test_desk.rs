@@ -1,10 +1,12 @@
 //! A desk for tests of strategies: the real decision core over two venues and one instrument, fed by hand.
 
-use super::Strategy;
-use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason};
-use crate::pipeline::decision_core::{Actions, CoreCounters, CoreSizes, DecisionCore, Input, NoProbe};
+use super::{Intents, Strategy, View};
+use crate::notation::Price;
+use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason, TimeInForce};
+use crate::pipeline::decision_core::{Actions, CoreCounters, CoreSizes, DecisionCore, Input, Probe};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
+use crate::pipeline::stamps::Stage;
 use feeds::event::{EventKind, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::PRICE_NONE;
 use kernels::cpu::book::{BookConfig, VenueBooks};
@@ -16,10 +18,37 @@ pub(crate) const TICK: i64 = 10_000_000;
 /// A millisecond.
 pub(crate) const MS: u64 = 1_000_000;
 
+/// Has every decision explained, and checks that its words name what it wants: a price that is quoted, a limit that is
+/// taken at.
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Probe for Words {
+    fn mark(&mut self, _stage: Stage) {}
+
+    fn decided(&mut self, strategy: &dyn Strategy, view: &View<'_>, intents: &Intents) {
+        self.0 = strategy.explain(view);
+        for intent in intents.iter() {
+            let (quantity, price) = (intent.quantity, Price(intent.price));
+            let said = match (intent.action, intent.time_in_force) {
+                (OrderAction::Cancel, _) => "cancel it".to_owned(),
+                (OrderAction::Replace, _) => format!("@ {price}; "),
+                (_, TimeInForce::Day) => {
+                    format!("wanted {quantity} @ {price}; no order is open; a new order")
+                }
+                _ => format!(" {price}"),
+            };
+            let is_said = self.0.iter().any(|line| line.contains(&said) || line.contains("ticks beyond"));
+            assert!(is_said, "{said:?} is not in {:#?}, which explains {intent:?}", self.0);
+        }
+    }
+}
+
 /// See the module's text.
 pub(crate) struct Desk {
     core: DecisionCore,
     actions: Actions,
+    words: Words,
     now_ns: u64,
     next_id: u64,
 }
@@ -45,7 +74,7 @@ impl Desk {
             vec![Box::new(strategy)],
         );
         let actions = Actions::new(core.actions_max());
-        Self { core, actions, now_ns: 10_000 * MS, next_id: 1 }
+        Self { core, actions, words: Words::default(), now_ns: 10_000 * MS, next_id: 1 }
     }
 
     /// Lets core time pass; nothing happens.
@@ -69,8 +98,14 @@ impl Desk {
     }
 
     fn input(&mut self, input: Input<'_>) -> Vec<Order> {
-        self.core.on_input(input, &mut NoProbe, &mut self.actions).expect("the event fits the book");
+        self.words.0.clear();
+        self.core.on_input(input, &mut self.words, &mut self.actions).expect("the event fits the book");
         self.actions.as_slice().iter().map(|order| **order).collect()
+    }
+
+    /// What the strategy said of its last decision.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words.0
     }
 
     fn event(&mut self, kind: EventKind, venue: u8, side: Side, price: i64, quantity: u64) -> Vec<Order> {

@@ -224,6 +224,29 @@ pub struct Quotes {
     pub ask: Result<Target, NoQuote>,
 }
 
+/// What the model makes of its inputs before bounds and rounding, 1e-9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Shift of the reservation price for one quote size of inventory.
+    pub skew: u64,
+    /// Microprice less the shift for the position.
+    pub reservation: i128,
+    /// Distance of both quotes from the reservation price, at least the configured smallest one.
+    pub half_spread: i128,
+}
+
+/// The closed form at these inputs, whose microprice and sigma are there.
+#[inline]
+#[must_use]
+pub fn model(p: &QuoteParameters, x: &QuoteInputs) -> Model {
+    let skew = p.glft.skew(x.sigma.max(p.sigma_min));
+    // Truncation toward zero makes a short position the exact mirror of a long one. |skew * position| < 2^125.
+    let shift = i128::from(skew) * i128::from(x.position) / i128::from(p.quote_quantity.max(1));
+    let half_spread = i128::from(p.glft.half_spread) + i128::from(skew / 2);
+    let half_spread = half_spread.max(i128::from(p.half_spread_min)).max(1);
+    Model { skew, reservation: i128::from(x.microprice) - shift, half_spread }
+}
+
 /// The quotes that the model wants now.
 ///
 /// The bid is rounded down and the offer up to the tick. Then the bid is held at least one tick below the best offer
@@ -237,12 +260,7 @@ pub fn quotes(p: &QuoteParameters, x: &QuoteInputs) -> Quotes {
     if x.sigma == SIGMA_NONE {
         return Quotes { bid: Err(NoQuote::WarmUp), ask: Err(NoQuote::WarmUp) };
     }
-    let skew = p.glft.skew(x.sigma.max(p.sigma_min));
-    // Truncation toward zero makes a short position the exact mirror of a long one. |skew * position| < 2^125.
-    let shift = i128::from(skew) * i128::from(x.position) / i128::from(p.quote_quantity.max(1));
-    let half_spread = i128::from(p.glft.half_spread) + i128::from(skew / 2);
-    let half_spread = half_spread.max(i128::from(p.half_spread_min)).max(1);
-    let reservation = i128::from(x.microprice) - shift;
+    let Model { reservation, half_spread, .. } = model(p, x);
     let bid_limit = below(p.tick, lower(x.own_ask, x.away_ask));
     let ask_limit = above(p.tick, higher(x.own_bid, x.away_bid));
     let bid_price = floor_to(p.tick, reservation - half_spread).min(bid_limit);

@@ -1,12 +1,11 @@
 //! Prints a journal, one line a record, for people and for `grep`.
 //!
-//! Credentials in session bytes are masked ([`redact`]), also those of a journal that was written before they were.
+//! Credentials in session bytes are masked ([`FixText`]), also those of a journal that was written before they were.
 
 use super::records::{CaptureOpened, Connected};
 use super::{DecideRecord, JournalError, JournalReader, JournalThread, Record, RecordKind};
-use crate::fix::redact;
+use crate::notation::{FixText, Hex, Price, TimeOfDay};
 use crate::order::{Execution, Order};
-use feeds::units::{NS_PER_DAY, NS_PER_S, PRICE_NONE, PRICE_SCALE};
 use std::fmt;
 use std::io::Write;
 use std::ops::RangeInclusive;
@@ -231,80 +230,4 @@ fn write_execution(out: &mut fmt::Formatter<'_>, execution: &Execution) -> fmt::
         execution.cumulative_quantity,
         execution.reason
     )
-}
-
-/// UTC time of day with nanoseconds; the date is in the run header.
-struct TimeOfDay(u64);
-
-impl fmt::Display for TimeOfDay {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0 % NS_PER_DAY / NS_PER_S;
-        let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-        write!(out, "{hours:02}:{minutes:02}:{:02}.{:09}", seconds % 60, self.0 % NS_PER_S)
-    }
-}
-
-/// A price in currency units, without the zeros at its end.
-struct Price(i64);
-
-impl fmt::Display for Price {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == PRICE_NONE {
-            return out.write_str("none");
-        }
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (units, fraction) =
-            (self.0.unsigned_abs() / PRICE_SCALE as u64, self.0.unsigned_abs() % PRICE_SCALE as u64);
-        let fraction = format!("{fraction:09}");
-        let fraction = fraction.trim_end_matches('0');
-        let point = if fraction.is_empty() { "" } else { "." };
-        write!(out, "{sign}{units}{point}{fraction}")
-    }
-}
-
-/// Lower-case hexadecimal digits.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
-    }
-}
-
-/// Session bytes: SOH as `|`, credentials masked, what is not printable as `\xNN`.
-struct FixText<'a>(&'a [u8]);
-
-impl fmt::Display for FixText<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.0.to_vec();
-        redact::mask(&mut bytes);
-        for (number, field) in bytes.split(|&byte| byte == 1).enumerate() {
-            if number > 0 {
-                out.write_str("|")?;
-            }
-            write!(out, "{}", field.escape_ascii())?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_read_as_a_trader_writes_them() {
-        assert_eq!(Price(585_330_000_000).to_string(), "585.33");
-        assert_eq!(Price(-1).to_string(), "-0.000000001");
-        assert_eq!(Price(7_000_000_000).to_string(), "7");
-        assert_eq!(Price(PRICE_NONE).to_string(), "none");
-        assert_eq!(TimeOfDay(34_200_000_000_123).to_string(), "09:30:00.000000123");
-    }
-
-    #[test]
-    fn session_bytes_are_readable_and_hold_no_secret() {
-        let bytes = b"8=FIX.4.4\x0135=A\x01553=me\x01554=hunter2\x0196=x\x0110=000\x01\xff";
-        let shown = FixText(bytes).to_string();
-        assert_eq!(shown, "8=FIX.4.4|35=A|553=me|554=*******|96=*|10=000|\\xff");
-    }
 }

@@ -1,7 +1,7 @@
 //! What the core does about many orders at once, a bounded number an input: asking for the state of those in doubt,
 //! cancelling after a kill or while books are stale.
 
-use super::{Actions, DecisionCore};
+use super::{Actions, DecisionCore, Probe};
 use crate::order::{Order, OrderAction};
 use crate::pipeline::operator::{KillCause, Scope};
 use crate::pipeline::order_table::LiveOrder;
@@ -49,7 +49,7 @@ impl DecisionCore {
     /// Cancels a bounded number of the open orders that are blocked or whose book is stale; the next input goes on with what
     /// is left.
     #[cold]
-    pub(super) fn sweep_orders(&mut self, actions: &mut Actions) {
+    pub(super) fn sweep_orders(&mut self, probe: &mut impl Probe, actions: &mut Actions) {
         let mut swept = [0; SWEEP_MAX];
         let mut count = 0;
         let orders = (0..self.strategies.len() as u16).flat_map(|strategy| self.orders.of_strategy(strategy));
@@ -66,7 +66,7 @@ impl DecisionCore {
             let Some(order) = self.orders.get(*cl_ord_id) else { continue };
             let (strategy, intent) = (order.strategy, order.cancel());
             let blocked = self.risk.blocks().blocks(order.instrument, order.venue, order.side, strategy);
-            if let Ok(approval) = self.approve(strategy, &intent, 0) {
+            if let Ok(approval) = self.approve(strategy, &intent, 0, probe) {
                 self.counters.stale_cancels += u64::from(!blocked);
                 self.commit(approval, actions);
             }

@@ -44,20 +44,21 @@ impl TickTest {
 
 /// What an intent would add to what is reserved.
 #[derive(Clone, Copy)]
-struct Added {
+pub(super) struct Added {
     /// Exposure that the order would hold in all.
-    wanted: u64,
+    pub(super) wanted: u64,
     /// Of it new.
-    quantity: u64,
+    pub(super) quantity: u64,
     /// New notional.
-    notional: i128,
+    pub(super) notional: i128,
     /// It can only bring the position nearer to flat.
-    reduces: bool,
+    pub(super) reduces: bool,
     /// Worst-case position on its side, all open orders of the side filled.
-    worst: i128,
+    pub(super) worst: i128,
 }
 
-const NO_TARGET: Target = Target { quantity: 0, cumulative: 0, reserved: 0, price: 0, sells_short: false };
+pub(super) const NO_TARGET: Target =
+    Target { quantity: 0, cumulative: 0, reserved: 0, price: 0, sells_short: false };
 
 impl Risk {
     /// Runs all checks on one intent; on success exposure is reserved and the rates charged.
@@ -96,7 +97,7 @@ impl Risk {
         let own_rate = at.rate.refill(stamp.time_ns);
         let venue = self.venues.get_mut(usize::from(intent.venue));
         let venue_rate = venue.is_none_or(|venue| venue.rate.refill(stamp.time_ns));
-        let margin = added.notional.min(NOTIONAL_CEILING) * i128::from(limits.margin_bp);
+        let margin = margin_of(added.notional, limits.margin_bp);
         let ratio = firm.messages >= firm.limits.order_to_trade_from
             && firm.messages >= firm.limits.order_to_trade_max.saturating_mul(firm.trades.max(1));
         let mut reasons = duplicate
@@ -274,7 +275,7 @@ fn order(intent: &Intent, stamp: &Stamp, sells_short: bool) -> Order {
 }
 
 #[inline(always)]
-fn added(intent: &Intent, held: &Target, exposure: &Exposure) -> Added {
+pub(super) fn added(intent: &Intent, held: &Target, exposure: &Exposure) -> Added {
     // What could still fill, under the old terms or the new ones, whichever is more; the same for the price.
     let wanted = intent.quantity.saturating_sub(held.cumulative).max(held.reserved);
     let quantity = wanted - held.reserved;
@@ -287,6 +288,12 @@ fn added(intent: &Intent, held: &Target, exposure: &Exposure) -> Added {
         Side::None => i128::MAX,
     };
     Added { wanted, quantity, notional, reduces: worst <= 0, worst }
+}
+
+/// The margin that notional takes, 1e-13 of the currency.
+#[inline(always)]
+pub(super) fn margin_of(notional: i128, margin_bp: u32) -> i128 {
+    notional.min(NOTIONAL_CEILING) * i128::from(margin_bp)
 }
 
 #[inline(always)]
@@ -345,7 +352,7 @@ fn check_terms(
 
 /// Regulations SHO and NMS.
 #[inline(always)]
-fn check_law(
+pub(super) fn check_law(
     intent: &Intent,
     limits: &InstrumentLimits,
     reference: &Reference,

@@ -47,6 +47,11 @@ impl MessageRate {
         self.credit >= MESSAGE_COST
     }
 
+    /// Messages that the credit pays for.
+    pub(super) const fn messages(&self) -> u64 {
+        self.credit / MESSAGE_COST
+    }
+
     /// As [`Self::refill`], for a message that was paid elsewhere: what the bucket does not have it gets.
     pub(super) fn refill_for_certain(&mut self, now_ns: u64) {
         if !self.refill(now_ns) {

@@ -8,7 +8,7 @@ use crate::order::Intent;
 const REMEMBERED_LENGTH: usize = 1 << 16;
 const REMEMBERED: u64 = REMEMBERED_LENGTH as u64;
 /// A search that would take longer ends in "too many".
-const STEPS_MAX: u32 = 512;
+pub(super) const STEPS_MAX: u32 = 512;
 
 #[derive(Clone, Copy)]
 struct Recent {

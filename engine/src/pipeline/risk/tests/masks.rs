@@ -320,6 +320,7 @@ fn every_mask_equals_the_rules_written_out() {
             let strategy = held.map_or(draws.below(2) as u16, |order| order.strategy);
             let stamp = Stamp { decision: 1, time_ns: now_ns, cl_ord_id: id, strategy };
             let expected = record.expected(&intent, &reference, held, cumulative, &stamp);
+            let explained = risk.explain(&intent, &reference, target, &stamp);
             let outcome = risk.approve(&intent, &reference, target, &stamp);
             let found = outcome.as_ref().err().map_or(RiskReasons::default(), |reasons| *reasons);
             assert_eq!(
@@ -328,6 +329,9 @@ fn every_mask_equals_the_rules_written_out() {
                 "seed {seed}, step {step}: {found} and not {}: {intent:?} {reference:?} {target:?}",
                 RiskReasons(expected)
             );
+            let broken = explained.iter().filter(|judged| judged.is_broken);
+            let broken = broken.fold(RiskReasons::default(), |all, judged| all | judged.rule);
+            assert_eq!(broken, found, "seed {seed}, step {step}: {explained:?}");
             for (bit, seen) in seen.iter_mut().enumerate() {
                 *seen += expected >> bit & 1;
             }
