@@ -87,6 +87,17 @@ impl WireOrder {
     }
 }
 
+/// A fill as the wire shows it.
+#[derive(Clone, Copy, Debug)]
+struct WireFill {
+    exec_id: u64,
+    order_id: u64,
+    /// Place of its order.
+    at: usize,
+    quantity: u64,
+    price: i64,
+}
+
 /// One venue's side of the wire.
 #[derive(Default)]
 struct Line {
@@ -104,8 +115,8 @@ pub struct Monitor {
     symbols: Vec<String>,
     /// What the engine was told.
     pub told: Told,
-    /// Fills of each venue that it has not taken back: ExecID(17), OrderID(37), place in `orders`, quantity and price.
-    fills: Vec<Vec<(u64, u64, usize, u64, i64)>>,
+    /// Fills of each venue that it has not taken back.
+    fills: Vec<Vec<WireFill>>,
     /// Answers of each venue by ExecID(17).
     reports: Vec<HashMap<u64, Report>>,
     pub venue_rates: Vec<Option<(u64, u64)>>,
@@ -358,8 +369,8 @@ impl Monitor {
     pub fn change_for(&self, venue: usize, corrects: bool, pick: u32) -> Option<TradeChange> {
         let fills = &self.fills[venue];
         let at = pick as usize % fills.len().max(1);
-        let &(exec_id, order_id, order, quantity, price) = fills.get(at)?;
-        let order = &self.orders[order];
+        let &WireFill { exec_id, order_id, at, quantity, price } = fills.get(at)?;
+        let order = &self.orders[at];
         let better = if order.buy { price - 10_000_000 } else { price + 10_000_000 };
         let corrected = (corrects && quantity > 1 && better > 0).then_some((quantity - 1, better));
         Some(TradeChange {
@@ -375,7 +386,7 @@ impl Monitor {
     }
 
     pub fn forget_fill(&mut self, venue: usize, exec_id: u64) {
-        self.fills[venue].retain(|fill| fill.0 != exec_id);
+        self.fills[venue].retain(|fill| fill.exec_id != exec_id);
     }
 
     /// Bytes that a venue sends.
@@ -424,7 +435,8 @@ impl Monitor {
                 if message.number("14")? != order.cumulative || order.cumulative > order.quantity {
                     return None;
                 }
-                self.fills[venue].push((exec_id, message.number("37")?, at, quantity, message.price("31")?));
+                let (order_id, price) = (message.number("37")?, message.price("31")?);
+                self.fills[venue].push(WireFill { exec_id, order_id, at, quantity, price });
                 let quantity = i64::try_from(quantity).ok()?;
                 self.counts.fills += 1;
                 self.positions[order.symbol] += if order.buy { quantity } else { -quantity };

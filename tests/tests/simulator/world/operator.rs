@@ -105,7 +105,7 @@ impl World<'_> {
             }
             Kind::Halt => {
                 let scope = match fault.way {
-                    0 => Scope::Side(if fault.amount % 2 == 0 { Side::Buy } else { Side::Sell }),
+                    0 => Scope::Side(if fault.amount.is_multiple_of(2) { Side::Buy } else { Side::Sell }),
                     1 => Scope::Venue(fault.venue),
                     2 => Scope::Instrument(fault.amount % symbols),
                     _ => Scope::Strategy(fault.amount as u16 % self.plan.strategies),
