@@ -117,6 +117,8 @@ pub struct Monitor {
     pub told: Told,
     /// Fills of each venue that it has not taken back.
     fills: Vec<Vec<WireFill>>,
+    /// Busts and corrections by venue and ExecID(17): symbol and what the position moved by.
+    changed: HashMap<(usize, u64), (usize, i64)>,
     /// Answers of each venue by ExecID(17).
     reports: Vec<HashMap<u64, Report>>,
     pub venue_rates: Vec<Option<(u64, u64)>>,
@@ -163,6 +165,7 @@ impl Monitor {
             symbols,
             told: Told::new(config, venues, strategies),
             fills: vec![Vec::new(); venues],
+            changed: HashMap::new(),
             reports: vec![HashMap::new(); venues],
             venue_rates: config
                 .venues
@@ -385,6 +388,14 @@ impl Monitor {
         })
     }
 
+    /// A bust or correction that order entry had read ended with its process: nothing in the engine tells the next one of it,
+    /// and no status does. A known gap: a drop copy has to find it.
+    pub fn lose_change(&mut self, venue: usize, exec_id: u64) {
+        if let Some((symbol, signed)) = self.changed.remove(&(venue, exec_id)) {
+            self.positions[symbol] -= signed;
+        }
+    }
+
     pub fn forget_fill(&mut self, venue: usize, exec_id: u64) {
         self.fills[venue].retain(|fill| fill.exec_id != exec_id);
     }
@@ -454,7 +465,9 @@ impl Monitor {
                 if report.cumulative != order.cumulative {
                     return None;
                 }
-                self.positions[order.symbol] += if order.buy { by } else { -by };
+                let signed = if order.buy { by } else { -by };
+                self.positions[order.symbol] += signed;
+                self.changed.insert((venue, exec_id), (order.symbol, signed));
             }
             _ => return None,
         }

@@ -234,7 +234,10 @@ fn report(total: &Tally, ms_a_seed: f64) {
         total.open_at_the_end
     );
     print!("{}", total.faults);
-    println!("  {} limits changed, {} resets", total.limit_changes, total.resets);
+    println!(
+        "  {} limits changed, {} resets, {} busts or corrections lost with a process",
+        total.limit_changes, total.resets, total.changes_lost
+    );
     for (stop, count) in &total.stops {
         println!("  stopped {stop:<42} {count:>9}");
     }

@@ -47,6 +47,8 @@ pub struct Accounts {
     /// The most that the account was worth.
     best: i128,
     worths: Vec<(u64, i128)>,
+    /// From when on the loss within the window is held against its limit; nothing before the first look at it.
+    known_ns: Option<u64>,
     /// What it was worth last.
     last: Option<i128>,
     executions: Vec<Recent>,
@@ -72,6 +74,7 @@ impl Accounts {
             booked: HashSet::new(),
             best: 0,
             worths: Vec::new(),
+            known_ns: Some(0),
             last: Some(0),
             executions: vec![Vec::new(); strategies],
             protection: vec![Vec::new(); strategies],
@@ -82,7 +85,7 @@ impl Accounts {
     pub fn restart(&mut self) {
         self.marks.fill(None);
         self.best = i128::MIN;
-        self.last = None;
+        (self.last, self.known_ns) = (None, None);
         self.worths.clear();
         self.executions.iter_mut().chain(&mut self.protection).for_each(Vec::clear);
     }
@@ -180,6 +183,11 @@ impl Accounts {
         // What it stood at last it stood at until now.
         self.worths.extend(stood.map(|stood| (now_ns, stood)));
         self.worths.push((now_ns, worth));
+        // A process that has just begun does not know what the account stood at.
+        let known_ns = *self.known_ns.get_or_insert(now_ns + window_ns);
+        if now_ns < known_ns {
+            self.worths.clear();
+        }
         let recent = self.worths.iter().map(|worth| worth.1).max().unwrap_or(worth);
         let firm = &limits.firm;
         let broken = [
