@@ -7,14 +7,16 @@ use engine::control::journal::{DecideRecord, Sequenced, Timer};
 use engine::control::recovery::{Ledger, LedgerSizes, snapshot};
 use engine::control::startup;
 use engine::control::universe::Universe;
-use engine::order::{Execution, ExecutionKind};
+use engine::order::{Execution, ExecutionKind, Order, OrderAction, TimeInForce};
 use engine::pipeline::carried_state::{CarriedAccount, CarriedHolding, CarriedState};
 use engine::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe};
 use engine::pipeline::lockstep::IntervalTimer;
 use engine::pipeline::operator::{Command, KillCause, Scope};
 use engine::pipeline::order_table::Doubt;
+use engine::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
 use engine::strategy::Strategy;
 use engine::venue::in_memory::InMemoryExchange;
+use feeds::event::Side;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{generated, inputs, map_times};
 use warptick_tests::chatter::{Chatter, Dice};
@@ -345,4 +347,38 @@ fn a_damaged_snapshot_is_refused() {
         assert_eq!(found.map(|found| found.number), expected);
         assert_eq!(complaints.len(), if damaged == 0 { 0 } else { 7 - damaged as usize });
     }
+}
+
+#[test]
+fn an_order_that_nobody_answers_is_asked_about_without_a_doubt_on_record() {
+    let risk = Risk::new(EngineLimits::OPEN, vec![InstrumentLimits::OPEN]);
+    let sizes = LedgerSizes { date: 20_260_105, orders_max: 4, messages_max: 8, strategies_max: 1 };
+    let mut ledger = Ledger::new(sizes, risk);
+    let new = Order {
+        decision: 1,
+        time_ns: 1,
+        cl_ord_id: 2_026_010_500_000_001,
+        orig_cl_ord_id: 0,
+        price: 10_000_000,
+        quantity: 5,
+        instrument: 0,
+        venue: 0,
+        action: OrderAction::New,
+        side: Side::Buy,
+        time_in_force: TimeInForce::Day,
+        strategy: 0,
+        sells_short: false,
+        reserved: [0; 5],
+    };
+    let timer = |due_ns| DecideRecord::Timer(Timer { id: 0, due_ns });
+    let status = Order { decision: 2, action: OrderAction::Status, ..new };
+    let records = [timer(1), DecideRecord::Action(new), timer(2), DecideRecord::Action(status)];
+    for (sequence, record) in (1..).zip(records) {
+        ledger.apply(&Sequenced { sequence, time_ns: sequence, record }).expect("what a run records");
+    }
+    let orders = ledger.carried(RUN_ID).expect("a state").orders;
+    assert_eq!(
+        orders.iter().map(|order| (order.reserved, order.doubt)).collect::<Vec<_>>(),
+        [(5, Doubt::Asked)]
+    );
 }

@@ -8,7 +8,7 @@ use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 
 use super::codec::{BuildError, Encoder, Header};
-use super::field::{Char, Field};
+use super::field::{Char, Field, Text};
 use super::fix44;
 use super::frame::FRAME_MAX;
 use super::templates::time_in_force_char;
@@ -22,6 +22,9 @@ const _: () = assert!(REPORT_BYTES_MAX <= FRAME_MAX);
 
 /// ExecTransType(20) of FIX 4.2: 0 new, 3 status. FIX 4.4 has it no more.
 const EXEC_TRANS_TYPE: Field<Char> = Field::new(20, "ExecTransType");
+
+/// ExecRefID(19): the fill that a bust or correction is about.
+const EXEC_REF_ID: Field<Text> = Field::new(19, "ExecRefID");
 
 /// Writes a report's message to the front of `out` and says its length; `symbol` is Symbol(55) of its instrument
 /// (of the request, where the venue does not know it).
@@ -38,7 +41,9 @@ pub fn encode(
         return cancel_reject(report, header, out);
     }
     let has_trans_type = header.ids.begin_string() == "FIX.4.2";
-    let is_fill = matches!(report.kind, ExecutionKind::PartialFill | ExecutionKind::Fill);
+    let is_fill =
+        matches!(report.kind, ExecutionKind::PartialFill | ExecutionKind::Fill | ExecutionKind::TradeCorrect);
+    let changes_fill = matches!(report.kind, ExecutionKind::TradeCancel | ExecutionKind::TradeCorrect);
     let exec_type = match report.kind {
         ExecutionKind::New => b'0',
         ExecutionKind::PartialFill if has_trans_type => b'1',
@@ -74,13 +79,16 @@ pub fn encode(
     if has_trans_type {
         encoder.set(EXEC_TRANS_TYPE, if report.kind.is_status() { b'3' } else { b'0' });
     }
+    if changes_fill {
+        encoder.set(EXEC_REF_ID, report.orig_cl_ord_id.as_bytes());
+    }
     if is_fill {
         encoder.set(fix44::LAST_PX, report.last_px).set(fix44::LAST_QTY, report.last_qty);
     }
     set_order_id(&mut encoder, report.order_id);
     encoder.set(fix44::ORDER_QTY, report.order_qty).set(fix44::ORD_STATUS, status_char(report.status));
     encoder.set(fix44::ORD_TYPE, b'2');
-    if !report.orig_cl_ord_id.is_none() && !report.kind.is_status() {
+    if !report.orig_cl_ord_id.is_none() && !report.kind.is_status() && !changes_fill {
         encoder.set(fix44::ORIG_CL_ORD_ID, report.orig_cl_ord_id.as_bytes());
     }
     if report.price != PRICE_NONE {

@@ -50,7 +50,8 @@ pub fn decode(frame: Frame<'_>, session: u16) -> Result<(OrderRequest, &[u8]), M
     let id = message.require(fix44::CL_ORD_ID)?;
     let side = match message.require(fix44::SIDE)? {
         b'1' => Side::Buy,
-        b'2' => Side::Sell,
+        // 5: of a short sale.
+        b'2' | b'5' => Side::Sell,
         _ => return Err(MessageError::new(54, Fault::Value)),
     };
     let symbol = message.require(fix44::SYMBOL)?;
@@ -110,6 +111,13 @@ mod tests {
         assert_eq!((request.kind, request.session, request.side), (OrderAction::Status, 4, Side::Sell));
         assert_eq!((request.cl_ord_id.as_bytes(), symbol), (&b"2012062100000007"[..], &b"GOOG"[..]));
         assert_eq!(request.orig_cl_ord_id.as_bytes(), b"1");
+        let short = Order { sells_short: true, ..order };
+        let length = encode(&short, b"GOOG", &header, &mut out).unwrap();
+        assert!(
+            out[..length].windows(6).any(|field| field == b"\x0154=5\x01"),
+            "a short sale is asked about as one"
+        );
+        assert_eq!(decode(Frame::parse(&out[..length]).unwrap(), 4).unwrap().0.side, Side::Sell);
         for (body, tag, fault) in [
             ("35=H|54=1|55=GOOG|", 11, Fault::Missing),
             ("35=H|11=a|55=GOOG|", 54, Fault::Missing),

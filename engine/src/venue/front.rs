@@ -4,10 +4,10 @@
 
 use feeds::event::MarketEvent;
 
-use super::VenueCore;
 use super::desk::Acceptor;
 use super::gateway::Gateway;
 use super::ouch_gateway::OuchGateway;
+use super::{TradeChange, VenueCore};
 
 /// See the module's text.
 pub enum VenueFront {
@@ -37,6 +37,14 @@ impl VenueFront {
     /// One event of the replayed feed.
     pub fn on_market(&mut self, event: &MarketEvent, now_ns: u64) {
         of_gateway!(self, gateway => gateway.on_market(event, now_ns));
+    }
+
+    /// The venue busts or corrects a fill. Whether there is such a one; OUCH's gateway has none.
+    pub fn change_trade(&mut self, now_ns: u64, change: &TradeChange) -> bool {
+        match self {
+            Self::Fix(gateway) => gateway.change_trade(now_ns, change),
+            Self::Ouch(_) => false,
+        }
     }
 
     /// The session is over by the venue's schedule: the client is logged out. OUCH keeps no schedule.

@@ -17,7 +17,7 @@ use crate::fix::session::{Session, SessionConfig, State};
 use crate::fix::timestamp::TimePrecision;
 use crate::fix::{reports, requests, status_request};
 use crate::venue::desk::Acceptor;
-use crate::venue::{OrderRequest, Reports, VenueCore};
+use crate::venue::{OrderRequest, Reports, TradeChange, VenueCore};
 
 /// Bytes that may wait for the client.
 const SEND_BUFFER_BYTES: usize = 1 << 20;
@@ -120,6 +120,14 @@ impl Gateway {
         if !self.reports.is_empty() {
             self.send_reports(now_ns);
         }
+    }
+
+    /// The venue busts or corrects a fill, and says so. Whether there is such a one.
+    pub fn change_trade(&mut self, now_ns: u64, change: &TradeChange) -> bool {
+        self.reports.clear();
+        let is_there = self.core.change_trade(now_ns, change, &mut self.reports);
+        self.send_reports(now_ns);
+        is_there
     }
 
     fn send_reports(&mut self, now_ns: u64) {

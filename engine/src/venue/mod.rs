@@ -96,11 +96,11 @@ mod used;
 
 use std::fmt;
 
-use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, TradingStatus};
+use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus};
 use feeds::units::PRICE_NONE;
 use kernels::cpu::book::{BookConfig, BookConfigError, VenueBooks};
 
-use crate::order::{ExecutionKind, RejectReason};
+use crate::order::{ExecutionKind, RejectReason, TimeInForce};
 use names::NameTable;
 use orders::{NO_SLOT, Orders};
 pub use report::{OrderStatus, Reports, VenueReport};
@@ -177,6 +177,27 @@ impl fmt::Display for VenueConfigError {
 }
 
 impl std::error::Error for VenueConfigError {}
+
+/// A fill that the venue busts or corrects; session 0 has the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeChange {
+    /// ExecID(17) of the fill: ExecRefID(19) of the report.
+    pub exec_id: u64,
+    /// OrderID(37) of its order.
+    pub order_id: u64,
+    /// ClOrdID(11) of an order that is done; one that lives goes by its own.
+    pub cl_ord_id: ClOrdIdText,
+    /// The order's instrument.
+    pub instrument: u32,
+    /// The order's side.
+    pub side: Side,
+    /// LastQty(32) of the fill.
+    pub quantity: u64,
+    /// LastPx(31) of the fill, 1e-9.
+    pub price: i64,
+    /// Quantity and price that it was in truth; `None`: it was none.
+    pub corrected: Option<(u64, i64)>,
+}
 
 /// The simulated exchange; the module's page has its rules.
 pub struct VenueCore {
@@ -281,6 +302,56 @@ impl VenueCore {
     /// The session is gone: all its live orders are cancelled. Its ClOrdIDs stay used.
     pub fn on_disconnect(&mut self, session: u16, time_ns: u64, out: &mut Reports) {
         self.cancel_where(time_ns, out, |order| order.session == session);
+    }
+
+    /// The venue takes a fill back, or says that it was another one: CumQty(14) of its order changes, and an order that lives
+    /// works on with what it then has left. Says whether there is such an order with so much filled.
+    pub fn change_trade(&mut self, time_ns: u64, change: &TradeChange, out: &mut Reports) -> bool {
+        let (quantity, price) = change.corrected.unwrap_or((0, 0));
+        let signed = |quantity: u64| i64::try_from(quantity).unwrap_or(i64::MAX);
+        let value =
+            i128::from(price) * i128::from(quantity) - i128::from(change.price) * i128::from(change.quantity);
+        let by = signed(quantity) - signed(change.quantity);
+        if !self.orders.change_fill(change.order_id, by, value) {
+            return false;
+        }
+        let kind = if quantity > 0 { ExecutionKind::TradeCorrect } else { ExecutionKind::TradeCancel };
+        let is_correction = kind == ExecutionKind::TradeCorrect;
+        let mut report = if let Some(slot) = self.orders.slot_of(change.order_id) {
+            self.report_on(slot, kind, time_ns)
+        } else {
+            self.exec_ids += 1;
+            let number = u32::try_from(change.order_id).unwrap_or(0);
+            let (cum_qty, cum_value) = self.orders.filled_of(number);
+            VenueReport {
+                time_ns,
+                order_id: change.order_id,
+                exec_id: self.exec_ids,
+                price: PRICE_NONE,
+                order_qty: cum_qty,
+                last_px: PRICE_NONE,
+                last_qty: 0,
+                leaves_qty: 0,
+                cum_qty,
+                cum_value,
+                instrument: change.instrument,
+                session: 0,
+                cl_ord_id: change.cl_ord_id,
+                orig_cl_ord_id: ClOrdIdText::NONE,
+                kind,
+                status: self.orders.status_of(number),
+                reason: RejectReason::None,
+                response_to: None,
+                side: change.side,
+                time_in_force: TimeInForce::Day,
+            }
+        };
+        report.orig_cl_ord_id = ClOrdIdText::from_number(change.exec_id);
+        if is_correction {
+            (report.last_px, report.last_qty) = (price, quantity);
+        }
+        out.push(report);
+        true
     }
 
     /// Displayed quantity ahead of a resting client order, by OrderID(37); `None` when it is done or never was.

@@ -251,6 +251,26 @@ impl Orders {
         (order.cum_qty, order.cum_value)
     }
 
+    /// A fill of the order, live or done, was another one: its quantity and value change by so much. An order that lives works
+    /// on with what it has left. Says whether they could.
+    pub(super) fn change_fill(&mut self, number: u64, quantity: i64, value: i128) -> bool {
+        let live = self.slot_of(number);
+        let at = number.checked_sub(1).and_then(|at| usize::try_from(at).ok());
+        let Some(day) = at.and_then(|at| self.day.get_mut(at)) else { return false };
+        let (cum_qty, cum_value, most) = match live {
+            Some(slot) => {
+                let order = &mut self.slots[slot as usize];
+                (&mut order.cum_qty, &mut order.cum_value, order.order_qty.saturating_sub(1))
+            }
+            None => (&mut day.cum_qty, &mut day.cum_value, u64::MAX),
+        };
+        let Some(changed) = cum_qty.checked_add_signed(quantity).filter(|&changed| changed <= most) else {
+            return false;
+        };
+        (*cum_qty, *cum_value) = (changed, *cum_value + value);
+        true
+    }
+
     /// Makes `behind` the follower of `before`, or the first of the side.
     fn link(&mut self, instrument: u32, side: Side, before: u32, behind: u32) {
         match before {

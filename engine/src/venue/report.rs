@@ -58,7 +58,8 @@ pub struct VenueReport {
     /// ClOrdID(11): of the request that it answers, else the order's current one.
     pub cl_ord_id: ClOrdIdText,
     /// OrigClOrdID(41): in the answer to a replace or cancel, the id that the request named; else
-    /// [`ClOrdIdText::NONE`], or whatever a refused new order carried. In a status OrdStatusReqID(790) of the request.
+    /// [`ClOrdIdText::NONE`], or whatever a refused new order carried. In a status OrdStatusReqID(790) of the request, in
+    /// a bust or correction ExecRefID(19).
     pub orig_cl_ord_id: ClOrdIdText,
     /// What happened. The venue never says [`ExecutionKind::Expired`], [`ExecutionKind::NotSent`] or
     /// [`ExecutionKind::InDoubt`].

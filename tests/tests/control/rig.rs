@@ -154,9 +154,12 @@ pub fn live(setup: &Setup, test: impl FnOnce(&Live)) -> Ended {
     lives(setup, vec![Box::new(test)])
 }
 
+/// What is done in one run.
+pub type Life<'a> = Box<dyn FnOnce(&Live) + 'a>;
+
 /// Runs a live engine for each test, one after the other beside the same venues; each goes on with the run before it. What
 /// is left behind is that of the last.
-pub fn lives(setup: &Setup, tests: Vec<Box<dyn FnOnce(&Live) + '_>>) -> Ended {
+pub fn lives(setup: &Setup, tests: Vec<Life<'_>>) -> Ended {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // A compiler beside a hot thread is what a watchdog takes for a hang.
     let _ = binary();

@@ -6,19 +6,22 @@ use std::path::Path;
 
 use engine::control::digest::{DigestReceiver, digest_ring};
 use engine::control::journal::{
-    self, AppendError, JournalKeeper, JournalOptions, JournalThread, RunRecorder,
+    self, AppendError, DecideReader, DecideRecord, JournalKeeper, JournalOptions, JournalThread, RunRecorder,
 };
 use engine::control::live_run::LiveUniverse;
+use engine::control::recovery::{Ledger, LedgerSizes};
 use engine::control::run_header::RunHeader;
 use engine::control::universe::Universe;
 use engine::control::{journal_replay, session_store, startup};
 use engine::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason};
+use engine::pipeline::carried_state::CarriedState;
 use engine::pipeline::decide::{Decide, DecideError, OrderSink};
 use engine::pipeline::decision_core::DecisionCore;
 use engine::pipeline::live_feed::{LiveFeed, Snapshot};
 use engine::pipeline::lockstep::IntervalTimer;
-use engine::pipeline::operator::{Command, KillCause, Scope};
+use engine::pipeline::operator::{Command, Scope};
 use engine::pipeline::order_entry::{OrderEntry, not_sent};
+use engine::pipeline::order_table::{Doubt, OrderState};
 use engine::pipeline::risk::RiskApproved;
 use engine::pipeline::stamps::PathStamps;
 use engine::strategy::Strategy;
@@ -31,6 +34,7 @@ use feeds::moldudp64::Request;
 use crate::faults::Point;
 use crate::plan::{Day, Mutation, Plan, VENUES};
 use crate::reckless::Reckless;
+use crate::told::Input;
 
 /// How long the arbiters wait for a packet that is late.
 pub const REORDER_WAIT_NS: u64 = 500_000;
@@ -41,6 +45,16 @@ pub struct Died(pub Point);
 fn die(point: Point) -> ! {
     // Not a panic of anything: no hook is asked.
     std::panic::resume_unwind(Box::new(Died(point)))
+}
+
+/// What the process was given and what it made of it, in the order of it: what the monitor is told.
+#[derive(Debug)]
+pub enum Logged {
+    Input(Input),
+    /// A message was decided: its ClOrdID and the strategy that it is for.
+    Decided(u64, u16),
+    /// Its bytes stand in the send buffer.
+    Written(u8, Vec<u8>),
 }
 
 /// The order ring of a slow order entry: its slots, and when order entry looks into it next.
@@ -63,6 +77,7 @@ struct Sink<'a> {
     armed: Option<Point>,
     of_this_input: usize,
     new_orders: &'a mut [u64; VENUES],
+    log: &'a mut Vec<Logged>,
 }
 
 impl OrderSink for Sink<'_> {
@@ -81,13 +96,16 @@ impl OrderSink for Sink<'_> {
             _ => {}
         }
         self.of_this_input += 1;
+        if order.action != OrderAction::Status {
+            self.log.push(Logged::Decided(order.cl_ord_id, order.strategy));
+        }
         let is_entered = matches!(order.action, OrderAction::New | OrderAction::Replace);
         self.new_orders[usize::from(order.venue)] += u64::from(is_entered);
         if self.slots.is_some() {
             self.ring.push_back(order);
             return;
         }
-        encode(self.entry, self.is_connected, &order, self.now_ns, self.executions);
+        encode(self.entry, self.is_connected, &order, self.now_ns, self.executions, self.log);
         if let Some(point @ Point::AfterEncode) = self.armed {
             die(point);
         }
@@ -100,9 +118,14 @@ fn encode(
     order: &RiskApproved<Order>,
     now_ns: u64,
     executions: &mut VecDeque<Execution>,
+    log: &mut Vec<Logged>,
 ) {
     let outcome = if is_connected[usize::from(order.venue)] {
-        entry.encode(order, now_ns)
+        let before = entry.pending(order.venue).len();
+        let outcome = entry.encode(order, now_ns);
+        let written = entry.pending(order.venue)[before..].to_vec();
+        log.push(Logged::Written(order.venue, written));
+        outcome
     } else {
         Err(RejectReason::NotConnected)
     };
@@ -133,8 +156,12 @@ pub struct Engine {
     pub fetching: [bool; VENUES],
     /// Decide's journal took nothing more.
     stopped: Option<AppendError>,
+    /// Place in the log of the input that it did not take, or of which it did not take all that was decided.
+    unsure: Option<usize>,
     /// New orders and replaces that were decided since somebody looked, by venue.
     pub new_orders: [u64; VENUES],
+    /// What the monitor has not been told yet.
+    pub log: Vec<Logged>,
     mutation: Option<Mutation>,
     /// The mutation may show itself from now on, once.
     pub is_mutated: bool,
@@ -207,7 +234,9 @@ impl Engine {
             events: Vec::new(),
             fetching: [false; VENUES],
             stopped: None,
+            unsure: None,
             new_orders: [0; VENUES],
+            log: Vec::new(),
             mutation: plan.mutation,
             is_mutated: false,
         })
@@ -233,13 +262,16 @@ impl Engine {
     fn input(
         &mut self,
         now_ns: u64,
+        logged: Input,
         input: impl FnOnce(&mut Decide, &mut PathStamps, &mut Sink<'_>) -> Result<(), DecideError>,
     ) -> Result<(), DecideError> {
         if self.stopped.is_some() {
             return Ok(());
         }
         let slots = self.slow.map(|slow| slow.slots);
-        let Self { decide, entry, executions, ring, is_connected, armed, new_orders, .. } = self;
+        let before = self.log.len();
+        self.log.push(Logged::Input(logged));
+        let Self { decide, entry, executions, ring, is_connected, armed, new_orders, log, .. } = self;
         let mut sink = Sink {
             entry,
             executions,
@@ -250,12 +282,15 @@ impl Engine {
             armed: *armed,
             of_this_input: 0,
             new_orders,
+            log,
         };
         let outcome = input(decide, &mut PathStamps::begin_answer(false), &mut sink);
         self.digest.poll();
         match outcome {
             Err(DecideError::Journal(error)) => {
                 self.stopped = Some(error);
+                // Whether it counts is what the journal says of it.
+                self.unsure = Some(before);
                 Ok(())
             }
             other => other,
@@ -267,7 +302,9 @@ impl Engine {
         let mut distrusted = [false; VENUES];
         for event in events.drain(..) {
             self.point(Point::BeforeInput);
-            let outcome = self.input(now_ns, |decide, stamps, sink| decide.market(&event, stamps, sink));
+            let outcome = self.input(now_ns, Input::Market(event), |decide, stamps, sink| {
+                decide.market(&event, stamps, sink)
+            });
             match outcome {
                 Ok(()) => {}
                 Err(DecideError::Book { venue, .. }) => distrusted[usize::from(venue)] = true,
@@ -350,8 +387,10 @@ impl Engine {
             let Some(execution) = self.mutated(execution) else { continue };
             let time_ns = self.core().time_ns().max(now_ns);
             let execution = Execution { time_ns, ..execution };
-            self.input(now_ns, |decide, stamps, sink| decide.execution(&execution, stamps, sink))
-                .expect("no book is touched");
+            self.input(now_ns, Input::Execution(execution), |decide, stamps, sink| {
+                decide.execution(&execution, stamps, sink)
+            })
+            .expect("no book is touched");
             self.point(Point::AfterExecution);
         }
     }
@@ -377,20 +416,24 @@ impl Engine {
     /// Order entry looks into the ring.
     pub fn drain_ring(&mut self, now_ns: u64) {
         while let Some(order) = self.ring.pop_front() {
-            encode(&mut self.entry, &self.is_connected, &order, now_ns, &mut self.executions);
+            let Self { entry, is_connected, executions, log, .. } = self;
+            encode(entry, is_connected, &order, now_ns, executions, log);
         }
     }
 
-    /// The operator's kill: decide cancels everything, and what order entry has not seen does not leave. (The kill word
-    /// itself is the whole process's, and many seeds run in one.)
-    pub fn kill(&mut self, now_ns: u64) {
+    /// A command of a person. At a kill of everything what order entry has not seen does not leave. (The kill word itself is
+    /// the whole process's, and many seeds run in one.)
+    pub fn command(&mut self, now_ns: u64, command: Command) {
         let time_ns = self.core().time_ns().max(now_ns);
-        while let Some(order) = self.ring.pop_front() {
-            self.executions.extend(not_sent(&order, order.time_ns, RejectReason::NotConnected));
+        if matches!(command, Command::Kill { scope: Scope::All, .. }) {
+            while let Some(order) = self.ring.pop_front() {
+                self.executions.extend(not_sent(&order, order.time_ns, RejectReason::NotConnected));
+            }
         }
-        let command = Command::Kill { scope: Scope::All, cause: KillCause::Operator };
-        self.input(now_ns, |decide, stamps, sink| decide.command(time_ns, command, stamps, sink))
-            .expect("no book is touched");
+        self.input(now_ns, Input::Command { time_ns, command }, |decide, stamps, sink| {
+            decide.command(time_ns, command, stamps, sink)
+        })
+        .expect("no book is touched");
     }
 
     pub const fn timer_ns(&self) -> u64 {
@@ -401,10 +444,33 @@ impl Engine {
         self.timer.start(now_ns);
         if self.timer.due_ns() <= now_ns {
             let due_ns = self.timer.due_ns();
-            self.input(now_ns, |decide, stamps, sink| decide.timer(due_ns, stamps, sink))
-                .expect("no book is touched");
+            self.input(now_ns, Input::Timer { due_ns }, |decide, stamps, sink| {
+                decide.timer(due_ns, stamps, sink)
+            })
+            .expect("no book is touched");
             self.timer.skip_to(now_ns);
         }
+    }
+
+    /// What the monitor has not been told yet. An input that the journal did not take is none, since the next process does not
+    /// know of it: that is read from the journal in `root`.
+    pub fn take_log(&mut self, root: &Path) -> Vec<Logged> {
+        let mut log = std::mem::take(&mut self.log);
+        let Some(at) = self.unsure.take() else { return log };
+        let last = DecideReader::open(&root.join(format!("run-{}", self.number))).ok().and_then(|records| {
+            records.filter_map(|record| record.ok()).filter(|record| record.record.is_input()).last()
+        });
+        let is_on_record = match (&log[at], last.map(|last| last.record)) {
+            (Logged::Input(Input::Execution(one)), Some(DecideRecord::Execution(other))) => *one == other,
+            (Logged::Input(Input::Command { command, .. }), Some(DecideRecord::Command(other))) => {
+                *command == other
+            }
+            _ => false,
+        };
+        if !is_on_record {
+            log.remove(at);
+        }
+        log
     }
 
     /// Housekeeping, while the disk has room.
@@ -448,7 +514,11 @@ fn resume(
 ) -> Result<(), String> {
     let (ended, _) = journal_replay::replay_into(former, core(plan, day, number - 1))
         .map_err(|error| format!("the journal of run {}: {error}", number - 1))?;
-    let carried = ended.carried([0; 32]);
+    let replayed = ended.carried([0; 32]);
+    let followed = ledger(plan, day, former)?;
+    same(&replayed, &followed)?;
+    // Both are ways that a run goes on by.
+    let carried = if (plan.seed + number).is_multiple_of(2) { replayed } else { followed };
     into.resume(&carried).map_err(|error| error.to_string())?;
     recorder.resumed(&carried).map_err(|error| error.to_string())?;
     for (venue, settings) in (0..).zip(&day.config.venues) {
@@ -466,4 +536,52 @@ fn resume(
         }
     }
     Ok(())
+}
+
+/// The state by the ledger of a run's journal: what `warptick run --resume` goes on with.
+fn ledger(plan: &Plan, day: &Day, former: &Path) -> Result<CarriedState, String> {
+    let universe = LiveUniverse::new(&day.config).map_err(|error| error.to_string())?;
+    let instruments: Vec<u32> = (0..day.config.instruments.len() as u32).collect();
+    let declared = vec![instruments.as_slice(); usize::from(plan.strategies)];
+    let risk = startup::risk(&universe, &day.config, &declared).map_err(|error| error.to_string())?;
+    let sizes = LedgerSizes::of(&day.config).map_err(|error| error.to_string())?;
+    let mut ledger = Ledger::new(sizes, risk);
+    for record in DecideReader::open(former).map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        ledger.apply(&record).map_err(|error| error.to_string())?;
+    }
+    ledger.carried([0; 32]).map_err(|error| error.to_string())
+}
+
+/// Whether two ways to the state of a run end in the same one. What only market data tells is not in a ledger: prices, and the
+/// best that the day stood at. And a replay decides all that the last input led to, of which a process that died has not
+/// all on record: what it was about may differ then.
+fn same(replayed: &CarriedState, followed: &CarriedState) -> Result<(), String> {
+    let on_record = followed.next_counter.min(replayed.next_counter);
+    let is_ahead = replayed.next_counter != followed.next_counter;
+    let comparable = |state: &CarriedState| {
+        let mut state = state.clone();
+        state.accounts.iter_mut().for_each(|account| account.mark = 0);
+        state.best_worth = 0;
+        // Whoever resumes asks about all of them.
+        state.orders.iter_mut().for_each(|order| (order.doubt, order.request) = (Doubt::ToAsk, 0));
+        if is_ahead {
+            let is_known = |id: u64| id % 100_000_000 < on_record;
+            state.orders.retain(|order| is_known(order.cl_ord_id));
+            for order in &mut state.orders {
+                (order.pending_id, order.pending_price, order.pending_quantity) = (0, 0, 0);
+                (order.since_ns, order.asked_ns, order.reserved) = (0, 0, 0);
+                order.state = OrderState::Live;
+            }
+            (state.next_counter, state.messages) = (0, 0);
+        }
+        state
+    };
+    let (replayed, followed) = (comparable(replayed), comparable(followed));
+    if replayed == followed {
+        return Ok(());
+    }
+    let (replayed, followed) = (format!("{replayed:#?}"), format!("{followed:#?}"));
+    let differ = replayed.lines().zip(followed.lines()).find(|(one, other)| one != other);
+    Err(format!("the whole replay and the ledger differ: {differ:?}"))
 }

@@ -62,6 +62,16 @@ kinds! {
     Slow = "slow",
     /// The operator's kill switch.
     Kill = "kill",
+    /// An operator stops a part: `way` 0 a side, 1 the venue, 2 a symbol, 3 a strategy, `amount` its number; he lets it
+    /// go on when the span is over.
+    Halt = "halt",
+    /// A person lets everything go on that was stopped, for whatever cause.
+    Reset = "reset",
+    /// The venue takes a fill back (`way` 0) or says that it was a smaller one (1); `amount` picks it.
+    Bust = "bust",
+    /// A new limits file, drawn from `amount`: what is tighter holds at once, another person confirms what is looser when the
+    /// span is over.
+    Limits = "limits",
 }
 
 /// Where the engine dies.
@@ -126,7 +136,7 @@ pub struct Fault {
 
 impl Fault {
     fn drawn(dice: &mut Dice, venues: u64) -> Self {
-        let kind = match dice.below(40) {
+        let kind = match dice.below(52) {
             0..4 => Kind::FeedLoss,
             4..6 => Kind::FeedRepeat,
             6..8 => Kind::FeedReorder,
@@ -142,6 +152,10 @@ impl Fault {
             35 => Kind::Clock,
             36 => Kind::DiskFull,
             37..39 => Kind::Slow,
+            39..41 => Kind::Halt,
+            41..44 => Kind::Limits,
+            44..47 => Kind::Reset,
+            47..51 => Kind::Bust,
             _ if dice.below(3) == 0 => Kind::Kill,
             _ => Kind::Drop,
         };
@@ -166,7 +180,10 @@ impl Fault {
             Kind::Clock => (upto(0, 1), upto(100 * MS, 3 * SECOND), upto(1, 400)),
             Kind::DiskFull => (0, upto(SECOND, 9 * SECOND), 0),
             Kind::Slow => (upto(1, 30), upto(100 * MS, 2 * SECOND), upto(1, 12)),
-            Kind::Kill => (0, 0, 0),
+            Kind::Kill | Kind::Reset => (0, 0, 0),
+            Kind::Bust => (upto(0, 1), 0, upto(0, 999_999)),
+            Kind::Halt => (upto(0, 3), upto(50 * MS, 4 * SECOND), upto(0, 11)),
+            Kind::Limits => (0, upto(10 * MS, 3 * SECOND), upto(0, 999_999)),
         };
         Self { at_us, kind, venue, way: way as u8, span_us, amount: amount as u32 }
     }

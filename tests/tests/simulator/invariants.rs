@@ -7,14 +7,17 @@ use engine::control::journal::{DecideReader, DecideRecord};
 use engine::control::journal_replay;
 use engine::order::{Order, OrderAction};
 use engine::pipeline::decision_core::DecisionCore;
+use engine::pipeline::operator::{KillCause, Scope};
 use engine::pipeline::order_table::Doubt;
 use engine::venue::{ClOrdIdText, OrderStatus};
 use feeds::event::Side;
 
 use crate::engine::core;
+use crate::limits::Limits;
 use crate::monitor::{Action, Monitor};
 use crate::plan::{Day, Plan};
 use crate::story::Broken;
+use crate::told::Told;
 use crate::venue::Venue;
 
 /// What is reserved is what can still fill of the open orders.
@@ -43,29 +46,59 @@ pub fn exposure(core: &DecisionCore, day: &Day) -> Result<(), Broken> {
     Ok(())
 }
 
+/// What is stopped was stopped for a reason: by a person, or by a limit that there is. And all is stopped that the monitor
+/// knows to be.
+///
+/// # Errors
+/// The first stop of which that is not so.
+pub fn blocks(core: &DecisionCore, told: &Told) -> Result<(), Broken> {
+    let Limits { firm, strategies, .. } = &*told.limits.0;
+    let has = |limit: bool| told.changes > 0 || limit;
+    let any = core.risk().blocks().any();
+    for (scope, cause) in core.risk().blocks().iter().take_while(|_| any) {
+        let is_known = told.stopped.iter().any(|&(stopped, _)| stopped == scope);
+        let one = strategies.first();
+        let may_be = match cause {
+            KillCause::Operator => is_known,
+            KillCause::DailyLoss => has(firm.daily_loss_max < i128::MAX),
+            KillCause::Drawdown => has(firm.drawdown_max < i128::MAX),
+            KillCause::LossRate => has(firm.loss_rate_max < i128::MAX),
+            KillCause::Unanswered => has(firm.answer_max_ns < u64::MAX),
+            KillCause::Executions => has(one.is_some_and(|limits| limits.executions_max < u64::MAX)),
+            KillCause::MarketMakerProtection => has(one.is_some_and(|limits| {
+                limits.protection_fills_max < u64::MAX
+                    || limits.protection_qty_max < u64::MAX
+                    || limits.protection_delta_max < u64::MAX
+            })),
+            _ => false,
+        };
+        if !may_be {
+            let counters = core.counters();
+            let what = format!("{scope:?} stopped by itself for {cause:?}: {counters:?}");
+            return Err(Broken::new("KILL", what));
+        }
+    }
+    let goes_on = |scope: Scope| !core.risk().blocks().iter().any(|(blocked, _)| blocked == scope);
+    if let Some(stop) = told.stopped.iter().find(|&&(scope, _)| goes_on(scope)) {
+        return Err(Broken::new("GOES_ON", format!("{stop:?} is to be stopped and is not")));
+    }
+    Ok(())
+}
+
 /// Both sides say the same of every order, of what is open and of the positions.
 ///
 /// # Errors
 /// The first thing that they see differently.
-pub fn agree(
-    core: &DecisionCore,
-    monitor: &Monitor,
-    venues: &[Venue<'_>],
-    was_killed: bool,
-) -> Result<(), Broken> {
+pub fn agree(core: &DecisionCore, monitor: &Monitor, venues: &[Venue<'_>]) -> Result<(), Broken> {
     let ours = core.orders().open_orders();
     if let Some(order) = ours.iter().find(|order| order.doubt != Doubt::None || order.pending_id != 0) {
         return Err(Broken::new("SETTLED", format!("in doubt or pending when all is quiet: {order:?}")));
     }
-    if core.risk().is_killed() != was_killed {
-        let counters = core.counters();
-        return Err(Broken::new(
-            "KILL",
-            format!("killed: {}, not by the operator: {counters:?}", !was_killed),
-        ));
-    }
-    if was_killed && !ours.is_empty() {
-        return Err(Broken::new("KILL", format!("open after the kill: {ours:?}")));
+    let stops = core.risk().blocks();
+    if let Some(order) =
+        ours.iter().find(|order| stops.cover(order.instrument, order.venue, order.side, order.strategy))
+    {
+        return Err(Broken::new("KILL", format!("open though its scope is stopped: {order:?}")));
     }
     let open: BTreeMap<u64, (usize, u64, u64)> = ours
         .iter()
@@ -81,6 +114,16 @@ pub fn agree(
         if here != there {
             return Err(Broken::new("POSITIONS", format!("{symbol}: {here} here, {there} on the wire")));
         }
+    }
+    let cash: i128 = (0..monitor.symbols().len() as u32).map(|symbol| core.risk().account(symbol).cash).sum();
+    let told = &monitor.told.accounts;
+    if cash != told.cash() {
+        return Err(Broken::new("CASH", format!("{cash} here, {} by the fills", told.cash())));
+    }
+    let differs = |&symbol: &usize| told.position(symbol) != monitor.position(symbol);
+    if let Some(symbol) = (0..monitor.symbols().len()).find(differs) {
+        let (told, wire) = (told.position(symbol), monitor.position(symbol));
+        return Err(Broken::new("TOLD", format!("symbol {symbol}: {told} told, {wire} on the wire")));
     }
     let live: usize = venues.iter().map(|venue| venue.gateway.core().live_orders()).sum();
     if live != theirs.len() {

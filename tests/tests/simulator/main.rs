@@ -21,6 +21,7 @@ mod seeds;
 mod shrink;
 mod story;
 mod tally;
+mod told;
 mod venue;
 mod wire;
 mod world;

@@ -1,5 +1,7 @@
-//! The wire-side monitor: reads the bytes that reached the venues and those that they sent back, nothing else, and keeps
-//! from them its own books of orders, exposure and positions. Against these every order is held ([`crate::rules`]).
+//! The wire-side monitor: reads the bytes that reached the venues and those that they sent back, and keeps from them its own
+//! books of orders, exposure and positions. Against these every order is held when it reaches the venue
+//! ([`crate::rules`]), and, when its bytes are written, against what the engine had been told until it decided it
+//! ([`crate::told`]).
 //!
 //! Nothing of the engine's code or state is used. The network tells when bytes left and when a connection was lost; a
 //! venue then cancels what is open, as its rules say.
@@ -7,9 +9,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use engine::control::config::Config;
+use engine::venue::{ClOrdIdText, TradeChange};
+use feeds::event::Side;
 
-use crate::limits::{FirmLimits, SymbolLimits, rate};
+use crate::limits::{InForce, SymbolLimits, rate};
 use crate::rules::RULES;
+use crate::told::orders::Report;
+use crate::told::{Input, Told};
 use crate::wire::{Message, Stream};
 
 const SECOND: u64 = 1_000_000_000;
@@ -39,6 +45,12 @@ pub struct Ask {
     pub process: u64,
     /// When its last byte left the engine.
     pub left_ns: u64,
+    /// TimeInForce(59) lets it take and never rest.
+    pub takes: bool,
+    /// Side(54) says that it is a short sale.
+    pub short: bool,
+    /// The limits that were in force when it was decided.
+    pub limits: InForce,
 }
 
 /// An order as the wire shows it.
@@ -75,6 +87,17 @@ impl WireOrder {
     }
 }
 
+/// A fill as the wire shows it.
+#[derive(Clone, Copy, Debug)]
+struct WireFill {
+    exec_id: u64,
+    order_id: u64,
+    /// Place of its order.
+    at: usize,
+    quantity: u64,
+    price: i64,
+}
+
 /// One venue's side of the wire.
 #[derive(Default)]
 struct Line {
@@ -90,8 +113,14 @@ struct Line {
 /// See the module's text.
 pub struct Monitor {
     symbols: Vec<String>,
-    pub limits: Vec<SymbolLimits>,
-    pub firm: FirmLimits,
+    /// What the engine was told.
+    pub told: Told,
+    /// Fills of each venue that it has not taken back.
+    fills: Vec<Vec<WireFill>>,
+    /// Busts and corrections by venue and ExecID(17): symbol and what the position moved by.
+    changed: HashMap<(usize, u64), (usize, i64)>,
+    /// Answers of each venue by ExecID(17).
+    reports: Vec<HashMap<u64, Report>>,
     pub venue_rates: Vec<Option<(u64, u64)>>,
     lines: Vec<Line>,
     pub orders: Vec<WireOrder>,
@@ -128,22 +157,16 @@ impl Counts {
 pub type Breach = (&'static str, String);
 
 impl Monitor {
-    pub fn new(config: &Config, venues: usize) -> Self {
-        let mut symbols: Vec<_> = config
-            .instruments
-            .iter()
-            .map(|entry| {
-                let limits = entry.limits.unwrap_or(config.limits);
-                (entry.symbol.clone(), SymbolLimits::of(&limits))
-            })
-            .collect();
-        symbols.sort_by(|a, b| a.0.cmp(&b.0));
-        let (symbols, limits): (Vec<_>, Vec<_>) = symbols.into_iter().unzip();
+    pub fn new(config: &Config, venues: usize, strategies: usize) -> Self {
+        let mut symbols: Vec<_> = config.instruments.iter().map(|entry| entry.symbol.clone()).collect();
+        symbols.sort();
         Self {
             positions: vec![0; symbols.len()],
             symbols,
-            limits,
-            firm: FirmLimits::of(config),
+            told: Told::new(config, venues, strategies),
+            fills: vec![Vec::new(); venues],
+            changed: HashMap::new(),
+            reports: vec![HashMap::new(); venues],
             venue_rates: config
                 .venues
                 .iter()
@@ -196,15 +219,36 @@ impl Monitor {
         if let Some(before) = line.content.insert(sequence, body) {
             return Err(("SEQUENCE", format!("MsgSeqNum {sequence} was used before: {before}")));
         }
-        let action = match message.kind() {
-            "D" => Action::New,
-            "G" => Action::Replace,
-            "F" => Action::Cancel,
-            _ => return Ok(()),
-        };
+        let Some(action) = action_of(message) else { return Ok(()) };
         let ask = self.ask(venue, left, action, message)?;
         self.lines[venue].carried.insert(sequence, ask.cl_ord_id);
         self.take(ask)
+    }
+
+    /// The engine was given something.
+    pub fn on_input(&mut self, input: &Input) {
+        self.told.input(input, &self.reports);
+    }
+
+    /// Bytes that the engine wrote for a venue, right after it had decided them.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub fn on_written(&mut self, venue: usize, left: (u64, u64), bytes: &[u8]) -> Result<(), Breach> {
+        let mut stream = Stream::default();
+        stream.push(bytes);
+        while let Some(message) = stream.next().map_err(|what| ("FRAME", what))? {
+            if message.kind() == "H" {
+                let request = message.number("11").zip(message.number("790"));
+                request.into_iter().for_each(|(name, number)| self.told.orders.request(name, number));
+            } else if let Some(action) = action_of(&message) {
+                let ask = self.ask(venue, left, action, &message)?;
+                self.told
+                    .left(&ask)
+                    .map_err(|(rule, what)| (rule, format!("{what}: venue {venue}, {}", message.text())))?;
+            }
+        }
+        Ok(())
     }
 
     fn ask(
@@ -218,6 +262,7 @@ impl Monitor {
         let symbol = message.get("55").and_then(|text| self.symbols.iter().position(|known| known == text));
         let price = message.price("44").filter(|_| action != Action::Cancel);
         let quantity = message.number("38");
+        let cl_ord_id = message.number("11").ok_or_else(|| missing("ClOrdID"))?;
         Ok(Ask {
             action,
             venue,
@@ -225,11 +270,14 @@ impl Monitor {
             buy: message.get("54").ok_or_else(|| missing("Side"))? == "1",
             price: price.or((action == Action::Cancel).then_some(0)).ok_or_else(|| missing("Price"))?,
             quantity: quantity.ok_or_else(|| missing("OrderQty"))?,
-            cl_ord_id: message.number("11").ok_or_else(|| missing("ClOrdID"))?,
+            cl_ord_id,
             orig_cl_ord_id: message.number("41").unwrap_or(0),
             decided_ns: message.time_of_day_ns("60").ok_or_else(|| missing("TransactTime"))?,
             process,
             left_ns,
+            takes: message.get("59") == Some("3"),
+            short: message.get("54") == Some("5"),
+            limits: self.told.limits_of(cl_ord_id),
         })
     }
 
@@ -286,8 +334,9 @@ impl Monitor {
     pub fn check_rate(&self) -> Result<(), Breach> {
         let mut entering: Vec<_> = self.asks.iter().filter(|ask| ask.action != Action::Cancel).collect();
         entering.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
-        check_bucket("MESSAGE_RATE", self.firm.rate, entering.iter().copied())?;
-        for (symbol, limits) in self.limits.iter().enumerate() {
+        let limits = &self.told.limits;
+        check_bucket("MESSAGE_RATE", limits.firm.rate, entering.iter().copied())?;
+        for (symbol, limits) in limits.symbols.iter().enumerate() {
             let of_symbol = entering.iter().copied().filter(|ask| ask.symbol == symbol);
             limits.rate.map_or(Ok(()), |rate| check_bucket("SYMBOL_RATE", rate, of_symbol))?;
         }
@@ -307,7 +356,7 @@ impl Monitor {
         let mut new: Vec<_> = self.asks.iter().filter(|ask| ask.action == Action::New).collect();
         new.sort_by_key(|ask| (ask.process, ask.cl_ord_id));
         for ask in new {
-            let SymbolLimits { duplicates_max, duplicate_window_ns, .. } = self.limits[ask.symbol];
+            let SymbolLimits { duplicates_max, duplicate_window_ns, .. } = ask.limits.symbols[ask.symbol];
             let times = seen.entry((ask.process, ask.symbol, ask.buy, ask.price, ask.quantity)).or_default();
             // TransactTime has no more digits than a microsecond's.
             times.retain(|&time_ns| ask.decided_ns.saturating_sub(time_ns) + 1_000 < duplicate_window_ns);
@@ -317,6 +366,38 @@ impl Monitor {
             }
         }
         Ok(())
+    }
+
+    /// A fill of a venue that it may take back, or correct to a smaller one.
+    pub fn change_for(&self, venue: usize, corrects: bool, pick: u32) -> Option<TradeChange> {
+        let fills = &self.fills[venue];
+        let at = pick as usize % fills.len().max(1);
+        let &WireFill { exec_id, order_id, at, quantity, price } = fills.get(at)?;
+        let order = &self.orders[at];
+        let better = if order.buy { price - 10_000_000 } else { price + 10_000_000 };
+        let corrected = (corrects && quantity > 1 && better > 0).then_some((quantity - 1, better));
+        Some(TradeChange {
+            exec_id,
+            order_id,
+            cl_ord_id: ClOrdIdText::from_number(order.name),
+            instrument: order.symbol as u32,
+            side: if order.buy { Side::Buy } else { Side::Sell },
+            quantity,
+            price,
+            corrected,
+        })
+    }
+
+    /// A bust or correction that order entry had read ended with its process: nothing in the engine tells the next one of it,
+    /// and no status does. A known gap: a drop copy has to find it.
+    pub fn lose_change(&mut self, venue: usize, exec_id: u64) {
+        if let Some((symbol, signed)) = self.changed.remove(&(venue, exec_id)) {
+            self.positions[symbol] -= signed;
+        }
+    }
+
+    pub fn forget_fill(&mut self, venue: usize, exec_id: u64) {
+        self.fills[venue].retain(|fill| fill.exec_id != exec_id);
     }
 
     /// Bytes that a venue sends.
@@ -341,6 +422,15 @@ impl Monitor {
         if !self.lines[venue].exec_ids.insert(message.get("17")?.to_owned()) {
             return Some(());
         }
+        let exec_id = message.number("17")?;
+        let report = Report {
+            last_quantity: message.number("32").unwrap_or(0),
+            last_price: message.price("31").unwrap_or(0),
+            cumulative: message.number("14")?,
+            leaves: message.number("151")?,
+            refers_to: message.number("19").unwrap_or(0),
+        };
+        self.reports[venue].insert(exec_id, report);
         if message.get("150")? == "I" {
             self.on_status(message);
             return Some(());
@@ -356,6 +446,8 @@ impl Monitor {
                 if message.number("14")? != order.cumulative || order.cumulative > order.quantity {
                     return None;
                 }
+                let (order_id, price) = (message.number("37")?, message.price("31")?);
+                self.fills[venue].push(WireFill { exec_id, order_id, at, quantity, price });
                 let quantity = i64::try_from(quantity).ok()?;
                 self.counts.fills += 1;
                 self.positions[order.symbol] += if order.buy { quantity } else { -quantity };
@@ -366,6 +458,17 @@ impl Monitor {
                 order.pending = None;
             }
             "4" | "8" => order.open = false,
+            "G" | "H" => {
+                let busted = self.reports[venue].get(&report.refers_to)?.last_quantity;
+                let by = i64::try_from(report.last_quantity).ok()? - i64::try_from(busted).ok()?;
+                order.cumulative = order.cumulative.checked_add_signed(by)?;
+                if report.cumulative != order.cumulative {
+                    return None;
+                }
+                let signed = if order.buy { by } else { -by };
+                self.positions[order.symbol] += signed;
+                self.changed.insert((venue, exec_id), (order.symbol, signed));
+            }
             _ => return None,
         }
         Some(())
@@ -445,6 +548,16 @@ impl Monitor {
     /// Open orders by the name that the venue knows them by: what of each has filled, what is left.
     pub fn open_by_name(&self) -> BTreeMap<u64, (usize, u64, u64)> {
         self.open().map(|order| (order.name, (order.venue, order.quantity, order.cumulative))).collect()
+    }
+}
+
+/// What a message of the engine asks for, where it is about an order.
+fn action_of(message: &Message) -> Option<Action> {
+    match message.kind() {
+        "D" => Some(Action::New),
+        "G" => Some(Action::Replace),
+        "F" => Some(Action::Cancel),
+        _ => None,
     }
 }
 

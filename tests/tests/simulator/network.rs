@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use engine::pipeline::operator::Scope;
 use warptick_tests::chatter::Dice;
 
 use crate::faults::{Fault, FaultCounts, Kind};
@@ -65,6 +66,10 @@ pub enum Arrival {
     ClockIsBack,
     /// The fault of this number begins.
     Fault(usize),
+    /// An operator lets a part go on.
+    GoesOn(Scope),
+    /// Somebody confirms what was proposed.
+    Confirms(u32),
 }
 
 struct Item {

@@ -143,11 +143,31 @@ fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
     config.risk.messages_per_s = (5 + dice.below(60)) as u32;
     config.risk.messages_burst = (5 + dice.below(40)) as u32;
     config.risk.open_orders_max = sometimes(dice, 4, 30);
-    config.risk.open_notional_max = sometimes(dice, 5_000, 60_000).map(u64::from);
-    config.risk.gross_notional_max = sometimes(dice, 10_000, 100_000).map(u64::from);
-    config.risk.net_notional_max = sometimes(dice, 10_000, 80_000).map(u64::from);
-    config.risk.buying_power = sometimes(dice, 10_000, 100_000).map(u64::from);
-    config.risk.strategy.gross_notional_max = sometimes(dice, 5_000, 60_000).map(u64::from);
+    let mut money = |one_in: u64, from: u64, to: u64| {
+        let limit = from + dice.below(to - from + 1);
+        (dice.below(one_in) == 0).then_some(limit)
+    };
+    config.risk.open_notional_max = money(3, 5_000, 60_000);
+    config.risk.gross_notional_max = money(3, 10_000, 100_000);
+    config.risk.net_notional_max = money(3, 10_000, 80_000);
+    config.risk.buying_power = money(3, 10_000, 100_000);
+    config.risk.daily_loss_max = money(5, 2, 100);
+    config.risk.drawdown_max = money(5, 2, 100);
+    config.risk.loss_rate_max = money(5, 2, 50);
+    config.risk.loss_window_ms = 500 + 100 * (config.risk.loss_rate_max.unwrap_or(0) % 40);
+    config.risk.order_to_trade_max = money(6, 2, 12);
+    config.risk.answer_ms_max = money(4, 20, 900);
+    config.risk.clock_skew_max_ms = money(4, 0, 60);
+    let strategy = &mut config.risk.strategy;
+    strategy.gross_notional_max = money(3, 5_000, 60_000);
+    strategy.net_notional_max = money(5, 5_000, 40_000);
+    strategy.open_notional_max = money(5, 3_000, 30_000);
+    strategy.executions_max = money(10, 3, 12).map(|count| count as u32);
+    strategy.protection_fills_max = money(10, 2, 6).map(|count| count as u32);
+    strategy.protection_qty_max = money(12, 100, 1_000);
+    strategy.protection_delta_max = money(12, 100, 600);
+    strategy.protection_window_ms = 2_000;
+    config.risk.order_to_trade_from = 20 + dice.below(80);
     config.pipeline.messages_max = 8_000;
     config.pipeline.open_orders_max = (6 + dice.below(40)) as usize;
     config.pipeline.timer_ms = 200;
@@ -166,9 +186,16 @@ fn config(inputs: &Inputs, dice: &mut Dice) -> Config {
         (instrument.market_maker, instrument.arbitrage) = (None, None);
         let qty = dice.below(200);
         let restricted = dice.below(12) == 0;
-        instrument.limits = (dice.below(2) == 0).then(|| LimitsConfig {
+        // Every third is a share of the United States, where the law has a word.
+        let (law, located) = (dice.below(3) == 0, dice.below(800));
+        let short_restricted = dice.below(3) == 0;
+        instrument.limits = (law || dice.below(2) == 0).then(|| LimitsConfig {
             order_qty_max: config.limits.order_qty_max / 2 + qty,
             restricted,
+            us_equity: law,
+            locate_qty: located,
+            short_restricted,
+            margin_bp: 2_000 + located as u32 * 20,
             ..config.limits
         });
     }

@@ -35,24 +35,24 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "ORDER_QTY",
         says: "the quantity is zero or above the limit",
-        is_broken: |monitor, ask| {
-            let most = monitor.limits[ask.symbol].order_qty_max;
+        is_broken: |_, ask| {
+            let most = ask.limits.symbols[ask.symbol].order_qty_max;
             enters(ask) && !(1..=most).contains(&ask.quantity)
         },
     },
     Rule {
         name: "NOTIONAL",
         says: "price times quantity is above the limit",
-        is_broken: |monitor, ask| {
-            let most = monitor.limits[ask.symbol].order_notional_max;
+        is_broken: |_, ask| {
+            let most = ask.limits.symbols[ask.symbol].order_notional_max;
             enters(ask) && i128::from(ask.price) * i128::from(ask.quantity) > most
         },
     },
     Rule {
         name: "PRICE_TICK",
         says: "the price is not positive or off the tick",
-        is_broken: |monitor, ask| {
-            let tick = monitor.limits[ask.symbol].price_tick;
+        is_broken: |_, ask| {
+            let tick = ask.limits.symbols[ask.symbol].price_tick;
             enters(ask) && (ask.price <= 0 || ask.price % tick != 0)
         },
     },
@@ -71,7 +71,7 @@ pub const RULES: &[Rule] = &[
         name: "POSITION",
         says: "position and open orders of the side could pass the limit",
         is_broken: |monitor, ask| {
-            let most = monitor.limits[ask.symbol].position_max;
+            let most = ask.limits.symbols[ask.symbol].position_max;
             let order = monitor.order(ask.orig_cl_ord_id).filter(|_| ask.action == Action::Replace);
             let (held, filled) = order.map_or((0, 0), |order| (order.at_risk(), order.cumulative));
             let wanted = ask.quantity.saturating_sub(filled).max(held);
@@ -82,7 +82,8 @@ pub const RULES: &[Rule] = &[
         name: "OPEN_ORDERS",
         says: "more orders are open than there may be",
         is_broken: |monitor, ask| {
-            ask.action == Action::New && monitor.open().count() >= monitor.firm.open_orders_max
+            ask.action == Action::New
+                && monitor.open().count() >= ask.limits.firm.open_orders_max.min(ask.limits.firm.slots)
         },
     },
     Rule {
@@ -90,21 +91,21 @@ pub const RULES: &[Rule] = &[
         says: "more orders are open in the symbol than there may be",
         is_broken: |monitor, ask| {
             let open = monitor.open().filter(|order| order.symbol == ask.symbol).count();
-            ask.action == Action::New && open >= monitor.limits[ask.symbol].open_orders_max
+            ask.action == Action::New && open >= ask.limits.symbols[ask.symbol].open_orders_max
         },
     },
     Rule {
         name: "LOT",
         says: "the quantity is below the least or no multiple of the lot",
-        is_broken: |monitor, ask| {
-            let limits = &monitor.limits[ask.symbol];
+        is_broken: |_, ask| {
+            let limits = &ask.limits.symbols[ask.symbol];
             enters(ask) && (ask.quantity < limits.order_qty_min || ask.quantity % limits.lot_qty != 0)
         },
     },
     Rule {
         name: "RESTRICTED",
         says: "the symbol is not to be traded",
-        is_broken: |monitor, ask| enters(ask) && monitor.limits[ask.symbol].restricted,
+        is_broken: |_, ask| enters(ask) && ask.limits.symbols[ask.symbol].restricted,
     },
     Rule {
         name: "OPEN_NOTIONAL",
@@ -114,7 +115,7 @@ pub const RULES: &[Rule] = &[
             let (held, filled) = order.map_or((0, 0), |order| (order.notional_at_risk(), order.cumulative));
             let wanted = i128::from(ask.price) * i128::from(ask.quantity.saturating_sub(filled));
             let more = (wanted - held).max(0);
-            enters(ask) && more > 0 && monitor.open_notional() + more > monitor.firm.open_notional_max
+            enters(ask) && more > 0 && monitor.open_notional() + more > ask.limits.firm.sums.open
         },
     },
     Rule {
@@ -125,7 +126,7 @@ pub const RULES: &[Rule] = &[
             let mut others = monitor
                 .open()
                 .filter(|order| (order.venue, order.symbol, order.buy) == (ask.venue, ask.symbol, !ask.buy));
-            enters(ask) && monitor.firm.refuses_self_trades && others.any(|order| crosses(order.price))
+            enters(ask) && others.any(|order| crosses(order.price))
         },
     },
 ];
@@ -133,7 +134,10 @@ pub const RULES: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
     use crate::wire;
+    use std::rc::Rc;
+
     use engine::control::config::{Config, InstrumentConfig, LimitsConfig};
 
     fn monitor() -> Monitor {
@@ -151,7 +155,11 @@ mod tests {
         };
         config.pipeline.open_orders_max = 3;
         (config.risk.messages_per_s, config.risk.messages_burst) = (10, 5);
-        Monitor::new(&config, 2)
+        Monitor::new(&config, 2, 1)
+    }
+
+    fn limits(monitor: &mut Monitor) -> &mut Limits {
+        Rc::make_mut(&mut monitor.told.limits.0)
     }
 
     /// A stream of requests and answers, as `>` and `<` lines; the rule that it breaks.
@@ -180,7 +188,10 @@ mod tests {
     }
 
     fn filled(number: u64, exec_id: u64, quantity: u64, leaves: u64) -> String {
-        format!("<35=8|34=9|11={}|17={exec_id}|150=F|32={quantity}|14={quantity}|151={leaves}|", 100 + number)
+        format!(
+            "<35=8|34=9|11={}|17={exec_id}|37=1|150=F|31=1.00|32={quantity}|14={quantity}|151={leaves}|",
+            100 + number
+        )
     }
 
     fn check(rule: &'static str, inside: &[String], outside: &[String]) {
@@ -200,20 +211,20 @@ mod tests {
     #[test]
     fn limits_that_a_desk_may_leave_out_can_be_broken() {
         let one = |price: &str, quantity| vec![new(1, price, quantity)];
-        let set = |monitor: &mut Monitor| monitor.limits[0].lot_qty = 10;
+        let set = |monitor: &mut Monitor| limits(monitor).symbols[0].lot_qty = 10;
         check_with(set, "LOT", &one("1.00", 20), &one("1.00", 25));
-        let set = |monitor: &mut Monitor| monitor.limits[0].order_qty_min = 5;
+        let set = |monitor: &mut Monitor| limits(monitor).symbols[0].order_qty_min = 5;
         check_with(set, "LOT", &one("1.00", 5), &one("1.00", 4));
-        let set = |monitor: &mut Monitor| monitor.limits[0].restricted = true;
+        let set = |monitor: &mut Monitor| limits(monitor).symbols[0].restricted = true;
         check_with(set, "RESTRICTED", &[">35=0|34=1|".to_owned()], &one("1.00", 1));
         let two = [new(1, "1.00", 1), new(2, "1.01", 1)];
         let three = [&two[..], &[new(3, "1.02", 1)]].concat();
-        let set = |monitor: &mut Monitor| monitor.limits[0].open_orders_max = 2;
+        let set = |monitor: &mut Monitor| limits(monitor).symbols[0].open_orders_max = 2;
         check_with(set, "OPEN_ORDERS_OF_SYMBOL", &two, &three);
-        let set = |monitor: &mut Monitor| monitor.firm.open_notional_max = 20_000_000_000;
+        let set = |monitor: &mut Monitor| limits(monitor).firm.sums.open = 20_000_000_000;
         let rest = |price: &str| vec![new(1, "1.00", 10), new(2, price, 10)];
         check_with(set, "OPEN_NOTIONAL", &rest("1.00"), &rest("1.01"));
-        let set = |monitor: &mut Monitor| monitor.limits[0].rate = Some((1, 2));
+        let set = |monitor: &mut Monitor| limits(monitor).symbols[0].rate = Some((1, 2));
         let second = [new(1, "1.00", 1), new(2, "1.00", 1)];
         check_with(set, "SYMBOL_RATE", &second, &[&second[..], &[new(3, "1.00", 1)]].concat());
         let set = |monitor: &mut Monitor| monitor.venue_rates = vec![Some((1, 2))];
@@ -222,7 +233,8 @@ mod tests {
         let against = |price: &str| vec![new(1, "1.00", 1), new(2, price, 1).replace("54=1", "54=2")];
         check_with(set, "SELF_TRADE", &against("1.01"), &against("1.00"));
         let set = |monitor: &mut Monitor| {
-            (monitor.limits[0].duplicates_max, monitor.limits[0].duplicate_window_ns) = (1, 100_000_000);
+            let symbol = &mut limits(monitor).symbols[0];
+            (symbol.duplicates_max, symbol.duplicate_window_ns) = (1, 100_000_000);
         };
         let again = |time: &str| vec![new(1, "1.00", 1), new(2, "1.00", 1).replace("00.000", time)];
         check_with(set, "DUPLICATE_ORDER", &again("00.100"), &again("00.099"));

@@ -157,13 +157,31 @@ fn seeds_break_no_invariant() {
             quiet.is_empty(),
             "these rules refused nothing, so that nothing was shown of them: {quiet:?}"
         );
+        let stopped = |cause: &&&str| total.stops.keys().any(|stop| stop.starts_with(**cause));
+        let never: Vec<_> = MUST_STOP.iter().filter(|cause| !stopped(cause)).collect();
+        assert!(
+            never.is_empty(),
+            "these limits stopped nothing, so that nothing was shown of them: {never:?}"
+        );
         let idle: Vec<_> =
             crate::faults::Kind::ALL.iter().filter(|&&kind| total.faults.of(kind) == 0).collect();
         assert!(idle.is_empty(), "these faults did nothing: {idle:?}");
     }
 }
 
-/// Rules that refuse something in every ordinary run.
+/// Causes that stop something in every ordinary run.
+const MUST_STOP: &[&str] = &[
+    "operator",
+    "daily loss",
+    "drawdown",
+    "loss rate",
+    "message not answered",
+    "repeated executions",
+    "market-maker protection",
+];
+
+/// Rules that refuse something in every ordinary run: all but two. No book of a generated feed is crossed, and no ClOrdID comes
+/// twice out of the order table.
 const MUST_REFUSE: &[&str] = &[
     "KILL_SWITCH",
     "NOT_TRADABLE",
@@ -188,6 +206,13 @@ const MUST_REFUSE: &[&str] = &[
     "DUPLICATE_ORDER",
     "SELF_TRADE",
     "RESTRICTED",
+    "GROUP",
+    "SHORT_LOCATE",
+    "SHORT_PRICE",
+    "LOCKS_AWAY",
+    "TRADE_THROUGH",
+    "ORDER_TO_TRADE",
+    "CLOCK_SKEW",
 ];
 
 fn report(total: &Tally, ms_a_seed: f64) {
@@ -209,6 +234,13 @@ fn report(total: &Tally, ms_a_seed: f64) {
         total.open_at_the_end
     );
     print!("{}", total.faults);
+    println!(
+        "  {} limits changed, {} resets, {} busts or corrections lost with a process",
+        total.limit_changes, total.resets, total.changes_lost
+    );
+    for (stop, count) in &total.stops {
+        println!("  stopped {stop:<42} {count:>9}");
+    }
     for (name, count) in RiskReasons::NAMES.iter().zip(&total.refusals) {
         println!("  refused {name:<22} {count:>9}");
     }

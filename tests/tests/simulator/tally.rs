@@ -1,5 +1,7 @@
 //! What days came to: counts, added up over the seeds.
 
+use std::collections::BTreeMap;
+
 use crate::faults::FaultCounts;
 use crate::monitor::Counts;
 
@@ -12,6 +14,12 @@ pub struct Tally {
     pub connections_lost: u64,
     pub stops_for_the_journal: u64,
     pub kills: u64,
+    pub limit_changes: u64,
+    pub resets: u64,
+    /// Busts and corrections that ended with a process.
+    pub changes_lost: u64,
+    /// What was stopped at the end of a process, by cause and kind of scope.
+    pub stops: BTreeMap<String, u64>,
     pub snapshots: u64,
     /// Refusals by rule, in the order of the engine's names.
     pub refusals: Vec<u64>,
@@ -29,6 +37,12 @@ impl Tally {
         self.connections_lost += other.connections_lost;
         self.stops_for_the_journal += other.stops_for_the_journal;
         self.kills += other.kills;
+        self.limit_changes += other.limit_changes;
+        self.resets += other.resets;
+        self.changes_lost += other.changes_lost;
+        for (stop, count) in &other.stops {
+            *self.stops.entry(stop.clone()).or_default() += count;
+        }
         self.snapshots += other.snapshots;
         self.refusals.resize(self.refusals.len().max(other.refusals.len()), 0);
         self.refusals.iter_mut().zip(&other.refusals).for_each(|(to, from)| *to += from);

@@ -2,15 +2,18 @@
 //! event after the other, and after each of them the invariants that cost little.
 
 mod connections;
+mod operator;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use engine::control::limits_desk::LimitsDesk;
+use engine::pipeline::operator::{KillCause, Scope};
 use engine::venue::desk::Acceptor;
 use warptick_tests::chatter::Dice;
 
-use crate::engine::{Died, Engine, FeedWants, REORDER_WAIT_NS, SlowRing};
+use crate::engine::{Died, Engine, FeedWants, Logged, REORDER_WAIT_NS, SlowRing};
 use crate::faults::{Fault, Kind, Point};
 use crate::feed_watch::FeedWatch;
 use crate::invariants;
@@ -51,6 +54,9 @@ pub struct World<'a> {
     is_calm: bool,
     dice: Dice,
     steps: u64,
+    desk: LimitsDesk,
+    /// What the engine has stopped.
+    stops: Vec<(Scope, KillCause)>,
     tally: Tally,
 }
 
@@ -66,7 +72,7 @@ pub fn run(plan: &Plan, day: &Day, root: &Path, story: &mut Story) -> Result<Tal
         now_ns: day.start_ns,
         network: Network::new(plan.seed),
         venues: Venue::all(day),
-        monitor: Monitor::new(&day.config, VENUES),
+        monitor: Monitor::new(&day.config, VENUES, usize::from(plan.strategies)),
         engine: None,
         processes: 0,
         restart_after_ns: 0,
@@ -77,6 +83,8 @@ pub fn run(plan: &Plan, day: &Day, root: &Path, story: &mut Story) -> Result<Tal
         is_calm: false,
         dice: Dice::new(plan.seed ^ 0x0077_6f72_6c64),
         steps: 0,
+        desk: operator::desk(plan, day),
+        stops: Vec::new(),
         tally: Tally { days: 1, ..Tally::default() },
     };
     world.network.push(0, Arrival::Restart);
@@ -101,6 +109,7 @@ impl World<'_> {
             Ok(outcome) => outcome?,
             Err(payload) => match payload.downcast::<Died>() {
                 Ok(died) => {
+                    self.tell_monitor()?;
                     self.crash(died.0, story);
                     true
                 }
@@ -108,12 +117,9 @@ impl World<'_> {
             },
         };
         self.steps += 1;
-        let was_killed = self.was_killed();
-        if let Some(engine) =
-            self.engine.as_ref().filter(|engine| engine.core().risk().blocks().any() != was_killed)
-        {
-            let counters = engine.core().counters();
-            return Err(Broken::new("KILL", format!("trading stopped by itself: {counters:?}")));
+        if let Some(engine) = &self.engine {
+            invariants::blocks(engine.core(), &self.monitor.told)?;
+            self.note_stops(story);
         }
         if self.steps.is_multiple_of(CHECK_EVERY)
             && let Some(engine) = &self.engine
@@ -293,6 +299,8 @@ impl World<'_> {
                     engine.entry.set_utc_offset(0);
                 }
             }
+            Arrival::GoesOn(scope) => self.goes_on(scope, story),
+            Arrival::Confirms(proposal) => self.confirms(proposal, story),
             Arrival::Fault(number) => self.fault(self.plan.faults[number], story),
         }
         Ok(())
@@ -351,13 +359,15 @@ impl World<'_> {
                     });
                 }
             }
-            Kind::Kill => {
-                if let Some(engine) = &mut self.engine {
-                    self.network.counts.done(Kind::Kill);
-                    self.tally.kills += 1;
-                    // First, since the process may die of what the kill lets it send.
-                    self.monitor.killed.get_or_insert((self.processes, now_ns));
-                    engine.kill(now_ns);
+            Kind::Kill | Kind::Halt | Kind::Reset | Kind::Limits => self.operator(fault, story),
+            Kind::Bust => {
+                let Some(change) = self.monitor.change_for(venue, fault.way == 1, fault.amount) else {
+                    return;
+                };
+                if self.venues[venue].gateway.change_trade(now_ns, &change) {
+                    story.note(now_ns, || format!("venue {venue}: {change:?}"));
+                    self.network.counts.done(Kind::Bust);
+                    self.monitor.forget_fill(venue, change.exec_id);
                 }
             }
             _ => self.network.begin(now_ns, fault),
@@ -374,6 +384,8 @@ impl World<'_> {
             if now_ns >= self.disk_full_until_ns {
                 engine.keep_journal();
             }
+            self.tell_monitor()?;
+            let Some(engine) = &mut self.engine else { return Ok(()) };
             let new_orders = std::mem::take(&mut engine.new_orders);
             for (venue, count) in new_orders.into_iter().enumerate() {
                 let missing_ns = self.watches[venue].missing_for_ns(now_ns);
@@ -397,9 +409,41 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether the operator has stopped trading: nobody lets it go on, not another process either.
-    const fn was_killed(&self) -> bool {
-        self.monitor.killed.is_some()
+    /// What has been stopped since the last event, for the table of them.
+    fn note_stops(&mut self, story: &mut Story) {
+        let Some(engine) = &self.engine else { return };
+        let stops = engine.core().risk().blocks();
+        if !stops.any() {
+            self.stops.clear();
+            return;
+        }
+        let stops: Vec<_> = stops.iter().collect();
+        if stops.len() == self.stops.len() {
+            return;
+        }
+        for (scope, cause) in stops.iter().filter(|stop| !self.stops.contains(stop)) {
+            story.note(self.now_ns, || format!("{scope:?} is stopped: {}", cause.name()));
+            *self.tally.stops.entry(operator::stop_name(*scope, *cause)).or_default() += 1;
+        }
+        self.stops = stops;
+    }
+
+    /// The monitor hears what the engine was given and what came of it.
+    fn tell_monitor(&mut self) -> Result<(), Broken> {
+        let Some(engine) = &mut self.engine else { return Ok(()) };
+        for logged in engine.take_log(self.root) {
+            match logged {
+                Logged::Input(input) => self.monitor.on_input(&input),
+                Logged::Decided(cl_ord_id, strategy) => {
+                    self.monitor.told.decided(cl_ord_id, usize::from(strategy));
+                }
+                Logged::Written(venue, bytes) => {
+                    let left = (self.processes, self.now_ns);
+                    self.monitor.on_written(usize::from(venue), left, &bytes)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Both sides are quiet: what they say of the day must be the same, and the journals must say it too.
@@ -408,12 +452,13 @@ impl World<'_> {
             return Err(Broken::new("PROCESS", "no engine at the end of the day"));
         };
         self.count(&engine);
-        let was_killed = self.was_killed();
         let core = engine.core();
         invariants::exposure(core, self.day)?;
         self.monitor.check_rate()?;
         self.monitor.check_duplicates()?;
-        invariants::agree(core, &self.monitor, &self.venues, was_killed)?;
+        invariants::agree(core, &self.monitor, &self.venues)?;
+        self.tally.limit_changes = self.monitor.told.changes;
+        self.tally.resets = self.monitor.told.resets;
         self.tally.open_at_the_end = u64::from(core.orders().live());
         engine.finish(self.now_ns).map_err(|what| Broken::new("JOURNAL", what))?;
         invariants::journals(self.plan, self.day, self.root, self.processes, &self.monitor)?;

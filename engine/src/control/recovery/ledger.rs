@@ -227,6 +227,8 @@ impl Ledger {
             return Err(LedgerError::Decision { sequence, named: order.decision, last: self.decision });
         }
         let entered = if order.action == OrderAction::Status {
+            // An order whose message nobody answers is doubted at a timer: only the request is on record of it.
+            self.orders.doubt_order(order.cl_ord_id);
             self.orders.asked(order.cl_ord_id, order.decision)
         } else {
             let target = self.orders.get(order.orig_cl_ord_id).map(Target::of);

@@ -140,17 +140,22 @@ impl Risk {
         }
     }
 
-    /// Values the instrument's position at a new price; what that leads to is checked. Cheap where there is no position.
+    /// Values the instrument's position at a new price; what that leads to is checked. Cheap where nobody has a position: the
+    /// price is kept for the one that is to come.
     #[inline]
     pub fn mark(&mut self, instrument: u32, price: i64, time_ns: u64) {
-        if let Some(at) = self.instruments.get(instrument as usize)
-            && at.exposure.position != 0
-            && at.mark != price
-        {
-            self.revalue(instrument, price);
-            self.check_losses(time_ns);
-            self.put_on_record(instrument);
+        let Some(at) = self.instruments.get_mut(instrument as usize).filter(|at| at.mark != price) else {
+            return;
+        };
+        let holders = &self.holdings[at.holders.0 as usize..at.holders.1 as usize];
+        // Strategies on opposite sides come to no position, and each has its own.
+        if at.exposure.position == 0 && holders.iter().all(|holding| holding.position == 0) {
+            at.mark = price;
+            return;
         }
+        self.revalue(instrument, price);
+        self.check_losses(time_ns);
+        self.put_on_record(instrument);
     }
 
     pub(super) fn revalue(&mut self, instrument: u32, price: i64) {
@@ -274,7 +279,7 @@ impl Risk {
         }
         if scope == Scope::All {
             self.firm.best_worth = worth;
-            self.firm.losses.clear();
+            self.firm.losses.clear(worth);
         }
         self.put_reset_on_record(scope);
     }

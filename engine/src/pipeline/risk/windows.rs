@@ -66,35 +66,38 @@ impl FillWindow {
 /// Samples of a loss window.
 const SAMPLES: usize = 32;
 
-/// The best that the account stood within a sliding window: the best of each 32nd of it, dated by that part's start.
+/// The best that the account stood within a sliding window: the best of each 32nd of it, dated by that part's start. What it
+/// stood at last it stood at until now, however long nothing was said.
 pub(super) struct LossWindow {
     /// Time and worth, the newest at `next - 1`.
     samples: [(u64, i128); SAMPLES],
     next: usize,
+    last: i128,
 }
 
 impl LossWindow {
     pub(super) const fn new() -> Self {
-        Self { samples: [(0, i128::MIN); SAMPLES], next: 0 }
+        Self { samples: [(0, i128::MIN); SAMPLES], next: 0, last: 0 }
     }
 
     /// Takes the present worth in, and answers the loss from the best sample that is younger than the window.
     pub(super) fn loss(&mut self, now_ns: u64, worth: i128, window_ns: u64) -> i128 {
         let newest = &mut self.samples[(self.next + SAMPLES - 1) % SAMPLES];
+        let stood = std::mem::replace(&mut self.last, worth).max(worth);
         if newest.1 == i128::MIN || now_ns.saturating_sub(newest.0) >= window_ns / SAMPLES as u64 {
-            self.samples[self.next] = (now_ns, worth);
+            self.samples[self.next] = (now_ns, stood);
             self.next = (self.next + 1) % SAMPLES;
         } else {
-            newest.1 = newest.1.max(worth);
+            newest.1 = newest.1.max(stood);
         }
         let in_window = |sample: &&(u64, i128)| now_ns.saturating_sub(sample.0) < window_ns;
         let best = self.samples.iter().filter(in_window).map(|sample| sample.1).max();
         best.filter(|&best| best > worth).map_or(0, |best| best - worth)
     }
 
-    /// It starts anew.
-    pub(super) const fn clear(&mut self) {
-        *self = Self::new();
+    /// It starts anew with an account that stands at `worth`; `i128::MIN` where nobody knows.
+    pub(super) const fn clear(&mut self, worth: i128) {
+        *self = Self { last: worth, ..Self::new() };
     }
 
     /// The samples that were taken, time and worth, oldest first.
@@ -105,7 +108,7 @@ impl LossWindow {
 
     /// Takes over what [`Self::samples`] gave.
     pub(super) fn resume(&mut self, samples: &[(u64, i128)]) {
-        self.clear();
+        self.clear(i128::MIN);
         for &sample in samples {
             self.samples[self.next] = sample;
             self.next = (self.next + 1) % SAMPLES;
@@ -148,15 +151,18 @@ mod tests {
         assert_eq!(window.loss(50, 300, 320), 0, "the best so far");
         assert_eq!(window.loss(60, 250, 320), 50);
         assert_eq!(window.loss(100, 80, 320), 220);
-        assert_eq!(window.loss(369, 80, 320), 220, "just inside");
-        assert_eq!(window.loss(370, 80, 320), 170, "the best is forgotten, the sample of 60 is not");
+        assert_eq!(window.loss(379, 80, 320), 220, "just inside: it stood at 300 until 60");
+        assert_eq!(window.loss(380, 80, 320), 170, "the best is forgotten, what followed is not");
         let samples: Vec<_> = window.samples().collect();
         let mut resumed = LossWindow::new();
         resumed.resume(&samples);
         assert_eq!(resumed.samples().collect::<Vec<_>>(), samples);
-        assert_eq!(resumed.loss(371, 80, 320), window.loss(371, 80, 320), "as if there had been no restart");
-        window.clear();
+        assert_eq!(resumed.loss(381, 80, 320), window.loss(381, 80, 320), "as if there had been no restart");
+        window.clear(i128::MIN);
         assert_eq!(window.loss(400, 10, 320), 0);
-        assert_eq!(window.samples().count(), 1);
+        assert_eq!(window.loss(9_000, -40, 320), 50, "a loss at once after a long silence");
+        window.clear(30);
+        assert_eq!(window.loss(9_500, -40, 320), 70, "from what it stood at");
+        assert_eq!(LossWindow::new().loss(1, -40, 320), 40, "the first trade of the day");
     }
 }

@@ -1,5 +1,6 @@
 //! Connections and processes: how they begin, what is carried between their sides, and how they end.
 
+use engine::order::ExecutionKind;
 use engine::venue::desk::Acceptor;
 
 use super::{MS, World};
@@ -85,6 +86,12 @@ impl World<'_> {
     pub(super) fn end_process(&mut self, wait_ns: u64, story: &mut Story) {
         let Some(engine) = self.engine.take() else { return };
         self.count(&engine);
+        for lost in &engine.executions {
+            if matches!(lost.kind, ExecutionKind::TradeCancel | ExecutionKind::TradeCorrect) {
+                self.monitor.lose_change(usize::from(lost.venue), lost.exec_id);
+                self.tally.changes_lost += 1;
+            }
+        }
         for venue in 0..VENUES as u8 {
             self.network.lose(venue, TO_CLIENT);
             if self.venues[usize::from(venue)].is_connected {
@@ -113,8 +120,14 @@ impl World<'_> {
             let open = engine.core().orders().open_orders();
             format!("process {} starts with {} open orders", engine.number, open.len())
         });
+        if self.processes > 0 {
+            self.monitor.told.restart(VENUES);
+        }
         self.processes += 1;
         self.network.process = self.processes;
+        // The desk dies with its process, and knows what decide has on record.
+        self.desk = super::operator::desk(self.plan, self.day);
+        self.desk.resume(engine.core().risk().changes());
         self.engine = Some(engine);
         self.watches = <[FeedWatch; VENUES]>::default();
         self.tick_ns = self.now_ns;

@@ -85,6 +85,19 @@ pub(super) fn a_fill_is_known_by_its_venue_and_number() {
 }
 
 #[test]
+pub(super) fn a_position_is_valued_at_the_price_of_the_time_that_it_had_none() {
+    let mut risk = risk();
+    risk.fill(&fill(Side::Buy, 1));
+    risk.fill(&fill(Side::Sell, 1));
+    let price = 2 * fill(Side::Buy, 1).price;
+    risk.mark(0, price, 1);
+    risk.fill(&Fill { price, ..fill(Side::Buy, 1) });
+    let mut carried = CarriedState::default();
+    risk.carry(&mut carried);
+    assert_eq!((carried.accounts[0].position, carried.accounts[0].mark), (1, price));
+}
+
+#[test]
 pub(super) fn blocks_and_limits_are_taken_over() {
     let mut risk = risk();
     risk.command(Command::Kill { scope: Scope::Strategy(0), cause: KillCause::Executions });
