@@ -421,17 +421,18 @@ fn a_reset_right_behind_a_kill_finds_every_order_cancelled() {
     for is_word in [true, false] {
         let mut rig = Rig::new(100, AUTO);
         rig.settle();
-        // Decide is late: both are there when it looks.
+        // Decide is late: both are there when it looks. What is said to everything is a word, the rest a command.
+        let scope = if is_word { Scope::All } else { Scope::Instrument(0) };
         if is_word {
             rig.kill.set(KillCause::FeedLost);
         } else {
-            let cause = KillCause::Operator;
-            rig.give(Command::Kill { scope: Scope::All, cause }, rig.kill.seen());
+            rig.give(Command::Kill { scope, cause: KillCause::Operator }, rig.kill.seen());
         }
-        rig.give(Command::Reset { scope: Scope::All }, rig.kill.seen());
+        rig.give(Command::Reset { scope }, rig.kill.seen());
         rig.settle();
         let cancels = rig.sink.orders.iter().filter(|order| order.action == OrderAction::Cancel).count();
         assert_eq!(cancels, 100, "by word: {is_word}");
-        assert!(!rig.kill.is_set() && !rig.decide.core().risk().is_killed(), "by word: {is_word}");
+        let blocks: Vec<_> = rig.decide.core().risk().blocks().iter().collect();
+        assert_eq!((rig.kill.is_set(), blocks), (false, Vec::new()), "by word: {is_word}");
     }
 }

@@ -26,9 +26,7 @@ pub(super) fn cash_and_inventory_are_the_sum_of_the_trades() {
                 }
                 1 => {
                     risk.mark(instrument, price, 0);
-                    if risk.exposure(instrument).position != 0 {
-                        marks[instrument as usize] = i128::from(price);
-                    }
+                    marks[instrument as usize] = i128::from(price);
                 }
                 _ => {
                     let side = draws.one_of(&[Side::Buy, Side::Sell]);

@@ -127,8 +127,8 @@ pub(super) fn the_loss_within_the_window() {
     assert_eq!(risk.blocks().of_all(), Some(KillCause::LossRate));
     let mut slow = holding(engine, 110 * DOLLAR);
     slow.mark(0, 106 * DOLLAR, 900);
-    slow.mark(0, 102 * DOLLAR, 1_800);
-    assert!(!slow.is_killed(), "as much, not as fast");
+    slow.mark(0, 102 * DOLLAR, 1_900);
+    assert!(!slow.is_killed(), "as much, not as fast: it stood at 110 until 900");
 }
 
 #[test]

@@ -447,9 +447,7 @@ fn happen(draws: &mut Draws, risk: &mut Risk, record: &mut Record, now_ns: u64, 
         0 | 1 => {
             let price = (90 + draws.below(20) as i64) * DOLLAR;
             risk.mark(instrument as u32, price, now_ns);
-            if record.position(instrument as u32) != 0 {
-                record.marks[instrument] = i128::from(price);
-            }
+            record.marks[instrument] = i128::from(price);
         }
         2 => {
             let price = draw_price(draws);
