@@ -562,7 +562,7 @@ fn same(replayed: &CarriedState, followed: &CarriedState) -> Result<(), String> 
     let comparable = |state: &CarriedState| {
         let mut state = state.clone();
         state.accounts.iter_mut().for_each(|account| account.mark = 0);
-        state.best_worth = 0;
+        (state.best_worth, state.worths) = (0, Vec::new());
         // Whoever resumes asks about all of them.
         state.orders.iter_mut().for_each(|order| (order.doubt, order.request) = (Doubt::ToAsk, 0));
         if is_ahead {
