@@ -1,7 +1,7 @@
 //! Pre-trade risk: the only place that can make a [`RiskApproved`] order, and the accounts that it goes by.
 //!
 //! Owned by `decide`. Every check sets its bit in one [`RiskReasons`] mask, without early return, so that a reject names
-//! everything that is wrong with it; an order that is far inside all limits is proven to be so first ([`plain`]). Exposure is
+//! everything that is wrong with it; an order that is far inside all limits is proven to be so first (`plain`). Exposure is
 //! reserved at approval, before anything is sent, and given back by the order table's transitions. Cancels have a budget of
 //! their own, which is counted and never refuses one.
 //!
