@@ -229,7 +229,8 @@ impl Controls {
                 Some(command @ Command::Reset { scope }) => {
                     self.leave_to_person(scope);
                     give(decide, now_ns, command, sink)?;
-                    if scope == Scope::All {
+                    // What stops it again at once keeps the word.
+                    if scope == Scope::All && !decide.core().risk().is_killed() {
                         let _ = self.kill.reset(seen);
                     }
                 }

@@ -95,6 +95,8 @@ pub struct Reference {
     pub bid_px: i64,
     /// Best offer of the reference market, or [`PRICE_NONE`].
     pub ask_px: i64,
+    /// National best bid, whichever market is the reference, or [`PRICE_NONE`].
+    pub national_bid_px: i64,
     /// Best bid of the order's venue, or [`PRICE_NONE`].
     pub touch_bid_px: i64,
     /// Best offer of the order's venue, or [`PRICE_NONE`].
@@ -126,6 +128,7 @@ impl Reference {
         Self {
             bid_px,
             ask_px,
+            national_bid_px: bid_px,
             touch_bid_px: bid_px,
             touch_ask_px: ask_px,
             away_bid_px: PRICE_NONE,

@@ -3,6 +3,7 @@
 //!
 //! The rules are a list: another one is another entry, and a case in the test below, which shows that it can be broken.
 
+use crate::limits::Limits;
 use crate::monitor::{Action, Ask, Monitor};
 
 /// One rule.
@@ -15,6 +16,12 @@ pub struct Rule {
 
 const fn enters(ask: &Ask) -> bool {
     !matches!(ask.action, Action::Cancel)
+}
+
+/// A limit of a sum that is held against a request when it arrives. Requests of later decisions may have come before it, by
+/// another venue or because its connection stalled: where limits were loosened in between, they had more room than it.
+fn of_sum<T: Ord>(monitor: &Monitor, ask: &Ask, limit: impl Fn(&Limits) -> T) -> T {
+    limit(&ask.limits).max(limit(&monitor.told.limits))
 }
 
 /// See the module's text.
@@ -71,7 +78,7 @@ pub const RULES: &[Rule] = &[
         name: "POSITION",
         says: "position and open orders of the side could pass the limit",
         is_broken: |monitor, ask| {
-            let most = ask.limits.symbols[ask.symbol].position_max;
+            let most = of_sum(monitor, ask, |limits| limits.symbols[ask.symbol].position_max);
             let order = monitor.order(ask.orig_cl_ord_id).filter(|_| ask.action == Action::Replace);
             let (held, filled) = order.map_or((0, 0), |order| (order.at_risk(), order.cumulative));
             let wanted = ask.quantity.saturating_sub(filled).max(held);
@@ -82,8 +89,8 @@ pub const RULES: &[Rule] = &[
         name: "OPEN_ORDERS",
         says: "more orders are open than there may be",
         is_broken: |monitor, ask| {
-            ask.action == Action::New
-                && monitor.open().count() >= ask.limits.firm.open_orders_max.min(ask.limits.firm.slots)
+            let most = of_sum(monitor, ask, |limits| limits.firm.open_orders_max.min(limits.firm.slots));
+            ask.action == Action::New && monitor.open().count() >= most
         },
     },
     Rule {
@@ -91,7 +98,8 @@ pub const RULES: &[Rule] = &[
         says: "more orders are open in the symbol than there may be",
         is_broken: |monitor, ask| {
             let open = monitor.open().filter(|order| order.symbol == ask.symbol).count();
-            ask.action == Action::New && open >= ask.limits.symbols[ask.symbol].open_orders_max
+            let most = of_sum(monitor, ask, |limits| limits.symbols[ask.symbol].open_orders_max);
+            ask.action == Action::New && open >= most
         },
     },
     Rule {
@@ -115,7 +123,8 @@ pub const RULES: &[Rule] = &[
             let (held, filled) = order.map_or((0, 0), |order| (order.notional_at_risk(), order.cumulative));
             let wanted = i128::from(ask.price) * i128::from(ask.quantity.saturating_sub(filled));
             let more = (wanted - held).max(0);
-            enters(ask) && more > 0 && monitor.open_notional() + more > ask.limits.firm.sums.open
+            let most = of_sum(monitor, ask, |limits| limits.firm.sums.open);
+            enters(ask) && more > 0 && monitor.open_notional() + more > most
         },
     },
     Rule {

@@ -149,6 +149,9 @@ impl Told {
                 self.stopped.retain(|&(stopped, _)| scope != Scope::All && stopped != scope);
                 self.accounts.reset(scope);
                 self.resets += 1;
+                if scope == Scope::All {
+                    self.check_losses();
+                }
             }
             Command::SetLimit(change) => self.change(&change),
             Command::Reconcile { .. } => {}

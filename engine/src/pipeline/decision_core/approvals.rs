@@ -112,6 +112,7 @@ impl DecisionCore {
         Reference {
             bid_px,
             ask_px,
+            national_bid_px: national.bid_px,
             touch_bid_px: own.bid_px,
             touch_ask_px: own.ask_px,
             away_bid_px,

@@ -394,7 +394,7 @@ pub(super) fn check_law(
     let short = intent.side == Side::Sell && added.worst > 0;
     // A long sale cannot become a short one: it is cancelled and entered anew.
     let changes_mark = short && intent.action == OrderAction::Replace && !held.sells_short;
-    let at_bid = reference.bid_px == PRICE_NONE || intent.price <= reference.bid_px;
+    let at_bid = reference.national_bid_px == PRICE_NONE || intent.price <= reference.national_bid_px;
     let (locks, through) = match intent.side {
         Side::Buy if reference.away_ask_px != PRICE_NONE => {
             (intent.price >= reference.away_ask_px, intent.price > reference.away_ask_px)

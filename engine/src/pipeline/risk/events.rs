@@ -280,6 +280,10 @@ impl Risk {
         if scope == Scope::All {
             self.firm.best_worth = worth;
             self.firm.losses.clear(worth);
+            // The day's loss does not begin anew: who wants to go on beyond its limit changes that first.
+            if self.judges && worth.saturating_neg() > self.firm.limits.daily_loss_max {
+                self.blocks.block(Scope::All, KillCause::DailyLoss);
+            }
         }
         self.put_reset_on_record(scope);
     }

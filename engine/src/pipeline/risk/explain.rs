@@ -449,7 +449,7 @@ fn explain_law(
     rules.add(
         RiskReasons::SHORT_PRICE,
         broken(RiskReasons::SHORT_PRICE),
-        format!("{value}, at {} with the bid at {}", Price(intent.price), Price(reference.bid_px)),
+        format!("{value}, at {} with the bid at {}", Price(intent.price), Price(reference.national_bid_px)),
         restricted,
     );
     let away = if intent.side == Side::Buy { reference.away_ask_px } else { reference.away_bid_px };

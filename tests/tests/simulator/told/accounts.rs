@@ -171,7 +171,6 @@ impl Accounts {
     /// What the account's worth stops.
     pub fn stopped_by_loss(&mut self, now_ns: u64, limits: &Limits) -> Vec<KillCause> {
         let Some(worth) = self.worth() else { return Vec::new() };
-        // A person may have let it go on as it stood.
         let stood = self.last.replace(worth);
         if stood == Some(worth) {
             return Vec::new();
@@ -209,8 +208,9 @@ impl Accounts {
             }
         }
         if scope == Scope::All {
-            self.last = self.worth();
-            self.best = self.last.unwrap_or(i128::MIN);
+            // The day's loss does not begin anew, whether the worth changes or not.
+            self.last = None;
+            self.best = self.worth().unwrap_or(i128::MIN);
             self.worths.clear();
         }
     }

@@ -116,6 +116,24 @@ pub(super) fn the_loss_within_the_window_counts_through_a_restart() {
     }
 }
 
+/// A person may let it go on, but not beyond the day's limit.
+#[test]
+pub(super) fn a_reset_beyond_the_days_loss_stops_again_at_once() {
+    let engine = EngineLimits { daily_loss_max: dollars(500), ..EngineLimits::OPEN };
+    let mut risk = holding(engine, 110 * DOLLAR);
+    risk.mark(0, 90 * DOLLAR, 500);
+    assert_eq!(risk.blocks().of_all(), Some(KillCause::DailyLoss));
+    risk.begin_input();
+    risk.command(Command::Reset { scope: Scope::All });
+    assert_eq!(risk.blocks().of_all(), Some(KillCause::DailyLoss));
+    assert_eq!(risk.blocks().fresh(), [(Scope::All, KillCause::DailyLoss)], "for the journal");
+    let value = 100_000;
+    let change = LimitChange { version: 2, scope: Scope::All, rule: LimitRule::DailyLossMax, value };
+    risk.command(Command::SetLimit(change));
+    risk.command(Command::Reset { scope: Scope::All });
+    assert!(!risk.is_killed());
+}
+
 #[test]
 pub(super) fn the_loss_within_the_window() {
     let window = 1_000;

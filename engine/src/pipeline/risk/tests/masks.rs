@@ -197,7 +197,7 @@ impl Record {
             | rule(is_new && limits.duplicates_max != u32::MAX && repeated, RiskReasons::DUPLICATE_ORDER)
             | rule(short && (was_long || worst > i128::from(limits.locate_qty)), RiskReasons::SHORT_LOCATE)
             | rule(
-                short && limits.short_restricted && none(reference.bid_px).is_none_or(|bid| price <= bid),
+                short && limits.short_restricted && none(reference.national_bid_px).is_none_or(|bid| price <= bid),
                 RiskReasons::SHORT_PRICE,
             )
             | rule(law && rests && away.is_some_and(|beyond| beyond >= 0), RiskReasons::LOCKS_AWAY)
@@ -364,12 +364,14 @@ fn draw_reference(draws: &mut Draws) -> Reference {
         _ => usual + (draws.below(100) as i64 - 50) * TICK,
     };
     let (bid_px, ask_px) = (price(99 * DOLLAR, 1), price(101 * DOLLAR, 1));
+    let national_bid_px = price(99 * DOLLAR, 1);
     let (touch_bid_px, touch_ask_px) = (price(99 * DOLLAR, 1), price(101 * DOLLAR, 1));
     let (away_bid_px, away_ask_px) = (price(98 * DOLLAR, 1), price(102 * DOLLAR, 1));
     let (own_bid_px, own_ask_px) = (price(98 * DOLLAR, 1), price(102 * DOLLAR, 1));
     Reference {
         bid_px,
         ask_px,
+        national_bid_px,
         touch_bid_px,
         touch_ask_px,
         away_bid_px,

@@ -460,8 +460,11 @@ pub(super) fn a_restricted_short_sale_is_above_the_bid() {
     let at = |price| Intent { price, ..SELL };
     refused(&mut risk, at(99 * DOLLAR), REFERENCE, RiskReasons::SHORT_PRICE);
     passes(&mut risk, at(99 * DOLLAR + TICK), REFERENCE);
-    let no_bid = Reference { bid_px: PRICE_NONE, ..REFERENCE };
-    assert!(verdict(&mut risk, SELL, no_bid).contains(RiskReasons::SHORT_PRICE));
+    let no_bid = Reference { national_bid_px: PRICE_NONE, ..REFERENCE };
+    refused(&mut risk, SELL, no_bid, RiskReasons::SHORT_PRICE);
+    // Venues cross each other: the reference is the venue's own market, the rule's bid is the nation's.
+    let crossed = Reference { national_bid_px: 101 * DOLLAR, ..REFERENCE };
+    refused(&mut risk, SELL, crossed, RiskReasons::SHORT_PRICE);
     risk.fill(&fill(Side::Buy, 100));
     passes(&mut risk, at(99 * DOLLAR), REFERENCE);
 }
