@@ -197,7 +197,9 @@ impl Record {
             | rule(is_new && limits.duplicates_max != u32::MAX && repeated, RiskReasons::DUPLICATE_ORDER)
             | rule(short && (was_long || worst > i128::from(limits.locate_qty)), RiskReasons::SHORT_LOCATE)
             | rule(
-                short && limits.short_restricted && none(reference.national_bid_px).is_none_or(|bid| price <= bid),
+                short
+                    && limits.short_restricted
+                    && none(reference.national_bid_px).is_none_or(|bid| price <= bid),
                 RiskReasons::SHORT_PRICE,
             )
             | rule(law && rests && away.is_some_and(|beyond| beyond >= 0), RiskReasons::LOCKS_AWAY)
