@@ -6,5 +6,6 @@ pub mod chatter;
 pub mod live_day;
 pub mod naive_venue;
 pub mod ports;
+pub mod resting;
 pub mod script;
 pub mod warptick;
