@@ -7,7 +7,8 @@
 //! **In force is what decide goes by, nothing else.** Asking ([`LimitsDesk::submit`], [`LimitsDesk::confirm`]) changes
 //! nothing here; once decide's ring has the changes ([`LimitsDesk::given`]) they wait for decide's word on each
 //! ([`LimitsDesk::answered`]), and no others are taken until all of it has come. A resumed run starts from what the runs
-//! before it have changed ([`LimitsDesk::resume`]), and knows where its configuration says otherwise ([`LimitsDesk::at_resume`]). Reads no clock, does no I/O.
+//! before it have changed ([`LimitsDesk::resume`]), and knows where its configuration says otherwise
+//! ([`LimitsDesk::at_resume`]). Reads no clock, does no I/O.
 
 use toml::Table;
 
