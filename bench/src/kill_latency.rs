@@ -25,7 +25,7 @@ use engine::control::secret::Secret;
 use engine::control::session_date::SessionDate;
 use engine::control::shutdown::Stop;
 use engine::control::startup;
-use engine::order::{Intent, Order, OrderAction, TimeInForce};
+use engine::order::Order;
 use engine::pipeline::board::Board;
 use engine::pipeline::controls::{Controls, SessionRules};
 use engine::pipeline::decide::{Decide, OrderSink};
@@ -34,12 +34,12 @@ use engine::pipeline::risk::RiskApproved;
 use engine::pipeline::session_watch::SessionWatch;
 use engine::pipeline::stamps::PathStamps;
 use engine::pipeline::tsc::{self, Calibration};
-use engine::strategy::{Intents, Strategy, View};
+use engine::strategy::Strategy;
 use engine::venue::server::{Clock, VenueServer};
-use feeds::event::{MarketEvent, Side};
 use feeds::source::file::Capture;
 use feeds::source::synthetic::{SyntheticConfig, generate_bytes};
 use serde_json::{Value, json};
+use warptick_tests::resting::Resting;
 
 use crate::line::Line;
 use crate::timing::Samples;
@@ -48,44 +48,10 @@ use crate::timing::Samples;
 const KILLS: usize = 110;
 const WARM_UP: usize = 3;
 const ORDERS: usize = 100;
-const TICK: i64 = 10_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The operator's token: any variable of the environment will do for a loopback port that lives for a minute.
 const TOKEN: &str = "PATH";
-
-/// Keeps [`ORDERS`] orders far below the best bid of venue 0.
-struct Resting([u32; 1]);
-
-impl Strategy for Resting {
-    fn instruments(&self) -> &[u32] {
-        &self.0
-    }
-
-    fn on_market(&mut self, _view: &View<'_>, _event: &MarketEvent, _intents: &mut Intents) {}
-
-    fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
-        let [instrument] = self.0;
-        let bid = view.bbo(0, instrument).bid_px;
-        if bid <= 0 || !view.is_continuous(0, instrument) {
-            return;
-        }
-        let far = (bid - bid / 100 * 3) / TICK * TICK;
-        let open = view.open_orders().count();
-        for place in open..ORDERS.min(open + 16) {
-            intents.push(Intent {
-                action: OrderAction::New,
-                target: 0,
-                price: far - place as i64 * TICK,
-                quantity: 10,
-                instrument,
-                venue: 0,
-                side: Side::Buy,
-                time_in_force: TimeInForce::Day,
-            });
-        }
-    }
-}
 
 /// What has passed to the venue and back.
 #[derive(Default)]
@@ -327,7 +293,7 @@ fn one_engine(topology: Topology) -> Result<Vec<Line>, String> {
             server.serve(Clock::Wall { times: 10.0, at_once: false }, || over.load(Ordering::Relaxed));
         });
         let engine = scope.spawn(move || {
-            let resting: Box<dyn Strategy> = Box::new(Resting([instrument]));
+            let resting: Box<dyn Strategy> = Box::new(Resting::new(instrument, ORDERS));
             live_run::run(config, &LiveOptions::default(), stop, vec![resting])
         });
         let measured = measure(config, &wire, topology);

@@ -84,6 +84,8 @@ struct Seen {
     snapshots: u64,
     /// Records of the account's worth.
     valued: u64,
+    /// Open orders, over all comparisons, that were stopped and whose block was lifted again.
+    doomed: u64,
 }
 
 /// Makes ledgers that have seen nothing yet.
@@ -163,12 +165,20 @@ impl Pair<'_> {
         }
     }
 
+    fn command(&mut self, command: Command, exchange: &mut InMemoryExchange) {
+        let time_ns = self.core.time_ns();
+        self.input(Input::Command { time_ns, command }, DecideRecord::Command(command), exchange, true);
+    }
+
     fn compare(&mut self) {
         let worth = self.core.risk().worth();
         let core = self.core.carried(RUN_ID);
         let (best, held) = (core.best_worth, core.accounts.len() as i128);
         let core = core.without_market();
         self.seen.in_doubt += core.orders.iter().filter(|order| order.doubt != Doubt::None).count() as u64;
+        if core.blocks.is_empty() {
+            self.seen.doomed += core.orders.iter().filter(|order| order.doomed).count() as u64;
+        }
         let sequence = self.sequence;
         let mut whole = None;
         for (number, ledger) in [&mut self.ledger].into_iter().chain(&mut self.restored).enumerate() {
@@ -243,6 +253,8 @@ fn follow(seed: u64) -> Seen {
     };
     let mut timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     // Every fourth session also has answers that make no sense, after which nothing new leaves.
+    // People stop a part of it, and let it go on while answers are on their way.
+    let (mut people, mut stopped) = (Dice::new(!seed), None);
     let nonsense_one_in = if seed.is_multiple_of(4) { 400 } else { u64::MAX };
     loop {
         if dice.below(700) == 0 {
@@ -264,6 +276,26 @@ fn follow(seed: u64) -> Seen {
             let compare = dice.below(20) == 0;
             pair.input(Input::Market(&event), DecideRecord::MarketEvent(event), &mut exchange, compare);
             exchange.on_market(&event);
+            match stopped {
+                None if people.below(300) == 0 => {
+                    let side = if people.below(2) == 0 { Side::Buy } else { Side::Sell };
+                    let number = people.below(2);
+                    let scopes = [
+                        Scope::Side(side),
+                        Scope::Venue(number as u8),
+                        Scope::Instrument(number as u32),
+                        Scope::Strategy(number as u16),
+                    ];
+                    let scope = scopes[people.below(4) as usize];
+                    stopped = Some(scope);
+                    pair.command(Command::Kill { scope, cause: KillCause::Operator }, &mut exchange);
+                }
+                Some(scope) if people.below(3) == 0 => {
+                    stopped = None;
+                    pair.command(Command::Reset { scope }, &mut exchange);
+                }
+                _ => {}
+            }
             if dice.below(500) == 0 {
                 let lost = in_doubt(dice.below(2) as u8, pair.core.time_ns());
                 pair.input(Input::Execution(&lost), DecideRecord::Execution(lost), &mut exchange, true);
@@ -305,6 +337,7 @@ fn the_ledger_has_the_cores_state_after_every_input() {
         all.in_doubt += seen.in_doubt;
         all.snapshots += seen.snapshots;
         all.valued += seen.valued;
+        all.doomed += seen.doomed;
     }
     // Sessions in which nothing happens would prove nothing.
     assert!(
@@ -313,7 +346,8 @@ fn the_ledger_has_the_cores_state_after_every_input() {
             && all.asked > 100
             && all.in_doubt > 100
             && all.snapshots > 50
-            && all.valued > 100,
+            && all.valued > 100
+            && all.doomed > 20,
         "{all:?}"
     );
 }

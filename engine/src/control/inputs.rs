@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use feeds::directory::Directory;
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::Capture;
+use feeds::source::pieces::{Found, Pieces};
 use feeds::source::prescan::{Listing, Prescan, prescan};
 use feeds::source::protocol::Protocol;
 use feeds::source::stream::{EventStream, StreamConfig};
@@ -15,9 +16,9 @@ use crate::control::failure::Failure;
 use crate::control::recorded_lines::RecordedLines;
 use crate::control::session_date::SessionDate;
 use crate::control::universe::Universe;
-use crate::pipeline::ingest::{Ingest, Input, place_of};
+use crate::pipeline::ingest::{Ingest, Input};
 use crate::pipeline::live_feed::LiveFeed;
-use crate::pipeline::recording::Recording;
+use crate::pipeline::recording::{LineRole, Recording};
 
 /// Symbols that may be listed after the start.
 const LATE_LISTINGS_MAX: usize = 256;
@@ -55,6 +56,16 @@ pub struct VenueInput {
     pub venue: String,
     /// How its lines are put in order, when it holds several.
     pub lines: Option<RecordedLines>,
+}
+
+impl VenueInput {
+    /// Finds the first packet, record or line with message `sequence`; what came from a snapshot server is passed over.
+    /// `None` where it is not, or the capture is damaged before it.
+    #[must_use]
+    pub fn find(&self, sequence: u64) -> Option<Found<'_>> {
+        let role_of = |line: u8| self.lines.as_ref().and_then(|lines| lines.roles.get(usize::from(line)));
+        Pieces::new(&self.capture).find(sequence, |piece| role_of(piece.line) != Some(&LineRole::Snapshots))
+    }
 }
 
 /// All captures of a run.
@@ -176,12 +187,13 @@ impl Inputs {
         let Some(input) = self.venues.get(usize::from(venue)) else {
             return Failure::Input(format!("venue {venue}: {error}"));
         };
-        let (offset, good) = match place_of(&input.capture, sequence) {
-            None => (String::new(), String::new()),
-            // Where every line brings a message, how many came before it says nothing.
-            Some((at, _)) if input.lines.is_some() => (format!("byte {at} "), String::new()),
-            Some((at, before)) => (format!("byte {at} "), format!("; {before} messages were good before it")),
-        };
+        let (offset, good) = input.find(sequence).map_or_else(Default::default, |found| {
+            // Where every line brings a message, or a packet has one number for all of its messages, how many numbers
+            // came before it says nothing.
+            let counts = input.lines.is_none() && input.scan.protocol != Protocol::Mdp3;
+            let good = counts.then(|| format!("; {} messages were good before it", found.before));
+            (format!("byte {} ", found.offset()), good.unwrap_or_default())
+        });
         let check = match input.scan.protocol {
             Protocol::Itch => "complete from the start of the day, and of one venue",
             Protocol::Dbn => "of one publisher, and starts with a snapshot or with the session",

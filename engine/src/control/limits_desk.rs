@@ -7,7 +7,8 @@
 //! **In force is what decide goes by, nothing else.** Asking ([`LimitsDesk::submit`], [`LimitsDesk::confirm`]) changes
 //! nothing here; once decide's ring has the changes ([`LimitsDesk::given`]) they wait for decide's word on each
 //! ([`LimitsDesk::answered`]), and no others are taken until all of it has come. A resumed run starts from what the runs
-//! before it have changed ([`LimitsDesk::resume`]). Reads no clock, does no I/O.
+//! before it have changed ([`LimitsDesk::resume`]), and knows where its configuration says otherwise
+//! ([`LimitsDesk::at_resume`]). Reads no clock, does no I/O.
 
 use toml::Table;
 
@@ -49,10 +50,21 @@ impl Submission {
     }
 }
 
+/// Where the configuration of a resumed run says otherwise than what it goes by.
+#[derive(Clone, Debug)]
+pub struct AtResume {
+    /// What the configuration has tighter, as changes that bring it.
+    pub tightening: Submission,
+    /// What it has looser; `old` is in force, `new` is the configuration's.
+    pub looser: Vec<Difference>,
+}
+
 /// See the module's text.
 pub struct LimitsDesk {
     /// The configuration of the run, for what a limits file does not say.
     config: Table,
+    /// Its numbers, those of its limits file among them.
+    configured: Numbers,
     names: Names,
     in_force: Numbers,
     version: u32,
@@ -72,8 +84,10 @@ impl LimitsDesk {
     /// # Errors
     /// A number of the configuration that is none.
     pub fn new(config: &Config, names: Names) -> Result<Self, String> {
+        let configured = Numbers::of(config, &names)?;
         Ok(Self {
-            in_force: Numbers::of(config, &names)?,
+            in_force: configured.clone(),
+            configured,
             config: config.to_toml()?.parse().map_err(|error: toml::de::Error| error.to_string())?,
             names,
             version: 1,
@@ -91,6 +105,18 @@ impl LimitsDesk {
         for &change in changes {
             self.take(change);
         }
+    }
+
+    /// What the configuration says otherwise than what a resumed run goes by. The tightening is to be
+    /// [`Self::given`] like any other.
+    ///
+    /// # Errors
+    /// Changes that decide has not answered.
+    pub fn at_resume(&self) -> Result<AtResume, String> {
+        self.is_settled()?;
+        let differences = self.in_force.differences(&self.configured, &self.names)?;
+        let (looser, tightening) = differences.into_iter().partition(|difference| difference.loosens());
+        Ok(AtResume { tightening: self.submission(tightening, None), looser })
     }
 
     /// Version of the numbers in force; 1 is what the day started with.

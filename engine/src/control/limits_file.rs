@@ -163,9 +163,21 @@ impl Difference {
     /// For people: `collar_bp of symbol:AAPL: 500 -> 300`.
     #[must_use]
     pub fn show(self, names: &Names) -> String {
-        let show = |value: Option<i64>| value.map_or("none".to_owned(), |value| value.to_string());
+        let [old, new] = [self.old, self.new].map(Self::show_value);
+        format!("{}: {old} -> {new}", self.show_rule(names))
+    }
+
+    /// For people: `collar_bp of symbol:AAPL`.
+    #[must_use]
+    pub fn show_rule(&self, names: &Names) -> String {
         let of = if self.scope == Scope::All { "the firm".to_owned() } else { names.show(self.scope) };
-        format!("{} of {of}: {} -> {}", self.rule.name(), show(self.old), show(self.new))
+        format!("{} of {of}", self.rule.name())
+    }
+
+    /// For people: a number, or that there is none.
+    #[must_use]
+    pub fn show_value(value: Option<i64>) -> String {
+        value.map_or("none".to_owned(), |value| value.to_string())
     }
 }
 

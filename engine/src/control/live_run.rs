@@ -26,6 +26,7 @@ use crate::control::progress::Progress;
 use crate::control::recovery::SnapshotThread;
 use crate::control::report::Collector;
 use crate::control::resume::Resumption;
+use crate::control::resumed_limits;
 use crate::control::risk_config;
 use crate::control::run_header::RunJournal;
 use crate::control::session_date::SessionDate;
@@ -41,7 +42,7 @@ use crate::pipeline::live::Tee;
 use crate::pipeline::lockstep::IntervalTimer;
 use crate::pipeline::recorder::{self, RING_BYTES, RecordedPackets, Recorder};
 use crate::pipeline::stamps::{self, StampMode};
-use crate::pipeline::tsc::Calibration;
+use crate::pipeline::tsc::{Calibration, system_utc_ns};
 use crate::strategy::Strategy;
 
 /// Records that the digest ring and the stamp ring hold.
@@ -161,7 +162,7 @@ pub fn run(
     let limits_file = options.limits_file.clone();
     let supervision =
         supervision::supervise(config, &universe, extra.len(), plan.is_undisturbed(), limits_file, say)?;
-    let Supervision { kill, board, sockets, feeds: pulse, watchdog, port, hot: ends } = supervision;
+    let Supervision { kill, board, sockets, feeds: pulse, watchdog, mut port, hot: ends } = supervision;
 
     let mut strategies = startup::strategies(&universe, config)?;
     strategies.extend(extra);
@@ -188,14 +189,18 @@ pub fn run(
     if let Some(resumption) = &resumption {
         resumption.apply(&mut core, &mut entry, recorder.as_mut())?;
     }
-    let port = port.resuming(core.risk().changes());
     let saver = |dir: &PathBuf, keeper: &JournalKeeper| {
         SnapshotThread::new(dir, keeper.run_id(), config, resumption.is_some())
     };
     let keeper = journal.as_mut().and_then(RunJournal::take_keeper);
     let snapshots =
         options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
-    let decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
+    let mut decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
+    if let (Some(_), Some(desk)) = (&resumption, port.desk_mut()) {
+        let file = options.limits_file.as_ref().map(|file| file.display().to_string());
+        let file = file.as_deref().unwrap_or("configuration");
+        resumed_limits::agree(desk, &mut decide, file, system_utc_ns(), say)?;
+    }
     let entry = entry.obeying(kill.clone());
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {

@@ -51,6 +51,7 @@ pub mod recovery;
 pub mod replay;
 pub mod report;
 pub mod resume;
+pub mod resumed_limits;
 pub mod risk_config;
 pub mod run_header;
 pub mod schedule_config;

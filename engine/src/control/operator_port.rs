@@ -41,7 +41,7 @@ use crate::control::slice;
 use crate::pipeline::board::Board;
 use crate::pipeline::controls::{Instruction, LimitAnswer};
 use crate::pipeline::heartbeat::Pulse;
-use crate::pipeline::operator::{Command, KillCause, LimitChange, OperatorNote};
+use crate::pipeline::operator::{Command, KillCause, OperatorNote};
 use crate::pipeline::session_watch::SessionWatch;
 
 /// Longest body of a request: a limits file of some thousand instruments.
@@ -264,13 +264,11 @@ impl OperatorPort {
         Ok(Self { shared: Arc::new(shared), listener, limits_file, hangups })
     }
 
-    /// The run goes on with limits that runs before it have changed: those that decide has. Before it is served.
+    /// The desk, for a run that goes on with limits that runs before it have changed. Before the port is served; `None`
+    /// afterwards.
     #[must_use]
-    pub fn resuming(mut self, changes: &[LimitChange]) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.limits.get_mut().desk.resume(changes);
-        }
-        self
+    pub fn desk_mut(&mut self) -> Option<&mut LimitsDesk> {
+        Arc::get_mut(&mut self.shared).map(|shared| &mut shared.limits.get_mut().desk)
     }
 
     /// Where it listens.

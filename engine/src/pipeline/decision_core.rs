@@ -183,6 +183,7 @@ impl DecisionCore {
         self.orders.resume(carried)?;
         let last_cl_ord_id = self.orders.last_cl_ord_id();
         self.risk.resume(carried, last_cl_ord_id)?;
+        doom_blocked(&mut self.orders, &self.risk);
         self.decision = carried.decision;
         self.time_ns = carried.time_ns;
         self.sweep_is_due = self.risk.blocks().any();
@@ -295,6 +296,9 @@ impl DecisionCore {
                 self.advance(time_ns);
                 self.on_command(command);
             }
+        }
+        if !self.risk.blocks().fresh().is_empty() {
+            doom_blocked(&mut self.orders, &self.risk);
         }
         if self.sweep_is_due && self.orders.live() > 0 {
             self.sweep_orders(probe, actions);
@@ -449,7 +453,7 @@ impl DecisionCore {
             Settled::Applied(applied) => applied,
         };
         let Applied { order, filled, closed, is_priced } = settled;
-        self.sweep_is_due |= self.risk.blocks().any();
+        self.sweep_is_due |= self.risk.blocks().any() || order.doomed;
         if filled > 0 {
             self.counters.fills_without_price += u64::from(!is_priced);
             self.counters.fills += 1;
@@ -498,6 +502,14 @@ impl DecisionCore {
         self.counters.intents_dropped += self.intents.clear();
         probe.mark(Stage::Risk);
     }
+}
+
+/// Whatever is blocked now is to be cancelled, in whatever state it is: an order whose acknowledgement comes after the
+/// reset must not live on. New orders of what is blocked are refused, so that none has to be added before the next block.
+#[cold]
+pub(crate) fn doom_blocked(orders: &mut OrderTable, risk: &Risk) {
+    let blocks = risk.blocks();
+    orders.doom(|order| blocks.cover(order.instrument, order.venue, order.side, order.strategy));
 }
 
 /// One hash over the books of all venues, in venue order.

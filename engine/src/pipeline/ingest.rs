@@ -13,7 +13,6 @@ use feeds::error::{CaptureError, CaptureErrorKind};
 use feeds::event::MarketEvent;
 use feeds::itch::feed::ItchFeed;
 use feeds::source::file::{Capture, Messages, PacketCursor};
-use feeds::source::protocol::Protocol;
 use feeds::source::stream::EventStream;
 use feeds::units::TIME_NONE;
 
@@ -400,41 +399,6 @@ impl<'a> Ingest<'a> {
     pub const fn directory(&self) -> &Directory {
         &self.directory
     }
-}
-
-/// Finds message `sequence` of a capture, for error texts: its byte offset, and how many messages come before it.
-/// `None` when it is not there, and for packets of other protocols than ITCH.
-#[must_use]
-pub fn place_of(capture: &Capture, sequence: u64) -> Option<(u64, u64)> {
-    let mut cursor = capture.packets();
-    match capture.protocol() {
-        Protocol::Itch => {
-            while let Ok(Some(packet)) = cursor.next(capture) {
-                let ahead = sequence.checked_sub(packet.first_sequence);
-                if let Some(ahead) = ahead.filter(|&ahead| ahead < u64::from(packet.message_count)) {
-                    let before = cursor.messages() - u64::from(packet.message_count) + ahead;
-                    let (_, offset) = packet.messages().nth(usize::try_from(ahead).ok()?)?;
-                    return Some((offset, before));
-                }
-            }
-        }
-        Protocol::Dbn => {
-            while let Ok(Some((_, offset))) = cursor.next_record(capture) {
-                if cursor.messages() == sequence {
-                    return Some((offset, sequence - 1));
-                }
-            }
-        }
-        Protocol::Binance => {
-            while let Ok(Some((_, offset))) = cursor.next_line(capture) {
-                if cursor.messages() == sequence {
-                    return Some((offset, sequence - 1));
-                }
-            }
-        }
-        Protocol::IexTp | Protocol::Mdp3 => {}
-    }
-    None
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub mod controls;
 pub mod decide;
 pub mod decision_core;
 #[cfg(test)]
-mod draws;
+pub(crate) mod draws;
 pub mod feed_pulse;
 pub mod heartbeat;
 pub mod hop;

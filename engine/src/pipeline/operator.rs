@@ -262,7 +262,8 @@ impl LimitRule {
 /// An operator's command, sequenced like every other input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Nothing new leaves within the scope, every open order there is cancelled, until a person resets it.
+    /// Nothing new leaves within the scope until a person resets it, and every order there is cancelled: one that was on its
+    /// way, or whose state was in doubt, when its answer comes, although the reset was before that.
     Kill {
         /// What is stopped.
         scope: Scope,

@@ -212,6 +212,14 @@ impl OrderTable {
         self.next_counter
     }
 
+    /// These orders were stopped, in whatever state they are: each is cancelled as soon as that can be asked, and takes no
+    /// other terms until then.
+    pub fn doom(&mut self, is_stopped: impl Fn(&LiveOrder) -> bool) {
+        for order in self.slots.iter_mut().filter(|order| order.cl_ord_id != 0) {
+            order.doomed |= is_stopped(order);
+        }
+    }
+
     /// The session to a venue was lost and is up again: what became of its open orders is to be asked.
     pub fn doubt(&mut self, venue: u8) {
         for order in self.slots.iter_mut().filter(|order| order.cl_ord_id != 0 && order.venue == venue) {
@@ -383,6 +391,7 @@ impl OrderTable {
             since_ns: order.time_ns,
             asked_ns: order.time_ns,
             sells_short: order.sells_short,
+            doomed: false,
             instrument: order.instrument,
             strategy: order.strategy,
             venue: order.venue,

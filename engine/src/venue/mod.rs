@@ -178,7 +178,8 @@ impl fmt::Display for VenueConfigError {
 
 impl std::error::Error for VenueConfigError {}
 
-/// A fill that the venue busts or corrects; session 0 has the order.
+/// A fill that the venue busts or corrects; session 0 has the order. The venue does so when whoever drives it says so, as it
+/// does with the faults of its lines, and never of its own accord: the simulator of `tests/` puts it into its days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TradeChange {
     /// ExecID(17) of the fill: ExecRefID(19) of the report.

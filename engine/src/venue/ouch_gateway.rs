@@ -104,14 +104,6 @@ impl OuchGateway {
         }
     }
 
-    /// The exchange's people break a trade of this client, by its match number; whether there was one. Its order gets nothing
-    /// back.
-    pub fn break_trade(&mut self, match_number: u64, now_ns: u64) -> bool {
-        let was_there = self.orders.break_trade(match_number, now_ns);
-        self.flush(now_ns);
-        was_there
-    }
-
     /// Sends what the client has not been sent, as far as there is room.
     fn flush(&mut self, now_ns: u64) {
         let kept = &self.orders.said.kept;

@@ -405,6 +405,11 @@ impl Capture {
         self.protocol
     }
 
+    /// Whether it is a BinaryFILE: messages without packets.
+    pub(super) const fn is_binary_file(&self) -> bool {
+        matches!(self.format, Format::BinaryFile)
+    }
+
     /// What the metadata of a DBN file says; `None` for other formats.
     #[must_use]
     pub fn dbn_layout(&self) -> Option<&Layout> {
@@ -438,7 +443,7 @@ impl Capture {
         &self,
         mut on_message: impl FnMut(CapturedMessage<'_>) -> Result<(), E>,
     ) -> Result<u64, E> {
-        let is_binary_file = matches!(self.format, Format::BinaryFile);
+        let is_binary_file = self.is_binary_file();
         let mut number = 0;
         let mut cursor = self.packets();
         loop {

@@ -9,4 +9,5 @@ mod mdp3;
 mod mutations;
 mod mutator;
 mod packet_mutations;
+mod pieces;
 mod record_mutations;

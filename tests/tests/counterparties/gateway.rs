@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use engine::control::journal::{self, JournalKeeper, JournalOptions, JournalThread};
+use engine::control::journal::JournalKeeper;
 use engine::control::session_store;
 use engine::control::shutdown::Stop;
 use engine::fix::identity::SessionIds;
@@ -26,6 +26,7 @@ use feeds::event::{EventKind, MarketEvent, Side, flags};
 use feeds::symbol::Symbol;
 use kernels::cpu::book::{BookConfig, VenueBooks};
 use rtrb::{Consumer, Producer, RingBuffer};
+use warptick_tests::order_entry_journal;
 
 /// Instruments by number; the counterparties do as the name says.
 pub const SYMBOLS: [&str; 5] = ["REST", "FILL", "HALF", "RACE", "REFUSE"];
@@ -122,15 +123,12 @@ impl Gateway {
 
     fn new_process(&self, next: Option<(u32, u32)>) -> Process {
         let journal = tempfile::tempdir().expect("a directory");
-        let options = JournalOptions { segment_bytes: 1 << 20, ..JournalOptions::default() };
-        let (keeper, mut writers) =
-            journal::create(journal.path(), &[JournalThread::OrderEntry], options, b"a test's run")
-                .expect("a journal");
+        let (keeper, writer) = order_entry_journal::create(journal.path(), 1 << 20);
         let symbols = SYMBOLS.map(|symbol| Symbol::new(symbol).expect("a symbol"));
         let link =
             LinkConfig::Fix(Box::new(self.session.clone()), self.session.ids.clone(), self.number_style);
         let mut entry =
-            OrderEntry::new(vec![link], &symbols, TemplateFormat::default(), writers.pop()).expect("valid");
+            OrderEntry::new(vec![link], &symbols, TemplateFormat::default(), Some(writer)).expect("valid");
         if let Some((next_outgoing, next_incoming)) = next {
             entry.resume(0, next_outgoing, next_incoming);
         }

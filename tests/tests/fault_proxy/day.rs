@@ -4,7 +4,7 @@ use std::path::Path;
 
 use engine::control::config::{Config, LimitsConfig, RiskConfig};
 use engine::control::inputs::Inputs;
-use engine::control::journal::{self, JournalKeeper, JournalOptions, JournalThread};
+use engine::control::journal::JournalKeeper;
 use engine::control::{session_store, startup};
 use engine::order::Execution;
 use engine::pipeline::decision_core::DecisionCore;
@@ -16,6 +16,7 @@ use feeds::event::MarketEvent;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{generated, inputs, map_times};
 use warptick_tests::chatter::{Chatter, Dice};
+use warptick_tests::order_entry_journal;
 
 const HEARTBEAT_S: u32 = 2;
 pub const OPEN_ORDERS_MAX: usize = 4_096;
@@ -111,11 +112,8 @@ impl Day {
 
     /// Order entry, and what keeps its journal in `directory`.
     pub fn order_entry(&self, directory: &Path) -> (OrderEntry, JournalKeeper) {
-        let options = JournalOptions { segment_bytes: 8 << 20, ..JournalOptions::default() };
-        let (keeper, mut writers) =
-            journal::create(directory, &[JournalThread::OrderEntry], options, b"a test's run")
-                .expect("a journal");
-        let entry = startup::order_entry(&self.inputs, &self.config, writers.pop()).expect("order entry");
+        let (keeper, writer) = order_entry_journal::create(directory, 8 << 20);
+        let entry = startup::order_entry(&self.inputs, &self.config, Some(writer)).expect("order entry");
         (entry, keeper)
     }
 

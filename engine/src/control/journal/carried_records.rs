@@ -271,7 +271,7 @@ impl CarriedBuilder {
     }
 }
 
-/// The bytes of an open order: the public fields of [`LiveOrder`] in their order, up to its state. What is known of its
+/// The bytes of an open order: the public fields of [`LiveOrder`] up to its state. What is known of its
 /// state at the venue is not among them: after a restart nothing is.
 #[must_use]
 pub fn encode_open_order(order: &LiveOrder) -> [u8; 96] {
@@ -297,6 +297,7 @@ pub fn encode_open_order(order: &LiveOrder) -> [u8; 96] {
     out[80] = order.time_in_force as u8;
     out[81] = order.state as u8;
     out[82] = u8::from(order.sells_short);
+    out[83] = u8::from(order.doomed);
     out[88..96].copy_from_slice(&order.asked_ns.to_le_bytes());
     out
 }
@@ -308,7 +309,7 @@ pub fn encode_open_order(order: &LiveOrder) -> [u8; 96] {
 pub fn decode_open_order(payload: &[u8]) -> Result<LiveOrder, PayloadError> {
     let kind = RecordKind::OpenOrder;
     let bytes = sized::<96>(kind, payload)?;
-    zero(kind, payload, 83, 88)?;
+    zero(kind, payload, 84, 88)?;
     let mut order = LiveOrder::VACANT;
     order.cl_ord_id = u64_at(bytes, 0);
     order.pending_id = u64_at(bytes, 8);
@@ -327,6 +328,7 @@ pub fn decode_open_order(payload: &[u8]) -> Result<LiveOrder, PayloadError> {
     order.time_in_force = time_in_force(bytes[80]).ok_or(PayloadError::Field { kind, at: 80 })?;
     order.state = state(bytes[81]).ok_or(PayloadError::Field { kind, at: 81 })?;
     order.sells_short = flag(bytes[82]).ok_or(PayloadError::Field { kind, at: 82 })?;
+    order.doomed = flag(bytes[83]).ok_or(PayloadError::Field { kind, at: 83 })?;
     order.doubt = Doubt::Asked;
     Ok(order)
 }
@@ -362,6 +364,7 @@ mod tests {
         order.side = Side::Sell;
         order.time_in_force = TimeInForce::ImmediateOrCancel;
         order.sells_short = true;
+        order.doomed = true;
         order.state = OrderState::PendingReplace;
         order.doubt = Doubt::Asked;
         order
@@ -375,10 +378,10 @@ mod tests {
         {
             assert_eq!(bytes[at..at + 8], value.to_le_bytes(), "offset {at}");
         }
-        let codes = [0x0d, 0x0c, 0x0b, 0x0a, 0x0f, 0x0e, 0x10, 2, 3, 3, 1, 0, 0, 0, 0, 0];
+        let codes = [0x0d, 0x0c, 0x0b, 0x0a, 0x0f, 0x0e, 0x10, 2, 3, 3, 1, 1, 0, 0, 0, 0];
         assert_eq!(bytes[72..88], codes);
         assert_eq!(decode_open_order(&bytes), Ok(sample()));
-        for at in [79, 80, 81, 82, 85] {
+        for at in [79, 80, 81, 82, 83, 85] {
             let mut wrong = bytes;
             wrong[at] = 9;
             assert!(decode_open_order(&wrong).is_err(), "offset {at}");

@@ -1,6 +1,6 @@
 //! A process killed while it appends: what it had appended before it told anybody is in its journal.
 
-use super::round_trip_tests::{RUN_HEADER, small};
+use super::round_trip_tests::{one, small};
 use super::*;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -19,9 +19,7 @@ fn payload(sequence: u64) -> Vec<u8> {
 #[ignore = "started by a_killed_process_loses_nothing_that_it_reported"]
 fn child_that_is_killed() {
     let Ok(dir) = std::env::var(DIRECTORY) else { return };
-    let (mut keeper, mut writers) =
-        create(Path::new(&dir), &[JournalThread::Decide], small(), RUN_HEADER).unwrap();
-    let writer = &mut writers[0];
+    let (mut keeper, mut writer) = one(Path::new(&dir), JournalThread::Decide, small());
     let mut out = std::io::stdout();
     for sequence in 1.. {
         assert_eq!(writer.append(RecordKind::Sent, sequence, &payload(sequence)), Ok(sequence));

@@ -13,6 +13,7 @@ use crate::control::session_date::SessionDate;
 use crate::control::startup;
 use crate::order::{Execution, ExecutionKind, Order, OrderAction};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
+use crate::pipeline::decision_core::doom_blocked;
 use crate::pipeline::operator::Command;
 use crate::pipeline::order_table::{OrderTable, OrderTableError};
 use crate::pipeline::risk::{Risk, Target};
@@ -199,6 +200,7 @@ impl Ledger {
     /// Everything of a state but its orders.
     fn take(&mut self, state: &CarriedState) -> Result<(), LedgerError> {
         self.risk.resume(state, self.orders.last_cl_ord_id())?;
+        doom_blocked(&mut self.orders, &self.risk);
         self.decision = state.decision;
         self.time_ns = state.time_ns;
         Ok(())
@@ -222,8 +224,12 @@ impl Ledger {
             DecideRecord::Command(command) => {
                 self.inputs(1, *time_ns);
                 self.risk.command(*command);
+                doom_blocked(&mut self.orders, &self.risk);
             }
-            DecideRecord::Blocked(Command::Kill { scope, cause }) => self.risk.block(*scope, *cause),
+            DecideRecord::Blocked(Command::Kill { scope, cause }) => {
+                self.risk.block(*scope, *cause);
+                doom_blocked(&mut self.orders, &self.risk);
+            }
             DecideRecord::Valued(valuation) => self.risk.valued(valuation, *time_ns),
             DecideRecord::Execution(execution) => {
                 self.inputs(1, execution.time_ns);
@@ -272,6 +278,10 @@ impl Ledger {
             let reserved = self.risk.follow(order, target);
             self.orders.enter(order, reserved)
         };
+        if order.action == OrderAction::New && self.risk.blocks().any() {
+            // What one input approved first and then blocked: its actions are on record behind its blocks.
+            doom_blocked(&mut self.orders, &self.risk);
+        }
         entered.map_err(|error| LedgerError::Action { sequence, cl_ord_id: order.cl_ord_id, error })
     }
 

@@ -10,7 +10,6 @@
 
 mod life;
 mod moment;
-mod packet;
 mod wire;
 
 use std::fmt::{self, Write};
@@ -244,21 +243,23 @@ impl Page<'_> {
             return;
         };
         let name = input.capture.name();
-        match packet::find(&input.capture, input.lines.as_ref(), event.sequence) {
+        match input.find(event.sequence) {
             None => self.line(format_args!("  {name} holds no packet with that message")),
             Some(found) => {
+                let piece = found.piece;
                 let line =
-                    found.line.map_or(String::new(), |line| format!(", line {}", (b'A' + line % 26) as char));
+                    input.lines.as_ref().map(|_| format!(", line {}", (b'A' + piece.line % 26) as char));
+                // Where all of it is one message, there is nothing to point at.
+                let (at, is_part) = (&found.message, found.message.len() < piece.bytes.len());
+                let part = is_part.then(|| format!(", the message from {:#x} to {:#x}", at.start, at.end));
                 self.line(format_args!(
-                    "  {name}, byte {}{line}, {} bytes{}",
-                    found.offset,
-                    found.bytes.len(),
-                    found.message.as_ref().map_or(String::new(), |at| format!(
-                        ", the message from {:#x} to {:#x}",
-                        at.start, at.end
-                    )),
+                    "  {name}, byte {}{}, {} bytes{}",
+                    piece.offset,
+                    line.unwrap_or_default(),
+                    piece.bytes.len(),
+                    part.unwrap_or_default(),
                 ));
-                let _ = write!(self.out, "{}", Dump { bytes: found.bytes, indent: "    " });
+                let _ = write!(self.out, "{}", Dump { bytes: piece.bytes, indent: "    " });
             }
         }
     }

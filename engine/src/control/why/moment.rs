@@ -148,6 +148,12 @@ impl Onlooker for Watcher {
                     blocks.iter().map(|(scope, cause)| format!("{scope:?} is blocked: {}", cause.name())),
                 );
             }
+            let is_doomed = core.orders().get(cl_ord_id).is_some_and(|order| order.doomed);
+            if swept.is_empty() && is_doomed {
+                swept.push(
+                    "it was open or on its way when it was stopped, and a reset does not save it".to_owned(),
+                );
+            }
             if core.stale().is_stale(venue, instrument) {
                 swept.push("the venue's book is stale: messages of its feed are missing".to_owned());
             }

@@ -74,6 +74,7 @@ impl DecisionCore {
     ) -> Result<Approval, RiskReasons> {
         let target = self.orders.get(intent.target).filter(|order| {
             !order.is_pending()
+                && !(order.doomed && intent.action == OrderAction::Replace)
                 && order.cl_ord_id == intent.target
                 && order.strategy == strategy
                 && (order.instrument, order.venue, order.side)

@@ -1,5 +1,5 @@
 //! What the core does about many orders at once, a bounded number an input: asking for the state of those in doubt,
-//! cancelling after a kill or while books are stale.
+//! cancelling what a kill has stopped, or while books are stale.
 
 use super::{Actions, DecisionCore, Probe};
 use crate::order::{Order, OrderAction};
@@ -46,7 +46,7 @@ impl DecisionCore {
         }
     }
 
-    /// Cancels a bounded number of the open orders that are blocked or whose book is stale; the next input goes on with what
+    /// Cancels a bounded number of the open orders that were stopped or whose book is stale; the next input goes on with what
     /// is left.
     #[cold]
     pub(super) fn sweep_orders(&mut self, probe: &mut impl Probe, actions: &mut Actions) {
@@ -64,10 +64,9 @@ impl DecisionCore {
                 return;
             }
             let Some(order) = self.orders.get(*cl_ord_id) else { continue };
-            let (strategy, intent) = (order.strategy, order.cancel());
-            let blocked = self.risk.blocks().cover(order.instrument, order.venue, order.side, strategy);
+            let (strategy, intent, doomed) = (order.strategy, order.cancel(), order.doomed);
             if let Ok(approval) = self.approve(strategy, &intent, 0, probe) {
-                self.counters.stale_cancels += u64::from(!blocked);
+                self.counters.stale_cancels += u64::from(!doomed);
                 self.commit(approval, actions);
             }
         }
@@ -75,9 +74,9 @@ impl DecisionCore {
         self.sweep_is_due = count == SWEEP_MAX;
     }
 
+    /// A block dooms each order that it covers, so that a reset saves none of them.
     fn is_unwanted(&self, order: &LiveOrder) -> bool {
-        self.risk.blocks().cover(order.instrument, order.venue, order.side, order.strategy)
-            || self.stale.is_stale(order.venue, order.instrument)
+        order.doomed || self.stale.is_stale(order.venue, order.instrument)
     }
 
     /// Looks for messages that nobody has answered in time, in a part of the table each timer: their instruments are stopped,

@@ -39,7 +39,7 @@ fn part_length(bytes: &[u8]) -> usize {
 mod tests {
     use super::super::OrderEntry;
     use super::*;
-    use crate::control::journal::{self, JournalOptions, JournalReader, JournalThread};
+    use crate::control::journal::{self, JournalKeeper, JournalOptions, JournalReader, JournalThread};
     use crate::control::session_store;
     use crate::fix::identity::SessionIds;
     use crate::fix::session::{Session, SessionConfig};
@@ -67,31 +67,45 @@ mod tests {
         assert_eq!(part_length(&vec![7; 100_000]), PAYLOAD_MAX_BYTES);
     }
 
+    /// Order entry with a journal of its own, logged on to a venue.
+    struct Rig {
+        directory: tempfile::TempDir,
+        _keeper: JournalKeeper,
+        entry: OrderEntry,
+        config: SessionConfig,
+    }
+
+    impl Rig {
+        fn new(options: JournalOptions) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let (keeper, mut writers) =
+                journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test").unwrap();
+            let ids = SessionIds::new("FIX.4.4", "W", "V").unwrap();
+            let config = SessionConfig::initiator(ids.clone(), 30);
+            let (sessions, symbols) = (vec![(config.clone(), ids.clone())], [Symbol::new("ONE").unwrap()]);
+            let mut entry =
+                OrderEntry::new(sessions, &symbols, TemplateFormat::default(), writers.pop()).unwrap();
+            let mut venue = Session::new(SessionConfig::acceptor(ids.reversed()));
+            let mut out = SendBuffer::with_capacity(1 << 16);
+            entry.connected(0, NOW_NS);
+            let _ = venue.on_connect(NOW_NS, &mut out);
+            let _ = venue.on_bytes(NOW_NS, entry.pending(0), &mut out, &mut |_, _, _| Ok(()));
+            entry.receive(0, NOW_NS, out.pending(), &mut |_| {});
+            assert!(entry.is_logged_on(0));
+            Self { directory, _keeper: keeper, entry, config }
+        }
+    }
+
     /// A journal without room: what it does not have does not leave, and the connection is to be closed.
     #[test]
     fn nothing_leaves_that_the_journal_has_no_room_for() {
-        let directory = tempfile::tempdir().unwrap();
         let options = JournalOptions { segment_bytes: 4_096, segments_ahead: 1, ..JournalOptions::default() };
-        let (_keeper, mut writers) =
-            journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test").unwrap();
-        let ids = SessionIds::new("FIX.4.4", "W", "V").unwrap();
-        let config = SessionConfig::initiator(ids.clone(), 30);
-        let symbols = [Symbol::new("ONE").unwrap()];
-        let format = TemplateFormat::default();
-        let mut entry =
-            OrderEntry::new(vec![(config, ids.clone())], &symbols, format, writers.pop()).unwrap();
-        let mut venue = Session::new(SessionConfig::acceptor(ids.reversed()));
-        let mut out = SendBuffer::with_capacity(1 << 16);
+        let Rig { directory, mut entry, .. } = Rig::new(options);
         let mut sent = Vec::new();
         let mut take = |entry: &mut OrderEntry| {
             sent.extend_from_slice(entry.pending(0));
             entry.consume(0, entry.pending(0).len());
         };
-        entry.connected(0, NOW_NS);
-        let _ = venue.on_connect(NOW_NS, &mut out);
-        let _ = venue.on_bytes(NOW_NS, entry.pending(0), &mut out, &mut |_, _, _| Ok(()));
-        take(&mut entry);
-        entry.receive(0, NOW_NS, out.pending(), &mut |_| {});
         let order = |number| Order {
             decision: number,
             time_ns: NOW_NS,
@@ -133,25 +147,8 @@ mod tests {
     /// Of one read: what a venue that was stalled for a while sends at once.
     #[test]
     fn a_burst_is_answered_and_all_of_it_is_in_the_journal() {
-        let directory = tempfile::tempdir().unwrap();
         let options = JournalOptions { segment_bytes: 1 << 20, ..JournalOptions::default() };
-        let (_keeper, mut writers) =
-            journal::create(directory.path(), &[JournalThread::OrderEntry], options, b"a test").unwrap();
-        let ids = SessionIds::new("FIX.4.4", "W", "V").unwrap();
-        let config = SessionConfig::initiator(ids.clone(), 30);
-        let symbols = [Symbol::new("ONE").unwrap()];
-        let format = TemplateFormat::default();
-        let mut entry =
-            OrderEntry::new(vec![(config.clone(), ids.clone())], &symbols, format, writers.pop()).unwrap();
-        let mut venue = Session::new(SessionConfig::acceptor(ids.reversed()));
-        let mut out = SendBuffer::with_capacity(1 << 18);
-        entry.connected(0, NOW_NS);
-        let _ = venue.on_connect(NOW_NS, &mut out);
-        let _ = venue.on_bytes(NOW_NS, entry.pending(0), &mut out, &mut |_, _, _| Ok(()));
-        entry.consume(0, entry.pending(0).len());
-        entry.receive(0, NOW_NS, out.pending(), &mut |_| {});
-        out.consume(out.pending().len());
-        assert!(entry.is_logged_on(0));
+        let Rig { directory, mut entry, config, .. } = Rig::new(options);
         let mut burst = Vec::new();
         for sequence in 2..802 {
             let body = format!(

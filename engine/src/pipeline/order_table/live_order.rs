@@ -65,6 +65,9 @@ pub struct LiveOrder {
     pub time_in_force: TimeInForce,
     /// It was marked as a short sale.
     pub sells_short: bool,
+    /// It was open or on its way when it was stopped: it is cancelled as soon as that can be asked, whatever a reset has
+    /// lifted since.
+    pub doomed: bool,
     /// State.
     pub state: OrderState,
     /// Whether the state at the venue is known.
@@ -100,6 +103,7 @@ impl LiveOrder {
         side: Side::None,
         time_in_force: TimeInForce::Day,
         sells_short: false,
+        doomed: false,
         state: OrderState::PendingNew,
         doubt: Doubt::None,
         request: 0,

@@ -13,7 +13,7 @@ use crate::order::{ExecutionKind, OrderAction, RejectReason, TimeInForce};
 use crate::ouch::appendage::{Appendage, tag};
 use crate::ouch::encode::price_e9;
 use crate::ouch::messages::{
-    ACCOUNT_QUERY, AccountQueryResponse, BrokenTrade, CancelOrder, ClientMessage, DisableOrderEntryResponse,
+    ACCOUNT_QUERY, AccountQueryResponse, CancelOrder, ClientMessage, DisableOrderEntryResponse,
     EnableOrderEntryResponse, EnterOrder, MESSAGE_LENGTH_MAX, MassCancel, MassCancelResponse, OrderAccepted,
     OrderCanceled, OrderExecuted, OrderRejected, OrderReplaced, PRICE_UNITS, ReplaceOrder, VenueMessage,
     order_state, side, time_in_force,
@@ -107,24 +107,6 @@ impl OuchOrders {
         self.reports.clear();
         self.core.on_disconnect(SESSION, now_ns, &mut self.reports);
         self.tell(Cause::Disconnect);
-    }
-
-    /// Breaks a trade that is among what was said; whether it is.
-    pub(super) fn break_trade(&mut self, match_number: u64, now_ns: u64) -> bool {
-        let kept = &self.said.kept;
-        let order_of = |number| match VenueMessage::decode(kept.get(number)?) {
-            Ok((VenueMessage::OrderExecuted(trade), _)) if trade.match_number == match_number => {
-                Some(trade.user_ref_num)
-            }
-            _ => None,
-        };
-        let Some(user_ref_num) = (kept.first()..kept.next()).rev().find_map(order_of) else { return false };
-        let cl_ord_id = self.live.get(user_ref_num).map_or([b' '; 14], |order| order.cl_ord_id);
-        self.said.time_ns = now_ns;
-        let (time_ns, reason) = (self.time(), b'E');
-        let broken = BrokenTrade { time_ns, user_ref_num, match_number, reason, cl_ord_id };
-        self.said.say(&VenueMessage::BrokenTrade(broken));
-        true
     }
 
     /// One message of the client.
