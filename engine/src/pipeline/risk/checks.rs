@@ -2,7 +2,6 @@
 //! so first, and at a fraction of the cost ([`super::plain`]).
 
 use super::limits::NOTIONAL_CEILING;
-use super::plain::Fine;
 use super::reservation::{Fit, order};
 use super::totals::{NotionalLimits, ORDER_MAX, Totals};
 use super::{
@@ -19,9 +18,9 @@ use feeds::units::PRICE_NONE;
 pub(super) struct TickTest {
     /// Of the odd part, modulo 2^64.
     inverse: u64,
-    /// The even part is two to this.
-    shift: u32,
-    /// Largest quotient there is.
+    /// The even part less one: bits that no multiple has set.
+    even: u64,
+    /// Largest product of a multiple with the inverse.
     most: u64,
 }
 
@@ -36,12 +35,13 @@ impl TickTest {
             inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
             step += 1;
         }
-        Self { inverse, shift, most: u64::MAX / divisor }
+        Self { inverse, even: (1 << shift) - 1, most: (u64::MAX / divisor) << shift }
     }
 
     #[inline(always)]
     pub(super) const fn divides(self, number: u64) -> bool {
-        number.wrapping_mul(self.inverse).rotate_right(self.shift) <= self.most
+        // The product of a multiple is its quotient times the even part.
+        number.wrapping_mul(self.inverse) <= self.most && number & self.even == 0
     }
 }
 
@@ -77,20 +77,50 @@ impl Risk {
         target: Option<Target>,
         stamp: &Stamp,
     ) -> Result<Approval, RiskReasons> {
-        if intent.action == OrderAction::Cancel {
-            return self.approve_cancel(intent, target, stamp);
+        if intent.action == OrderAction::New {
+            self.approve_plain::<true>(intent, reference, target, stamp)
+        } else {
+            self.approve_change(intent, reference, target, stamp)
         }
+    }
+
+    #[inline(always)]
+    fn approve_plain<const IS_NEW: bool>(
+        &mut self,
+        intent: &Intent,
+        reference: &Reference,
+        target: Option<Target>,
+        stamp: &Stamp,
+    ) -> Result<Approval, RiskReasons> {
+        let held = if IS_NEW { NO_TARGET } else { target.unwrap_or(NO_TARGET) };
         // It changes nothing but that rates are brought up to now.
         #[cfg(debug_assertions)]
         let judged = self.judge(intent, reference, target, stamp);
-        if let Some(Fine { parts, added, held, notional }) =
-            self.plainly_fine(intent, reference, target, stamp)
+        if (IS_NEW || target.is_some())
+            && let Some(fine) = self.plainly_fine::<IS_NEW>(intent, reference, &held, stamp)
         {
             #[cfg(debug_assertions)]
-            assert_eq!(judged, Ok((added, held)), "{intent:?} {reference:?}");
-            return Ok(parts.reserve(intent, stamp, &added, &held, Fit::Room(notional)));
+            assert_eq!(judged, Ok((fine.added, held)), "{intent:?} {reference:?}");
+            let fit = Fit::Room(fine.notional);
+            return Ok(fine.parts.reserve(intent, stamp, &fine.added, &held, fit));
         }
         self.approve_judged(intent, reference, target, stamp)
+    }
+
+    /// The same for an order that is there, in a place of its own: the way of a new one stays short.
+    #[inline(never)]
+    fn approve_change(
+        &mut self,
+        intent: &Intent,
+        reference: &Reference,
+        target: Option<Target>,
+        stamp: &Stamp,
+    ) -> Result<Approval, RiskReasons> {
+        match intent.action {
+            OrderAction::Replace => self.approve_plain::<false>(intent, reference, target, stamp),
+            OrderAction::Cancel => self.approve_cancel(intent, target, stamp),
+            OrderAction::New | OrderAction::Status => self.approve_judged(intent, reference, target, stamp),
+        }
     }
 
     /// The same for an order that takes a closer look.
@@ -188,7 +218,6 @@ impl Risk {
         if reasons.is_clear() { Ok((added, held)) } else { Err(reasons) }
     }
 
-    #[inline(never)]
     fn approve_cancel(
         &mut self,
         intent: &Intent,

@@ -11,6 +11,8 @@ pub(super) struct MessageRate {
     last_ns: u64,
     /// Credit that a quiet time can save up.
     burst: u64,
+    /// Time in which an empty bucket fills, ns.
+    full_ns: u64,
     /// Messages a second.
     per_s: u32,
     /// Credit that a message takes; nothing where there is no limit.
@@ -24,7 +26,7 @@ const _: () = assert!(MESSAGE_COST as u64 == NS_PER_S);
 impl MessageRate {
     /// A full bucket; without a limit one that is never empty.
     pub(super) fn new(limit: Option<RateLimit>) -> Self {
-        let mut rate = Self { credit: 0, last_ns: 0, burst: 0, per_s: 0, cost: 0 };
+        let mut rate = Self { credit: 0, last_ns: 0, burst: 0, full_ns: 0, per_s: 0, cost: 0 };
         rate.set(limit);
         rate.credit = rate.burst;
         rate
@@ -35,10 +37,11 @@ impl MessageRate {
         *self = match limit {
             Some(RateLimit { per_s, burst }) => {
                 let burst = u64::from(MESSAGE_COST) * u64::from(burst);
-                Self { credit: self.credit.min(burst), burst, per_s, cost: MESSAGE_COST, ..*self }
+                let full_ns = burst.div_ceil(u64::from(per_s.max(1)));
+                Self { credit: self.credit.min(burst), burst, full_ns, per_s, cost: MESSAGE_COST, ..*self }
             }
             // What it would save up is there at once when a limit comes.
-            None => Self { credit: u64::MAX, burst: u64::MAX, per_s: 0, cost: 0, ..*self },
+            None => Self { credit: u64::MAX, burst: u64::MAX, full_ns: 0, per_s: 0, cost: 0, ..*self },
         };
     }
 
@@ -46,8 +49,9 @@ impl MessageRate {
     #[inline(always)]
     pub(super) fn refill(&mut self, now_ns: u64) -> bool {
         if now_ns > self.last_ns {
-            let earned = (now_ns - self.last_ns).saturating_mul(u64::from(self.per_s));
-            self.credit = self.credit.saturating_add(earned).min(self.burst);
+            // Less than a burst and a second's messages: nothing overflows.
+            let earned = (now_ns - self.last_ns).min(self.full_ns) * u64::from(self.per_s);
+            self.credit = (self.credit + earned).min(self.burst);
             self.last_ns = now_ns;
         }
         self.credit >= u64::from(self.cost)

@@ -13,8 +13,8 @@ pub(super) struct Parts<'risk> {
     pub(super) firm: &'risk mut Firm,
     pub(super) venue: Option<&'risk mut Venue>,
     pub(super) strategy: Option<&'risk mut StrategyState>,
-    recent: &'risk mut RecentOrders,
-    last_cl_ord_id: &'risk mut ClOrdId,
+    pub(super) recent: &'risk mut RecentOrders,
+    pub(super) last_cl_ord_id: &'risk mut ClOrdId,
 }
 
 impl Risk {
