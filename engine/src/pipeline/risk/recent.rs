@@ -3,6 +3,7 @@
 //! One ring for all instruments, each order linked to the one before it of its instrument. Memory is taken at construction.
 
 use crate::order::Intent;
+use std::hint::select_unpredictable;
 
 /// Orders remembered, and steps that a search makes at most.
 const REMEMBERED_LENGTH: usize = 1 << 16;
@@ -45,12 +46,15 @@ impl RecentOf {
     }
 
     #[inline(always)]
-    const fn count(&mut self, now_ns: u64, window_ns: u64) {
-        if now_ns.saturating_sub(self.from_ns) >= window_ns {
-            self.from_ns = now_ns;
-            self.counted = [0, self.counted[0]];
-        }
-        self.counted[0] = self.counted[0].saturating_add(1);
+    fn count(&mut self, now_ns: u64, window_ns: u64) {
+        // About as often as not, which no processor foresees.
+        let is_over = now_ns.saturating_sub(self.from_ns) >= window_ns;
+        let [this, before] = self.counted;
+        self.from_ns = select_unpredictable(is_over, now_ns, self.from_ns);
+        self.counted = [
+            select_unpredictable(is_over, 0, this).saturating_add(1),
+            select_unpredictable(is_over, this, before),
+        ];
     }
 }
 
