@@ -63,7 +63,7 @@ impl Risk {
         let is_buy = side == Side::Buy;
         self.firm.totals.add_order(is_buy, -notional);
         at.open_notional -= notional;
-        self.firm.margin.add(-notional * i128::from(at.limits.margin_bp));
+        self.firm.margin.add_order(-notional * i128::from(at.limits.margin_bp));
         if let Some(strategy) = self.strategies.get_mut(usize::from(released.strategy)) {
             strategy.totals.add_order(is_buy, -notional);
         }

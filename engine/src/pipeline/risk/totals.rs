@@ -116,8 +116,10 @@ impl Totals {
     #[inline]
     pub(super) fn add_order(&mut self, is_buy: bool, change: i128) {
         let open = if is_buy { &mut self.open_buy } else { &mut self.open_sell };
-        open.add_order(change);
-        self.take(change.max(0).unsigned_abs());
+        open.add(change);
+        if change > 0 {
+            self.take(change.unsigned_abs());
+        }
     }
 
     /// The same for one that has room: no sum is lost by it.

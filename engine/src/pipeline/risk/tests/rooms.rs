@@ -5,6 +5,7 @@ use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::draws::Draws;
 use crate::pipeline::risk::limits::NOTIONAL_CEILING;
 use crate::pipeline::risk::plain::PlainLimits;
+use crate::pipeline::risk::reservation::order;
 use crate::pipeline::risk::totals::NotionalLimits;
 
 /// An approved order that is open, and what it holds.
@@ -117,7 +118,8 @@ fn there_is_never_less_room_than_is_said() {
             Risk::new(engine, vec![limits; 2]).with_strategies(&[(strategy, &[0, 1]), (strategy, &[0, 1])])
         };
         let mut risk = new();
-        let (mut open, mut sent): (Vec<Open>, Vec<(u32, u64)>) = (Vec::new(), Vec::new());
+        let (mut open, mut ended): (Vec<Open>, Vec<Open>) = (Vec::new(), Vec::new());
+        let mut sent: Vec<(u32, u64)> = Vec::new();
         let (mut now_ns, mut id) = (0, 0);
         for step in 0..200 {
             let place = format!("seed {seed}, step {step}");
@@ -135,6 +137,24 @@ fn there_is_never_less_room_than_is_said() {
                         ..INTENT
                     };
                     let stamp = Stamp { strategy: draws.below(2) as u16, ..stamp(id, now_ns) };
+                    if draws.once_in(10) {
+                        // One that another engine approved, whatever the limits are here.
+                        let reserved = risk.follow(&order(&intent, &stamp, false), None);
+                        let Intent { instrument, side, .. } = intent;
+                        let notional = i128::from(intent.price) * i128::from(reserved);
+                        let strategy = stamp.strategy;
+                        sent.push((instrument, now_ns));
+                        open.push(Released {
+                            instrument,
+                            strategy,
+                            side,
+                            quantity: reserved,
+                            notional,
+                            closed: true,
+                        });
+                        roomy += u32::from(check(&risk, &sent, now_ns, &place));
+                        continue;
+                    }
                     let fine = risk.plainly_fine::<true>(&intent, &REFERENCE, &NO_TARGET, &stamp);
                     plain += u32::from(fine.is_some());
                     if let Ok(approval) = risk.approve(&intent, &REFERENCE, None, &stamp) {
@@ -154,27 +174,25 @@ fn there_is_never_less_room_than_is_said() {
                         risk.fill(&Fill { instrument, strategy, ..fill(released.side, released.quantity) });
                     }
                     risk.release(&released);
-                    // A bust opens it again: it takes back what it gave.
-                    if draws.once_in(6) {
-                        risk.reserve_again(released.instrument, released.side, released.quantity);
-                        risk.release(&Released {
-                            quantity: 0,
-                            notional: -released.notional,
-                            closed: false,
-                            ..released
-                        });
-                        risk.instruments[released.instrument as usize].open_orders += 1;
-                        risk.firm.open_orders += 1;
-                        open.push(released);
-                    }
+                    ended.push(released);
                 }
-                6 | 7 => {
+                // A bust opens one again: it takes back what it gave.
+                6 if !ended.is_empty() => {
+                    let released = ended.swap_remove(draws.below(ended.len() as u64) as usize);
+                    risk.reserve_again(released.instrument, released.side, released.quantity);
+                    let notional = -released.notional;
+                    risk.release(&Released { quantity: 0, notional, closed: false, ..released });
+                    risk.instruments[released.instrument as usize].open_orders += 1;
+                    risk.firm.open_orders += 1;
+                    open.push(released);
+                }
+                7 | 8 => {
                     let price = (9_000 + draws.below(2_000) as i64) * TICK;
                     risk.mark(draws.below(2) as u32, price, now_ns);
                 }
-                8 => change(&mut draws, &mut risk),
-                _ if draws.once_in(8) => {
-                    open.clear();
+                9 if draws.once_in(2) => change(&mut draws, &mut risk),
+                9 if draws.once_in(4) => {
+                    (open.clear(), ended.clear());
                     let mut carried = CarriedState::default();
                     risk.carry(&mut carried);
                     risk = new();
