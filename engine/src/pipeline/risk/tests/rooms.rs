@@ -204,5 +204,5 @@ fn there_is_never_less_room_than_is_said() {
             roomy += u32::from(check(&risk, &sent, now_ns, &place));
         }
     }
-    assert!(plain > 1_500 && roomy > 15_000, "{plain} were ordinary, {roomy} times was there room");
+    assert!(plain > 1_000 && roomy > 10_000, "{plain} were ordinary, {roomy} times was there room");
 }
