@@ -139,6 +139,12 @@ impl ExecutionKind {
     pub const fn is_status(self) -> bool {
         matches!(self, Self::StatusOpen | Self::StatusDone | Self::StatusUnknown)
     }
+
+    /// Whether a venue said it, and not our own order entry.
+    #[must_use]
+    pub const fn is_of_venue(self) -> bool {
+        !matches!(self, Self::NotSent | Self::InDoubt)
+    }
 }
 
 /// Why a venue or our order entry refused; OrdRejReason(103) and CxlRejReason(102) folded.

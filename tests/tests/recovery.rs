@@ -4,7 +4,7 @@
 use engine::control::config::{Config, LatencyConfig, LimitsConfig, RiskConfig};
 use engine::control::inputs::Inputs;
 use engine::control::journal::{DecideRecord, Sequenced, Timer};
-use engine::control::recovery::{Ledger, LedgerSizes, snapshot};
+use engine::control::recovery::{Heard, Ledger, LedgerSizes, snapshot};
 use engine::control::startup;
 use engine::control::universe::Universe;
 use engine::order::{Execution, ExecutionKind, Order, OrderAction, TimeInForce};
@@ -115,6 +115,8 @@ struct Pair<'a> {
     fresh: Fresh<'a>,
     /// Ledgers that began with a snapshot.
     restored: Vec<Ledger>,
+    /// What venues said, by venue.
+    heard: Vec<u64>,
     sequence: u64,
     seen: Seen,
 }
@@ -122,6 +124,12 @@ struct Pair<'a> {
 impl Pair<'_> {
     fn record(&mut self, time_ns: u64, record: DecideRecord) {
         self.sequence += 1;
+        if let DecideRecord::Execution(execution) = &record
+            && !matches!(execution.kind, ExecutionKind::NotSent | ExecutionKind::InDoubt)
+        {
+            self.heard.resize(self.heard.len().max(usize::from(execution.venue) + 1), 0);
+            self.heard[usize::from(execution.venue)] += 1;
+        }
         let record = Sequenced { sequence: self.sequence, time_ns, record };
         for ledger in self.restored.iter_mut().chain([&mut self.ledger]) {
             ledger.apply(&record).unwrap_or_else(|error| panic!("seed {}: {error}: {record:?}", self.seed));
@@ -164,6 +172,12 @@ impl Pair<'_> {
         let sequence = self.sequence;
         let mut whole = None;
         for (number, ledger) in [&mut self.ledger].into_iter().chain(&mut self.restored).enumerate() {
+            assert_eq!(
+                ledger.heard().as_slice(),
+                self.heard,
+                "seed {}, record {sequence}, ledger {number}",
+                self.seed
+            );
             let ledger = ledger.carried(RUN_ID).expect("a state");
             let place = format!("seed {}, record {sequence}, ledger {number}", self.seed);
             assert!((0..STEP).contains(&(best - ledger.best_worth)), "{place}: the day's best");
@@ -178,13 +192,13 @@ impl Pair<'_> {
     /// Through the bytes of a file, into a ledger of its own.
     fn snapshot(&mut self) {
         let state = self.ledger.carried(RUN_ID).expect("a state");
-        let bytes = snapshot::encode(&RUN_ID, self.sequence, &state);
-        let (sequence, read) = snapshot::decode(&RUN_ID, &bytes).expect("a snapshot");
+        let bytes = snapshot::encode(&RUN_ID, self.sequence, &state, self.ledger.heard());
+        let (sequence, read, heard) = snapshot::decode(&RUN_ID, &bytes).expect("a snapshot");
         assert_eq!((sequence, &read), (self.sequence, &state), "seed {}", self.seed);
         if self.restored.len() == 3 {
             self.restored.remove(0);
         }
-        self.restored.push(self.fresh.make().restored(&read).expect("fits"));
+        self.restored.push(self.fresh.make().restored(&read, &heard).expect("fits"));
         self.seen.snapshots += 1;
     }
 }
@@ -223,6 +237,7 @@ fn follow(seed: u64) -> Seen {
         ledger: fresh.make(),
         fresh,
         restored: Vec::new(),
+        heard: Vec::new(),
         sequence: 0,
         seen: Seen::default(),
     };
@@ -317,8 +332,9 @@ fn a_damaged_snapshot_is_refused() {
         blocks: vec![(Scope::Instrument(1), KillCause::Unanswered)],
         ..Default::default()
     };
-    let bytes = snapshot::encode(&RUN_ID, 99, &state);
-    assert_eq!(snapshot::decode(&RUN_ID, &bytes), Ok((99, state.clone())));
+    let heard = Heard::from(vec![7, 0, 9]);
+    let bytes = snapshot::encode(&RUN_ID, 99, &state, &heard);
+    assert_eq!(snapshot::decode(&RUN_ID, &bytes), Ok((99, state.clone(), heard.clone())));
     assert!(snapshot::decode(&[8; 32], &bytes).is_err(), "of another run");
     for at in 0..bytes.len() {
         assert!(snapshot::decode(&RUN_ID, &bytes[..at]).is_err(), "cut at {at}");
@@ -329,7 +345,7 @@ fn a_damaged_snapshot_is_refused() {
 
     let dir = tempfile::tempdir().expect("a directory");
     for number in 1..=6 {
-        snapshot::write(dir.path(), number, &RUN_ID, number, &state).expect("written");
+        snapshot::write(dir.path(), number, &RUN_ID, number, &state, &heard).expect("written");
     }
     assert!(
         !snapshot::path(dir.path(), 2).exists() && snapshot::path(dir.path(), 3).exists(),

@@ -1,9 +1,10 @@
 //! `warptick run --resume DIR`: a run goes on where another one of the same day ended or was killed.
 //!
 //! The former run's journal is all that is read. Its newest snapshot and the records behind it give open orders, positions, the
-//! counter of the ClOrdIDs ([`crate::control::recovery`]). Its sessions' bytes give the sequence numbers ([`crate::control::session_store`]). Nothing
-//! that was sent before is sent again: what a venue wants again is gap-filled, and once a session is up the venue is
-//! asked what became of each open order; until it has answered, the order's exposure stays reserved.
+//! counter of the ClOrdIDs ([`crate::control::recovery`]). Its sessions' bytes give the sequence numbers, and what a venue had
+//! said that decide had not heard ([`crate::control::session_store`]). Nothing that was sent before is sent again: what a
+//! venue wants again is gap-filled, and once a session is up the venue is asked what became of each open order; until it has
+//! answered, the order's exposure stays reserved.
 //!
 //! It refuses to guess: a run that is still going, another day, other venues or strategies, a journal that lost orders
 //! that had left. Cold; of order entry's bytes it reads all.
@@ -31,6 +32,8 @@ pub struct Resumption {
     dir: PathBuf,
     former_run: [u8; 32],
     recovered: Recovered,
+    /// Executions in it that decide had not heard when it ended.
+    unheard: usize,
     /// By venue; `None` where it never connected.
     sessions: Vec<Option<StoredSession>>,
     /// By venue: since the former run a session day has ended, so that its numbers start at 1.
@@ -54,33 +57,40 @@ impl Resumption {
         let header_bytes =
             header_bytes.map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
         let former_run: [u8; 32] = Sha256::digest(&header_bytes).into();
-        let recovered = recovery::recover(dir, &header, former_run)?;
+        let mut recovered = recovery::recover(dir, &header, former_run)?;
         for damaged in &recovered.damaged {
             eprintln!("warptick: {damaged}");
         }
-        let carried = &recovered.state;
+        let mut unheard = Vec::new();
         let (mut sessions, mut starts_over) = (Vec::new(), Vec::new());
         let utc_ns = system_utc_ns();
         for (number, venue) in (0..).zip(&config.venues) {
             let session = startup::session_config(venue)?;
-            let stored = session_store::read(dir, number, &session).map_err(unreadable)?;
-            let counter = stored.map_or(0, |stored| stored.last_cl_ord_id % (CL_ORD_ID_COUNTER_MAX + 1));
-            if counter >= carried.next_counter {
+            let heard = recovered.heard.of(number);
+            let mut stored = session_store::read(dir, number, &session, heard).map_err(unreadable)?;
+            let last_cl_ord_id = stored.as_ref().map_or(0, |stored| stored.last_cl_ord_id);
+            if last_cl_ord_id % (CL_ORD_ID_COUNTER_MAX + 1) >= recovered.state.next_counter {
                 return Err(refused(format!(
-                    "order entry sent ClOrdID {} to {}, which the decisions on record do not have: the end of the journal \
-                     is lost. Settle orders and positions with the venue by hand, then start without --resume",
-                    stored.map_or(0, |stored| stored.last_cl_ord_id),
+                    "order entry sent ClOrdID {last_cl_ord_id} to {}, which the decisions on record do not have: the end of \
+                     the journal is lost. Settle orders and positions with the venue by hand, then start without --resume",
                     venue.name
                 )));
             }
+            unheard.extend(
+                stored.as_mut().map(|stored| std::mem::take(&mut stored.unheard)).unwrap_or_default(),
+            );
             let schedule = venue.schedule.as_ref().map(ScheduleConfig::schedule).transpose();
             let schedule = schedule.map_err(Failure::Input)?;
-            let last_ns = stored.map_or(0, |stored| stored.last_ns);
+            let last_ns = stored.as_ref().map_or(0, |stored| stored.last_ns);
             let is_another = schedule.is_some_and(|schedule| !schedule.is_same_session(last_ns, utc_ns));
             starts_over.push(is_another && last_ns > 0);
             sessions.push(stored);
         }
-        Ok(Self { dir: dir.to_owned(), former_run, recovered, sessions, starts_over, _lock: lock })
+        if !unheard.is_empty() {
+            recovered.state = recovery::hear(&header.config, &recovered.state, &unheard)?;
+        }
+        let unheard = unheard.len();
+        Ok(Self { dir: dir.to_owned(), former_run, recovered, unheard, sessions, starts_over, _lock: lock })
     }
 
     /// Puts core and order entry where the former run was, and writes that to the new journal.
@@ -130,8 +140,12 @@ impl Resumption {
             }
             None => format!("{records} records"),
         };
+        let heard = match self.unheard {
+            0 => String::new(),
+            count => format!(" and {count} answers that were on their way to decide"),
+        };
         format!(
-            "resumed from {}, {from}: {} open orders to ask about, {} positions, ClOrdIDs go on at \
+            "resumed from {}, {from}{heard}: {} open orders to ask about, {} positions, ClOrdIDs go on at \
              {next_counter}{blocked}",
             self.dir.display(),
             orders.len(),

@@ -5,12 +5,14 @@
 //! and no replace: the kill word is read before each. What a session says about closing is read from its state
 //! ([`OrderEntry::wants_close`]), not from each call. Allocates at construction only.
 
+mod answers;
 mod fix_link;
 mod link;
 mod own_answers;
 mod refusals;
 mod session_bytes;
 
+pub(crate) use answers::Answers;
 pub use link::{LinkConfig, LinkError};
 pub(super) use own_answers::in_doubt;
 pub use own_answers::not_sent;

@@ -68,6 +68,8 @@ struct Process {
     _stamps: StampReader,
     keeper: JournalKeeper,
     journal: tempfile::TempDir,
+    /// Place in [`Gateway::executions`] of the first that it made.
+    first: usize,
 }
 
 /// See the module's text.
@@ -137,7 +139,7 @@ impl Gateway {
         let (stamp_writer, stamps) = stamps::channel(64);
         let entry = SocketEntry::new(entry, vec![self.connect()], stamp_writer, self.calibration)
             .reconnecting(ReconnectPort { lost: lost_ring, made: made_ring });
-        Process { entry, lost, made, _stamps: stamps, keeper, journal }
+        Process { entry, lost, made, _stamps: stamps, keeper, journal, first: self.executions.len() }
     }
 
     fn connect(&self) -> Connection {
@@ -151,10 +153,17 @@ impl Gateway {
     /// The process is killed: nothing is said, and what waits in its socket is lost. Returns the numbers of its session as
     /// its journal has them.
     pub fn kill(&mut self) -> (u32, u32) {
-        let Process { entry, mut keeper, journal, .. } = self.process.take().expect("started");
+        let Process { entry, mut keeper, journal, first, .. } = self.process.take().expect("started");
         keeper.poll().expect("a journal that can be kept");
         let known = entry.finish().sequence_numbers(0);
-        let stored = session_store::read(journal.path(), 0, &self.session).expect("a whole journal");
+        let stored = session_store::read(journal.path(), 0, &self.session, 0).expect("a whole journal");
+        // With no decisions on record: all that the core was told of the venue is there to be heard again.
+        let unheard = stored.as_ref().map(|stored| stored.unheard.clone()).unwrap_or_default();
+        let told = self.executions[first..].iter().filter(|execution| execution.kind.is_of_venue());
+        let untimed = |execution: &Execution| Execution { time_ns: 0, ..*execution };
+        let told: Vec<_> = told.map(untimed).collect();
+        let unheard: Vec<_> = unheard.iter().map(untimed).collect();
+        assert_eq!(told, unheard[..told.len().min(unheard.len())], "what the venue said");
         let stored = stored.map(|stored| (stored.next_outgoing, stored.next_incoming));
         assert_eq!(stored, known, "the journal's numbers");
         stored.expect("a session")

@@ -133,7 +133,7 @@ impl Day {
     pub fn stored(&self, directory: &Path, number: u8) -> Option<(u32, u32)> {
         let venue = &self.config.venues[usize::from(number)];
         let session = startup::session_config(venue).expect("an identity");
-        let stored = session_store::read(directory, u16::from(number), &session).expect("a whole journal");
+        let stored = session_store::read(directory, number, &session, 0).expect("a whole journal");
         stored.map(|stored| (stored.next_outgoing, stored.next_incoming))
     }
 }

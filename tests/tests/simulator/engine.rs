@@ -9,7 +9,7 @@ use engine::control::journal::{
     self, AppendError, DecideReader, DecideRecord, JournalKeeper, JournalOptions, JournalThread, RunRecorder,
 };
 use engine::control::live_run::LiveUniverse;
-use engine::control::recovery::{Ledger, LedgerSizes};
+use engine::control::recovery::{Heard, Ledger, LedgerSizes};
 use engine::control::run_header::RunHeader;
 use engine::control::universe::Universe;
 use engine::control::{journal_replay, session_store, startup};
@@ -138,6 +138,8 @@ fn encode(
 pub struct Engine {
     /// How many processes there were before.
     pub number: u64,
+    /// What the process before it had received and not heard; it is in the state that this one took over.
+    pub unheard: Vec<Execution>,
     decide: Decide,
     digest: DigestReceiver,
     pub entry: OrderEntry,
@@ -200,9 +202,10 @@ impl Engine {
         let mut entry =
             startup::order_entry(&universe, &day.config, writers.next()).map_err(|e| e.to_string())?;
         let mut core = core(plan, day, number);
+        let mut unheard = Vec::new();
         if number > 0 {
             let former = root.join(format!("run-{}", number - 1));
-            resume(plan, day, &former, number, &mut core, &mut recorder, &mut entry)?;
+            unheard = resume(plan, day, &former, number, &mut core, &mut recorder, &mut entry)?;
         }
         let arbiter = ArbiterConfig {
             window_messages: 2_048,
@@ -219,6 +222,7 @@ impl Engine {
         let (sender, digest) = digest_ring(1 << 10);
         Ok(Self {
             number,
+            unheard,
             decide: Decide::new(core, Some(recorder), sender),
             digest,
             entry,
@@ -502,7 +506,8 @@ pub enum FeedWants {
     Snapshot,
 }
 
-/// Puts a process where the former one was: what the live run does for `--resume`.
+/// Puts a process where the former one was: what the live run does for `--resume`. Answers what the former one had received
+/// and not heard.
 fn resume(
     plan: &Plan,
     day: &Day,
@@ -511,46 +516,52 @@ fn resume(
     into: &mut DecisionCore,
     recorder: &mut RunRecorder,
     entry: &mut OrderEntry,
-) -> Result<(), String> {
+) -> Result<Vec<Execution>, String> {
     let (ended, _) = journal_replay::replay_into(former, core(plan, day, number - 1))
         .map_err(|error| format!("the journal of run {}: {error}", number - 1))?;
     let replayed = ended.carried([0; 32]);
-    let followed = ledger(plan, day, former)?;
+    let mut followed = ledger(plan, day)?;
+    for record in DecideReader::open(former).map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        followed.apply(&record).map_err(|error| error.to_string())?;
+    }
+    let heard = followed.heard().clone();
+    let followed = followed.carried([0; 32]).map_err(|error| error.to_string())?;
     same(&replayed, &followed)?;
     // Both are ways that a run goes on by.
     let carried = if (plan.seed + number).is_multiple_of(2) { replayed } else { followed };
-    into.resume(&carried).map_err(|error| error.to_string())?;
-    recorder.resumed(&carried).map_err(|error| error.to_string())?;
+    let mut unheard = Vec::new();
     for (venue, settings) in (0..).zip(&day.config.venues) {
         let session = startup::session_config(settings).map_err(|error| error.to_string())?;
-        let stored =
-            session_store::read(former, u16::from(venue), &session).map_err(|error| error.to_string())?;
-        if let Some(stored) = stored {
-            if stored.last_cl_ord_id % 100_000_000 >= carried.next_counter {
-                return Err(format!(
-                    "order entry sent {}, which decide has not on record",
-                    stored.last_cl_ord_id
-                ));
-            }
-            entry.resume(venue, stored.next_outgoing, stored.next_incoming);
+        let stored = session_store::read(former, venue, &session, heard.of(venue))
+            .map_err(|error| error.to_string())?;
+        let Some(stored) = stored else { continue };
+        if stored.last_cl_ord_id % 100_000_000 >= carried.next_counter {
+            return Err(format!(
+                "order entry sent {}, which decide has not on record",
+                stored.last_cl_ord_id
+            ));
         }
+        entry.resume(venue, stored.next_outgoing, stored.next_incoming);
+        unheard.extend(stored.unheard);
     }
-    Ok(())
+    let ledger = ledger(plan, day)?.restored(&carried, &Heard::default());
+    let mut ledger = ledger.map_err(|error| error.to_string())?;
+    ledger.hear(&unheard).map_err(|error| error.to_string())?;
+    let carried = ledger.carried([0; 32]).map_err(|error| error.to_string())?;
+    into.resume(&carried).map_err(|error| error.to_string())?;
+    recorder.resumed(&carried).map_err(|error| error.to_string())?;
+    Ok(unheard)
 }
 
-/// The state by the ledger of a run's journal: what `warptick run --resume` goes on with.
-fn ledger(plan: &Plan, day: &Day, former: &Path) -> Result<CarriedState, String> {
+/// A ledger of the day: what `warptick run --resume` reads a journal with.
+fn ledger(plan: &Plan, day: &Day) -> Result<Ledger, String> {
     let universe = LiveUniverse::new(&day.config).map_err(|error| error.to_string())?;
     let instruments: Vec<u32> = (0..day.config.instruments.len() as u32).collect();
     let declared = vec![instruments.as_slice(); usize::from(plan.strategies)];
     let risk = startup::risk(&universe, &day.config, &declared).map_err(|error| error.to_string())?;
     let sizes = LedgerSizes::of(&day.config).map_err(|error| error.to_string())?;
-    let mut ledger = Ledger::new(sizes, risk);
-    for record in DecideReader::open(former).map_err(|error| error.to_string())? {
-        let record = record.map_err(|error| error.to_string())?;
-        ledger.apply(&record).map_err(|error| error.to_string())?;
-    }
-    ledger.carried([0; 32]).map_err(|error| error.to_string())
+    Ok(Ledger::new(sizes, risk))
 }
 
 /// Whether two ways to the state of a run end in the same one. What only market data tells is not in a ledger: prices, and the

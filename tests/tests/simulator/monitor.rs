@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use engine::control::config::Config;
+use engine::order::Execution;
 use engine::venue::{ClOrdIdText, TradeChange};
 use feeds::event::Side;
 
@@ -117,8 +118,6 @@ pub struct Monitor {
     pub told: Told,
     /// Fills of each venue that it has not taken back.
     fills: Vec<Vec<WireFill>>,
-    /// Busts and corrections by venue and ExecID(17): symbol and what the position moved by.
-    changed: HashMap<(usize, u64), (usize, i64)>,
     /// Answers of each venue by ExecID(17).
     reports: Vec<HashMap<u64, Report>>,
     pub venue_rates: Vec<Option<(u64, u64)>>,
@@ -165,7 +164,6 @@ impl Monitor {
             symbols,
             told: Told::new(config, venues, strategies),
             fills: vec![Vec::new(); venues],
-            changed: HashMap::new(),
             reports: vec![HashMap::new(); venues],
             venue_rates: config
                 .venues
@@ -388,12 +386,11 @@ impl Monitor {
         })
     }
 
-    /// A bust or correction that order entry had read ended with its process: nothing in the engine tells the next one of it,
-    /// and no status does. A known gap: a drop copy has to find it.
-    pub fn lose_change(&mut self, venue: usize, exec_id: u64) {
-        if let Some((symbol, signed)) = self.changed.remove(&(venue, exec_id)) {
-            self.positions[symbol] -= signed;
-        }
+    /// Another process goes on, with what the last one had received and not heard.
+    pub fn restart(&mut self, unheard: &[Execution], venues: usize) {
+        let Self { told, reports, .. } = self;
+        unheard.iter().for_each(|execution| told.taken_over(execution, reports));
+        told.restart(venues);
     }
 
     pub fn forget_fill(&mut self, venue: usize, exec_id: u64) {
@@ -467,7 +464,6 @@ impl Monitor {
                 }
                 let signed = if order.buy { by } else { -by };
                 self.positions[order.symbol] += signed;
-                self.changed.insert((venue, exec_id), (order.symbol, signed));
             }
             _ => return None,
         }

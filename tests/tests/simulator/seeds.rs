@@ -235,8 +235,8 @@ fn report(total: &Tally, ms_a_seed: f64) {
     );
     print!("{}", total.faults);
     println!(
-        "  {} limits changed, {} resets, {} busts or corrections lost with a process",
-        total.limit_changes, total.resets, total.changes_lost
+        "  {} limits changed, {} resets, {} answers taken over from a dead process",
+        total.limit_changes, total.resets, total.taken_over
     );
     for (stop, count) in &total.stops {
         println!("  stopped {stop:<42} {count:>9}");

@@ -16,8 +16,8 @@ pub struct Tally {
     pub kills: u64,
     pub limit_changes: u64,
     pub resets: u64,
-    /// Busts and corrections that ended with a process.
-    pub changes_lost: u64,
+    /// Executions that a process had received and not heard when it died.
+    pub taken_over: u64,
     /// What was stopped at the end of a process, by cause and kind of scope.
     pub stops: BTreeMap<String, u64>,
     pub snapshots: u64,
@@ -39,7 +39,7 @@ impl Tally {
         self.kills += other.kills;
         self.limit_changes += other.limit_changes;
         self.resets += other.resets;
-        self.changes_lost += other.changes_lost;
+        self.taken_over += other.taken_over;
         for (stop, count) in &other.stops {
             *self.stops.entry(stop.clone()).or_default() += count;
         }

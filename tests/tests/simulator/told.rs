@@ -104,6 +104,14 @@ impl Told {
         self.orders.restart();
     }
 
+    /// What a process that died had received and not heard is taken by the next one before it starts. What it does to the
+    /// accounts is judged with the next price; what rests on a window starts anew.
+    pub fn taken_over(&mut self, execution: &Execution, reports: &[HashMap<u64, Report>]) {
+        let stopped = self.stopped.clone();
+        self.execution(execution, reports);
+        self.stopped = stopped;
+    }
+
     fn stop(&mut self, scope: Scope, cause: KillCause) {
         if !self.stopped.iter().any(|&(stopped, _)| stopped == scope) {
             self.stopped.push((scope, cause));
@@ -148,6 +156,7 @@ impl Told {
             Command::Reset { scope } => {
                 self.stopped.retain(|&(stopped, _)| scope != Scope::All && stopped != scope);
                 self.accounts.reset(scope);
+                self.orders.excuse(self.time_ns, self.limits.firm.answer_max_ns);
                 self.resets += 1;
                 if scope == Scope::All {
                     self.check_losses();

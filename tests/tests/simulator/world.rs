@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use engine::control::limits_desk::LimitsDesk;
+use engine::order::Execution;
 use engine::pipeline::operator::{KillCause, Scope};
 use engine::venue::desk::Acceptor;
 use warptick_tests::chatter::Dice;
@@ -45,6 +46,8 @@ pub struct World<'a> {
     engine: Option<Engine>,
     /// Processes so far.
     processes: u64,
+    /// What the process that died had for decide; `None`: it is not certain what its journals took.
+    unheard: Option<Vec<Execution>>,
     /// When the one that is armed to die comes back.
     restart_after_ns: u64,
     next_event: usize,
@@ -75,6 +78,7 @@ pub fn run(plan: &Plan, day: &Day, root: &Path, story: &mut Story) -> Result<Tal
         monitor: Monitor::new(&day.config, VENUES, usize::from(plan.strategies)),
         engine: None,
         processes: 0,
+        unheard: None,
         restart_after_ns: 0,
         next_event: 0,
         watches: <[FeedWatch; VENUES]>::default(),

@@ -110,6 +110,39 @@ impl From<ResumeError> for LedgerError {
     }
 }
 
+/// How many executions of each venue decide has on record since its run began. Order entry's journal may have more: those
+/// were on their way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard(Vec<u64>);
+
+impl Heard {
+    /// Those of the venue.
+    #[must_use]
+    pub fn of(&self, venue: u8) -> u64 {
+        self.0.get(usize::from(venue)).copied().unwrap_or(0)
+    }
+
+    /// By venue.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u64] {
+        &self.0
+    }
+
+    fn count(&mut self, execution: &Execution) {
+        let venue = usize::from(execution.venue);
+        if execution.kind.is_of_venue() {
+            self.0.resize(self.0.len().max(venue + 1), 0);
+            self.0[venue] += 1;
+        }
+    }
+}
+
+impl From<Vec<u64>> for Heard {
+    fn from(by_venue: Vec<u64>) -> Self {
+        Self(by_venue)
+    }
+}
+
 /// See the module's text.
 pub struct Ledger {
     orders: OrderTable,
@@ -118,6 +151,7 @@ pub struct Ledger {
     time_ns: u64,
     /// Number of the last record applied.
     sequence: u64,
+    heard: Heard,
     /// What a resumed run takes over, until its first input.
     taking_over: CarriedBuilder,
 }
@@ -135,6 +169,7 @@ impl Ledger {
             decision: 0,
             time_ns: 0,
             sequence: 0,
+            heard: Heard::default(),
             taking_over: CarriedBuilder::default(),
         }
     }
@@ -154,9 +189,10 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Resume`]: it does not fit these sizes, or contradicts itself.
-    pub fn restored(mut self, state: &CarriedState) -> Result<Self, LedgerError> {
+    pub fn restored(mut self, state: &CarriedState, heard: &Heard) -> Result<Self, LedgerError> {
         self.orders.restore(state)?;
         self.take(state)?;
+        self.heard = heard.clone();
         Ok(self)
     }
 
@@ -215,6 +251,7 @@ impl Ledger {
     }
 
     fn execution(&mut self, execution: &Execution) {
+        self.heard.count(execution);
         match execution.kind {
             ExecutionKind::InDoubt => self.orders.doubt(execution.venue),
             // What is refused changes nothing.
@@ -236,6 +273,26 @@ impl Ledger {
             self.orders.enter(order, reserved)
         };
         entered.map_err(|error| LedgerError::Action { sequence, cl_ord_id: order.cl_ord_id, error })
+    }
+
+    /// Takes what the venues had said when the process died and decide had not heard, behind the last record: each venue's
+    /// executions in their order.
+    ///
+    /// # Errors
+    /// [`LedgerError::Resume`]: what the last records take over does not fit.
+    pub fn hear(&mut self, unheard: &[Execution]) -> Result<(), LedgerError> {
+        self.settle()?;
+        for execution in unheard {
+            self.time_ns = self.time_ns.max(execution.time_ns);
+            self.execution(execution);
+        }
+        Ok(())
+    }
+
+    /// What it has heard of the venues.
+    #[must_use]
+    pub const fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     /// Number of the last record applied, 0 before the first.

@@ -2,7 +2,8 @@
 //!
 //! A [`Ledger`] applies the decisions and the executions on record to an order table; a [`snapshot`] saves what it came to,
 //! with the number of the last record in it. [`recover`] takes the newest snapshot that is whole and applies the records
-//! behind it: the same state as from the first record on. While a live run goes on, a [`SnapshotThread`] follows its journal
+//! behind it: the same state as from the first record on. What the venues had said and decide had not heard comes from order
+//! entry's bytes ([`hear`]). While a live run goes on, a [`SnapshotThread`] follows its journal
 //! and writes a snapshot every so often, so that a restart reads little.
 //!
 //! Cold; it allocates and reads files. It refuses to guess: a record that contradicts the state, an end of the journal that
@@ -12,14 +13,16 @@ mod ledger;
 pub mod snapshot;
 mod snapshot_thread;
 
-pub use ledger::{Ledger, LedgerError, LedgerSizes};
+pub use ledger::{Heard, Ledger, LedgerError, LedgerSizes};
 pub use snapshot_thread::SnapshotThread;
 
 use std::path::Path;
 
+use crate::control::config::Config;
 use crate::control::failure::Failure;
 use crate::control::journal::{DecideReader, JournalError};
 use crate::control::run_header::RunHeader;
+use crate::order::Execution;
 use crate::pipeline::carried_state::CarriedState;
 
 /// What a journal leaves to the run that goes on with it.
@@ -27,6 +30,8 @@ use crate::pipeline::carried_state::CarriedState;
 pub struct Recovered {
     /// Orders, positions, numbers.
     pub state: CarriedState,
+    /// How much of what the venues said is in it.
+    pub heard: Heard,
     /// The snapshot that it started from, and the last record in that; `None`: from the first record.
     pub snapshot: Option<(u64, u64)>,
     /// Records of decide applied behind it.
@@ -45,7 +50,9 @@ pub fn recover(dir: &Path, header: &RunHeader, run_id: [u8; 32]) -> Result<Recov
     let (found, damaged) = snapshot::newest(dir, &run_id).map_err(unreadable)?;
     let from = found.as_ref().map(|snapshot| (snapshot.number, snapshot.sequence));
     let mut ledger = match &found {
-        Some(snapshot) => Ledger::of(&header.config)?.restored(&snapshot.state).map_err(refused)?,
+        Some(snapshot) => {
+            Ledger::of(&header.config)?.restored(&snapshot.state, &snapshot.heard).map_err(refused)?
+        }
         None => Ledger::of(&header.config)?,
     };
     let after = from.map_or(0, |(_, sequence)| sequence);
@@ -74,5 +81,17 @@ pub fn recover(dir: &Path, header: &RunHeader, run_id: [u8; 32]) -> Result<Recov
         return Err(refused(LedgerError::NotTakenOver));
     }
     let state = ledger.carried(run_id).map_err(refused)?;
-    Ok(Recovered { state, snapshot: from, records, damaged })
+    let heard = ledger.heard().clone();
+    Ok(Recovered { state, heard, snapshot: from, records, damaged })
+}
+
+/// The state that a run under `config` would have ended with had it heard this as well.
+///
+/// # Errors
+/// A state that does not fit the configuration.
+pub fn hear(config: &Config, state: &CarriedState, unheard: &[Execution]) -> Result<CarriedState, Failure> {
+    let refused = |error: LedgerError| Failure::Input(error.to_string());
+    let mut ledger = Ledger::of(config)?.restored(state, &Heard::default()).map_err(refused)?;
+    ledger.hear(unheard).map_err(refused)?;
+    ledger.carried(state.former_run).map_err(refused)
 }

@@ -6,13 +6,15 @@
 //!
 //! All integers are little-endian: `[magic 8][version u32][items u32][run id 32][last record of decide u64]`, then the
 //! items, each `[kind u8][zero 3][bytes u32][payload, padded with zeros to 8]`, then `[SHA-256 32]`. The items are those
-//! with which the journal of a resumed run begins, of the same kinds with the same payloads, and what is asked about each order.
+//! with which the journal of a resumed run begins, of the same kinds with the same payloads; what is asked about each order; and
+//! how many executions of each venue were heard.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::ledger::Heard;
 use crate::control::atomic_file;
 use crate::control::journal::{
     CarriedBuilder, DecideRecord, JournalError, RecordKind, for_each_carried, sync_directory,
@@ -23,7 +25,7 @@ use crate::pipeline::order_table::Doubt;
 const MAGIC: [u8; 8] = *b"WTSNAPSH";
 
 /// Version of this layout; a reader takes no other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Snapshots that are kept.
 pub const KEPT: usize = 4;
@@ -31,6 +33,9 @@ pub const KEPT: usize = 4;
 /// Kind of an item that no journal has: an open order whose state is being asked for. `[ClOrdID u64][doubt u8][zero 7]
 /// [request u64]`.
 const ASKED: u8 = 200;
+
+/// Kind of another: how many executions of each venue the run has heard, by venue. `[count u64]...`
+const HEARD: u8 = 201;
 
 const HEADER_BYTES: usize = 56;
 
@@ -45,6 +50,8 @@ pub struct Snapshot {
     pub sequence: u64,
     /// The state behind that record. Its `former_run` is the journal's own run.
     pub state: CarriedState,
+    /// What the run had heard of the venues.
+    pub heard: Heard,
 }
 
 /// Where snapshot `number` of a journal is.
@@ -53,9 +60,9 @@ pub fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("state.{number:06}.snapshot"))
 }
 
-/// The bytes of a snapshot: `state` behind record `sequence` of the run `run_id`.
+/// The bytes of a snapshot: `state` behind record `sequence` of the run `run_id`, which had `heard` so much.
 #[must_use]
-pub fn encode(run_id: &[u8; 32], sequence: u64, state: &CarriedState) -> Vec<u8> {
+pub fn encode(run_id: &[u8; 32], sequence: u64, state: &CarriedState, heard: &Heard) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEADER_BYTES + 96 * (state.orders.len() + 1) + SUM_BYTES);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
@@ -78,17 +85,18 @@ pub fn encode(run_id: &[u8; 32], sequence: u64, state: &CarriedState) -> Vec<u8>
         payload[16..24].copy_from_slice(&order.request.to_le_bytes());
         item(ASKED, &payload);
     }
+    item(HEARD, &heard.as_slice().iter().flat_map(|count| count.to_le_bytes()).collect::<Vec<u8>>());
     out[12..16].copy_from_slice(&items.to_le_bytes());
     let sum = Sha256::digest(&out);
     out.extend_from_slice(&sum);
     out
 }
 
-/// Reads what [`encode`] wrote: the last record in it, and the state.
+/// Reads what [`encode`] wrote: the last record in it, the state, and what was heard.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn decode(run_id: &[u8; 32], bytes: &[u8]) -> Result<(u64, CarriedState), String> {
+pub fn decode(run_id: &[u8; 32], bytes: &[u8]) -> Result<(u64, CarriedState, Heard), String> {
     let (content, sum) = bytes.split_last_chunk::<SUM_BYTES>().ok_or("it is cut")?;
     let (header, mut rest) = content.split_first_chunk::<HEADER_BYTES>().ok_or("it is cut")?;
     if header[..8] != MAGIC {
@@ -106,7 +114,7 @@ pub fn decode(run_id: &[u8; 32], bytes: &[u8]) -> Result<(u64, CarriedState), St
     }
     let sequence = u64::from(word(48)) | u64::from(word(52)) << 32;
     let mut builder = CarriedBuilder::default();
-    let mut asked = Vec::new();
+    let (mut asked, mut heard) = (Vec::new(), None);
     for number in 0..word(12) {
         let wrong = || format!("item {number} is none of this version's");
         let (item, behind) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
@@ -117,6 +125,12 @@ pub fn decode(run_id: &[u8; 32], bytes: &[u8]) -> Result<(u64, CarriedState), St
         rest = behind;
         if item[0] == ASKED {
             asked.push(*payload.first_chunk::<24>().ok_or_else(wrong)?);
+            continue;
+        }
+        if item[0] == HEARD {
+            let counts =
+                payload.chunks_exact(8).map(|count| u64::from_le_bytes(std::array::from_fn(|at| count[at])));
+            heard = Some(Heard::from(counts.collect::<Vec<u64>>()));
             continue;
         }
         let kind = RecordKind::from_code(item[0]).ok_or_else(wrong)?;
@@ -138,7 +152,8 @@ pub fn decode(run_id: &[u8; 32], bytes: &[u8]) -> Result<(u64, CarriedState), St
         };
         (order.doubt, order.request) = (doubt, word(16));
     }
-    if rest.is_empty() { Ok((sequence, state)) } else { Err("bytes follow its last item".to_owned()) }
+    let heard = heard.ok_or("it does not say what was heard")?;
+    if rest.is_empty() { Ok((sequence, state, heard)) } else { Err("bytes follow its last item".to_owned()) }
 }
 
 /// Writes snapshot `number`, and waits until it is on the device; older ones than the newest [`KEPT`] are removed.
@@ -151,9 +166,10 @@ pub fn write(
     run_id: &[u8; 32],
     sequence: u64,
     state: &CarriedState,
+    heard: &Heard,
 ) -> Result<(), JournalError> {
     let path = path(dir, number);
-    let written = atomic_file::write(&path, &encode(run_id, sequence, state));
+    let written = atomic_file::write(&path, &encode(run_id, sequence, state, heard));
     written.map_err(|source| JournalError::Io { doing: "write", path, source })?;
     sync_directory(dir)?;
     let numbers = numbers(dir)?;
@@ -174,7 +190,9 @@ pub fn newest(dir: &Path, run_id: &[u8; 32]) -> Result<(Option<Snapshot>, Vec<St
         let path = path(dir, number);
         let read = fs::read(&path).map_err(|error| error.to_string());
         match read.and_then(|bytes| decode(run_id, &bytes)) {
-            Ok((sequence, state)) => return Ok((Some(Snapshot { number, sequence, state }), damaged)),
+            Ok((sequence, state, heard)) => {
+                return Ok((Some(Snapshot { number, sequence, state, heard }), damaged));
+            }
             Err(what) => damaged.push(format!("{}: passed over: {what}", path.display())),
         }
     }

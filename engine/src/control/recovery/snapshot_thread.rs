@@ -86,8 +86,8 @@ impl SnapshotThread {
             }
         }
         let state = self.ledger.carried(self.run_id).map_err(|error| error.to_string())?;
-        let written =
-            snapshot::write(&self.dir, self.number + 1, &self.run_id, self.ledger.sequence(), &state);
+        let (sequence, heard) = (self.ledger.sequence(), self.ledger.heard());
+        let written = snapshot::write(&self.dir, self.number + 1, &self.run_id, sequence, &state, heard);
         written.map_err(|error| error.to_string())?;
         self.number += 1;
         outcome

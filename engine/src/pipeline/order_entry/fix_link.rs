@@ -4,12 +4,10 @@ use feeds::send_buffer::SendBuffer;
 use feeds::symbol::Symbol;
 
 use super::SEND_BUFFER_BYTES;
-use super::refusals::{Refusals, SentOrders};
+use super::answers::Answers;
 use crate::fix::codec::Header;
-use crate::fix::executions;
 use crate::fix::frame::FRAME_MAX;
 use crate::fix::identity::SessionIds;
-use crate::fix::rejects;
 use crate::fix::session::{Session, SessionConfig};
 use crate::fix::status_request;
 use crate::fix::templates::{OrderTemplates, TEMPLATE_BYTES, TemplateError, TemplateFormat};
@@ -22,8 +20,7 @@ pub(super) struct FixLink {
     pub(super) session: Session,
     pub(super) out: SendBuffer,
     templates: OrderTemplates,
-    sent_orders: SentOrders,
-    pub(super) refusals: Refusals,
+    pub(super) answers: Answers,
 }
 
 impl FixLink {
@@ -38,8 +35,7 @@ impl FixLink {
             session: Session::new(config),
             out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
             templates: OrderTemplates::new(ids, format, symbols.iter().map(String::as_str))?,
-            sent_orders: SentOrders::new(),
-            refusals: Refusals::NONE,
+            answers: Answers::new(),
         })
     }
 
@@ -47,7 +43,7 @@ impl FixLink {
     pub(super) fn disconnected(&mut self) {
         self.session.on_disconnect();
         self.out.clear();
-        self.sent_orders.forget();
+        self.answers.forget_sent();
     }
 
     /// Encodes an approved order; see [`super::OrderEntry::encode`].
@@ -77,7 +73,7 @@ impl FixLink {
             self.templates.encode(order, sequence, sending_time_ns, space).map_err(|_| RejectReason::Price)?
         };
         self.session.sent(now_ns);
-        self.sent_orders.sent(sequence, order);
+        self.answers.sent(sequence, order.action, order.side, order.cl_ord_id);
         self.out.commit(length);
         Ok(())
     }
@@ -90,34 +86,15 @@ impl FixLink {
         bytes: &[u8],
         sink: &mut impl FnMut(Execution),
     ) -> u64 {
-        let mut malformed = 0;
-        let Self { session, out, sent_orders, refusals, .. } = self;
+        let Self { session, out, answers, .. } = self;
+        let malformed = answers.malformed();
         let next_outgoing = session.reserve_sequence();
         let _ = session.on_bytes(now_ns, bytes, out, &mut |now_ns, message_type, frame| {
-            if matches!(message_type, b'3' | b'j') {
-                let reject = rejects::decode(frame).inspect_err(|_| malformed += 1)?;
-                refusals.note(&reject);
-                if let Some(execution) = sent_orders.refused(&reject, venue, now_ns) {
-                    sink(execution);
-                }
-                return Ok(());
-            }
-            match executions::decode(frame, venue, now_ns) {
-                Ok(Some(execution)) if execution.kind.is_status() => {
-                    sink(Execution { orig_cl_ord_id: status_request::request_of(frame), ..execution });
-                }
-                Ok(Some(execution)) => sink(execution),
-                Ok(None) => {}
-                Err(error) => {
-                    malformed += 1;
-                    return Err(error);
-                }
-            }
-            Ok(())
+            answers.message(venue, now_ns, message_type, frame, sink)
         });
         if session.reserve_sequence() < next_outgoing {
-            sent_orders.forget();
+            answers.forget_sent();
         }
-        malformed
+        answers.malformed() - malformed
     }
 }

@@ -127,7 +127,7 @@ impl Link {
 
     pub(super) const fn refusals(&self) -> Option<&Refusals> {
         match &self.protocol {
-            Protocol::Fix(fix) => Some(&fix.refusals),
+            Protocol::Fix(fix) => Some(fix.answers.refusals()),
             Protocol::Ouch(_) => None,
         }
     }

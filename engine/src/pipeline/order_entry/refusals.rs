@@ -9,7 +9,7 @@ use std::fmt;
 use feeds::event::Side;
 
 use crate::fix::rejects::MessageReject;
-use crate::order::{ClOrdId, Execution, ExecutionKind, Order, OrderAction, RejectReason};
+use crate::order::{ClOrdId, Execution, ExecutionKind, OrderAction, RejectReason};
 
 /// Order messages whose MsgSeqNum is remembered: a power of two.
 const REMEMBERED: usize = 4096;
@@ -44,8 +44,7 @@ impl SentOrders {
     }
 
     #[inline]
-    pub(super) fn sent(&mut self, sequence: u32, order: &Order) {
-        let Order { action, side, cl_ord_id, .. } = *order;
+    pub(super) fn sent(&mut self, sequence: u32, action: OrderAction, side: Side, cl_ord_id: ClOrdId) {
         self.0[sequence as usize % REMEMBERED] = SentOrder { sequence, action, side, cl_ord_id };
     }
 

@@ -168,7 +168,7 @@ mod tests {
         assert!(answers.len() > 3 * PAYLOAD_MAX_BYTES && !entry.wants_close(0));
         assert!(!entry.journal_full(), "a burst is no reason to stop trading");
         assert_eq!(entry.sequence_numbers(0), Some((802, 802)));
-        let stored = session_store::read(directory.path(), 0, &config).unwrap().unwrap();
+        let stored = session_store::read(directory.path(), 0, &config, 0).unwrap().unwrap();
         assert_eq!((stored.next_outgoing, stored.next_incoming), (802, 802));
         let (mut sent, mut received) = (Vec::new(), Vec::new());
         let mut reader = JournalReader::open(directory.path(), JournalThread::OrderEntry).unwrap();

@@ -59,6 +59,11 @@ impl Own {
         if self.open { of(self.price, self.quantity).max(pending) } else { 0 }
     }
 
+    fn is_late(&self, now_ns: u64, most_ns: u64) -> bool {
+        let is_late = |at_ns| now_ns.saturating_sub(at_ns) > most_ns;
+        self.open && !self.in_doubt && self.asked_ns.is_some_and(is_late)
+    }
+
     fn accept(&mut self) {
         if let Some((id, price, quantity)) = self.pending.take() {
             (self.name, self.price, self.quantity) = (id, price, quantity);
@@ -223,9 +228,13 @@ impl OwnOrders {
 
     /// Symbols of orders about which something has not been answered for this long.
     pub fn unanswered(&self, now_ns: u64, most_ns: u64) -> Vec<usize> {
-        let is_late = |order: &&Own| {
-            !order.in_doubt && order.asked_ns.is_some_and(|at_ns| now_ns.saturating_sub(at_ns) > most_ns)
-        };
-        self.open().filter(is_late).map(|order| order.symbol).collect()
+        self.open().filter(|order| order.is_late(now_ns, most_ns)).map(|order| order.symbol).collect()
+    }
+
+    /// A person lets trading go on: what has not been answered for this long may have stopped it before, and stops it once.
+    pub fn excuse(&mut self, now_ns: u64, most_ns: u64) {
+        for order in self.orders.iter_mut().filter(|order| order.is_late(now_ns, most_ns)) {
+            order.asked_ns = None;
+        }
     }
 }

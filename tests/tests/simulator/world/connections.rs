@@ -1,6 +1,6 @@
 //! Connections and processes: how they begin, what is carried between their sides, and how they end.
 
-use engine::order::ExecutionKind;
+use engine::order::{Execution, ExecutionKind};
 use engine::venue::desk::Acceptor;
 
 use super::{MS, World};
@@ -86,12 +86,7 @@ impl World<'_> {
     pub(super) fn end_process(&mut self, wait_ns: u64, story: &mut Story) {
         let Some(engine) = self.engine.take() else { return };
         self.count(&engine);
-        for lost in &engine.executions {
-            if matches!(lost.kind, ExecutionKind::TradeCancel | ExecutionKind::TradeCorrect) {
-                self.monitor.lose_change(usize::from(lost.venue), lost.exec_id);
-                self.tally.changes_lost += 1;
-            }
-        }
+        self.unheard = (!engine.has_stopped()).then(|| engine.executions.iter().copied().collect());
         for venue in 0..VENUES as u8 {
             self.network.lose(venue, TO_CLIENT);
             if self.venues[usize::from(venue)].is_connected {
@@ -120,9 +115,13 @@ impl World<'_> {
             let open = engine.core().orders().open_orders();
             format!("process {} starts with {} open orders", engine.number, open.len())
         });
-        if self.processes > 0 {
-            self.monitor.told.restart(VENUES);
+        if let Some(left) = self.unheard.take().filter(|_| self.plan.mutation.is_none()) {
+            same_answers(&left, &engine.unheard)?;
         }
+        if self.processes > 0 {
+            self.monitor.restart(&engine.unheard, VENUES);
+        }
+        self.tally.taken_over += engine.unheard.len() as u64;
         self.processes += 1;
         self.network.process = self.processes;
         // The desk dies with its process, and knows what decide has on record.
@@ -174,5 +173,23 @@ impl World<'_> {
             self.cut(venue, 1, story);
         }
         Ok(())
+    }
+}
+
+/// Whether the next process found in order entry's bytes the answers that the one before it left in its queue, venue by venue.
+fn same_answers(left: &[Execution], found: &[Execution]) -> Result<(), Broken> {
+    let of = |executions: &[Execution], venue: u8| -> Vec<Execution> {
+        let theirs = executions.iter().filter(|execution| execution.venue == venue);
+        let theirs = theirs
+            .filter(|execution| !matches!(execution.kind, ExecutionKind::NotSent | ExecutionKind::InDoubt));
+        theirs.map(|execution| Execution { time_ns: 0, ..*execution }).collect()
+    };
+    let differs = (0..VENUES as u8).find(|&venue| of(left, venue) != of(found, venue));
+    match differs {
+        None => Ok(()),
+        Some(venue) => Err(Broken::new(
+            "UNHEARD",
+            format!("venue {venue}: left {:?}, found {:?}", of(left, venue), of(found, venue)),
+        )),
     }
 }
