@@ -124,10 +124,10 @@ impl Totals {
 
     /// The same for one that has room: no sum is lost by it.
     #[inline(always)]
-    pub(super) const fn add_fitting(&mut self, is_buy: bool, notional: u64) {
+    pub(super) fn add_fitting(&mut self, is_buy: bool, notional: u64) {
         debug_assert!(self.has_room(notional), "it has no room");
         let open = if is_buy { &mut self.open_buy } else { &mut self.open_sell };
-        open.add_fitting(notional as i128);
+        open.add_fitting(notional.into());
         self.room -= notional;
     }
 
