@@ -33,6 +33,7 @@ mod plain;
 mod rate;
 mod reasons;
 mod recent;
+mod reservation;
 mod totals;
 mod valuation;
 pub mod windows;
@@ -48,12 +49,12 @@ use crate::order::{ClOrdId, Order, OrderAction};
 use crate::pipeline::operator::{Command, LimitChange};
 use crate::pipeline::order_table::LiveOrder;
 use blocks::Blocks;
-use checks::TickTest;
 use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 use fills::Fills;
+use plain::PlainLimits;
 use rate::MessageRate;
-use recent::RecentOrders;
+use recent::{RecentOf, RecentOrders};
 use totals::{LOST, Total, Totals};
 use valuation::OnRecord;
 use windows::{FillWindow, LossWindow};
@@ -217,29 +218,32 @@ pub struct Stamp {
     pub strategy: u16,
 }
 
-/// An instrument's limits and what changes with its orders: two lines of memory each.
+/// An instrument: first the two lines of memory that change with its orders and the two of limits that an ordinary order
+/// is held against, then the rest.
 #[repr(C, align(128))]
 #[derive(Clone, Debug)]
 struct Instrument {
     exposure: Exposure,
+    open_orders: u32,
     /// Notional of its open orders, 1e-9 of the currency.
     open_notional: i128,
+    rate: MessageRate,
+    recent: RecentOf,
+    /// The first 64 strategies, a bit each, that declared it.
+    declared: u64,
+    plain: PlainLimits,
     /// What the position is valued at, 1e-9; 0 before the first price.
     mark: i64,
     /// Price and core time of the last trade in the market.
     last_trade_px: i64,
     last_trade_ns: u64,
-    /// Number of the latest new order in [`RecentOrders`].
-    recent: u64,
-    open_orders: u32,
     /// Its strategies: range in `Risk::holdings`.
     holders: (u32, u32),
-    /// The first 64 strategies, a bit each, that declared it.
-    declared: u64,
-    rate: MessageRate,
-    tick: TickTest,
     limits: InstrumentLimits,
 }
+
+const _: () = assert!(std::mem::offset_of!(Instrument, plain) <= 128);
+const _: () = assert!(std::mem::offset_of!(Instrument, mark) <= 256);
 
 /// The position of one strategy in one instrument that it declared.
 #[derive(Clone, Copy, Debug)]
@@ -274,6 +278,8 @@ struct Firm {
     open_orders: u32,
     cash: Total,
     messages: u64,
+    /// Messages from which on there may be too many for each trade, as far as was measured.
+    messages_most: u64,
     trades: u64,
     best_worth: i128,
     losses: LossWindow,
@@ -312,16 +318,16 @@ impl Risk {
             let limits = limits.bounded();
             Instrument {
                 exposure: Exposure::default(),
+                open_orders: 0,
                 open_notional: 0,
+                rate: MessageRate::new(limits.rate),
+                recent: RecentOf::default(),
+                declared: 0,
+                plain: PlainLimits::of(&limits),
                 mark: 0,
                 last_trade_px: PRICE_NONE,
                 last_trade_ns: 0,
-                recent: 0,
-                open_orders: 0,
                 holders: (0, 0),
-                declared: 0,
-                rate: MessageRate::new(limits.rate),
-                tick: TickTest::new(limits.price_tick.unsigned_abs()),
                 limits,
             }
         });
@@ -339,6 +345,7 @@ impl Risk {
                 open_orders: 0,
                 cash: Total::default(),
                 messages: 0,
+                messages_most: 0,
                 trades: 0,
                 best_worth: 0,
                 losses: LossWindow::new(),
@@ -478,7 +485,7 @@ impl Risk {
     /// Profit or loss of the day, realised and unrealised, fees taken off: cash and inventory at its marks.
     #[must_use]
     pub fn worth(&self) -> i128 {
-        let (cash, inventory) = (self.firm.cash.get(), self.firm.totals.net.get());
+        let (cash, inventory) = (self.firm.cash.get(), self.firm.totals.net().get());
         // What cannot be counted any more counts as lost.
         if cash >= LOST || inventory >= LOST { -LOST } else { cash + inventory }
     }

@@ -63,9 +63,9 @@ impl Risk {
             self.firm.open_orders += 1;
             self.firm.margin.add(notional * i128::from(at.limits.margin_bp));
             let is_buy = order.side == Side::Buy;
-            self.firm.totals.open_of(is_buy).add(notional);
+            self.firm.totals.add_order(is_buy, notional);
             if let Some(strategy) = self.strategies.get_mut(usize::from(order.strategy)) {
-                strategy.totals.open_of(is_buy).add(notional);
+                strategy.totals.add_order(is_buy, notional);
             }
         }
         for &fill in &carried.fills {

@@ -1,13 +1,14 @@
 //! The checks of one intent: every rule, no early return, then the reservation. What is far inside all limits is seen to be
 //! so first, and at a fraction of the cost ([`super::plain`]).
 
-use super::limits::{EngineLimits, NOTIONAL_CEILING};
-use super::totals::{ORDER_MAX, Totals};
+use super::limits::NOTIONAL_CEILING;
+use super::reservation::{Fit, order};
+use super::totals::{NotionalLimits, ORDER_MAX, Totals};
 use super::{
     Approval, Exposure, Instrument, InstrumentLimits, Reference, Risk, RiskApproved, RiskReasons, Stamp,
     Target,
 };
-use crate::order::{Intent, Order, OrderAction, TimeInForce};
+use crate::order::{Intent, OrderAction, TimeInForce};
 use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 
@@ -17,9 +18,9 @@ use feeds::units::PRICE_NONE;
 pub(super) struct TickTest {
     /// Of the odd part, modulo 2^64.
     inverse: u64,
-    /// The even part is two to this.
-    shift: u32,
-    /// Largest quotient there is.
+    /// The even part less one: bits that no multiple has set.
+    even: u64,
+    /// Largest product of a multiple with the inverse.
     most: u64,
 }
 
@@ -34,12 +35,13 @@ impl TickTest {
             inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
             step += 1;
         }
-        Self { inverse, shift, most: u64::MAX / divisor }
+        Self { inverse, even: (1 << shift) - 1, most: (u64::MAX / divisor) << shift }
     }
 
     #[inline(always)]
     pub(super) const fn divides(self, number: u64) -> bool {
-        number.wrapping_mul(self.inverse).rotate_right(self.shift) <= self.most
+        // The product of a multiple is its quotient times the even part.
+        number.wrapping_mul(self.inverse) <= self.most && number & self.even == 0
     }
 }
 
@@ -75,21 +77,67 @@ impl Risk {
         target: Option<Target>,
         stamp: &Stamp,
     ) -> Result<Approval, RiskReasons> {
-        if intent.action == OrderAction::Cancel {
-            return self.approve_cancel(intent, target, stamp);
+        if intent.action == OrderAction::New {
+            self.approve_plain::<true>(intent, reference, target, stamp)
+        } else {
+            self.approve_change(intent, reference, target, stamp)
         }
-        let (added, held) = match self.plainly_fine(intent, reference, target, stamp) {
-            Some(fine) => {
-                debug_assert_eq!(
-                    self.judge(intent, reference, target, stamp),
-                    Ok(fine),
-                    "{intent:?} {reference:?}"
-                );
-                fine
-            }
-            None => self.judge(intent, reference, target, stamp)?,
-        };
-        Ok(self.reserve(intent, stamp, &added, &held))
+    }
+
+    #[inline(always)]
+    fn approve_plain<const IS_NEW: bool>(
+        &mut self,
+        intent: &Intent,
+        reference: &Reference,
+        target: Option<Target>,
+        stamp: &Stamp,
+    ) -> Result<Approval, RiskReasons> {
+        let held = if IS_NEW { NO_TARGET } else { target.unwrap_or(NO_TARGET) };
+        // It changes nothing but that rates are brought up to now.
+        #[cfg(debug_assertions)]
+        let judged = self.judge(intent, reference, target, stamp);
+        if (IS_NEW || target.is_some())
+            && let Some(fine) = self.plainly_fine::<IS_NEW>(intent, reference, &held, stamp)
+        {
+            #[cfg(debug_assertions)]
+            assert_eq!(judged, Ok((fine.added, held)), "{intent:?} {reference:?}");
+            let fit = Fit::Room(fine.notional);
+            return Ok(fine.parts.reserve(intent, stamp, &fine.added, &held, fit));
+        }
+        self.approve_judged(intent, reference, target, stamp)
+    }
+
+    /// The same for an order that is there, in a place of its own: the way of a new one stays short.
+    #[inline(never)]
+    fn approve_change(
+        &mut self,
+        intent: &Intent,
+        reference: &Reference,
+        target: Option<Target>,
+        stamp: &Stamp,
+    ) -> Result<Approval, RiskReasons> {
+        match intent.action {
+            OrderAction::Replace => self.approve_plain::<false>(intent, reference, target, stamp),
+            OrderAction::Cancel => self.approve_cancel(intent, target, stamp),
+            OrderAction::New | OrderAction::Status => self.approve_judged(intent, reference, target, stamp),
+        }
+    }
+
+    /// The same for an order that takes a closer look.
+    #[inline(never)]
+    fn approve_judged(
+        &mut self,
+        intent: &Intent,
+        reference: &Reference,
+        target: Option<Target>,
+        stamp: &Stamp,
+    ) -> Result<Approval, RiskReasons> {
+        let (added, held) = self.judge(intent, reference, target, stamp)?;
+        let parts = self.parts(intent, stamp).ok_or(RiskReasons::NOT_TRADABLE)?;
+        let approval = parts.reserve(intent, stamp, &added, &held, Fit::Unknown);
+        // It may be that the room was used up, and that there is more by now.
+        self.measure_room(stamp.strategy);
+        Ok(approval)
     }
 
     /// Whether the message's own ClOrdID can be used.
@@ -104,7 +152,6 @@ impl Risk {
     ///
     /// # Errors
     /// Every rule that the intent breaks.
-    #[inline(never)]
     fn judge(
         &mut self,
         intent: &Intent,
@@ -141,7 +188,7 @@ impl Risk {
             | check_law(intent, limits, reference, &added, &held)
             | RiskReasons::POSITION.when(added.worst > i128::from(limits.position_max))
             | RiskReasons::MESSAGE_RATE.when(!(firm_rate & own_rate & venue_rate))
-            | check_totals(&firm.totals, &added, intent.side, &NotionalLimits::of(&firm.limits))
+            | check_totals(&firm.totals, &added, intent.side, &firm.limits.notional())
             | RiskReasons::BUYING_POWER.when(!added.reduces && firm.margin.exceeds(margin, firm.margin_max))
             | RiskReasons::ORDER_TO_TRADE.when(ratio)
             | RiskReasons::CLOCK_SKEW.when(reference.clock_skew_ns > firm.limits.clock_skew_max_ns)
@@ -152,7 +199,7 @@ impl Risk {
             );
         if limits.duplicates_max != u32::MAX && !replace {
             let (window_ns, most) = (limits.duplicate_window_ns, limits.duplicates_max);
-            let repeated = self.recent.is_repeated(at.recent, intent, stamp.time_ns, window_ns, most);
+            let repeated = self.recent.is_repeated(&at.recent, intent, stamp.time_ns, window_ns, most);
             reasons = reasons | RiskReasons::DUPLICATE_ORDER.when(repeated);
         }
         if !self.strategies.is_empty() {
@@ -164,12 +211,8 @@ impl Risk {
             };
             reasons = reasons | RiskReasons::RESTRICTED.when(!declared);
             if let Some(strategy) = self.strategies.get(usize::from(stamp.strategy)) {
-                let limits = NotionalLimits {
-                    gross: strategy.limits.gross_notional_max,
-                    net: strategy.limits.net_notional_max,
-                    open: strategy.limits.open_notional_max,
-                };
-                reasons = reasons | check_totals(&strategy.totals, &added, intent.side, &limits);
+                reasons = reasons
+                    | check_totals(&strategy.totals, &added, intent.side, &strategy.limits.notional());
             }
         }
         if reasons.is_clear() { Ok((added, held)) } else { Err(reasons) }
@@ -192,115 +235,6 @@ impl Risk {
         }
         let order = RiskApproved(order(intent, stamp, target.sells_short));
         Ok(Approval { order, reserved: target.reserved, added: 0, added_notional: 0 })
-    }
-
-    #[inline(always)]
-    fn reserve(&mut self, intent: &Intent, stamp: &Stamp, added: &Added, held: &Target) -> Approval {
-        let at = &mut self.instruments[intent.instrument as usize];
-        let firm = &mut self.firm;
-        self.last_cl_ord_id = stamp.cl_ord_id;
-        firm.messages += 1;
-        firm.rate.charge();
-        at.rate.charge();
-        if let Some(venue) = self.venues.get_mut(usize::from(intent.venue)) {
-            venue.rate.charge();
-        }
-        let is_buy = intent.side == Side::Buy;
-        // An order keeps its mark for life.
-        let sells_short = held.sells_short || (at.limits.us_equity && !is_buy && added.worst > 0);
-        if let Some(open) = at.exposure.open_of(intent.side) {
-            *open += added.quantity;
-        }
-        at.open_notional += added.notional;
-        firm.totals.open_of(is_buy).add_order(added.notional);
-        firm.margin.add_order(added.notional * i128::from(at.limits.margin_bp));
-        if let Some(strategy) = self.strategies.get_mut(usize::from(stamp.strategy)) {
-            strategy.totals.open_of(is_buy).add_order(added.notional);
-        }
-        if intent.action == OrderAction::New {
-            at.open_orders += 1;
-            firm.open_orders += 1;
-            if at.limits.duplicates_max != u32::MAX {
-                at.recent = self.recent.push(at.recent, intent, stamp.time_ns);
-            }
-        }
-        Approval {
-            order: RiskApproved(order(intent, stamp, sells_short)),
-            reserved: added.wanted,
-            added: added.quantity,
-            added_notional: added.notional,
-        }
-    }
-
-    /// Reserves for an action that was approved before, as the approval did; answers what the order then holds in all.
-    pub fn follow(&mut self, order: &Order, target: Option<Target>) -> u64 {
-        let held = target.unwrap_or(NO_TARGET);
-        let Order { decision, time_ns, cl_ord_id, strategy, .. } = *order;
-        if order.action == OrderAction::Cancel {
-            self.firm.messages += 1;
-            self.last_cl_ord_id = cl_ord_id;
-            return held.reserved;
-        }
-        let Some(at) = self.instruments.get_mut(order.instrument as usize) else { return held.reserved };
-        let intent = Intent {
-            action: order.action,
-            target: order.orig_cl_ord_id,
-            price: order.price,
-            quantity: order.quantity,
-            instrument: order.instrument,
-            venue: order.venue,
-            side: order.side,
-            time_in_force: order.time_in_force,
-        };
-        let added = added(&intent, &held, &at.exposure);
-        at.rate.refill_for_certain(time_ns);
-        self.firm.rate.refill_for_certain(time_ns);
-        if let Some(venue) = self.venues.get_mut(usize::from(order.venue)) {
-            venue.rate.refill_for_certain(time_ns);
-        }
-        self.reserve(&intent, &Stamp { decision, time_ns, cl_ord_id, strategy }, &added, &held).reserved
-    }
-
-    /// Takes an approval back before it was sent or entered anywhere (the other leg of its group was refused).
-    /// The ClOrdID may be used again by the caller's next approval.
-    pub fn withdraw(&mut self, approval: Approval) {
-        let released = approval.released();
-        let order = approval.order.0;
-        self.last_cl_ord_id = order.cl_ord_id - 1;
-        self.firm.messages -= 1;
-        if order.action == OrderAction::Cancel {
-            return;
-        }
-        self.firm.rate.refund();
-        if let Some(venue) = self.venues.get_mut(usize::from(order.venue)) {
-            venue.rate.refund();
-        }
-        if let Some(at) = self.instruments.get_mut(order.instrument as usize) {
-            at.rate.refund();
-            if order.action == OrderAction::New && at.limits.duplicates_max != u32::MAX {
-                at.recent = self.recent.pop(at.recent);
-            }
-        }
-        self.release(&released);
-    }
-}
-
-fn order(intent: &Intent, stamp: &Stamp, sells_short: bool) -> Order {
-    Order {
-        decision: stamp.decision,
-        time_ns: stamp.time_ns,
-        cl_ord_id: stamp.cl_ord_id,
-        orig_cl_ord_id: intent.target,
-        price: intent.price,
-        quantity: intent.quantity,
-        instrument: intent.instrument,
-        venue: intent.venue,
-        action: intent.action,
-        side: intent.side,
-        time_in_force: intent.time_in_force,
-        strategy: stamp.strategy,
-        sells_short,
-        reserved: [0; 5],
     }
 }
 
@@ -369,7 +303,7 @@ fn check_terms(
         Side::Sell => reference.own_bid_px != PRICE_NONE && intent.price <= reference.own_bid_px,
         Side::None => false,
     };
-    let on_tick = intent.price > 0 && at.tick.divides(intent.price.unsigned_abs());
+    let on_tick = intent.price > 0 && at.plain.tick.divides(intent.price.unsigned_abs());
     let on_lot = limits.lot_qty == 1 || quantity.is_multiple_of(limits.lot_qty);
     RiskReasons::ORDER_QTY.when(quantity == 0 || quantity > limits.order_qty_max)
         | RiskReasons::LOT.when(quantity < limits.order_qty_min || !on_lot)
@@ -413,29 +347,16 @@ pub(super) fn check_law(
         | RiskReasons::TRADE_THROUGH.when(law && !rests && through)
 }
 
-/// The limits of sums, of the firm or a strategy.
-struct NotionalLimits {
-    gross: i128,
-    net: i128,
-    open: i128,
-}
-
-impl NotionalLimits {
-    const fn of(firm: &EngineLimits) -> Self {
-        Self { gross: firm.gross_notional_max, net: firm.net_notional_max, open: firm.open_notional_max }
-    }
-}
-
 /// An order that can only reduce the position passes gross and net: it is the way out.
 #[inline(always)]
 fn check_totals(totals: &Totals, added: &Added, side: Side, limits: &NotionalLimits) -> RiskReasons {
     let open = totals.open() + added.notional;
     let net_over = if side == Side::Buy {
-        totals.net.exceeds(totals.open_buy.get() + added.notional, limits.net)
+        totals.net().exceeds(totals.open_of(true) + added.notional, limits.net)
     } else {
-        totals.net.exceeds_negated(totals.open_sell.get() + added.notional, limits.net)
+        totals.net().exceeds_negated(totals.open_of(false) + added.notional, limits.net)
     };
-    RiskReasons::GROSS_NOTIONAL.when(!added.reduces && totals.gross.exceeds(open, limits.gross))
+    RiskReasons::GROSS_NOTIONAL.when(!added.reduces && totals.gross().exceeds(open, limits.gross))
         | RiskReasons::NET_NOTIONAL.when(!added.reduces && net_over)
         | RiskReasons::OPEN_NOTIONAL.when(open > limits.open)
 }

@@ -3,6 +3,7 @@
 //! A limit of this kind refuses nothing: when it is broken, what broke it is blocked until a person resets it.
 
 use super::fills::BookedFill;
+use super::plain::PlainLimits;
 use super::{Exposure, Risk, windows};
 use crate::order::ClOrdId;
 use crate::pipeline::operator::{KillCause, LimitChange, Scope};
@@ -60,11 +61,11 @@ impl Risk {
             *open = open.saturating_sub(quantity);
         }
         let is_buy = side == Side::Buy;
-        self.firm.totals.open_of(is_buy).add_order(-notional);
+        self.firm.totals.add_order(is_buy, -notional);
         at.open_notional -= notional;
         self.firm.margin.add_order(-notional * i128::from(at.limits.margin_bp));
         if let Some(strategy) = self.strategies.get_mut(usize::from(released.strategy)) {
-            strategy.totals.open_of(is_buy).add_order(-notional);
+            strategy.totals.add_order(is_buy, -notional);
         }
         if closed {
             debug_assert!(
@@ -311,6 +312,7 @@ impl Risk {
             }
             Scope::Side(_) => false,
         };
+        self.forget_room();
         // A person's command, and not an order's way: the list may grow.
         let is_same = |other: &&mut LimitChange| (other.scope, other.rule) == (scope, rule);
         match self.changes.iter_mut().find(is_same) {
@@ -324,6 +326,7 @@ impl Risk {
         let Some(at) = self.instruments.get_mut(instrument as usize) else { return false };
         let before = at.limits;
         let known = at.limits.set(change.rule, change.value);
+        at.plain = PlainLimits::of(&at.limits);
         at.rate.set(at.limits.rate);
         // The margin taken so far, at the new rate.
         let position = (i128::from(at.exposure.position) * i128::from(at.mark)).abs();

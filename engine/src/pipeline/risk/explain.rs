@@ -138,20 +138,20 @@ impl Risk {
             let all_open = totals.open() + added.notional;
             rules.add(
                 RiskReasons::GROSS_NOTIONAL,
-                !added.reduces && totals.gross.exceeds(all_open, gross),
+                !added.reduces && totals.gross().exceeds(all_open, gross),
                 format!(
                     "{whose}: positions {} + open orders {}{reduces}",
-                    sum(totals.gross.get()),
+                    sum(totals.gross().get()),
                     sum(all_open)
                 ),
                 money_at_most(gross),
             );
             let (signed, open_side, is_over) = if intent.side == Side::Buy {
-                let side = totals.open_buy.get() + added.notional;
-                (totals.net.get(), side, totals.net.exceeds(side, net))
+                let side = totals.open_of(true) + added.notional;
+                (totals.net().get(), side, totals.net().exceeds(side, net))
             } else {
-                let side = totals.open_sell.get() + added.notional;
-                (-totals.net.get(), side, totals.net.exceeds_negated(side, net))
+                let side = totals.open_of(false) + added.notional;
+                (-totals.net().get(), side, totals.net().exceeds_negated(side, net))
             };
             rules.add(
                 RiskReasons::NET_NOTIONAL,
@@ -255,7 +255,7 @@ impl Risk {
         }
         if limits.duplicates_max != u32::MAX && !replace {
             let repeats = |most: &u32| {
-                self.recent.is_repeated(at.recent, intent, stamp.time_ns, limits.duplicate_window_ns, *most)
+                self.recent.is_repeated(&at.recent, intent, stamp.time_ns, limits.duplicate_window_ns, *most)
             };
             let equal = (1..=super::recent::STEPS_MAX).take_while(repeats).count();
             rules.add(

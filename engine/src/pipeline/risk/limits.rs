@@ -3,6 +3,7 @@
 //! What they are named in the limits file, and in which units, is [`LimitRule`]'s. None can be looser than
 //! [`QTY_CEILING`] and [`NOTIONAL_CEILING`]: with these no sum of what was approved can overflow.
 
+use super::totals::{MARGIN_MOST, NotionalLimits};
 use crate::pipeline::operator::{LimitChange, LimitRule};
 use feeds::units::PRICE_SCALE;
 
@@ -130,7 +131,7 @@ impl InstrumentLimits {
             locate_qty: self.locate_qty.min(QTY_CEILING),
             order_qty_min: self.order_qty_min.max(1),
             lot_qty: self.lot_qty.max(1),
-            margin_bp: self.margin_bp.min(1 << 17),
+            margin_bp: self.margin_bp.min(1 << MARGIN_MOST),
             ..self
         }
     }
@@ -230,6 +231,15 @@ impl EngineLimits {
         self.buying_power.saturating_mul(10_000)
     }
 
+    /// Its limits of sums.
+    pub(super) const fn notional(&self) -> NotionalLimits {
+        NotionalLimits {
+            gross: self.gross_notional_max,
+            net: self.net_notional_max,
+            open: self.open_notional_max,
+        }
+    }
+
     /// Messages as a rate.
     pub(super) const fn rate(&self) -> RateLimit {
         RateLimit { per_s: self.messages_per_s, burst: self.messages_burst }
@@ -299,6 +309,15 @@ impl StrategyLimits {
         protection_delta_max: u64::MAX,
         protection_window_ns: 1_000 * NS_PER_MS,
     };
+
+    /// Its limits of sums.
+    pub(super) const fn notional(&self) -> NotionalLimits {
+        NotionalLimits {
+            gross: self.gross_notional_max,
+            net: self.net_notional_max,
+            open: self.open_notional_max,
+        }
+    }
 
     /// Takes a change over; says whether it is one of a strategy's.
     pub(super) fn set(&mut self, rule: LimitRule, value: i64) -> bool {

@@ -3,6 +3,7 @@
 //! One ring for all instruments, each order linked to the one before it of its instrument. Memory is taken at construction.
 
 use crate::order::Intent;
+use std::hint::select_unpredictable;
 
 /// Orders remembered, and steps that a search makes at most.
 const REMEMBERED_LENGTH: usize = 1 << 16;
@@ -24,9 +25,42 @@ const fn place(number: u64) -> usize {
     (number % REMEMBERED) as usize
 }
 
+/// New orders of one instrument.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RecentOf {
+    /// Number of the latest one in [`RecentOrders`].
+    latest: u64,
+    /// Start of a stretch of one window, of which there is one after the other while orders come.
+    from_ns: u64,
+    /// Orders of this stretch and of the one before it: all that the window can hold, and more.
+    counted: [u32; 2],
+}
+
+impl RecentOf {
+    /// Whether there are fewer than `most` orders in the window that ends now, whatever their terms are. It may say no
+    /// where there are.
+    #[inline(always)]
+    pub(super) const fn are_fewer(&self, now_ns: u64, most: u32) -> bool {
+        // Before its start, older stretches are young again: the clock was set back.
+        now_ns >= self.from_ns && self.counted[0].saturating_add(self.counted[1]) < most
+    }
+
+    #[inline(always)]
+    fn count(&mut self, now_ns: u64, window_ns: u64) {
+        // About as often as not, which no processor foresees.
+        let is_over = now_ns.saturating_sub(self.from_ns) >= window_ns;
+        let [this, before] = self.counted;
+        self.from_ns = select_unpredictable(is_over, now_ns, self.from_ns);
+        self.counted = [
+            select_unpredictable(is_over, 0, this).saturating_add(1),
+            select_unpredictable(is_over, this, before),
+        ];
+    }
+}
+
 /// See the module's text.
 pub(super) struct RecentOrders {
-    ring: Box<[Recent]>,
+    ring: Box<[Recent; REMEMBERED_LENGTH]>,
     /// Number of the next order, from 1.
     next: u64,
 }
@@ -34,20 +68,20 @@ pub(super) struct RecentOrders {
 impl RecentOrders {
     pub(super) fn new() -> Self {
         let none = Recent { price: 0, quantity: 0, time_ns: 0, previous: 0 };
-        Self { ring: vec![none; REMEMBERED_LENGTH].into_boxed_slice(), next: 1 }
+        let ring = vec![none; REMEMBERED_LENGTH].into_boxed_slice();
+        Self { ring: ring.try_into().unwrap_or_else(|_| unreachable!("it has this length")), next: 1 }
     }
 
-    /// Whether more than `most` orders of the instrument whose latest is number `latest` have the intent's terms and are
-    /// younger than the window.
+    /// Whether more than `most` orders of the instrument have the intent's terms and are younger than the window.
     pub(super) fn is_repeated(
         &self,
-        latest: u64,
+        of: &RecentOf,
         intent: &Intent,
         now_ns: u64,
         window_ns: u64,
         most: u32,
     ) -> bool {
-        let (mut at, mut equal) = (latest, 0);
+        let (mut at, mut equal) = (of.latest, 0);
         for _ in 0..STEPS_MAX {
             if at == 0 || at + REMEMBERED < self.next {
                 return equal >= most;
@@ -63,22 +97,24 @@ impl RecentOrders {
         true
     }
 
-    /// Remembers a new order; answers its number.
-    pub(super) fn push(&mut self, latest: u64, intent: &Intent, now_ns: u64) -> u64 {
+    /// Remembers a new order.
+    #[inline(always)]
+    pub(super) fn push(&mut self, of: &mut RecentOf, intent: &Intent, now_ns: u64, window_ns: u64) {
         let number = self.next;
         self.ring[place(number)] = Recent {
             price: intent.price,
             quantity: intent.quantity,
             time_ns: now_ns,
-            previous: latest << 1 | intent.side as u64 & 1,
+            previous: of.latest << 1 | intent.side as u64 & 1,
         };
         self.next += 1;
-        number
+        of.latest = number;
+        of.count(now_ns, window_ns);
     }
 
-    /// Forgets the last one, which had this number; answers that of the instrument's order before it.
-    pub(super) fn pop(&mut self, number: u64) -> u64 {
-        self.next = number;
-        self.ring[place(number)].previous >> 1
+    /// Forgets the last one, which was of this instrument.
+    pub(super) fn pop(&mut self, of: &mut RecentOf) {
+        self.next = of.latest;
+        of.latest = self.ring[place(of.latest)].previous >> 1;
     }
 }

@@ -28,6 +28,12 @@ impl Total {
         self.0 = if is_lost { LOST } else { sum };
     }
 
+    /// Adds what it is known to have room for.
+    #[inline(always)]
+    pub(super) const fn add_fitting(&mut self, change: i128) {
+        self.0 += change;
+    }
+
     /// The sum; [`LOST`] when it is lost.
     #[inline(always)]
     pub(super) const fn get(self) -> i128 {
@@ -48,25 +54,42 @@ impl Total {
     }
 }
 
-/// Positions at their marks, and open orders at their limits, 1e-9 of the currency.
+/// Positions at their marks, and open orders at their limits, 1e-9 of the currency; changed by its own methods only, so
+/// that none forgets the room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
-    /// Positions, all counted up.
-    pub(super) gross: Total,
-    /// Long less short positions.
-    pub(super) net: Total,
-    /// Open buy orders.
-    pub(super) open_buy: Total,
-    /// Open sell orders.
-    pub(super) open_sell: Total,
+    gross: Total,
+    net: Total,
+    open_buy: Total,
+    open_sell: Total,
+    /// At most what an order of either side may still add without breaking any limit of these sums, nor a margin of up to
+    /// [`MARGIN_MOST`] for it. Each change takes off what it could have cost at most; what it could have given shows when
+    /// the room is measured again.
+    room: u64,
+}
+
+/// Margins are at most this part of a notional, as a power of two of 1e-4 of it.
+pub(super) const MARGIN_MOST: u32 = 17;
+
+/// Limits that sums are held against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotionalLimits {
+    pub(super) gross: i128,
+    pub(super) net: i128,
+    pub(super) open: i128,
 }
 
 impl Totals {
-    /// A position went from one value to another.
+    /// Positions, all counted up.
     #[inline(always)]
-    pub(super) fn move_position(&mut self, before: i128, after: i128) {
-        self.gross.add(after.abs() - before.abs());
-        self.net.add(after - before);
+    pub(super) const fn gross(&self) -> Total {
+        self.gross
+    }
+
+    /// Long less short positions.
+    #[inline(always)]
+    pub(super) const fn net(&self) -> Total {
+        self.net
     }
 
     /// Both sides of what is open.
@@ -77,7 +100,64 @@ impl Totals {
 
     /// Open orders of one side.
     #[inline(always)]
-    pub(super) const fn open_of(&mut self, is_buy: bool) -> &mut Total {
-        if is_buy { &mut self.open_buy } else { &mut self.open_sell }
+    pub(super) const fn open_of(&self, is_buy: bool) -> i128 {
+        if is_buy { self.open_buy.0 } else { self.open_sell.0 }
+    }
+
+    /// A position went from one value to another.
+    #[inline]
+    pub(super) fn move_position(&mut self, before: i128, after: i128) {
+        self.gross.add(after.abs() - before.abs());
+        self.net.add(after - before);
+        self.take((after - before).unsigned_abs());
+    }
+
+    /// An order holds this much more than before, or less.
+    #[inline]
+    pub(super) fn add_order(&mut self, is_buy: bool, change: i128) {
+        let open = if is_buy { &mut self.open_buy } else { &mut self.open_sell };
+        open.add(change);
+        if change > 0 {
+            self.take(change.unsigned_abs());
+        }
+    }
+
+    /// The same for one that has room: no sum is lost by it.
+    #[inline(always)]
+    pub(super) fn add_fitting(&mut self, is_buy: bool, notional: u64) {
+        debug_assert!(self.has_room(notional), "it has no room");
+        let open = if is_buy { &mut self.open_buy } else { &mut self.open_sell };
+        open.add_fitting(notional.into());
+        self.room -= notional;
+    }
+
+    /// Whether an order that adds this much breaks no limit for certain.
+    #[inline(always)]
+    pub(super) const fn has_room(&self, notional: u64) -> bool {
+        notional <= self.room
+    }
+
+    fn take(&mut self, most: u128) {
+        self.room = self.room.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX));
+    }
+
+    /// A limit has changed: what room there is nobody knows until it is measured.
+    pub(super) const fn forget_room(&mut self) {
+        self.room = 0;
+    }
+
+    /// Measures the room; `margin_left` is what margins may still grow by, 1e-4 of notional.
+    #[inline(never)]
+    pub(super) fn measure_room(&mut self, limits: &NotionalLimits, margin_left: i128) {
+        // Short of where sums are lost: one that has room is added without a look at that. A net sum that is lost leaves
+        // none on the buy side, and so none at all.
+        let below = |limit: i128, sum: i128| limit.min(LOST - 1) - sum;
+        let (net, open) = (self.net.0, self.open());
+        let room = below(limits.gross, self.gross.0 + open)
+            .min(below(limits.net, net + self.open_buy.0))
+            .min(below(limits.net, self.open_sell.0 - net))
+            .min(below(limits.open, open))
+            .min(margin_left >> MARGIN_MOST);
+        self.room = u64::try_from(room.max(0)).unwrap_or(u64::MAX);
     }
 }

@@ -6,8 +6,10 @@ mod deletions;
 mod events;
 mod masks;
 mod rates;
+mod rooms;
 mod rules;
 
+use super::checks::NO_TARGET;
 use super::*;
 use crate::order::{Intent, OrderAction, TimeInForce};
 use crate::pipeline::operator::{KillCause, LimitRule, Scope};

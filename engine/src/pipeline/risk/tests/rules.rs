@@ -288,7 +288,14 @@ pub(super) fn gross_net_and_open_notional_at_their_limits() {
 fn an_ordinary_order_takes_no_closer_look() {
     let plain = |intent: Intent, reference: Reference| {
         let mut risk = Risk::new(EngineLimits::OPEN, vec![LIMITS]);
-        risk.plainly_fine(&intent, &reference, Some(TARGET), &stamp(1, 0)).is_some()
+        // Before the first order nobody has measured what room there is.
+        assert!(risk.plainly_fine::<true>(&INTENT, &REFERENCE, &NO_TARGET, &stamp(1, 0)).is_none());
+        risk.measure_room(0);
+        if intent.action == OrderAction::New {
+            risk.plainly_fine::<true>(&intent, &reference, &NO_TARGET, &stamp(1, 0)).is_some()
+        } else {
+            risk.plainly_fine::<false>(&intent, &reference, &TARGET, &stamp(1, 0)).is_some()
+        }
     };
     assert!(plain(INTENT, REFERENCE) && plain(SELL, REFERENCE) && plain(REPLACE, REFERENCE));
     for intent in [
@@ -559,7 +566,7 @@ pub(super) fn withdraw_restores_rate_exposure_and_id() {
         let approval = risk.approve(&INTENT, &REFERENCE, None, &stamp(1, 0)).expect("as if never approved");
         risk.withdraw(approval);
         assert_eq!(risk.exposure(0), Exposure::default());
-        assert_eq!(risk.firm.totals, Totals::default());
+        assert_eq!((risk.firm.totals.open(), risk.firm.margin), (0, Total::default()));
         assert_eq!((risk.firm.open_orders, risk.firm.messages), (0, 0));
     }
     let kept = risk.approve(&INTENT, &REFERENCE, None, &stamp(1, 0)).expect("clear");
