@@ -73,8 +73,9 @@ impl DecisionCore {
         probe: &mut impl Probe,
     ) -> Result<Approval, RiskReasons> {
         let target = self.orders.get(intent.target).filter(|order| {
-            !order.is_pending()
-                && !(order.doomed && intent.action == OrderAction::Replace)
+            let takes = intent.action != OrderAction::Replace || !order.doomed;
+            takes
+                && !order.is_pending()
                 && order.cl_ord_id == intent.target
                 && order.strategy == strategy
                 && (order.instrument, order.venue, order.side)

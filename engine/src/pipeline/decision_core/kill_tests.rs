@@ -60,7 +60,7 @@ fn traded(seed: u64, stopped: &Arc<AtomicBool>, act: Act) -> (Bench, Draws) {
             bench.input(Input::Execution(&answer));
         }
     }
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         // A session is lost; what the venue is asked depends on the room there is.
         let mut doubt = bench.execution(0, ExecutionKind::InDoubt);
         doubt.venue = 1;
