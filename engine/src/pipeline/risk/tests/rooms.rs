@@ -192,7 +192,8 @@ fn there_is_never_less_room_than_is_said() {
                 }
                 9 if draws.once_in(2) => change(&mut draws, &mut risk),
                 9 if draws.once_in(4) => {
-                    (open.clear(), ended.clear());
+                    open.clear();
+                    ended.clear();
                     let mut carried = CarriedState::default();
                     risk.carry(&mut carried);
                     risk = new();
