@@ -16,7 +16,7 @@ fn room_is_there(totals: &Totals, limits: &NotionalLimits, place: &str) -> u64 {
     let with_bit =
         |room: u64, bit: u32| if totals.has_room(room | 1 << bit) { room | 1 << bit } else { room };
     let room = (0..u64::BITS).rev().fold(0, with_bit);
-    if room > 0 {
+    if totals.has_room(0) {
         let (gross, net, room) = (totals.gross().get(), totals.net().get(), i128::from(room));
         assert!(gross + totals.open() + room <= limits.gross, "gross of {totals:?}, {limits:?}: {place}");
         assert!(
@@ -36,7 +36,7 @@ fn room_is_there(totals: &Totals, limits: &NotionalLimits, place: &str) -> u64 {
 fn check(risk: &Risk, sent: &[(u32, u64)], now_ns: u64, place: &str) -> bool {
     let firm = &risk.firm;
     let room = room_is_there(&firm.totals, &firm.limits.notional(), place);
-    if room > 0 {
+    if firm.totals.has_room(0) {
         let margin = firm.margin.get() + (i128::from(room) << 17);
         assert!(
             margin <= firm.margin_max,
