@@ -207,3 +207,15 @@ fn there_is_never_less_room_than_is_said() {
     }
     assert!(plain > 1_000 && roomy > 10_000, "{plain} were ordinary, {roomy} times was there room");
 }
+
+#[test]
+fn beyond_a_limit_not_even_a_replace_that_adds_nothing_passes() {
+    let engine = EngineLimits { gross_notional_max: dollars(25_000), ..EngineLimits::OPEN };
+    let mut risk = risk_of(engine, LIMITS, StrategyLimits::OPEN);
+    risk.fill(&fill(Side::Buy, 100));
+    super::open(&mut risk, INTENT);
+    passes(&mut risk, REPLACE, REFERENCE);
+    // What was bought for 10,000 is worth 16,000 now, and another 10,000 are open.
+    risk.mark(0, 160 * DOLLAR, 0);
+    refused(&mut risk, REPLACE, REFERENCE, RiskReasons::GROSS_NOTIONAL);
+}
