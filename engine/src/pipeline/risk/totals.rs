@@ -62,9 +62,9 @@ pub(super) struct Totals {
     net: Total,
     open_buy: Total,
     open_sell: Total,
-    /// At most what an order of either side may still add without breaking any limit of these sums, nor a margin of up to
-    /// [`MARGIN_MOST`] for it. Each change takes off what it could have cost at most; what it could have given shows when
-    /// the room is measured again.
+    /// An order of either side that adds less than this breaks no limit of these sums, nor one of margin at up to
+    /// [`MARGIN_MOST`]; at 0 not even one that adds nothing. Each change takes off what it could have cost at most; what it
+    /// could have given shows when the room is measured again.
     room: u64,
 }
 
@@ -134,7 +134,7 @@ impl Totals {
     /// Whether an order that adds this much breaks no limit for certain.
     #[inline(always)]
     pub(super) const fn has_room(&self, notional: u64) -> bool {
-        notional <= self.room
+        notional < self.room
     }
 
     fn take(&mut self, most: u128) {
@@ -158,6 +158,6 @@ impl Totals {
             .min(below(limits.net, self.open_sell.0 - net))
             .min(below(limits.open, open))
             .min(margin_left >> MARGIN_MOST);
-        self.room = u64::try_from(room.max(0)).unwrap_or(u64::MAX);
+        self.room = u64::try_from((room + 1).max(0)).unwrap_or(u64::MAX);
     }
 }

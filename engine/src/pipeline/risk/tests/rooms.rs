@@ -16,7 +16,7 @@ fn room_is_there(totals: &Totals, limits: &NotionalLimits, place: &str) -> u64 {
     let with_bit =
         |room: u64, bit: u32| if totals.has_room(room | 1 << bit) { room | 1 << bit } else { room };
     let room = (0..u64::BITS).rev().fold(0, with_bit);
-    if room > 0 {
+    if totals.has_room(0) {
         let (gross, net, room) = (totals.gross().get(), totals.net().get(), i128::from(room));
         assert!(gross + totals.open() + room <= limits.gross, "gross of {totals:?}, {limits:?}: {place}");
         assert!(
@@ -36,7 +36,7 @@ fn room_is_there(totals: &Totals, limits: &NotionalLimits, place: &str) -> u64 {
 fn check(risk: &Risk, sent: &[(u32, u64)], now_ns: u64, place: &str) -> bool {
     let firm = &risk.firm;
     let room = room_is_there(&firm.totals, &firm.limits.notional(), place);
-    if room > 0 {
+    if firm.totals.has_room(0) {
         let margin = firm.margin.get() + (i128::from(room) << 17);
         assert!(
             margin <= firm.margin_max,
@@ -192,7 +192,8 @@ fn there_is_never_less_room_than_is_said() {
                 }
                 9 if draws.once_in(2) => change(&mut draws, &mut risk),
                 9 if draws.once_in(4) => {
-                    (open.clear(), ended.clear());
+                    open.clear();
+                    ended.clear();
                     let mut carried = CarriedState::default();
                     risk.carry(&mut carried);
                     risk = new();
@@ -205,4 +206,16 @@ fn there_is_never_less_room_than_is_said() {
         }
     }
     assert!(plain > 1_000 && roomy > 10_000, "{plain} were ordinary, {roomy} times was there room");
+}
+
+#[test]
+fn beyond_a_limit_not_even_a_replace_that_adds_nothing_passes() {
+    let engine = EngineLimits { gross_notional_max: dollars(25_000), ..EngineLimits::OPEN };
+    let mut risk = risk_of(engine, LIMITS, StrategyLimits::OPEN);
+    risk.fill(&fill(Side::Buy, 100));
+    super::open(&mut risk, INTENT);
+    passes(&mut risk, REPLACE, REFERENCE);
+    // What was bought for 10,000 is worth 16,000 now, and another 10,000 are open.
+    risk.mark(0, 160 * DOLLAR, 0);
+    refused(&mut risk, REPLACE, REFERENCE, RiskReasons::GROSS_NOTIONAL);
 }
