@@ -50,14 +50,14 @@ impl Housekeeping {
             && let Err(error) = keeper.poll()
         {
             // The writer goes on until its segments are used up, and then stops the run by itself. Until then what is open
-            // is cancelled, and a reset does not last.
+            // is cancelled, and no reset lifts that.
             if self.journal_error.is_none() {
                 eprintln!("warptick: journal: {error}: trading stops, open orders are cancelled");
             }
             self.journal_error.get_or_insert_with(|| error.to_string());
-        }
-        if self.journal_error.is_some() && !self.kill.is_set() {
-            self.kill.set(KillCause::Journal);
+            if !self.kill.is_final() {
+                self.kill.set(KillCause::Journal);
+            }
         }
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.look(Instant::now(), tsc::system_utc_ns(), |alarm| eprintln!("warptick: {alarm}"));

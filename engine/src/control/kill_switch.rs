@@ -4,14 +4,14 @@
 //! of the process by SIGUSR1. From then on no new order and no replace leaves, whatever decide does; decide turns the
 //! word into a sequenced `Kill` that cancels every open order ([`crate::pipeline::controls`]). What is set stays set
 //! until a person's `Reset` has been through the core, and a kill that came after that person looked outlives the reset
-//! ([`KillSwitch::seen`]).
+//! ([`KillSwitch::seen`]). Nothing resets a journal that has failed ([`KillSwitch::is_final`]).
 //!
 //! Beside the word stands a bell ([`KillSwitch::ring`]): whatever the deciding loop should look at rings it, so that a
 //! turn of the loop costs two relaxed loads of lines that nobody writes meanwhile. Allocates at construction only.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::pipeline::operator::KillCause;
 
@@ -25,6 +25,7 @@ const CAUSE: u32 = 0xff;
 #[derive(Debug, Default)]
 struct Words {
     kill: AtomicU32,
+    is_final: AtomicBool,
     bell: AtomicU32,
 }
 
@@ -63,6 +64,10 @@ impl KillSwitch {
     /// Sets it. Allowed on every thread; a kill that is set already keeps its cause and counts anew.
     #[cold]
     pub fn set(&self, cause: KillCause) {
+        if cause == KillCause::Journal {
+            // Relaxed: a flag on its own, and nobody resets a word that is not set yet.
+            self.0.is_final.store(true, Ordering::Relaxed);
+        }
         let count_one_more = |word: u32| {
             let kept = if word & CAUSE == 0 { cause as u32 } else { word & CAUSE };
             Some(((word & !CAUSE).wrapping_add(CAUSE + 1)) | kept)
@@ -78,10 +83,19 @@ impl KillSwitch {
         Seen { kill: self.0.kill.load(Ordering::Relaxed), signals: SIGNALS.load(Ordering::Relaxed) }
     }
 
-    /// Resets what was `seen`; whether nothing is set now. A kill or a signal that came later stays.
+    /// Whether the journal has failed: this run trades no more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.0.is_final.load(Ordering::Relaxed)
+    }
+
+    /// Resets what was `seen`; whether nothing is set now. A kill or a signal that came later stays, and so does one that is
+    /// final.
     pub fn reset(&self, seen: Seen) -> bool {
         let relaxed = Ordering::Relaxed;
-        let _ = self.0.kill.compare_exchange(seen.kill, seen.kill & !CAUSE, relaxed, relaxed);
+        if !self.is_final() {
+            let _ = self.0.kill.compare_exchange(seen.kill, seen.kill & !CAUSE, relaxed, relaxed);
+        }
         let _ = SIGNALS.compare_exchange(seen.signals, 0, relaxed, relaxed);
         self.ring();
         !self.is_set()
@@ -158,10 +172,19 @@ mod tests {
         let switch = KillSwitch::new();
         switch.set(KillCause::Operator);
         let seen = switch.seen();
-        switch.set(KillCause::Journal);
+        switch.set(KillCause::FeedLost);
         assert!(!switch.reset(seen));
         assert_eq!(switch.cause(), Some(KillCause::Operator));
         assert!(switch.reset(switch.seen()));
+    }
+
+    #[test]
+    fn a_journal_that_has_failed_is_final() {
+        let switch = KillSwitch::new();
+        switch.set(KillCause::Operator);
+        switch.set(KillCause::Journal);
+        assert!(switch.is_final() && !switch.reset(switch.seen()));
+        assert!(switch.is_set());
     }
 
     #[test]

@@ -278,6 +278,8 @@ struct Firm {
     open_orders: u32,
     cash: Total,
     messages: u64,
+    /// No instrument's margin is more than two to this, 1e-4 of its notional.
+    margin_bits: u32,
     /// Messages from which on there may be too many for each trade, as far as was measured.
     messages_most: u64,
     trades: u64,
@@ -331,6 +333,7 @@ impl Risk {
                 limits,
             }
         });
+        let instruments: Box<[Instrument]> = instruments.collect();
         Self {
             blocks: Blocks::new(count, 0),
             last_cl_ord_id: 0,
@@ -345,12 +348,13 @@ impl Risk {
                 open_orders: 0,
                 cash: Total::default(),
                 messages: 0,
+                margin_bits: margin_bits(&instruments),
                 messages_most: 0,
                 trades: 0,
                 best_worth: 0,
                 losses: LossWindow::new(),
             },
-            instruments: instruments.collect(),
+            instruments,
             venues: Box::default(),
             strategies: Box::default(),
             holdings: Box::default(),
@@ -531,6 +535,12 @@ impl Exposure {
             Side::None => None,
         }
     }
+}
+
+/// The bits of the highest margin of any instrument.
+fn margin_bits(instruments: &[Instrument]) -> u32 {
+    let most = instruments.iter().map(|at| at.limits.margin_bp).max().unwrap_or(0);
+    u32::BITS - most.leading_zeros()
 }
 
 #[cfg(test)]

@@ -114,6 +114,9 @@ pub(super) async fn reset((State(shared), Extension(bearer)): Common, body: Byte
         let mut said = carried_out(is_obeyed);
         said["killed"] = json!(shared.kill.is_set());
         said["cause"] = json!(shared.kill.cause().map(KillCause::name));
+        if shared.kill.is_final() {
+            said["final"] = json!("the journal has failed: nothing lifts that, start anew with --resume");
+        }
         Ok(said)
     };
     answer(work.await)

@@ -4,9 +4,9 @@
 
 use super::fills::BookedFill;
 use super::plain::PlainLimits;
-use super::{Exposure, Risk, windows};
+use super::{Exposure, Risk, margin_bits, windows};
 use crate::order::ClOrdId;
-use crate::pipeline::operator::{KillCause, LimitChange, Scope};
+use crate::pipeline::operator::{KillCause, LimitChange, LimitRule, Scope};
 use feeds::event::Side;
 
 /// Exposure that is given back.
@@ -312,6 +312,9 @@ impl Risk {
             }
             Scope::Side(_) => false,
         };
+        if rule == LimitRule::MarginBp {
+            self.firm.margin_bits = margin_bits(&self.instruments);
+        }
         self.forget_room();
         // A person's command, and not an order's way: the list may grow.
         let is_same = |other: &&mut LimitChange| (other.scope, other.rule) == (scope, rule);

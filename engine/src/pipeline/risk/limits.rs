@@ -3,7 +3,7 @@
 //! What they are named in the limits file, and in which units, is [`LimitRule`]'s. None can be looser than
 //! [`QTY_CEILING`] and [`NOTIONAL_CEILING`]: with these no sum of what was approved can overflow.
 
-use super::totals::{MARGIN_MOST, NotionalLimits};
+use super::totals::NotionalLimits;
 use crate::pipeline::operator::{LimitChange, LimitRule};
 use feeds::units::PRICE_SCALE;
 
@@ -131,7 +131,6 @@ impl InstrumentLimits {
             locate_qty: self.locate_qty.min(QTY_CEILING),
             order_qty_min: self.order_qty_min.max(1),
             lot_qty: self.lot_qty.max(1),
-            margin_bp: self.margin_bp.min(1 << MARGIN_MOST),
             ..self
         }
     }

@@ -90,7 +90,7 @@ impl Risk {
         let firm = &mut self.firm;
         let limits = &firm.limits;
         let margin_left = firm.margin_max.min(LOST - 1) - firm.margin.get();
-        firm.totals.measure_room(&limits.notional(), margin_left);
+        firm.totals.measure_room(&limits.notional(), margin_left >> firm.margin_bits);
         firm.messages_most =
             limits.order_to_trade_from.max(limits.order_to_trade_max.saturating_mul(firm.trades.max(1)));
         if let Some(strategy) = self.strategies.get_mut(usize::from(strategy)) {

@@ -62,14 +62,11 @@ pub(super) struct Totals {
     net: Total,
     open_buy: Total,
     open_sell: Total,
-    /// An order of either side that adds less than this breaks no limit of these sums, nor one of margin at up to
-    /// [`MARGIN_MOST`]; at 0 not even one that adds nothing. Each change takes off what it could have cost at most; what it
-    /// could have given shows when the room is measured again.
+    /// An order of either side that adds less than this breaks no limit of these sums, nor buying power; at 0 not even one
+    /// that adds nothing. Each change takes off what it could have cost at most; what it could have given shows when the
+    /// room is measured again.
     room: u64,
 }
-
-/// Margins are at most this part of a notional, as a power of two of 1e-4 of it.
-pub(super) const MARGIN_MOST: u32 = 17;
 
 /// Limits that sums are held against.
 #[derive(Clone, Copy, Debug)]
@@ -146,9 +143,9 @@ impl Totals {
         self.room = 0;
     }
 
-    /// Measures the room; `margin_left` is what margins may still grow by, 1e-4 of notional.
+    /// Measures the room; `margin_room` is what may be added for certain as far as margins go.
     #[inline(never)]
-    pub(super) fn measure_room(&mut self, limits: &NotionalLimits, margin_left: i128) {
+    pub(super) fn measure_room(&mut self, limits: &NotionalLimits, margin_room: i128) {
         // Short of where sums are lost: one that has room is added without a look at that. A net sum that is lost leaves
         // none on the buy side, and so none at all.
         let below = |limit: i128, sum: i128| limit.min(LOST - 1) - sum;
@@ -157,7 +154,7 @@ impl Totals {
             .min(below(limits.net, net + self.open_buy.0))
             .min(below(limits.net, self.open_sell.0 - net))
             .min(below(limits.open, open))
-            .min(margin_left >> MARGIN_MOST);
+            .min(margin_room);
         self.room = u64::try_from((room + 1).max(0)).unwrap_or(u64::MAX);
     }
 }

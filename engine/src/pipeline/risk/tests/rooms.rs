@@ -37,7 +37,8 @@ fn check(risk: &Risk, sent: &[(u32, u64)], now_ns: u64, place: &str) -> bool {
     let firm = &risk.firm;
     let room = room_is_there(&firm.totals, &firm.limits.notional(), place);
     if firm.totals.has_room(0) {
-        let margin = firm.margin.get() + (i128::from(room) << 17);
+        let highest = risk.instruments.iter().map(|at| at.limits.margin_bp).max().expect("two");
+        let margin = firm.margin.get() + i128::from(room) * i128::from(highest);
         assert!(
             margin <= firm.margin_max,
             "margin {:?} of {}, room {room}: {place}",
@@ -79,7 +80,7 @@ fn change(draws: &mut Draws, risk: &mut Risk) {
         2 => (Scope::All, LimitRule::OrderToTradeMax, draws.one_of(&[0, 1, 30, LimitChange::NONE])),
         3 => {
             let rules = [
-                (LimitRule::MarginBp, draws.one_of(&[0, 5_000, 20_000, 1 << 20])),
+                (LimitRule::MarginBp, draws.one_of(&[0, 5_000, 20_000, 1 << 20, u32::MAX.into()])),
                 (LimitRule::OrderQtyMax, draws.one_of(&[0, 200, 500])),
                 (LimitRule::DuplicatesMax, draws.one_of(&[5, 30])),
                 (LimitRule::PositionMax, draws.one_of(&[200, 2_000])),
