@@ -254,7 +254,7 @@ fn a_kill_that_comes_after_the_reset_was_asked_for_stays() {
     rig.kill.set(KillCause::Operator);
     rig.settle();
     let seen = rig.kill.seen();
-    rig.kill.set(KillCause::Journal);
+    rig.kill.set(KillCause::FeedLost);
     rig.give(Command::Reset { scope: Scope::All }, seen);
     rig.settle();
     assert!(rig.kill.is_set() && rig.decide.core().risk().is_killed());
@@ -262,6 +262,19 @@ fn a_kill_that_comes_after_the_reset_was_asked_for_stays() {
     rig.give(Command::Reset { scope: Scope::All }, seen);
     rig.settle();
     assert!(!rig.kill.is_set() && !rig.decide.core().risk().is_killed());
+}
+
+#[test]
+fn no_reset_lifts_a_journal_that_has_failed() {
+    let mut rig = Rig::new(1, AUTO);
+    rig.kill.set(KillCause::Journal);
+    rig.settle();
+    for _ in 0..3 {
+        let seen = rig.kill.seen();
+        rig.give(Command::Reset { scope: Scope::All }, seen);
+        rig.turn();
+        assert!(rig.kill.is_set() && rig.decide.core().risk().is_killed(), "not for one turn");
+    }
 }
 
 #[test]
