@@ -17,7 +17,7 @@ use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use feeds::event::{MarketEvent, Side};
 use feeds::units::{PRICE_NONE, PRICE_SCALE};
-use kernels::cpu::arbitrage::{ArbitrageParameters, ArbitrageSignal, VENUES_MAX, VenueDepth, scan};
+use kernels::cpu::cross_venue::{ArbitrageParameters, ArbitrageSignal, VENUES_MAX, VenueDepth, scan};
 use kernels::cpu::book::DepthLevel;
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,7 @@
 
 pub mod arbitrage;
 pub mod book;
+pub mod cross_venue;
 pub mod fixed_point;
 mod huge;
 mod ladder;

@@ -3,7 +3,7 @@
 use super::{ArbitrageTaker, TakenVenue};
 use crate::notation::{Money, Price};
 use feeds::event::Side;
-use kernels::cpu::arbitrage::ArbitrageSignal;
+use kernels::cpu::cross_venue::ArbitrageSignal;
 use kernels::cpu::book::DepthLevel;
 
 /// What `taker` has just decided, a line each.
