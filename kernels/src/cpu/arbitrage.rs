@@ -82,9 +82,9 @@ fn divided_e9(a: u64, b: u64) -> Option<(u64, u64)> {
         return None;
     }
     let low = product as u64;
-    let upper = high << 32 | low >> 32;
-    let lower = upper % UNIT_E9 << 32 | low & 0xFFFF_FFFF;
-    Some(((upper / UNIT_E9) << 32 | lower / UNIT_E9, lower % UNIT_E9))
+    let upper = (high << 32) | (low >> 32);
+    let lower = ((upper % UNIT_E9) << 32) | (low & 0xFFFF_FFFF);
+    Some((((upper / UNIT_E9) << 32) | (lower / UNIT_E9), lower % UNIT_E9))
 }
 
 /// One leg with its prices looked up: `goes_in` and `comes_out` are of one quantity unit, 1e-9, 1 to [`AMOUNT_MAX`].
