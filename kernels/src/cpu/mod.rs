@@ -16,6 +16,7 @@ mod query;
 pub mod quote_action;
 pub mod quoting;
 mod refusal;
+pub mod replica_hash;
 mod slots;
 mod tick;
 mod trading_status;

@@ -1,0 +1,230 @@
+//! The cold thread that owns the resident kernel: every driver call is made there.
+//!
+//! It tells the device every millisecond that the host lives, sees whether the kernel does, and launches epochs where no
+//! graph does. When the hot side gives the device up, or the kernel ends by itself, it makes another one after a while (1 s,
+//! then twice as long each time) and hands its feed over; after [`RETRIES_MAX`] times it gives up for good. A kernel that
+//! does not stop is left alone with all its memory.
+
+use super::driver::DriverError;
+use super::feed::Feed;
+use super::launch::{Kept, Resident};
+use super::maker::Maker;
+use super::ring::{Port, Rings, RunState};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often another kernel is made.
+pub const RETRIES_MAX: u32 = 5;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// How long a kernel may take to stop.
+const STOP_LIMIT: Duration = Duration::from_millis(100);
+
+const RUN: u8 = 0;
+const GIVE_UP: u8 = 1;
+const STOP: u8 = 2;
+
+/// What the hot side and the keeper tell each other.
+#[derive(Debug)]
+struct Shared {
+    wanted: AtomicU8,
+    /// The kernel runs, as far as the keeper knows.
+    is_up: AtomicBool,
+    has_fresh: AtomicBool,
+    fresh: Mutex<Option<Feed>>,
+    stop_ns: AtomicU64,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    fn note(&self, text: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+}
+
+/// The hot side's handle.
+#[derive(Clone, Debug)]
+pub struct Link {
+    shared: Arc<Shared>,
+}
+
+impl Link {
+    /// Whether the kernel runs, as far as the keeper knows.
+    #[inline]
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        // Relaxed: a hint; an answer that does not come is noticed anyhow.
+        self.shared.is_up.load(Ordering::Relaxed)
+    }
+
+    /// The device is not to be used any more; another kernel is made later.
+    pub fn give_up(&self, reason: &'static str) {
+        self.shared.is_up.store(false, Ordering::Relaxed);
+        // Only a running kernel can be given up: a stop goes before.
+        let _ = self.shared.wanted.compare_exchange(RUN, GIVE_UP, Ordering::Release, Ordering::Relaxed);
+        if let Ok(mut notes) = self.shared.notes.try_lock() {
+            notes.push(format!("the device was given up: {reason}"));
+        }
+    }
+
+    /// The feed of a kernel that was made anew, once.
+    #[inline]
+    #[must_use]
+    pub fn fresh_feed(&self) -> Option<Feed> {
+        // Acquire: pairs with the keeper's store, so that the feed is there.
+        if !self.shared.has_fresh.load(Ordering::Acquire) {
+            return None;
+        }
+        let feed = self.shared.fresh.try_lock().ok()?.take();
+        self.shared.has_fresh.store(false, Ordering::Relaxed);
+        feed
+    }
+}
+
+/// See the module's page. Dropping it stops the kernel.
+#[derive(Debug)]
+pub struct Keeper {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Starts a kernel that was made with `maker`, and the thread that keeps it; the hot side's feed and handle.
+    ///
+    /// # Errors
+    /// The launch failed.
+    pub fn start(maker: Maker, mut resident: Resident) -> Result<(Self, Feed, Link), DriverError> {
+        resident.start()?;
+        let feed = feed_of(&resident);
+        let shared = Arc::new(Shared {
+            wanted: AtomicU8::new(RUN),
+            is_up: AtomicBool::new(true),
+            has_fresh: AtomicBool::new(false),
+            fresh: Mutex::new(None),
+            stop_ns: AtomicU64::new(0),
+            notes: Mutex::new(Vec::new()),
+        });
+        let keeping = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("wt-device".to_owned())
+            .spawn(move || keep(&keeping, &maker, resident))
+            .expect("a thread at start-up");
+        let link = Link { shared: Arc::clone(&shared) };
+        Ok((Self { shared, thread: Some(thread) }, feed, link))
+    }
+
+    /// Stops the kernel and the thread; how long the kernel took to end, `None` when none ran or it did not end.
+    pub fn stop(&mut self) -> Option<Duration> {
+        self.shared.wanted.store(STOP, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        match self.shared.stop_ns.load(Ordering::Relaxed) {
+            0 => None,
+            ns => Some(Duration::from_nanos(ns)),
+        }
+    }
+
+    /// What happened so far, in words.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn feed_of(resident: &Resident) -> Feed {
+    Feed::new(Port::new(Arc::<Rings>::clone(resident.rings())))
+}
+
+fn keep(shared: &Shared, maker: &Maker, resident: Resident) {
+    let mut resident = Some(resident);
+    if let Some(Err(error)) = resident.as_ref().map(Resident::adopt) {
+        shared.note(format!("the device cannot be kept: {error}"));
+    }
+    let (mut retries, mut retry_at) = (0, Instant::now());
+    loop {
+        // Acquire: pairs with the stores of `stop` and `give_up`.
+        let wanted = shared.wanted.load(Ordering::Acquire);
+        if let Some(kernel) = &mut resident {
+            let ended = wanted != RUN || !goes_on(shared, kernel);
+            if ended {
+                shared.is_up.store(false, Ordering::Relaxed);
+                let kernel = resident.take().expect("it is there");
+                end(shared, kernel);
+                retry_at = Instant::now() + Duration::from_secs(1 << retries.min(6));
+            }
+        }
+        if wanted == STOP {
+            return;
+        }
+        if resident.is_none() && retries < RETRIES_MAX && Instant::now() >= retry_at {
+            retries += 1;
+            resident = remake(shared, maker);
+            retry_at = Instant::now() + Duration::from_secs(1 << retries.min(6));
+            if resident.is_none() && retries == RETRIES_MAX {
+                shared.note("the device is off: no kernel could be made again".to_owned());
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Keeps a kernel; whether it runs on.
+fn goes_on(shared: &Shared, kernel: &mut Resident) -> bool {
+    match kernel.keep() {
+        Kept::Runs => true,
+        Kept::Ended(RunState::Stopped) => false,
+        Kept::Ended(state) => {
+            shared.note(format!("the kernel ended by itself: {state:?}"));
+            false
+        }
+        Kept::Failed(error) => {
+            shared.note(format!("the kernel failed: {error}"));
+            false
+        }
+    }
+}
+
+fn end(shared: &Shared, mut kernel: Resident) {
+    match kernel.stop(STOP_LIMIT) {
+        Some(took) => {
+            shared.stop_ns.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed)
+        }
+        None => {
+            shared.note(format!("the kernel did not stop in {STOP_LIMIT:?}: its memory is left alone"));
+            kernel.abandon();
+        }
+    }
+}
+
+fn remake(shared: &Shared, maker: &Maker) -> Option<Resident> {
+    let started = maker.make().map_err(|reason| reason.to_string()).and_then(|mut made| {
+        made.resident.start().map_err(|error| error.to_string())?;
+        Ok(made.resident)
+    });
+    match started {
+        Ok(resident) => {
+            *shared.fresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed_of(&resident));
+            let _ = shared.wanted.compare_exchange(GIVE_UP, RUN, Ordering::Relaxed, Ordering::Relaxed);
+            shared.is_up.store(true, Ordering::Relaxed);
+            // Release: pairs with the hot side's load, so that it finds the feed.
+            shared.has_fresh.store(true, Ordering::Release);
+            shared.note("the device is back".to_owned());
+            Some(resident)
+        }
+        Err(reason) => {
+            shared.note(format!("no kernel could be made again: {reason}"));
+            None
+        }
+    }
+}
