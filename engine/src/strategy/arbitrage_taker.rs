@@ -17,8 +17,8 @@ use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use feeds::event::{MarketEvent, Side};
 use feeds::units::{PRICE_NONE, PRICE_SCALE};
-use kernels::cpu::arbitrage::{ArbitrageParameters, ArbitrageSignal, VENUES_MAX, VenueDepth, scan};
 use kernels::cpu::book::DepthLevel;
+use kernels::cpu::cross_venue::{ArbitrageParameters, ArbitrageSignal, VENUES_MAX, VenueDepth, scan};
 use serde::{Deserialize, Serialize};
 
 /// Levels of a side that a scan looks at: beyond ten, what crosses is a fault of the feed and not a gift.

@@ -2,13 +2,16 @@
 
 pub mod arbitrage;
 pub mod book;
+pub mod cross_venue;
 pub mod fixed_point;
 mod huge;
 mod ladder;
 mod levels;
 mod look_ahead;
 pub mod nbbo;
+pub mod option_quote;
 mod orders;
+pub mod pricing;
 mod query;
 pub mod quote_action;
 pub mod quoting;
@@ -17,3 +20,4 @@ mod slots;
 mod tick;
 mod trading_status;
 pub mod volatility;
+pub mod wide;

@@ -3,8 +3,8 @@
 use super::{ArbitrageTaker, TakenVenue};
 use crate::notation::{Money, Price};
 use feeds::event::Side;
-use kernels::cpu::arbitrage::ArbitrageSignal;
 use kernels::cpu::book::DepthLevel;
+use kernels::cpu::cross_venue::ArbitrageSignal;
 
 /// What `taker` has just decided, a line each.
 pub(super) fn of(taker: &ArbitrageTaker) -> Vec<String> {

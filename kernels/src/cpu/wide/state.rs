@@ -1,0 +1,237 @@
+//! What the CPU backend of wide work remembers between ticks, and its one computation.
+
+use super::answer::{AdoptError, WideAnswer};
+use super::spec::volatility_fits;
+use super::tables::{ChainRun, WideTables};
+use crate::abi::{ItemKey, ItemKind, Touch, WideItem};
+use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
+use crate::cpu::option_quote::{NO_QUOTE, quote};
+use crate::cpu::pricing::{ForwardTerms, Isa, Value, Values, value};
+use crate::cpu::query::Bbo;
+use feeds::units::PRICE_NONE;
+use std::fmt::{Display, Formatter};
+use std::sync::Arc;
+
+/// Contracts priced at a time: their inputs and outputs stay in the first-level cache.
+const TILE: usize = 256;
+
+/// 1e-9 in one currency unit.
+const CURRENCY_UNIT_E9: f64 = 1e9;
+
+/// A volatility outside 0 to 1,000, or an option that does not exist: nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolatilityRefused;
+
+/// Touches, mids, volatilities, and the last answer of every item. A fresh one holds no prices, and the last answer of
+/// every item is that there is nothing to take or to quote.
+#[derive(Debug)]
+pub struct WideState {
+    tables: Arc<WideTables>,
+    isa: Isa,
+    touches: Vec<Touch>,
+    /// 1e-9; [`PRICE_NONE`] where options have nothing to go by.
+    mids: Vec<i64>,
+    volatilities: Vec<f64>,
+    last_relations: Vec<[i64; 5]>,
+    /// Bid and offer: what decides whether an option has changed.
+    last_quotes: Vec<[i64; 2]>,
+    tile: Box<Tile>,
+}
+
+#[derive(Debug)]
+struct Tile {
+    price: [f64; TILE],
+    delta: [f64; TILE],
+    vega: [f64; TILE],
+}
+
+impl WideState {
+    /// A fresh state on the widest instruction set of this machine.
+    #[must_use]
+    pub fn new(tables: &Arc<WideTables>) -> Self {
+        Self::on(Isa::detect(), tables)
+    }
+
+    /// A fresh state on a given instruction set: the bits are the same on each.
+    #[must_use]
+    pub fn on(isa: Isa, tables: &Arc<WideTables>) -> Self {
+        Self {
+            isa,
+            touches: vec![Touch::default(); tables.listings().len()],
+            mids: vec![PRICE_NONE; tables.listings().len()],
+            volatilities: tables.options().iter().map(|option| option.volatility).collect(),
+            last_relations: vec![NO_HIT; tables.relations().len()],
+            last_quotes: vec![quoted(&NO_QUOTE); tables.options().len()],
+            tile: Box::new(Tile { price: [0.0; TILE], delta: [0.0; TILE], vega: [0.0; TILE] }),
+            tables: Arc::clone(tables),
+        }
+    }
+
+    /// The tables that it works on.
+    #[must_use]
+    pub fn tables(&self) -> &Arc<WideTables> {
+        &self.tables
+    }
+
+    /// The listing's best bid and offer with fees, as last set.
+    #[must_use]
+    pub fn touch(&self, listing: u32) -> &Touch {
+        &self.touches[listing as usize]
+    }
+
+    /// The mid that options on the listing are priced at, 1e-9, or [`PRICE_NONE`].
+    #[must_use]
+    pub fn mid(&self, listing: u32) -> i64 {
+        self.mids[listing as usize]
+    }
+
+    /// The option's volatility, as specified or last set.
+    #[must_use]
+    pub fn volatility(&self, option: u32) -> f64 {
+        self.volatilities[option as usize]
+    }
+
+    /// The listing's best bid and offer are these now, and it counts (`eligible`) or not. Says whether anything that is
+    /// computed from it can have changed.
+    pub fn set_touch(&mut self, listing: u32, bbo: &Bbo, eligible: bool) -> bool {
+        let at = listing as usize;
+        let (touch, mid) = if eligible {
+            (fold(bbo, &self.tables.listings()[at]), mid_of(bbo))
+        } else {
+            (Touch::default(), PRICE_NONE)
+        };
+        let changed = self.touches[at] != touch || self.mids[at] != mid;
+        self.touches[at] = touch;
+        self.mids[at] = mid;
+        changed
+    }
+
+    /// The option's volatility from now on; it counts at the next request for its underlying.
+    ///
+    /// # Errors
+    /// When it is outside 0 to 1,000 or there is no such option.
+    pub fn set_volatility(&mut self, option: u32, volatility: f64) -> Result<(), VolatilityRefused> {
+        match self.volatilities.get_mut(option as usize) {
+            Some(place) if volatility_fits(volatility) => *place = volatility,
+            _ => return Err(VolatilityRefused),
+        }
+        Ok(())
+    }
+
+    /// Answers one request: every item that depends on the listing and differs from its last answer, or every one that
+    /// depends on it when `full`, in ascending order of keys. What is answered becomes the items' last answer.
+    pub fn compute(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) {
+        answer.clear();
+        let tables = Arc::clone(&self.tables);
+        for &relation in tables.relations_of(listing) {
+            let values = evaluate(&tables.relations()[relation as usize], tables.listings(), &self.touches);
+            self.answer(ItemKind::Relation, relation, values, full, answer);
+        }
+        for run in tables.runs_of(listing) {
+            self.compute_run(&tables, run, self.mids[listing as usize], full, answer);
+        }
+    }
+
+    fn compute_run(
+        &mut self,
+        tables: &WideTables,
+        run: &ChainRun,
+        mid: i64,
+        full: bool,
+        answer: &mut WideAnswer,
+    ) {
+        if mid == PRICE_NONE {
+            (run.start..run.end).for_each(|o| self.answer(ItemKind::Option, o, NO_QUOTE, full, answer));
+            return;
+        }
+        let terms = ForwardTerms::new(&tables.expiries()[run.expiry as usize], mid as f64 / CURRENCY_UNIT_E9);
+        let mut start = run.start as usize;
+        while start < run.end as usize {
+            let end = (start + TILE).min(run.end as usize);
+            let Tile { price, delta, vega } = &mut *self.tile;
+            let (price, delta, vega) =
+                (&mut price[..end - start], &mut delta[..end - start], &mut vega[..end - start]);
+            let contracts = tables.contracts(start..end, &self.volatilities);
+            value(self.isa, &terms, &contracts, Values { price, delta, vega });
+            for option in start..end {
+                let (t, at) = (&self.tile, option - start);
+                let value = Value { price: t.price[at], delta: t.delta[at], vega: t.vega[at] };
+                let values = quote(&value, &tables.options()[option]);
+                self.answer(ItemKind::Option, option as u32, values, full, answer);
+            }
+            start = end;
+        }
+    }
+
+    /// Puts an item into the answer if it belongs there.
+    #[inline(always)]
+    fn answer(&mut self, kind: ItemKind, index: u32, values: [i64; 5], full: bool, answer: &mut WideAnswer) {
+        let item = WideItem { key: ItemKey { kind, index }, values };
+        if self.remember(&item) || full {
+            let room = answer.push(item);
+            debug_assert!(room.is_ok(), "an answer has room for all that depends on a listing");
+        }
+    }
+
+    /// Makes the item's values its last answer; says whether they differ from the one before.
+    #[inline(always)]
+    fn remember(&mut self, item: &WideItem) -> bool {
+        let at = item.key.index as usize;
+        match item.key.kind {
+            ItemKind::Relation => replace(&mut self.last_relations[at], item.values),
+            ItemKind::Option => replace(&mut self.last_quotes[at], quoted(&item.values)),
+        }
+    }
+
+    /// Makes what a device returned for a request for this listing the answer that [`WideState::compute`] would have
+    /// given: drops items that do not differ from their last answer (unless `full`), sorts, and remembers the rest.
+    ///
+    /// # Errors
+    /// When an item does not depend on the listing or came twice: the device is not to be trusted. The state is as it
+    /// was.
+    pub fn adopt(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) -> Result<(), AdoptError> {
+        answer.sort();
+        for (at, item) in answer.items().iter().enumerate() {
+            if !self.depends(item.key, listing) {
+                return Err(AdoptError::NotDependent(item.key));
+            }
+            if at > 0 && answer.items()[at - 1].key == item.key {
+                return Err(AdoptError::Repeated(item.key));
+            }
+        }
+        answer.retain(|item| self.remember(item) || full);
+        Ok(())
+    }
+
+    fn depends(&self, key: ItemKey, listing: u32) -> bool {
+        match key.kind {
+            ItemKind::Relation => self.tables.relations_of(listing).binary_search(&key.index).is_ok(),
+            ItemKind::Option => self.tables.options_of(listing).contains(&(key.index as usize)),
+        }
+    }
+}
+
+fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
+    *place = value;
+    changed
+}
+
+const fn quoted(values: &[i64; 5]) -> [i64; 2] {
+    [values[0], values[1]]
+}
+
+/// Middle of bid and offer, rounded down; [`PRICE_NONE`] when a side is missing or not positive, or when they cross.
+fn mid_of(bbo: &Bbo) -> i64 {
+    let there = bbo.bid_px > 0 && bbo.bid_qty > 0 && bbo.ask_qty > 0;
+    // The offer is at least the bid, hence positive as well and no price that is missing.
+    if there && bbo.bid_px <= bbo.ask_px { bbo.bid_px + (bbo.ask_px - bbo.bid_px) / 2 } else { PRICE_NONE }
+}
+
+impl Display for VolatilityRefused {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("volatility outside 0 to 1000, or no such option")
+    }
+}
+
+impl std::error::Error for VolatilityRefused {}

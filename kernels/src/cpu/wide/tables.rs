@@ -1,0 +1,263 @@
+//! The compiled tables: what CPU and device read, and which items depend on which listing.
+//!
+//! Built once at start, never changed. Options stand by underlying, then by expiry, then as they were specified: those
+//! of an underlying are one range, and each expiry in it one run that is priced together.
+
+use super::error::{WideError, WideFault, WideThing};
+use super::spec::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, check_listing};
+use crate::abi::{Expiry, LEGS_MAX, Leg, ListingTerms, OptionTerms, Relation, option_flags};
+use crate::cpu::pricing::{Contracts, ln};
+use std::ops::Range;
+
+/// Listings, relations, expiries or options at most: what an item's number has room for.
+pub const ITEMS_MAX: usize = 1 << 24;
+
+/// Options of one underlying and one expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChainRun {
+    pub(super) expiry: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// Wide work, compiled; see the module's page.
+#[derive(Debug)]
+pub struct WideTables {
+    listings: Vec<ListingTerms>,
+    relations: Vec<Relation>,
+    expiries: Vec<Expiry>,
+    options: Vec<OptionTerms>,
+    relation_offsets: Vec<u32>,
+    relation_indexes: Vec<u32>,
+    option_offsets: Vec<u32>,
+    run_offsets: Vec<u32>,
+    runs: Vec<ChainRun>,
+    spec_of_option: Vec<u32>,
+    option_of_spec: Vec<u32>,
+    strikes: Vec<f64>,
+    ln_strikes: Vec<f64>,
+    signs: Vec<f64>,
+    dependents_max: usize,
+}
+
+impl WideTables {
+    /// Checks every number of the specification and builds the tables.
+    ///
+    /// # Errors
+    /// Names the first thing that is refused, and why.
+    pub fn compile(spec: &WideSpec) -> Result<Self, WideError> {
+        check(spec)?;
+        let order = order_of_options(&spec.options);
+        let options: Vec<OptionTerms> =
+            order.iter().map(|&at| compiled_option(&spec.options[at as usize])).collect();
+        let (relation_offsets, relation_indexes) = relations_by_listing(spec);
+        let option_offsets = offsets(spec.listings.len(), options.iter().map(|option| option.underlying));
+        let (run_offsets, runs) = runs_of(spec.listings.len(), &options);
+        let mut option_of_spec = vec![0; order.len()];
+        for (option, &at) in order.iter().enumerate() {
+            option_of_spec[at as usize] = option as u32;
+        }
+        let dependents = |l: usize| {
+            relation_offsets[l + 1] - relation_offsets[l] + option_offsets[l + 1] - option_offsets[l]
+        };
+        Ok(Self {
+            dependents_max: (0..spec.listings.len()).map(dependents).max().unwrap_or(0) as usize,
+            listings: spec.listings.clone(),
+            relations: spec.relations.iter().map(compiled_relation).collect(),
+            expiries: spec.expiries.iter().map(compiled_expiry).collect(),
+            strikes: options.iter().map(|option| option.strike).collect(),
+            ln_strikes: options.iter().map(|option| option.ln_strike).collect(),
+            signs: options.iter().map(sign_of).collect(),
+            spec_of_option: order,
+            options,
+            relation_offsets,
+            relation_indexes,
+            option_offsets,
+            run_offsets,
+            runs,
+            option_of_spec,
+        })
+    }
+
+    /// Terms of every listing.
+    #[must_use]
+    pub fn listings(&self) -> &[ListingTerms] {
+        &self.listings
+    }
+
+    /// Every relation, numbered as specified.
+    #[must_use]
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// Every expiry, numbered as specified.
+    #[must_use]
+    pub fn expiries(&self) -> &[Expiry] {
+        &self.expiries
+    }
+
+    /// Every option, in the tables' own order.
+    #[must_use]
+    pub fn options(&self) -> &[OptionTerms] {
+        &self.options
+    }
+
+    /// Where each listing's relations begin in [`WideTables::relation_indexes`]: one more entry than listings.
+    #[must_use]
+    pub fn relation_offsets(&self) -> &[u32] {
+        &self.relation_offsets
+    }
+
+    /// The relations of listing after listing, ascending within each.
+    #[must_use]
+    pub fn relation_indexes(&self) -> &[u32] {
+        &self.relation_indexes
+    }
+
+    /// Where each underlying's options begin: one more entry than listings.
+    #[must_use]
+    pub fn option_offsets(&self) -> &[u32] {
+        &self.option_offsets
+    }
+
+    /// The relations that a listing is a leg of, ascending.
+    #[must_use]
+    pub fn relations_of(&self, listing: u32) -> &[u32] {
+        &self.relation_indexes[range(&self.relation_offsets, listing)]
+    }
+
+    /// The options that a listing is the underlying of.
+    #[must_use]
+    pub fn options_of(&self, listing: u32) -> Range<usize> {
+        range(&self.option_offsets, listing)
+    }
+
+    /// Number of the option at this place of the specification.
+    #[must_use]
+    pub fn option_of_spec(&self, place: usize) -> u32 {
+        self.option_of_spec[place]
+    }
+
+    /// Place in the specification of the option with this number.
+    #[must_use]
+    pub fn spec_of_option(&self, option: u32) -> usize {
+        self.spec_of_option[option as usize] as usize
+    }
+
+    /// Most items that depend on one listing: the longest answer.
+    #[must_use]
+    pub fn dependents_max(&self) -> usize {
+        self.dependents_max
+    }
+
+    pub(super) fn runs_of(&self, listing: u32) -> &[ChainRun] {
+        &self.runs[range(&self.run_offsets, listing)]
+    }
+
+    /// The contracts in a range of options; volatilities are the state's.
+    pub(super) fn contracts<'a>(&'a self, options: Range<usize>, volatility: &'a [f64]) -> Contracts<'a> {
+        Contracts {
+            strike: &self.strikes[options.clone()],
+            ln_strike: &self.ln_strikes[options.clone()],
+            volatility: &volatility[options.clone()],
+            sign: &self.signs[options],
+        }
+    }
+}
+
+/// 1 for a call, -1 for a put.
+fn sign_of(option: &OptionTerms) -> f64 {
+    if option.flags & option_flags::PUT == 0 { 1.0 } else { -1.0 }
+}
+
+fn range(offsets: &[u32], at: u32) -> Range<usize> {
+    offsets[at as usize] as usize..offsets[at as usize + 1] as usize
+}
+
+fn check(spec: &WideSpec) -> Result<(), WideError> {
+    let (listings, expiries) = (spec.listings.len(), spec.expiries.len());
+    check_each(WideThing::Listing, &spec.listings, check_listing)?;
+    check_each(WideThing::Relation, &spec.relations, |relation| relation.check(listings))?;
+    check_each(WideThing::Expiry, &spec.expiries, ExpirySpec::check)?;
+    check_each(WideThing::Option, &spec.options, |option| option.check(listings, expiries))
+}
+
+fn check_each<T>(
+    thing: WideThing,
+    all: &[T],
+    check: impl Fn(&T) -> Result<(), WideFault>,
+) -> Result<(), WideError> {
+    for (index, one) in all.iter().enumerate() {
+        let result = if index < ITEMS_MAX { check(one) } else { Err(WideFault::TooMany) };
+        result.map_err(|fault| WideError { thing, index, fault })?;
+    }
+    Ok(())
+}
+
+fn compiled_relation(spec: &RelationSpec) -> Relation {
+    let mut legs = [Leg(0); LEGS_MAX];
+    legs[..spec.legs.len()].copy_from_slice(&spec.legs);
+    let RelationSpec { amount_max, profit_min, .. } = *spec;
+    Relation { legs, legs_len: spec.legs.len() as u32, reserved: 0, amount_max, profit_min }
+}
+
+fn compiled_expiry(spec: &ExpirySpec) -> Expiry {
+    let ExpirySpec { carry, discount, years } = *spec;
+    Expiry { carry, discount, years, sqrt_years: years.sqrt() }
+}
+
+fn compiled_option(spec: &OptionSpec) -> OptionTerms {
+    OptionTerms {
+        strike: spec.strike,
+        ln_strike: ln(spec.strike),
+        volatility: spec.volatility,
+        width_vega: spec.width_vega,
+        half_width_min_e9: spec.half_width_min_e9,
+        tick_e9: spec.tick_e9,
+        expiry: spec.expiry,
+        flags: if spec.put { option_flags::PUT } else { 0 },
+        underlying: spec.underlying,
+        reserved: 0,
+    }
+}
+
+fn order_of_options(options: &[OptionSpec]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..options.len() as u32).collect();
+    order.sort_by_key(|&at| (options[at as usize].underlying, options[at as usize].expiry));
+    order
+}
+
+/// Running counts: where the entries of each of `groups` begin when they stand sorted by group.
+fn offsets(groups: usize, of_entries: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut offsets = vec![0; groups + 1];
+    for group in of_entries {
+        offsets[group as usize + 1] += 1;
+    }
+    for i in 0..groups {
+        offsets[i + 1] += offsets[i];
+    }
+    offsets
+}
+
+fn relations_by_listing(spec: &WideSpec) -> (Vec<u32>, Vec<u32>) {
+    let legs = || {
+        let numbered = spec.relations.iter().enumerate();
+        numbered.flat_map(|(at, relation)| relation.legs.iter().map(move |leg| (leg.listing(), at as u32)))
+    };
+    let offsets = offsets(spec.listings.len(), legs().map(|(listing, _)| listing));
+    let mut by_listing: Vec<(u32, u32)> = legs().collect();
+    by_listing.sort_unstable();
+    (offsets, by_listing.into_iter().map(|(_, relation)| relation).collect())
+}
+
+fn runs_of(listings: usize, options: &[OptionTerms]) -> (Vec<u32>, Vec<ChainRun>) {
+    let mut runs: Vec<ChainRun> = Vec::new();
+    let mut start = 0;
+    for chain in options.chunk_by(|a, b| (a.underlying, a.expiry) == (b.underlying, b.expiry)) {
+        let end = start + chain.len() as u32;
+        runs.push(ChainRun { expiry: chain[0].expiry, start, end });
+        start = end;
+    }
+    (offsets(listings, runs.iter().map(|run| options[run.start as usize].underlying)), runs)
+}
