@@ -11,12 +11,12 @@ use engine::control::failure::Failure;
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
+use engine::control::wide_backend::BackendKind;
 use engine::control::{
     acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
     limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune,
     venue_run, why,
 };
-use engine::control::wide_backend::BackendKind;
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
 use feeds::source::udp::{Backend as ReceiveBackend, LineConfig};

@@ -15,8 +15,8 @@ use crate::control::operator_config::OperatorConfig;
 pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConfig};
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_date::SessionDate;
-use crate::control::wide_config::WideConfig;
 use crate::control::transport_config::{ReconnectConfig, TlsConfig, TransportKind};
+use crate::control::wide_config::WideConfig;
 use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
 use crate::strategy::market_maker::MarketMakerConfig;
 

@@ -199,7 +199,8 @@ pub fn run(
     let keeper = journal.as_mut().and_then(RunJournal::take_keeper);
     let snapshots =
         options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
-    let wide = WidePlan::new(&universe, config)?.map(|plan| wide_backend::desk(options.backend, &plan, false));
+    let wide =
+        WidePlan::new(&universe, config)?.map(|plan| wide_backend::desk(options.backend, &plan, false));
     let (desk, answers) = wide.transpose()?.unzip();
     let mut decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board).with_wide(desk);
     if let (Some(_), Some(desk)) = (&resumption, port.desk_mut()) {

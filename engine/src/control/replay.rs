@@ -58,7 +58,14 @@ pub struct ReplayOptions {
 impl Default for ReplayOptions {
     /// Lockstep, sampled stamps, no journal, no files.
     fn default() -> Self {
-        Self { pace: None, stamps: StampMode::Sampled, journal: None, report: None, label: "messages", backend: BackendKind::Auto }
+        Self {
+            pace: None,
+            stamps: StampMode::Sampled,
+            journal: None,
+            report: None,
+            label: "messages",
+            backend: BackendKind::Auto,
+        }
     }
 }
 
@@ -90,8 +97,8 @@ pub fn replay(
     let (digest_sender, digest_receiver) = digest_ring(DIGEST_RING);
     let (stamp_writer, stamp_reader) = stamps::channel(STAMP_RING);
     let decide = Decide::new(core, journal.as_mut().and_then(RunJournal::take_decide), digest_sender);
-    let plan = WidePlan::new(inputs, config)?;
-    let wide = plan.map(|plan| wide_backend::desk(options.backend, &plan, options.pace.is_none()));
+    let wide = WidePlan::new(inputs, config)?
+        .map(|wide| wide_backend::desk(options.backend, &wide, options.pace.is_none()));
     let (desk, answers) = wide.transpose()?.unzip();
     let decide = decide.with_wide(desk);
     let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);

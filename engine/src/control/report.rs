@@ -56,9 +56,7 @@ impl Collector {
 
     /// Adds the computations of wide work, each request one.
     pub fn add_wide(&mut self, wide: &WideReport) {
-        for (measure, ticks) in
-            [(Measure::Scan, &wide.scan_ticks), (Measure::Price, &wide.price_ticks)]
-        {
+        for (measure, ticks) in [(Measure::Scan, &wide.scan_ticks), (Measure::Price, &wide.price_ticks)] {
             for value in ticks.iter_recorded() {
                 let ns = self.calibration.ticks_to_ns(value.value_iterated_to());
                 self.histograms.add_times(measure, ns, value.count_at_value());

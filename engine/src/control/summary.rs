@@ -140,7 +140,12 @@ mod tests {
             backend: "cpu".into(),
             topology: "inline".into(),
             machine: Machine::read(),
-            wide: WideSummary { requests: 4, answers_by_kind: [("cpu".to_owned(), 4)].into(), fallbacks: 3, answers_sha256: String::new() },
+            wide: WideSummary {
+                requests: 4,
+                answers_by_kind: [("cpu".to_owned(), 4)].into(),
+                fallbacks: 3,
+                answers_sha256: String::new(),
+            },
             stages: stages(&histograms),
             journal: None,
             feeds: Vec::new(),

@@ -285,11 +285,7 @@ impl WideConfig {
     }
 }
 
-fn numbered<T>(
-    name: &str,
-    list: &[T],
-    check: impl Fn(&T) -> Result<(), String>,
-) -> Result<(), String> {
+fn numbered<T>(name: &str, list: &[T], check: impl Fn(&T) -> Result<(), String>) -> Result<(), String> {
     let mut numbered = list.iter().enumerate();
     numbered.try_for_each(|(number, one)| check(one).map_err(|what| format!("{name}[{number}]: {what}")))
 }

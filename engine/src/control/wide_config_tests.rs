@@ -64,7 +64,11 @@ fn what_is_out_of_range_is_named() {
         ("symbols = [\"AAPL\", \"MSFT\"]", "symbols = []", "pairs[0]: symbols"),
         ("profit_min_e9 = 10000000", "profit_min_e9 = 0", "pairs[0]: profit_min_e9 is 0"),
         ("amount_max_e9 = 1000000000000", "amount_max_e9 = 9000000000000000000", "pairs[0]: amount_max_e9"),
-        ("venue = \"BX\", symbol = \"AAPL\"", "venue = \"NASDAQ\", symbol = \"AAPL\"", "legs[2]: AAPL at NASDAQ"),
+        (
+            "venue = \"BX\", symbol = \"AAPL\"",
+            "venue = \"NASDAQ\", symbol = \"AAPL\"",
+            "legs[2]: AAPL at NASDAQ",
+        ),
         ("rate = 0.03", "rate = 30", "chains[0]: expiries[0]: rate is 30"),
         ("rate = 0.03", "rate = 0.03, carry = 1", "give rate (and dividend_yield), or carry and discount"),
         ("rate = 0.03", "dividend_yield = 0.03", "give rate (and dividend_yield), or carry and discount"),
@@ -83,7 +87,9 @@ fn what_is_out_of_range_is_named() {
     let chain = "[[chains]]\nvenue = \"A\"\nsymbol = \"B\"\nexpiries = [{ years = 1, rate = 0 }]\n";
     assert!(read(chain).expect_err("empty").contains("chains[0]: it has no options"));
     let option = |expiry: u32| {
-        format!("{chain}options = [{{ expiry = {expiry}, strike_e9 = 5, kind = \"put\", volatility = 0.1 }}]\n")
+        format!(
+            "{chain}options = [{{ expiry = {expiry}, strike_e9 = 5, kind = \"put\", volatility = 0.1 }}]\n"
+        )
     };
     assert!(read(&option(0)).is_ok());
     assert!(read(&option(1)).expect_err("no such expiry").contains("options[0]: expiry 1 of 1"));

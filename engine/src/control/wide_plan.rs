@@ -46,7 +46,7 @@ impl WidePlan {
     pub fn new(universe: &impl Universe, config: &Config) -> Result<Option<Self>, Failure> {
         let Some(wide) = config.wide.as_ref().filter(|wide| !wide.is_empty()) else { return Ok(None) };
         let directory = universe.directory()?;
-        let mut numbers = Numbers { directory: &directory, config, wide, listings: Vec::new() };
+        let mut numbers = Numbers { directory: &directory, config, listings: Vec::new() };
         let mut spec = WideSpec::default();
         let mut of = |name: &str, number: usize, spec: &mut WideSpec, add: Add<'_>| {
             add(&mut numbers, spec).map_err(|what| Failure::Input(format!("wide: {name}[{number}]: {what}")))
@@ -101,9 +101,9 @@ impl WidePlan {
                 .find(|entry| startup::number_in(&directory, &entry.symbol).ok() == Some(at.instrument));
             let limits = entry.map_or(config.limits, |entry| entry.limits.unwrap_or(config.limits));
             listings.push(TakenListing { at, price_tick: limits.price_tick_e9, terms });
-            let is_leg = (0..).zip(self.listings.iter()).any(|(number, listing)| {
-                *listing == at && !self.tables.relations_of(number).is_empty()
-            });
+            let is_leg = (0..)
+                .zip(self.listings.iter())
+                .any(|(number, listing)| *listing == at && !self.tables.relations_of(number).is_empty());
             if entry.is_none() && is_leg {
                 let symbol = directory.symbol(at.instrument).map_or_else(String::new, |s| s.to_string());
                 return Err(Failure::Input(format!(
@@ -121,7 +121,6 @@ type Add<'a> = &'a dyn Fn(&mut Numbers<'_>, &mut WideSpec) -> Result<(), String>
 struct Numbers<'a> {
     directory: &'a Directory,
     config: &'a Config,
-    wide: &'a WideConfig,
     listings: Vec<WideListing>,
 }
 
@@ -151,8 +150,7 @@ impl Numbers<'_> {
 fn terms(config: &Config, wide: &WideConfig, directory: &Directory, listing: WideListing) -> ListingTerms {
     let venue = &config.venues[usize::from(listing.venue)];
     let own = wide.listings.iter().find(|own| {
-        own.venue == venue.name
-            && startup::number_in(directory, &own.symbol).ok() == Some(listing.instrument)
+        own.venue == venue.name && startup::number_in(directory, &own.symbol).ok() == Some(listing.instrument)
     });
     let usual = ListingTerms { unit_e9: 1_000_000_000, lot: 1, fee_ppb: 0, fee_unit_e9: venue.taker_fee_e9 };
     own.map_or(usual, |own| ListingTerms {
@@ -209,8 +207,12 @@ fn add_chain(numbers: &mut Numbers<'_>, spec: &mut WideSpec, chain: &ChainConfig
         let volatility = strikes.volatility;
         let in_expiry = move |expiry| {
             strikes.iter().flat_map(move |strike_e9| {
-                [OptionKind::Call, OptionKind::Put]
-                    .map(|kind| OptionConfig { expiry, strike_e9, kind, volatility })
+                [OptionKind::Call, OptionKind::Put].map(|kind| OptionConfig {
+                    expiry,
+                    strike_e9,
+                    kind,
+                    volatility,
+                })
             })
         };
         (0..chain.expiries.len()).flat_map(in_expiry)

@@ -170,11 +170,7 @@ impl Decide {
     ///
     /// # Errors
     /// See [`DecideError`].
-    pub fn answer(
-        &mut self,
-        stamps: &mut PathStamps,
-        sink: &mut impl OrderSink,
-    ) -> Result<(), DecideError> {
+    pub fn answer(&mut self, stamps: &mut PathStamps, sink: &mut impl OrderSink) -> Result<(), DecideError> {
         let due_ns = self.next_answer_ns();
         self.take_answer(due_ns, stamps, sink).unwrap_or(Ok(()))
     }
@@ -215,8 +211,7 @@ impl Decide {
     ) -> Option<Result<(), DecideError>> {
         let oldest = *self.core.wide()?.oldest()?;
         let mut desk = self.wide.take()?;
-        let taken =
-            desk.answer(&oldest, time_ns, |answer| self.input(Input::Answer(answer), stamps, sink));
+        let taken = desk.answer(&oldest, time_ns, |answer| self.input(Input::Answer(answer), stamps, sink));
         self.wide = Some(desk);
         // Nothing leaves that cannot be compared.
         taken.map(|outcome| self.stop_unless(outcome))

@@ -27,7 +27,8 @@ impl AnswerItems {
     #[must_use]
     pub fn of(items: &[WideItem]) -> Self {
         let nothing = WideItem { key: ItemKey { kind: ItemKind::Relation, index: 0 }, values: [0; 5] };
-        let mut of = Self { items: [nothing; ANSWER_ITEMS_MAX], len: items.len().min(ANSWER_ITEMS_MAX) as u8 };
+        let mut of =
+            Self { items: [nothing; ANSWER_ITEMS_MAX], len: items.len().min(ANSWER_ITEMS_MAX) as u8 };
         for (place, item) in of.items.iter_mut().zip(items) {
             *place = *item;
         }
@@ -139,7 +140,10 @@ mod tests {
         let items = [item(ItemKind::Relation, 7), item(ItemKind::Option, 0x0102)];
         let bytes = encoded(&items);
         assert_eq!(bytes.len(), 96);
-        assert_eq!(bytes[..24], [1, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 254, 255, 255, 255, 255, 255, 255, 255]);
+        assert_eq!(
+            bytes[..24],
+            [1, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 254, 255, 255, 255, 255, 255, 255, 255]
+        );
         assert_eq!(bytes[48..56], [2, 0, 0, 0, 2, 1, 0, 0]);
         assert_eq!(AnswerItems::decode(&bytes).map(|read| read.as_slice().to_vec()), Ok(items.to_vec()));
         let many = [item(ItemKind::Option, 3); 9];

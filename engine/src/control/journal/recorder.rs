@@ -5,8 +5,9 @@
 //! the order in which they were consumed.
 
 use super::{
-    ANSWER_ITEMS_BYTES_MAX, ANSWER_ITEMS_MAX, AnswerEnd, AnswerItems, AppendError, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command,
-    encode_execution, encode_market_event, encode_note, encode_order, encode_valuation, for_each_carried,
+    ANSWER_ITEMS_BYTES_MAX, ANSWER_ITEMS_MAX, AnswerEnd, AnswerItems, AppendError, End, MarketRun,
+    RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command, encode_execution,
+    encode_market_event, encode_note, encode_order, encode_valuation, for_each_carried,
 };
 use crate::control::failpoint;
 use crate::order::{Execution, Order};

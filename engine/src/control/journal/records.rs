@@ -336,8 +336,8 @@ mod tests {
     use super::*;
     use crate::control::journal::carried_records::encode_open_order;
     use crate::control::journal::{
-        ANSWER_ITEMS_BYTES_MAX, encode_account, encode_booked_fill, encode_command, encode_execution, encode_holding,
-        encode_market_event, encode_note, encode_order, encode_valuation, encode_worth,
+        ANSWER_ITEMS_BYTES_MAX, encode_account, encode_booked_fill, encode_command, encode_execution,
+        encode_holding, encode_market_event, encode_note, encode_order, encode_valuation, encode_worth,
     };
     use proptest::prelude::*;
 

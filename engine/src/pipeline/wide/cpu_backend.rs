@@ -65,12 +65,6 @@ impl WideBackend for CpuBackend {
         let Kept { answer, ticks, has_options } = self.free.last()?;
         let (scan_ticks, price_ticks) = if *has_options { (0, *ticks) } else { (*ticks, 0) };
         let items = answer.items();
-        Some(Answered {
-            computed_by: ComputedBy::Cpu,
-            is_fallback: false,
-            scan_ticks,
-            price_ticks,
-            items,
-        })
+        Some(Answered { computed_by: ComputedBy::Cpu, is_fallback: false, scan_ticks, price_ticks, items })
     }
 }

@@ -274,7 +274,11 @@ mod tests {
         for venue in 0..4 {
             for instrument in 0..6 {
                 let found = LISTINGS.iter().position(|&one| one == WideListing { venue, instrument });
-                assert_eq!(watch.number(venue, instrument), found.map(|at| at as u32), "{venue} {instrument}");
+                assert_eq!(
+                    watch.number(venue, instrument),
+                    found.map(|at| at as u32),
+                    "{venue} {instrument}"
+                );
             }
         }
         assert_eq!(watch.number(1, u32::MAX), None);

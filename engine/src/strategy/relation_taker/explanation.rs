@@ -65,7 +65,6 @@ fn taking(taker: &RelationTaker, attempt: &Attempt) -> Vec<String> {
     lines
 }
 
-
 fn flattening(taker: &RelationTaker, attempt: &Attempt) -> Vec<String> {
     let mut lines = vec![format!(
         "the legs of relation {} filled unequally; what is beyond the least filled one is traded back",
