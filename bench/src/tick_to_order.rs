@@ -63,6 +63,7 @@ fn one_run(inputs: &Inputs, config: &Config, journal: bool) -> Result<Outcome, S
         journal: journal.then(|| dir.path().join("journal")),
         report: None,
         label: "replay",
+        ..ReplayOptions::default()
     };
     let outcome = replay(inputs, config, &options, Vec::new()).map_err(|error| error.to_string())?;
     if let Some(failure) = &outcome.failure {

@@ -11,6 +11,7 @@ use engine::control::failure::Failure;
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
 use engine::control::replay::ReplayOptions;
+use engine::control::wide_backend::BackendKind;
 use engine::control::{
     acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
     limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune,
@@ -94,7 +95,7 @@ struct ReplayArguments {
     topology: Option<Topology>,
     /// Who computes wide work; only the CPU exists so far.
     #[arg(long, default_value = "auto")]
-    backend: Backend,
+    backend: BackendKind,
     /// Configuration; without one a sensible default for what the captures hold.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -123,6 +124,9 @@ struct RunArguments {
     /// How stages are laid out on cores.
     #[arg(long)]
     topology: Option<Topology>,
+    /// Who computes wide work; only the CPU exists so far.
+    #[arg(long, default_value = "auto")]
+    backend: BackendKind,
     /// Session date, YYYY-MM-DD; else that of the configuration.
     #[arg(long)]
     date: Option<String>,
@@ -283,12 +287,6 @@ impl StampArgument {
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Backend {
-    Auto,
-    Cpu,
-}
-
 #[derive(Clone, Copy)]
 enum PaceArgument {
     Lockstep,
@@ -403,7 +401,6 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     if let Some(topology) = arguments.topology {
         config.pipeline.topology = topology;
     }
-    let (Backend::Auto | Backend::Cpu) = arguments.backend;
     let options = ReplayOptions {
         pace: match arguments.pace {
             PaceArgument::Lockstep => None,
@@ -413,6 +410,7 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
         journal: arguments.journal.clone(),
         report: arguments.report.clone(),
         label: "messages",
+        backend: arguments.backend,
     };
     let outcome = replay::replay(&inputs, &config, &options, Vec::new())?;
     print(&outcome.to_string())?;
@@ -435,6 +433,7 @@ fn run_live(arguments: RunArguments) -> Result<(), Failure> {
         report: arguments.report,
         limits_file: limits_file_of(&arguments.config)?,
         record: arguments.record,
+        backend: arguments.backend,
     };
     operator_port::install_hangup()
         .map_err(|error| Failure::Input(format!("handler for SIGHUP: {error}")))?;

@@ -9,7 +9,6 @@ use engine::control::outcome::Outcome;
 use engine::control::replay::{ReplayOptions, replay};
 use engine::control::startup;
 use engine::control::universe::Universe;
-use engine::pipeline::stamps::StampMode;
 use engine::strategy::Strategy;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{framed, generated, inputs, map_times};
@@ -90,13 +89,7 @@ impl Session {
         let chatters = (0..self.chatters).map(|number| {
             Box::new(Chatter::new(self.seed ^ number << 32, (0..count).collect(), 2, 40)) as Box<dyn Strategy>
         });
-        let options = ReplayOptions {
-            pace: None,
-            stamps: StampMode::Sampled,
-            journal: None,
-            report: None,
-            label: "messages",
-        };
+        let options = ReplayOptions::default();
         replay(&self.inputs, &config, &options, chatters.collect()).expect("the run starts")
     }
 

@@ -16,6 +16,7 @@ pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConf
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_date::SessionDate;
 use crate::control::transport_config::{ReconnectConfig, TlsConfig, TransportKind};
+use crate::control::wide_config::WideConfig;
 use crate::strategy::arbitrage_taker::ArbitrageTakerConfig;
 use crate::strategy::market_maker::MarketMakerConfig;
 
@@ -51,6 +52,9 @@ pub struct Config {
     pub books: BooksConfig,
     /// Instruments that may be traded, and by which strategies.
     pub instruments: Vec<InstrumentConfig>,
+    /// Relations and option chains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wide: Option<WideConfig>,
 }
 
 /// How the stages are laid out on cores.
@@ -427,6 +431,9 @@ impl Config {
             }
             let limits = instrument.limits.unwrap_or(self.limits).check();
             limits.map_err(|what| format!("instrument {}: {what}", instrument.symbol))?;
+        }
+        if let Some(wide) = &self.wide {
+            wide.check().map_err(|what| format!("wide: {what}"))?;
         }
         Ok(())
     }

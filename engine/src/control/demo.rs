@@ -52,6 +52,7 @@ pub fn run(out: &mut impl Write) -> Result<(), Failure> {
             journal: None,
             report: None,
             label: topology.name(),
+            ..ReplayOptions::default()
         };
         let outcome = replay(&inputs, &config, &options, Vec::new())?;
         writeln!(out, "\n== lockstep, {} ==\n{outcome}", topology.name()).map_err(failed)?;

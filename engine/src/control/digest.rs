@@ -6,8 +6,12 @@
 //! work: the decide thread owns the [`DigestSender`], which copies 64 bytes into a ring allocated at start and makes
 //! no system call; the housekeeping thread owns the [`DigestReceiver`], which hashes. No action is ever left out: with
 //! the ring full the sender waits, and counts that it did.
+//!
+//! Answers of wide work are digested the same way beside it, a ring and a digest of their own ([`canonical_item`]), so that
+//! backends can be compared where no order came of it.
 
 use crate::order::Order;
+use kernels::abi::WideItem;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +49,45 @@ pub fn canonical(order: &Order) -> [u8; CANONICAL_BYTES] {
     out[45] = order.action as u8;
     out[46] = order.side as u8;
     out[47] = order.time_in_force as u8;
+    out
+}
+
+/// The canonical record of an item of a wide-work answer. Little-endian:
+///
+/// | offset | field |
+/// |---|---|
+/// | 0 | number of the request u64 |
+/// | 8 | wide listing u32 |
+/// | 12 | kind of the item u32; 0 in the record that ends an answer |
+/// | 16 | number of the item u32; in the end's record how many items there were |
+/// | 20 | zero |
+/// | 24 | five values i64; zero in the end's record |
+///
+/// Who computed the answer is left out, and when it took effect too: answers of different backends are to be compared.
+#[inline]
+#[must_use]
+pub fn canonical_item(request: u64, listing: u32, item: &WideItem) -> [u8; CANONICAL_BYTES] {
+    let mut out = canonical_answer(request, listing, item.key.kind as u32, item.key.index);
+    for (place, value) in out[24..].chunks_exact_mut(8).zip(item.values) {
+        place.copy_from_slice(&value.to_le_bytes());
+    }
+    out
+}
+
+/// The canonical record of the end of a wide-work answer; see [`canonical_item`].
+#[inline]
+#[must_use]
+pub fn canonical_end(request: u64, listing: u32, items: usize) -> [u8; CANONICAL_BYTES] {
+    canonical_answer(request, listing, 0, u32::try_from(items).unwrap_or(u32::MAX))
+}
+
+#[inline]
+fn canonical_answer(request: u64, listing: u32, kind: u32, number: u32) -> [u8; CANONICAL_BYTES] {
+    let mut out = [0; CANONICAL_BYTES];
+    out[0..8].copy_from_slice(&request.to_le_bytes());
+    out[8..12].copy_from_slice(&listing.to_le_bytes());
+    out[12..16].copy_from_slice(&kind.to_le_bytes());
+    out[16..20].copy_from_slice(&number.to_le_bytes());
     out
 }
 
@@ -120,7 +163,19 @@ impl DigestSender {
     /// [`DigestAbandoned`] when the ring is full and there is no receiver any more.
     #[inline]
     pub fn push(&mut self, order: &Order) -> Result<(), DigestAbandoned> {
-        if self.try_push(order) { Ok(()) } else { self.wait_and_push(order) }
+        self.push_canonical(canonical(order))
+    }
+
+    /// Sends one canonical record, as [`Self::push`] does.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    #[inline]
+    pub fn push_canonical(&mut self, record: [u8; CANONICAL_BYTES]) -> Result<(), DigestAbandoned> {
+        match self.ring.push(record) {
+            Ok(()) => Ok(()),
+            Err(PushError::Full(record)) => self.wait_and_push(record),
+        }
     }
 
     /// Sends one approved action if the ring has room, and says whether it had.
@@ -138,9 +193,8 @@ impl DigestSender {
 
     #[cold]
     #[inline(never)]
-    fn wait_and_push(&mut self, order: &Order) -> Result<(), DigestAbandoned> {
+    fn wait_and_push(&mut self, mut record: [u8; CANONICAL_BYTES]) -> Result<(), DigestAbandoned> {
         self.waits += 1;
-        let mut record = canonical(order);
         while let Err(PushError::Full(back)) = self.ring.push(record) {
             if self.ring.is_abandoned() {
                 return Err(DigestAbandoned);
@@ -251,6 +305,27 @@ mod tests {
         digest.push(&cancel());
         assert_eq!(digest.actions(), 2);
         assert_eq!(hex(&digest.finish()), "ecb01eb385763ddbf7a90f2b299ffeadbaf2e8056a61231dc64d72539f772774");
+    }
+
+    #[test]
+    fn an_answer_lies_where_its_table_says() {
+        use kernels::abi::{ItemKey, ItemKind};
+        let key = ItemKey { kind: ItemKind::Option, index: 0x0102_0304 };
+        let record = canonical_item(5, 6, &WideItem { key, values: [1, -1, 2, 3, i64::MIN] });
+        let digits = |bytes: [u8; 64]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let expected = "0500000000000000\
+                        06000000\
+                        02000000\
+                        04030201\
+                        00000000\
+                        0100000000000000\
+                        ffffffffffffffff\
+                        0200000000000000\
+                        0300000000000000\
+                        0000000000000080";
+        assert_eq!(digits(record), expected);
+        let end = digits(canonical_end(5, 6, 7));
+        assert_eq!(end, format!("0500000000000000{}{}", "060000000000000007000000", "0".repeat(88)));
     }
 
     #[test]

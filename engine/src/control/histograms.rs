@@ -220,6 +220,11 @@ impl StageHistograms {
         self.histograms[measure as usize].saturating_record(ns);
     }
 
+    /// Records one value so many times.
+    pub fn add_times(&mut self, measure: Measure, ns: u64, times: u64) {
+        self.histograms[measure as usize].saturating_record_n(ns, times);
+    }
+
     /// The histogram of a measure, in ns.
     #[must_use]
     pub fn of(&self, measure: Measure) -> &Histogram<u64> {

@@ -18,6 +18,7 @@ use crate::pipeline::decide::Decide;
 use crate::pipeline::decision_core::DecisionCore;
 use crate::pipeline::operator::KillCause;
 use crate::pipeline::tsc;
+use crate::pipeline::wide::WideReport;
 
 /// Housekeeping looks at its rings this often.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_micros(200);
@@ -26,6 +27,10 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_micros(200);
 pub(super) struct Housekeeping {
     pub(super) digest: Option<DigestReceiver>,
     pub(super) order_stream: [u8; 32],
+    /// Of the answers of wide work, where there is any.
+    pub(super) answers: Option<DigestReceiver>,
+    pub(super) answer_stream: [u8; 32],
+    pub(super) wide: Option<WideReport>,
     pub(super) collector: Collector,
     pub(super) keeper: Option<JournalKeeper>,
     pub(super) progress: Progress,
@@ -39,7 +44,7 @@ pub(super) struct Housekeeping {
 
 impl Housekeeping {
     pub(super) fn turn(&mut self, messages: u64) {
-        if let Some(digest) = &mut self.digest {
+        for digest in self.digest.iter_mut().chain(&mut self.answers) {
             digest.poll();
         }
         self.collector.drain();
@@ -77,11 +82,18 @@ impl Housekeeping {
 
     /// Ends the decide stage; its journal is closed with what the run came to.
     pub(super) fn close(&mut self, decide: Decide) -> DecisionCore {
+        self.wide = decide.wide_report();
         let (core, journal) = decide.finish();
         self.collector.drain();
         // Ending the stage has dropped the sender, so nothing can follow what is in the ring.
         if let Some(Ok(digest)) = self.digest.take().map(DigestReceiver::finish) {
             self.order_stream = digest.finish();
+        }
+        if let Some(Ok(digest)) = self.answers.take().map(DigestReceiver::finish) {
+            self.answer_stream = digest.finish();
+        }
+        if let Some(wide) = &self.wide {
+            self.collector.add_wide(wide);
         }
         if let Some(journal) = journal
             && let Err(error) = journal.finish(core.time_ns(), self.order_stream, core.book_hash())

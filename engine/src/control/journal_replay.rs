@@ -10,7 +10,9 @@ use crate::control::config::Config;
 use crate::control::digest::{OrderDigest, hex};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
-use crate::control::journal::{CarriedBuilder, DecideReader, DecideRecord, End, NotResumed, Slots, Tail};
+use crate::control::journal::{
+    AnswerEnd, CarriedBuilder, DecideReader, DecideRecord, End, NotResumed, Slots, Tail,
+};
 use crate::control::live_run::LiveUniverse;
 use crate::control::run_header::RunHeader;
 use crate::control::startup;
@@ -19,7 +21,9 @@ use crate::order::Order;
 use crate::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe, Probe};
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::risk::RiskApproved;
+use crate::pipeline::wide::{WideAnswered, WideWatch, is_answer_to};
 use crate::strategy::Strategy;
+use kernels::abi::WideItem;
 
 /// Looks on at a replay, input by input.
 pub trait Onlooker: Probe {
@@ -167,6 +171,7 @@ fn replay_records<O: Onlooker>(dir: &Path, replay: &mut Replay<'_, O>) -> Result
             | DecideRecord::Blocked(_)
             | DecideRecord::Valued(_)
             | DecideRecord::Note(_) => {}
+            DecideRecord::AnswerItems(items) => replay.answer_items.extend_from_slice(items.as_slice()),
             DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
             input => replay.input(&input, record.time_ns)?,
         }
@@ -203,6 +208,8 @@ struct Replay<'a, O> {
     unconfirmed: std::collections::VecDeque<Order>,
     /// Room that the next input finds; `None`: enough.
     slots: Option<Slots>,
+    /// Items of the answer that comes next.
+    answer_items: Vec<WideItem>,
     compared: u64,
 }
 
@@ -217,6 +224,7 @@ impl<'a, O: Onlooker> Replay<'a, O> {
             digest: OrderDigest::new(),
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
+            answer_items: Vec::new(),
             compared: 0,
         }
     }
@@ -246,6 +254,7 @@ impl<'a, O: Onlooker> Replay<'a, O> {
             DecideRecord::MarketEvent(event) => self.feed(Input::Market(event)),
             DecideRecord::Execution(execution) => self.feed(Input::Execution(execution)),
             DecideRecord::Timer(timer) => self.feed(Input::Timer { due_ns: timer.due_ns }),
+            DecideRecord::Answer(answer) => self.answer(answer, time_ns),
             DecideRecord::Slots(slots) => {
                 self.slots = Some(*slots);
                 Ok(())
@@ -253,6 +262,25 @@ impl<'a, O: Onlooker> Replay<'a, O> {
             DecideRecord::Command(command) => self.feed(Input::Command { time_ns, command: *command }),
             other => Err(Failure::Input(format!("journal: {other:?} is no input that this version knows"))),
         }
+    }
+
+    /// The answer of the run, whoever computed it: nothing is computed again.
+    fn answer(&mut self, end: &AnswerEnd, time_ns: u64) -> Result<(), Failure> {
+        let items = std::mem::take(&mut self.answer_items);
+        if items.len() != end.items as usize {
+            let (found, expected) = (items.len(), end.items);
+            return Err(Failure::Input(format!("journal: an answer of {expected} items has {found}")));
+        }
+        let AnswerEnd { request, listing, computed_by, .. } = *end;
+        let answer = WideAnswered { time_ns, request, listing, computed_by, items: &items };
+        let oldest = self.core.wide().and_then(WideWatch::oldest);
+        if !oldest.is_some_and(|oldest| is_answer_to(&answer, oldest)) {
+            return Err(Failure::Check(format!(
+                "VERDICT: DIVERGED: the run had an answer to request {request} for wide listing {listing}, the replay \
+                 awaits that to {oldest:?}"
+            )));
+        }
+        self.feed(Input::Answer(&answer))
     }
 
     fn feed(&mut self, input: Input<'_>) -> Result<(), Failure> {

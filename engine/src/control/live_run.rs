@@ -36,6 +36,8 @@ use crate::control::startup;
 use crate::control::supervision::{self, Supervision};
 use crate::control::universe::Universe;
 use crate::control::utc_watch::UtcWatch;
+use crate::control::wide_backend::{self, BackendKind};
+use crate::control::wide_plan::WidePlan;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::live::Tee;
@@ -116,6 +118,8 @@ pub struct LiveOptions {
     pub limits_file: Option<PathBuf>,
     /// Where every packet of the lines and of the retransmission servers is recorded, as pcapng.
     pub record: Option<PathBuf>,
+    /// Who computes wide work.
+    pub backend: BackendKind,
 }
 
 /// What a live run came to.
@@ -195,7 +199,10 @@ pub fn run(
     let keeper = journal.as_mut().and_then(RunJournal::take_keeper);
     let snapshots =
         options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
-    let mut decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
+    let wide =
+        WidePlan::new(&universe, config)?.map(|plan| wide_backend::desk(options.backend, &plan, false));
+    let (desk, answers) = wide.transpose()?.unzip();
+    let mut decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board).with_wide(desk);
     if let (Some(_), Some(desk)) = (&resumption, port.desk_mut()) {
         let file = options.limits_file.as_ref().map(|file| file.display().to_string());
         let file = file.as_deref().unwrap_or("configuration");
@@ -206,6 +213,9 @@ pub fn run(
     let mut keeper = Housekeeping {
         digest: Some(digest_receiver),
         order_stream: [0; 32],
+        answers,
+        answer_stream: [0; 32],
+        wide: None,
         collector: Collector::new(stamp_reader, calibration, options.stamps),
         keeper,
         progress: Progress::start("messages", None),

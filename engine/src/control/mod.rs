@@ -74,3 +74,6 @@ pub mod utc_watch;
 pub mod venue_run;
 pub mod watchdog;
 pub mod why;
+pub mod wide_backend;
+pub mod wide_config;
+pub mod wide_plan;

@@ -1,7 +1,7 @@
 //! The names that people use for venues, instruments and strategies, and the dense numbers that the engine uses.
 //!
 //! Strategies are numbered as [`crate::control::startup::strategies`] builds them: instrument by instrument in the
-//! configuration's order, the market maker before the arbitrage. Made at start.
+//! configuration's order, the market maker before the arbitrage; last the taker of wide work. Made at start.
 
 use crate::control::config::Config;
 use crate::control::failure::Failure;
@@ -12,7 +12,7 @@ use feeds::event::Side;
 
 /// What scopes look like, for error texts.
 const SCOPES: &str = "all, side:buy, side:sell, venue:NAME, symbol:SYMBOL, strategy:NUMBER, \
-                      strategy:SYMBOL/market_maker or strategy:SYMBOL/arbitrage";
+                      strategy:SYMBOL/market_maker, strategy:SYMBOL/arbitrage or strategy:wide/taker";
 
 /// See the module's text.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,10 @@ impl Names {
                 [("market_maker", entry.market_maker.is_some()), ("arbitrage", entry.arbitrage.is_some())];
             let kinds = kinds.into_iter().filter(|(_, is_there)| *is_there);
             names.strategies.extend(kinds.map(|(kind, _)| (symbol.clone(), kind)));
+        }
+        let wide = config.wide.as_ref().filter(|wide| wide.taker.is_some() && !wide.is_empty());
+        if wide.is_some() && !config.instruments.is_empty() {
+            names.strategies.push(("wide".to_owned(), "taker"));
         }
         Ok(names)
     }

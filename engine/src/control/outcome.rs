@@ -21,6 +21,7 @@ use crate::pipeline::decide::DecideError;
 use crate::pipeline::decision_core::CoreCounters;
 use crate::pipeline::lockstep::ReplayError;
 use crate::pipeline::risk::RiskReasons;
+use crate::pipeline::wide::{ComputedBy, WideReport};
 
 /// What a run came to.
 pub struct Outcome {
@@ -98,6 +99,8 @@ pub(super) fn conclude(
         }
     }
     let digest = keeper.order_stream;
+    let wide = keeper.wide.as_ref().map(|report| wide_summary(report, &keeper.answer_stream));
+    notes.extend(keeper.wide.as_ref().and_then(|report| report.note.clone()));
     let core_counters = *core.counters();
     notes.extend(counter_notes(&core_counters, counters));
     if let Some(dir) = report {
@@ -140,10 +143,10 @@ pub(super) fn conclude(
         gaps: core_counters.gaps,
         order_stream_sha256: hex(&digest),
         book_hash: format!("{book_hash:016x}"),
-        backend: "cpu".to_owned(),
+        backend: keeper.wide.as_ref().map_or(ComputedBy::Cpu, |wide| wide.computes_by).name().to_owned(),
         topology: topology.name().to_owned(),
         machine: Machine::read(),
-        wide: WideSummary::default(),
+        wide: wide.unwrap_or_default(),
         stages: summary::stages(keeper.collector.histograms()),
         journal: journal_summary,
         feeds: Vec::new(),
@@ -159,6 +162,16 @@ pub(super) fn conclude(
         notes,
         failure,
     })
+}
+
+fn wide_summary(report: &WideReport, answers: &[u8; 32]) -> WideSummary {
+    let by_kind = ComputedBy::ALL.into_iter().zip(report.answers).filter(|(_, count)| *count > 0);
+    WideSummary {
+        requests: report.requests,
+        answers_by_kind: by_kind.map(|(by, count)| (by.name().to_owned(), count)).collect(),
+        fallbacks: report.fallbacks,
+        answers_sha256: hex(answers),
+    }
 }
 
 fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
@@ -226,11 +239,27 @@ impl std::fmt::Display for Outcome {
             counters.risk_rejects, counters.venue_rejects
         )?;
         writeln!(f, "gaps          {} messages missing", counters.gaps)?;
+        let wide = &self.summary.wide;
+        if !wide.answers_sha256.is_empty() {
+            let by = wide.answers_by_kind.iter().map(|(kind, count)| format!("{count} by {kind}"));
+            writeln!(
+                f,
+                "wide          {} requests, {} answers ({}), {} changed items, {} cycles sent",
+                wide.requests,
+                counters.wide_answers,
+                by.collect::<Vec<_>>().join(", "),
+                counters.wide_items,
+                counters.cycles
+            )?;
+        }
         for note in &self.notes {
             writeln!(f, "note          {note}")?;
         }
         writeln!(f, "machine       {}", self.summary.machine)?;
         writeln!(f, "book hash     {:016x}", self.book_hash)?;
+        if !wide.answers_sha256.is_empty() {
+            writeln!(f, "answer digest {}", wide.answers_sha256)?;
+        }
         writeln!(f, "order digest  {}", hex(&self.digest))
     }
 }

@@ -21,6 +21,8 @@ use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
 use crate::control::startup;
 use crate::control::supervision::HotEnds;
+use crate::control::wide_backend::{self, BackendKind};
+use crate::control::wide_plan::WidePlan;
 use crate::pipeline::board::Board;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
@@ -49,12 +51,21 @@ pub struct ReplayOptions {
     pub report: Option<PathBuf>,
     /// Label of the progress bar.
     pub label: &'static str,
+    /// Who computes wide work.
+    pub backend: BackendKind,
 }
 
 impl Default for ReplayOptions {
     /// Lockstep, sampled stamps, no journal, no files.
     fn default() -> Self {
-        Self { pace: None, stamps: StampMode::Sampled, journal: None, report: None, label: "messages" }
+        Self {
+            pace: None,
+            stamps: StampMode::Sampled,
+            journal: None,
+            report: None,
+            label: "messages",
+            backend: BackendKind::Auto,
+        }
     }
 }
 
@@ -86,11 +97,18 @@ pub fn replay(
     let (digest_sender, digest_receiver) = digest_ring(DIGEST_RING);
     let (stamp_writer, stamp_reader) = stamps::channel(STAMP_RING);
     let decide = Decide::new(core, journal.as_mut().and_then(RunJournal::take_decide), digest_sender);
+    let wide = WidePlan::new(inputs, config)?
+        .map(|wide| wide_backend::desk(options.backend, &wide, options.pace.is_none()));
+    let (desk, answers) = wide.transpose()?.unzip();
+    let decide = decide.with_wide(desk);
     let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {
         digest: Some(digest_receiver),
         order_stream: [0; 32],
+        answers,
+        answer_stream: [0; 32],
+        wide: None,
         collector: Collector::new(stamp_reader, calibration, options.stamps),
         keeper: journal.as_mut().and_then(RunJournal::take_keeper),
         progress: Progress::start(options.label, Some(inputs.messages())),

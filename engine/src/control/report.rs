@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime};
 use super::histograms::{Distribution, Measure, StageHistograms};
 use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
+use crate::pipeline::wide::WideReport;
 
 /// Records that one [`Collector::drain`] takes at most, so that the cold thread's other duties get their turn.
 const DRAIN_MAX: usize = 65_536;
@@ -51,6 +52,16 @@ impl Collector {
             taken += 1;
         }
         taken
+    }
+
+    /// Adds the computations of wide work, each request one.
+    pub fn add_wide(&mut self, wide: &WideReport) {
+        for (measure, ticks) in [(Measure::Scan, &wide.scan_ticks), (Measure::Price, &wide.price_ticks)] {
+            for value in ticks.iter_recorded() {
+                let ns = self.calibration.ticks_to_ns(value.value_iterated_to());
+                self.histograms.add_times(measure, ns, value.count_at_value());
+            }
+        }
     }
 
     /// The histograms so far.

@@ -21,6 +21,8 @@ use crate::control::logon_config::LogonConfig;
 use crate::control::placement::{Plan, Role};
 use crate::control::risk_config;
 use crate::control::universe::Universe;
+use crate::control::wide_config::WideConfig;
+use crate::control::wide_plan::WidePlan;
 use crate::fix::identity::SessionIds;
 use crate::fix::session::SessionConfig;
 use crate::fix::templates::TemplateFormat;
@@ -186,7 +188,7 @@ fn price_decimals(config: &Config) -> u32 {
     ticks.map(needed).fold(PRICE_DECIMALS_MIN, u32::max)
 }
 
-fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
+pub(super) fn venue_number(config: &Config, name: &str) -> Result<u8, Failure> {
     let found = (0u8..).zip(&config.venues).find(|(_, venue)| venue.name == name);
     found.map(|(number, _)| number).ok_or_else(|| Failure::Input(format!("venue {name} has no capture")))
 }
@@ -200,7 +202,7 @@ pub fn instrument_number(universe: &impl Universe, symbol: &str) -> Result<u32, 
 }
 
 /// The same in a directory that is there: one takes megabytes.
-fn number_in(directory: &Directory, symbol: &str) -> Result<u32, Failure> {
+pub(super) fn number_in(directory: &Directory, symbol: &str) -> Result<u32, Failure> {
     let found = Symbol::new(symbol).ok().and_then(|symbol| directory.instrument(symbol));
     found.ok_or_else(|| Failure::Input(format!("instrument {symbol} is in no capture")))
 }
@@ -214,6 +216,11 @@ pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<d
     if config.instruments.is_empty() {
         return Ok(built);
     }
+    // Tables are made for the taker alone where there is one; a core has its own.
+    let plan = match &config.wide {
+        Some(WideConfig { taker: Some(_), .. }) => WidePlan::new(universe, config)?,
+        _ => None,
+    };
     let directory = universe.directory()?;
     for entry in &config.instruments {
         let instrument = number_in(&directory, &entry.symbol)?;
@@ -236,6 +243,9 @@ pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<d
             let taker = ArbitrageTaker::new(instrument, &venues, arbitrage);
             built.push(Box::new(taker.map_err(|error| refused(error.to_string()))?));
         }
+    }
+    if let Some(taker) = plan.map(|plan| plan.taker(universe, config)).transpose()?.flatten() {
+        built.push(Box::new(taker));
     }
     Ok(built)
 }
@@ -284,7 +294,12 @@ pub fn decision_core(
     };
     let declared: Vec<_> = strategies.iter().map(|strategy| strategy.instruments()).collect();
     let risk = risk(universe, config, &declared)?;
-    Ok(DecisionCore::new(sizes, books, risk, strategies))
+    let venues = books.len();
+    let core = DecisionCore::new(sizes, books, risk, strategies);
+    Ok(match WidePlan::new(universe, config)? {
+        Some(plan) => core.with_wide(plan.watch(venues, instruments_max)),
+        None => core,
+    })
 }
 
 /// Book tables for one venue.

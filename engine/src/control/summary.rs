@@ -22,6 +22,9 @@ pub struct WideSummary {
     pub answers_by_kind: BTreeMap<String, u64>,
     /// Requests that the CPU answered after the device missed its deadline.
     pub fallbacks: u64,
+    /// SHA-256 over the canonical records of all answers, lower-case hexadecimal; empty without wide work.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub answers_sha256: String,
 }
 
 /// The journal of a run.
@@ -137,7 +140,12 @@ mod tests {
             backend: "cpu".into(),
             topology: "inline".into(),
             machine: Machine::read(),
-            wide: WideSummary { requests: 4, answers_by_kind: [("cpu".to_owned(), 4)].into(), fallbacks: 3 },
+            wide: WideSummary {
+                requests: 4,
+                answers_by_kind: [("cpu".to_owned(), 4)].into(),
+                fallbacks: 3,
+                answers_sha256: String::new(),
+            },
             stages: stages(&histograms),
             journal: None,
             feeds: Vec::new(),

@@ -5,6 +5,9 @@
 //! directly. The order of things for one input is: free slots are read, the core decides (exposure is reserved there),
 //! input and actions are journalled, the digest gets its record, and only then is anything handed on.
 //!
+//! With a [`WideDesk`] it hears of each market event when its orders are on their way, so that wide work delays nothing but
+//! itself, and what it answers is an input like any other.
+//!
 //! With a [`KillSwitch`] (live and paced, where orders may wait in a ring) the stage sets it when the core has stopped
 //! itself, so that what waits does not leave, and when the journal takes no more records.
 
@@ -18,6 +21,7 @@ use crate::pipeline::decision_core::{Actions, DecisionCore, Input, Probe};
 use crate::pipeline::operator::{Command, KillCause, OperatorNote};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::stamps::{PathStamps, Stage};
+use crate::pipeline::wide::{WideDesk, WideReport};
 use feeds::event::MarketEvent;
 use kernels::cpu::book::BookError;
 
@@ -81,6 +85,7 @@ pub struct Decide {
     digest: DigestSender,
     kill: Option<KillSwitch>,
     board: Board,
+    wide: Option<Box<WideDesk>>,
 }
 
 impl Decide {
@@ -88,7 +93,7 @@ impl Decide {
     #[must_use]
     pub fn new(core: DecisionCore, journal: Option<RunRecorder>, digest: DigestSender) -> Self {
         let actions = Actions::new(core.actions_max());
-        Self { core, actions, journal, digest, kill: None, board: Board::default() }
+        Self { core, actions, journal, digest, kill: None, board: Board::default(), wide: None }
     }
 
     /// The same, setting a kill switch and showing its figures on a board.
@@ -96,6 +101,18 @@ impl Decide {
     pub fn shown(self, kill: KillSwitch, board: Board) -> Self {
         board.show_all(&self.core);
         Self { kill: Some(kill), board, ..self }
+    }
+
+    /// The same with somebody who does the wide work that the core asks for.
+    #[must_use]
+    pub fn with_wide(self, desk: Option<WideDesk>) -> Self {
+        Self { wide: desk.map(Box::new), ..self }
+    }
+
+    /// What the wide work has come to so far.
+    #[must_use]
+    pub fn wide_report(&self) -> Option<WideReport> {
+        self.wide.as_ref().map(|desk| desk.report(self.core.wide()))
     }
 
     /// Where the figures are shown.
@@ -121,7 +138,83 @@ impl Decide {
         stamps: &mut PathStamps,
         sink: &mut impl OrderSink,
     ) -> Result<(), DecideError> {
-        self.input(Input::Market(event), stamps, sink)
+        self.input(Input::Market(event), stamps, sink)?;
+        if self.wide.is_some() { self.do_wide_work(event, stamps, sink) } else { Ok(()) }
+    }
+
+    /// Tells the desk of an event that was decided; where answers count once they are there, those that are.
+    fn do_wide_work(
+        &mut self,
+        event: &MarketEvent,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<(), DecideError> {
+        let (Some(desk), Some(watch)) = (&mut self.wide, self.core.wide()) else { return Ok(()) };
+        desk.market(event, watch, self.core.books());
+        // What a backend computes here is not charged to the stage that comes next on an order's path.
+        *stamps = stamps.fork();
+        if desk.is_virtual() || watch.oldest().is_none() {
+            return Ok(());
+        }
+        self.take_answers(0, stamps, sink).map(drop)
+    }
+
+    /// When the next answer of wide work takes effect; [`u64::MAX`] when none is awaited, or its time is not virtual.
+    #[must_use]
+    pub fn next_answer_ns(&self) -> u64 {
+        let (Some(desk), Some(watch)) = (&self.wide, self.core.wide()) else { return u64::MAX };
+        watch.oldest().and_then(|oldest| desk.due_ns(oldest)).unwrap_or(u64::MAX)
+    }
+
+    /// The next answer of wide work, at its virtual time ([`Self::next_answer_ns`]).
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub fn answer(&mut self, stamps: &mut PathStamps, sink: &mut impl OrderSink) -> Result<(), DecideError> {
+        let due_ns = self.next_answer_ns();
+        self.take_answer(due_ns, stamps, sink).unwrap_or(Ok(()))
+    }
+
+    /// The answers that are there, at core time or at `now_ns` where that is later. Whether there was one.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    #[inline]
+    pub fn poll_answers(&mut self, now_ns: u64, sink: &mut impl OrderSink) -> Result<bool, DecideError> {
+        let awaits = self.wide.is_some() && self.core.wide().is_some_and(|watch| watch.oldest().is_some());
+        if !awaits {
+            return Ok(false);
+        }
+        self.take_answers(now_ns, &mut PathStamps::begin_answer(false), sink)
+    }
+
+    fn take_answers(
+        &mut self,
+        now_ns: u64,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<bool, DecideError> {
+        let mut any = false;
+        while let Some(taken) = self.take_answer(now_ns.max(self.core.time_ns()), stamps, sink) {
+            taken?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// The answer to the oldest request; `None` when it is not there.
+    fn take_answer(
+        &mut self,
+        time_ns: u64,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Option<Result<(), DecideError>> {
+        let oldest = *self.core.wide()?.oldest()?;
+        let mut desk = self.wide.take()?;
+        let taken = desk.answer(&oldest, time_ns, |answer| self.input(Input::Answer(answer), stamps, sink));
+        self.wide = Some(desk);
+        // Nothing leaves that cannot be compared.
+        taken.map(|outcome| self.stop_unless(outcome))
     }
 
     /// An execution.
@@ -309,6 +402,7 @@ fn journal_input(
         Input::Execution(execution) => {
             journal.execution(execution)?;
         }
+        Input::Answer(answer) => journal.answer(answer)?,
         Input::Timer { due_ns } => {
             journal.timer(*due_ns, &Timer { id: 0, due_ns: *due_ns })?;
         }

@@ -25,6 +25,7 @@ use crate::pipeline::risk::{Reference, Risk, Stamp, Target};
 use crate::pipeline::settlement::{Applied, Settled, settle};
 use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
+use crate::pipeline::wide::{WideAnswered, WideWatch};
 use crate::strategy::{Intents, Strategy, View};
 use feed_clocks::FeedClocks;
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
@@ -48,6 +49,8 @@ pub enum Input<'a> {
         /// UTC ns.
         due_ns: u64,
     },
+    /// The answer to the oldest request for wide work.
+    Answer(&'a WideAnswered<'a>),
     /// A command of a person or a watchdog at this core time.
     Command {
         /// UTC ns.
@@ -125,6 +128,10 @@ pub struct DecisionCore {
     /// Start and end in `subscribers`, by instrument.
     subscriptions: Box<[(u32, u32)]>,
     subscribers: Box<[u16]>,
+    /// Strategies that want the answers of wide work.
+    wide_subscribers: Box<[u16]>,
+    /// What wide work there is.
+    wide: Option<Box<WideWatch>>,
     intents: Intents,
     pairs: Pairs,
     feeds: FeedClocks,
@@ -148,6 +155,8 @@ impl DecisionCore {
         strategies: Vec<Box<dyn Strategy>>,
     ) -> Self {
         let (subscriptions, subscribers) = subscribe(&strategies, sizes.instruments_max);
+        let wide_subscribers = (0..).zip(&strategies).filter(|(_, strategy)| strategy.wants_wide());
+        let wide_subscribers = wide_subscribers.map(|(number, _)| number).collect();
         Self {
             decision: 0,
             time_ns: 0,
@@ -166,12 +175,26 @@ impl DecisionCore {
             strategies,
             subscriptions,
             subscribers,
+            wide_subscribers,
+            wide: None,
             intents: Intents::new(),
             pairs: Pairs::new(),
             sweep_is_due: false,
             answer_slot: 0,
             counters: CoreCounters::default(),
         }
+    }
+
+    /// The same with wide work to ask for.
+    #[must_use]
+    pub fn with_wide(self, watch: WideWatch) -> Self {
+        Self { wide: Some(Box::new(watch)), ..self }
+    }
+
+    /// What wide work there is, and what of it is asked for.
+    #[must_use]
+    pub fn wide(&self) -> Option<&WideWatch> {
+        self.wide.as_deref()
     }
 
     /// Takes over what a former run of the same day left, before the first input. The venues are asked about its open orders
@@ -278,6 +301,9 @@ impl DecisionCore {
     ) -> Result<(), BookError> {
         actions.orders.clear();
         self.risk.begin_input();
+        if let Some(wide) = &mut self.wide {
+            wide.begin_input();
+        }
         self.decision += 1;
         self.counters.inputs += 1;
         match input {
@@ -292,6 +318,7 @@ impl DecisionCore {
                 }
                 self.look_for_unanswered();
             }
+            Input::Answer(answer) => self.on_answer(answer, probe, actions),
             Input::Command { time_ns, command } => {
                 self.advance(time_ns);
                 self.on_command(command);
@@ -357,6 +384,9 @@ impl DecisionCore {
             Err(error) => return Err(error),
         };
         self.counters.stale_events += u64::from(was_stale);
+        if let Some(wide) = &mut self.wide {
+            wide.applied();
+        }
         match event.kind {
             EventKind::TradingStatus | EventKind::Clear => self.refresh_all(event),
             EventKind::Gap => {
@@ -379,7 +409,13 @@ impl DecisionCore {
             self.risk.traded(event.instrument, price, self.time_ns);
         }
         probe.mark(Stage::Book);
-        if event.flags & flags::LAST_OF_EVENT == 0 || (was_stale && event.kind != EventKind::Recovered) {
+        if event.flags & flags::LAST_OF_EVENT == 0 {
+            return Ok(());
+        }
+        if let Some(wide) = &mut self.wide {
+            wide.end_event(self.decision, self.time_ns);
+        }
+        if was_stale && event.kind != EventKind::Recovered {
             return Ok(());
         }
         if event.instrument == INSTRUMENT_ALL {
@@ -423,7 +459,25 @@ impl DecisionCore {
     fn refresh_nbbo(&mut self, venue: u8, instrument: u32) {
         let books = &self.books[usize::from(venue)];
         let eligible = books.is_continuous(instrument) && !self.stale.is_stale(venue, instrument);
-        self.nbbo.update(instrument, venue, &books.bbo(instrument), eligible);
+        let bbo = books.bbo(instrument);
+        self.nbbo.update(instrument, venue, &bbo, eligible);
+        if let Some(wide) = &mut self.wide {
+            wide.touched(venue, instrument, &bbo, eligible);
+        }
+    }
+
+    fn on_answer(&mut self, answer: &WideAnswered<'_>, probe: &mut impl Probe, actions: &mut Actions) {
+        self.advance(answer.time_ns);
+        if !self.wide.as_mut().is_some_and(|wide| wide.answered(answer)) {
+            self.counters.wide_answers_refused += 1;
+            return;
+        }
+        self.counters.wide_answers += 1;
+        self.counters.wide_items += answer.items.len() as u64;
+        for at in 0..self.wide_subscribers.len() {
+            let strategy = usize::from(self.wide_subscribers[at]);
+            self.consult(strategy, probe, actions, |s, view, intents| s.on_wide(view, answer, intents));
+        }
     }
 
     fn on_execution(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {

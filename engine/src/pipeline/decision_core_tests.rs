@@ -261,6 +261,11 @@ fn draw_intents(draws: &mut Draws, view: &View<'_>, intents: &mut Intents) {
                 intents.push_pair(replace(intent.price), replace(intent.price + TICK));
             }
             (6, _) => intents.push_pair(intent, Intent { side: intent.side.opposite(), venue: 1, ..intent }),
+            (7, Some(_)) => {
+                let other = Intent { side: intent.side.opposite(), ..intent };
+                let more = Intent { quantity: intent.quantity + draws.below(2_000), ..intent };
+                intents.push_group(&[intent, other, more, Intent { venue: 1, ..other }]);
+            }
             _ => intents.push(intent),
         }
     }
@@ -348,7 +353,7 @@ fn what_is_reserved_is_what_is_open_through_random_runs() {
         let counters = bench.core.counters();
         assert_eq!((counters.filled_quantity, counters.executions_refused), (filled, 0), "seed {seed}");
         assert!(
-            counters.fills > 0 && counters.replaces > 0 && counters.pairs > 0,
+            counters.fills > 0 && counters.replaces > 0 && counters.pairs > 0 && counters.cycles > 0,
             "seed {seed}: {counters:?}"
         );
     }
@@ -524,6 +529,33 @@ fn both_legs_of_a_pair_or_none() {
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[0].cl_ord_id % 100_000_000, 1, "what was taken back used no ClOrdID");
     bench.assert_reserved("after the pair");
+}
+
+#[test]
+fn all_legs_of_a_cycle_or_none() {
+    let mut round = 0;
+    let strategy = scripted(&[], move |_, intents| {
+        let good = limit(Side::Buy, 9_990, 10);
+        let mut legs = [good; 4];
+        if round < 4 {
+            legs[round] = Intent { quantity: 1_000_000, ..good };
+        }
+        round += 1;
+        intents.push_group(&legs);
+        intents.push(good);
+    });
+    let mut bench = Bench::quoted(vec![strategy]);
+    for round in 0..4 {
+        let sent = bench.timer();
+        assert_eq!(sent.len(), 1, "round {round}: what is behind the cycle leaves alone");
+        assert_eq!(bench.core.risk().exposure(0).open_buy, 10 * (round + 1));
+        bench.assert_reserved("after a refused leg");
+    }
+    let sent = bench.timer();
+    assert_eq!(sent.len(), 5);
+    assert_eq!(sent[0].cl_ord_id % 100_000_000, 5, "what was taken back used no ClOrdID");
+    assert_eq!((bench.core.counters().cycles, bench.core.counters().pairs), (1, 0));
+    bench.assert_reserved("after the cycle");
 }
 
 #[test]

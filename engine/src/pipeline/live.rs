@@ -387,6 +387,7 @@ pub fn run_inline(
         turns += 1;
         let now_ns = shared.calibration.utc_ns(tsc::now());
         controls.turn(decide, now_ns, entry)?;
+        decide.poll_answers(now_ns, entry)?;
         let mut outcome = Ok(());
         let worked = ingest.poll(now_ns, shared.distrust, sampler, |event, mut stamps| {
             if outcome.is_ok() {

@@ -1,6 +1,7 @@
 //! Lockstep replay: no socket, no wall clock, no deadline; virtual time alone decides what comes next.
 //!
-//! Inputs of the decision core merge by (virtual time; market before execution before timer; source; sequence). The
+//! Inputs of the decision core merge by (virtual time; market before execution before answer before timer; source;
+//! sequence). An answer of wide work takes effect a configured latency after its request, however long it took to compute. The
 //! simulated exchange applies the same market events to its own book; an order decided at t arrives there at t + order
 //! latency, after the market events up to then, and an answer is an input one fill latency after what caused it.
 //!
@@ -155,7 +156,8 @@ pub fn run_inline(
         }
         let arrival = exchange.next_arrival_ns().unwrap_or(NEVER);
         let execution = exchange.next_execution_ns().unwrap_or(NEVER);
-        let next = market.min(arrival).min(execution).min(timer.due_ns());
+        let wide = decide.next_answer_ns();
+        let next = market.min(arrival).min(execution).min(wide).min(timer.due_ns());
         if next == NEVER {
             return damage.map_or(Ok(()), |error| Err(ReplayError::Capture(error)));
         }
@@ -187,6 +189,7 @@ pub fn run_inline(
             let sink = &mut Direct { exchange, stamps: stamp_writer };
             match answer {
                 Some(answer) => decide.execution(&answer, &mut stamps, sink)?,
+                None if next == wide => decide.answer(&mut stamps, sink)?,
                 None => {
                     decide.timer(timer.due_ns(), &mut stamps, sink)?;
                     timer.fired();
@@ -395,8 +398,9 @@ pub fn run_split_decide(
         let unfinished = their_market.min(in_flight.oldest_ns(orders_worked_off));
         let bound = unfinished.saturating_add(latencies.fill_ns);
         let execution = executions.peek().map_or(NEVER, |execution| execution.time_ns);
+        let answer = decide.next_answer_ns();
         let Some(head) = head_ns(market) else {
-            mine.publish(worked_off, last_market.min(timer.due_ns()));
+            mine.publish(worked_off, last_market.min(answer).min(timer.due_ns()));
             idle.wait();
             continue;
         };
@@ -404,9 +408,9 @@ pub fn run_split_decide(
             timer.stop();
         }
         let due = timer.due_ns();
-        mine.publish(worked_off, head.min(due));
+        mine.publish(worked_off, head.min(answer).min(due));
         let known = execution != NEVER;
-        if head == NEVER && !known && bound == NEVER {
+        if head == NEVER && answer == NEVER && !known && bound == NEVER {
             return Ok(());
         }
         let mut sink = RingSink {
@@ -416,7 +420,7 @@ pub fn run_split_decide(
             stop,
             idle,
         };
-        if head <= execution && head <= due && head != NEVER {
+        if head <= execution && head <= answer && head <= due && head != NEVER {
             if !known && head > bound {
                 idle.wait();
                 continue;
@@ -426,12 +430,15 @@ pub fn run_split_decide(
             stamps.mark(Stage::Ring);
             timer.start(event.receive_ns);
             decide.market(&event, &mut stamps, &mut sink)?;
-        } else if known && execution <= due {
+        } else if known && execution <= answer && execution <= due {
             let Ok(execution) = executions.pop() else { continue };
             let mut stamps = PathStamps::begin_answer(sampler.sample());
             decide.execution(&execution, &mut stamps, &mut sink)?;
             worked_off += 1;
-        } else if due != NEVER && (known || due < bound) {
+        } else if answer != NEVER && answer <= due && (known || answer < bound) {
+            let mut stamps = PathStamps::begin_answer(sampler.sample());
+            decide.answer(&mut stamps, &mut sink)?;
+        } else if due != NEVER && due < answer && (known || due < bound) {
             let mut stamps = PathStamps::begin_answer(sampler.sample());
             decide.timer(due, &mut stamps, &mut sink)?;
             timer.fired();

@@ -34,3 +34,4 @@ pub mod staleness;
 pub mod stamps;
 pub mod tsc;
 pub mod utc_offset;
+pub mod wide;

@@ -114,6 +114,7 @@ pub fn run_inline(
     loop {
         turns += 1;
         controls.turn(decide, 0, entry)?;
+        decide.poll_answers(0, entry)?;
         let next = ingest.next_time_ns();
         let release = next.and_then(|time_ns| pacer.release(time_ns));
         if release.is_none() || turns.is_multiple_of(POLL_EVERY) {
@@ -241,6 +242,7 @@ pub fn run_split_decide(
     loop {
         let now_ns = live.map_or(0, |shared| shared.calibration.utc_ns(tsc::now()));
         let mut worked = controls.turn(decide, now_ns, &mut OrderRing(orders))?;
+        worked |= decide.poll_answers(now_ns, &mut OrderRing(orders))?;
         if live.is_some() {
             timer.start(now_ns);
             if timer.due_ns() <= now_ns {

@@ -7,6 +7,7 @@
 
 pub mod arbitrage_taker;
 pub mod market_maker;
+pub mod relation_taker;
 #[cfg(test)]
 mod test_desk;
 
@@ -14,12 +15,17 @@ use crate::order::{ClOrdId, Execution, Intent, OrderAction, TimeInForce};
 use crate::pipeline::order_table::{LiveOrder, OrderTable};
 use crate::pipeline::risk::{Exposure, Risk, RiskReasons};
 use crate::pipeline::staleness::Staleness;
+use crate::pipeline::wide::WideAnswered;
 use feeds::event::{MarketEvent, Side};
+use kernels::abi::LEGS_MAX;
 use kernels::cpu::book::{Bbo, DepthLevel, VenueBooks};
 use kernels::cpu::nbbo::{Nbbo, NbboQuote};
 
 /// Most intents that one call of one strategy may make; more are dropped and counted.
 pub const INTENTS_MAX: usize = 16;
+
+/// Most orders that risk approves together or not at all: the legs of a relation.
+pub const GROUP_MAX: usize = LEGS_MAX;
 
 /// What the decision core does with inputs.
 pub trait Strategy: Send {
@@ -49,6 +55,17 @@ pub trait Strategy: Send {
     /// The engine's timer, once every configured interval of core time.
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
         let _ = (view, intents);
+    }
+
+    /// Whether it wants the answers of wide work; read once at start.
+    fn wants_wide(&self) -> bool {
+        false
+    }
+
+    /// An answer of wide work: what of the relations and options that depend on a listing has changed. It is of a moment
+    /// that has passed: what it says is to be held against the view before anything is done about it.
+    fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
+        let _ = (view, answer, intents);
     }
 
     /// What it has just decided from the same view, in words and numbers, a line each: for `warptick why`. Cold.
@@ -187,12 +204,19 @@ impl Intents {
 
     /// Two new orders of which risk approves both or none. Both are dropped when there is room for one only.
     pub fn push_pair(&mut self, first: Intent, second: Intent) {
-        if self.len + 2 > INTENTS_MAX {
-            self.dropped += 2;
+        self.push_group(&[first, second]);
+    }
+
+    /// New orders, [`GROUP_MAX`] at most, of which risk approves all or none. All are dropped when there is no room for
+    /// all.
+    pub fn push_group(&mut self, group: &[Intent]) {
+        if group.len() > GROUP_MAX || self.len + group.len() > INTENTS_MAX {
+            self.dropped += group.len() as u64;
             return;
         }
-        self.push_wanted(Wanted { intent: first, with_next: true });
-        self.push_wanted(Wanted { intent: second, with_next: false });
+        for (left, &intent) in (0..group.len()).rev().zip(group) {
+            self.push_wanted(Wanted { intent, with_next: left > 0 });
+        }
     }
 
     fn push_wanted(&mut self, wanted: Wanted) {

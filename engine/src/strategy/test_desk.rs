@@ -7,9 +7,14 @@ use crate::pipeline::decision_core::{Actions, CoreCounters, CoreSizes, DecisionC
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
 use crate::pipeline::stamps::Stage;
+use crate::pipeline::wide::{
+    Answered, CpuBackend, Patience, WideAnswered, WideBackend, WideListing, WideRequest, WideWatch,
+};
 use feeds::event::{EventKind, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::PRICE_NONE;
 use kernels::cpu::book::{BookConfig, VenueBooks};
+use kernels::cpu::wide::WideTables;
+use std::sync::Arc;
 
 /// The one instrument.
 pub(crate) const INSTRUMENT: u32 = 0;
@@ -51,6 +56,7 @@ pub(crate) struct Desk {
     words: Words,
     now_ns: u64,
     next_id: u64,
+    wide: Option<CpuBackend>,
 }
 
 impl Desk {
@@ -74,7 +80,30 @@ impl Desk {
             vec![Box::new(strategy)],
         );
         let actions = Actions::new(core.actions_max());
-        Self { core, actions, words: Words::default(), now_ns: 10_000 * MS, next_id: 1 }
+        Self { core, actions, words: Words::default(), now_ns: 10_000 * MS, next_id: 1, wide: None }
+    }
+
+    /// The same with wide work: listing 0 is the instrument at venue 0, listing 1 at venue 1. Nothing is answered but by
+    /// [`Self::answer_wide`].
+    pub(crate) fn with_wide(self, tables: &Arc<WideTables>) -> Self {
+        let listings = [0, 1].map(|venue| WideListing { venue, instrument: INSTRUMENT });
+        let core = self.core.with_wide(WideWatch::new(&listings, 2, 1, 8));
+        Self { core, wide: Some(CpuBackend::new(tables, 8)), ..self }
+    }
+
+    /// The CPU's answers to all that was asked for; what the strategy sends then.
+    pub(crate) fn answer_wide(&mut self) -> Vec<Order> {
+        let mut sent = Vec::new();
+        while let Some(&request) = self.core.wide().and_then(WideWatch::oldest) {
+            let mut backend = self.wide.take().expect("a desk with wide work");
+            let answered = backend.answer(&request, Patience::Wait).expect("it was asked for");
+            let WideRequest { id, listing, .. } = request;
+            let Answered { computed_by, items, .. } = answered;
+            let answer = WideAnswered { time_ns: self.now_ns, request: id, listing, computed_by, items };
+            sent.extend(self.input(Input::Answer(&answer)));
+            self.wide = Some(backend);
+        }
+        sent
     }
 
     /// Lets core time pass; nothing happens.
@@ -100,6 +129,10 @@ impl Desk {
     fn input(&mut self, input: Input<'_>) -> Vec<Order> {
         self.words.0.clear();
         self.core.on_input(input, &mut self.words, &mut self.actions).expect("the event fits the book");
+        if let (Some(backend), Some(watch)) = (&mut self.wide, self.core.wide()) {
+            watch.changes().iter().for_each(|change| backend.touch_changed(change));
+            watch.requests().iter().for_each(|request| backend.request(request));
+        }
         self.actions.as_slice().iter().map(|order| **order).collect()
     }
 

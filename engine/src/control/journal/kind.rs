@@ -52,13 +52,17 @@ pub enum RecordKind {
     Valued = 49,
     /// A sample of the loss window that was taken over: time and worth. Decide's.
     Worth = 50,
+    /// [`super::AnswerItems`]: items of the answer that follows. No input. Decide's.
+    AnswerItems = 51,
+    /// [`super::AnswerEnd`]: an answer of wide work consumed, with the items before it. Decide's.
+    Answer = 52,
     /// The thread closed its journal; the last record. No payload.
     Closed = 255,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -81,6 +85,8 @@ impl RecordKind {
         Self::Blocked,
         Self::Valued,
         Self::Worth,
+        Self::AnswerItems,
+        Self::Answer,
         Self::Closed,
     ];
 
@@ -116,6 +122,8 @@ impl RecordKind {
             Self::Blocked => "blocked",
             Self::Valued => "valued",
             Self::Worth => "worth",
+            Self::AnswerItems => "answer_items",
+            Self::Answer => "answer",
             Self::Closed => "closed",
         }
     }

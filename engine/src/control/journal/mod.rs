@@ -16,6 +16,7 @@
 //! A journal is always a prefix of what happened: a writer that once could not append appends nothing afterwards.
 //! A directory holds one run; a second run is refused. Nothing here re-opens a journal to append.
 
+mod answer_records;
 mod carried_records;
 mod command_records;
 mod error;
@@ -46,6 +47,7 @@ mod power_tests;
 #[cfg(test)]
 mod round_trip_tests;
 
+pub use answer_records::{ANSWER_ITEMS_BYTES_MAX, ANSWER_ITEMS_MAX, AnswerEnd, AnswerItems};
 pub use carried_records::{
     CarriedBuilder, NotResumed, Resumed, decode_account, decode_booked_fill, decode_holding,
     decode_open_order, encode_account, encode_booked_fill, encode_holding, encode_open_order,

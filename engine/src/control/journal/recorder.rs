@@ -5,14 +5,16 @@
 //! the order in which they were consumed.
 
 use super::{
-    AppendError, End, MarketRun, RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command,
-    encode_execution, encode_market_event, encode_note, encode_order, encode_valuation, for_each_carried,
+    ANSWER_ITEMS_BYTES_MAX, ANSWER_ITEMS_MAX, AnswerEnd, AnswerItems, AppendError, End, MarketRun,
+    RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command, encode_execution,
+    encode_market_event, encode_note, encode_order, encode_valuation, for_each_carried,
 };
 use crate::control::failpoint;
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
 use crate::pipeline::risk::Valuation;
+use crate::pipeline::wide::WideAnswered;
 use feeds::event::MarketEvent;
 
 /// Longest run of market messages: what a killed process may have consumed without a record of it.
@@ -108,6 +110,20 @@ impl RunRecorder {
         let sequence = self.append(RecordKind::Timer, time_ns, &timer.encode())?;
         self.counts.timers += 1;
         Ok(sequence)
+    }
+
+    /// An answer of wide work is the next input: its items, then itself.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded. Do not consume it; stop.
+    pub fn answer(&mut self, answer: &WideAnswered<'_>) -> Result<(), AppendError> {
+        let mut payload = [0; ANSWER_ITEMS_BYTES_MAX];
+        for items in answer.items.chunks(ANSWER_ITEMS_MAX) {
+            let length = AnswerItems::of(items).encode(&mut payload);
+            self.append(RecordKind::AnswerItems, answer.time_ns, &payload[..length])?;
+        }
+        self.append(RecordKind::Answer, answer.time_ns, &AnswerEnd::of(answer).encode())?;
+        Ok(())
     }
 
     /// A command is the next input, at core time `time_ns`.

@@ -4,6 +4,7 @@
 //! Encoding goes to an array on the stack and cannot fail. Decoding takes any bytes and refuses what no encoder
 //! writes. The layout tests below fix every offset.
 
+use super::answer_records::{AnswerEnd, AnswerItems};
 use super::carried_records::{
     Resumed, decode_account, decode_booked_fill, decode_holding, decode_open_order,
 };
@@ -115,6 +116,10 @@ pub enum DecideRecord {
     Valued(Valuation),
     /// A sample of the loss window that was taken over: time in UTC ns, and worth.
     Worth((u64, i128)),
+    /// Items of the answer that follows.
+    AnswerItems(AnswerItems),
+    /// An answer of wide work consumed, with the items before it.
+    Answer(AnswerEnd),
     /// What the run came to.
     End(End),
     /// The journal was closed.
@@ -132,6 +137,7 @@ impl DecideRecord {
                 | Self::Execution(_)
                 | Self::Timer(_)
                 | Self::Command(_)
+                | Self::Answer(_)
         )
     }
 
@@ -158,6 +164,8 @@ impl DecideRecord {
             RecordKind::Blocked => Self::Blocked(decode_command(payload)?),
             RecordKind::Valued => Self::Valued(decode_valuation(payload)?),
             RecordKind::Worth => Self::Worth(decode_worth(payload)?),
+            RecordKind::AnswerItems => Self::AnswerItems(AnswerItems::decode(payload)?),
+            RecordKind::Answer => Self::Answer(AnswerEnd::decode(payload)?),
             RecordKind::End => Self::End(End::decode(payload)?),
             RecordKind::Closed => {
                 sized::<0>(kind, payload)?;
@@ -328,8 +336,8 @@ mod tests {
     use super::*;
     use crate::control::journal::carried_records::encode_open_order;
     use crate::control::journal::{
-        encode_account, encode_booked_fill, encode_command, encode_execution, encode_holding,
-        encode_market_event, encode_note, encode_order, encode_valuation, encode_worth,
+        ANSWER_ITEMS_BYTES_MAX, encode_account, encode_booked_fill, encode_command, encode_execution,
+        encode_holding, encode_market_event, encode_note, encode_order, encode_valuation, encode_worth,
     };
     use proptest::prelude::*;
 
@@ -423,6 +431,12 @@ mod tests {
                         prop_assert_eq!(&encode_valuation(&valuation)[..], &bytes[..]);
                     }
                     Ok(DecideRecord::Worth(worth)) => prop_assert_eq!(&encode_worth(&worth)[..], &bytes[..]),
+                    Ok(DecideRecord::AnswerItems(items)) => {
+                        let mut out = [0; ANSWER_ITEMS_BYTES_MAX];
+                        let length = items.encode(&mut out);
+                        prop_assert_eq!(&out[..length], &bytes[..]);
+                    }
+                    Ok(DecideRecord::Answer(answer)) => prop_assert_eq!(&answer.encode()[..], &bytes[..]),
                     Ok(DecideRecord::End(end)) => prop_assert_eq!(&end.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Closed) => prop_assert!(bytes.is_empty()),
                     Err(_) => {}

@@ -185,6 +185,18 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
             valuation.best_worth
         ),
         DecideRecord::Worth((time_ns, worth)) => write!(out, " at={} worth={worth}", TimeOfDay(*time_ns)),
+        DecideRecord::AnswerItems(items) => items
+            .as_slice()
+            .iter()
+            .try_for_each(|item| write!(out, " {:?}:{}={:?}", item.key.kind, item.key.index, item.values)),
+        DecideRecord::Answer(answer) => write!(
+            out,
+            " request={} listing={} items={} computed_by={}",
+            answer.request,
+            answer.listing,
+            answer.items,
+            answer.computed_by.name()
+        ),
         DecideRecord::End(end) => write!(
             out,
             " order_stream_sha256={} book_hash={:016x} market_messages={} executions={} timers={} commands={} \

@@ -27,6 +27,7 @@ use crate::order::{ClOrdId, Execution, Order, OrderAction};
 use crate::pipeline::operator::Scope;
 use crate::strategy::Strategy;
 use feeds::event::MarketEvent;
+use kernels::abi::{ItemKind, WideItem};
 use kernels::cpu::book::DepthLevel;
 use life::{Event, Life};
 use moment::{Came, Market, Moment, Watcher};
@@ -183,6 +184,16 @@ impl Page<'_> {
             Came::Command { time_ns, command } => {
                 self.line(format_args!("  a command at {} UTC: {command:?}", TimeOfDay(*time_ns)));
             }
+            Came::Answer { request, listing, computed_by, items } => {
+                let by = computed_by.name();
+                self.line(format_args!(
+                    "  the answer to request {request} about wide listing {listing}, computed by {by}: {} changed items",
+                    items.len()
+                ));
+                for item in items {
+                    self.wide_item(item);
+                }
+            }
         }
         let symbol = self.symbol(order.instrument);
         if moment.before == moment.after {
@@ -213,6 +224,26 @@ impl Page<'_> {
             let verdict = if judged.is_broken { "BREAKS" } else { "ok" };
             let (rule, value, limit) = (judged.rule.to_string(), &judged.value, &judged.limit);
             self.line(format_args!("  {verdict:<6} {rule:<20} {value}; limit: {limit}"));
+        }
+    }
+
+    fn wide_item(&mut self, item: &WideItem) {
+        let [a, b, c, d, e] = item.values;
+        match item.key.kind {
+            ItemKind::Relation => self.line(format_args!(
+                "    relation {}: quantities {a}, {b}, {c}, {d} of its legs, profit {}",
+                item.key.index,
+                Price(e)
+            )),
+            ItemKind::Option => self.line(format_args!(
+                "    option {}: quote {} / {}, theoretical {}, delta {}, vega {}",
+                item.key.index,
+                Price(a),
+                Price(b),
+                Price(c),
+                Price(d),
+                Price(e)
+            )),
         }
     }
 

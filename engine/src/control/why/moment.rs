@@ -6,8 +6,10 @@ use crate::pipeline::decision_core::{DecisionCore, Examined, Input, Probe};
 use crate::pipeline::operator::Command;
 use crate::pipeline::risk::{Judged, RiskApproved};
 use crate::pipeline::stamps::Stage;
+use crate::pipeline::wide::{ComputedBy, WideAnswered};
 use crate::strategy::{Intents, Strategy, View};
 use feeds::event::{MarketEvent, Side};
+use kernels::abi::WideItem;
 use kernels::cpu::book::DepthLevel;
 use kernels::cpu::nbbo::NbboQuote;
 
@@ -15,12 +17,13 @@ use kernels::cpu::nbbo::NbboQuote;
 const LEVELS: usize = 5;
 
 /// What came in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Came {
     Market(MarketEvent),
     Execution(Execution),
     Timer { due_ns: u64 },
     Command { time_ns: u64, command: Command },
+    Answer { request: u64, listing: u32, computed_by: ComputedBy, items: Vec<WideItem> },
 }
 
 /// The instrument at one venue.
@@ -132,6 +135,9 @@ impl Onlooker for Watcher {
                 Input::Execution(execution) => Came::Execution(*execution),
                 Input::Timer { due_ns } => Came::Timer { due_ns },
                 Input::Command { time_ns, command } => Came::Command { time_ns, command },
+                Input::Answer(&WideAnswered { request, listing, computed_by, items, .. }) => {
+                    Came::Answer { request, listing, computed_by, items: items.to_vec() }
+                }
             };
             self.before = Some((came, Market::of(core, self.wanted.instrument)));
         }

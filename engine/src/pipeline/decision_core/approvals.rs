@@ -1,66 +1,79 @@
-//! From what a strategy wants to approved orders: the market that each is judged by, pairs of which both legs leave or none, and
+//! From what a strategy wants to approved orders: the market that each is judged by, groups of which all legs leave or none, and
 //! what enters the order table.
 
 use super::{Actions, CANCEL_IDS, DecisionCore, Examined, Probe};
 use crate::order::{Intent, Order, OrderAction};
 use crate::pipeline::risk::{Approval, Reference, RiskReasons, Stamp, Target};
-use crate::strategy::Wanted;
+use crate::strategy::{GROUP_MAX, Wanted};
 use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 
 impl DecisionCore {
     pub(super) fn approve_all(&mut self, strategy: u16, probe: &mut impl Probe, actions: &mut Actions) {
         let mut at = 0;
-        while let Some(&Wanted { intent, with_next }) = self.intents.wanted().get(at) {
-            let partner = self.intents.wanted().get(at + 1).filter(|_| with_next).map(|w| w.intent);
-            at += if partner.is_some() { 2 } else { 1 };
-            let needed = if partner.is_some() { 2 } else { 1 };
+        while let Some(&Wanted { intent, .. }) = self.intents.wanted().get(at) {
+            let rest = &self.intents.wanted()[at..];
+            let group = rest.iter().take(GROUP_MAX - 1).take_while(|wanted| wanted.with_next).count() + 1;
+            let needed = group.min(rest.len());
             if !actions.has_slot(intent.action, needed) {
                 self.counters.intents_dropped += needed as u64;
-                continue;
-            }
-            match partner {
-                Some(partner) => self.approve_pair(strategy, &intent, &partner, probe, actions),
-                None => match self.approve(strategy, &intent, 0, probe) {
+            } else if needed > 1 {
+                self.approve_group(strategy, at, needed, probe, actions);
+            } else {
+                match self.approve(strategy, &intent, 0, probe) {
                     Ok(approval) => self.commit(approval, actions),
                     Err(reasons) => self.reject(strategy, &intent, reasons),
-                },
+                }
             }
+            at += needed;
         }
     }
 
-    fn approve_pair(
+    /// Approves the `needed` intents from number `at`, all or none.
+    fn approve_group(
         &mut self,
         strategy: u16,
-        first: &Intent,
-        second: &Intent,
+        at: usize,
+        needed: usize,
         probe: &mut impl Probe,
         actions: &mut Actions,
     ) {
-        // Two messages about one order cannot both be entered: a pair is of new orders only.
-        if [first, second].iter().any(|intent| intent.action != OrderAction::New) {
-            self.reject(strategy, first, RiskReasons::GROUP);
-            return self.reject(strategy, second, RiskReasons::GROUP);
+        let mut group = [self.intents.wanted()[at].intent; GROUP_MAX];
+        for (intent, wanted) in group.iter_mut().zip(&self.intents.wanted()[at..at + needed]) {
+            *intent = wanted.intent;
         }
-        let approval = match self.approve(strategy, first, 0, probe) {
-            Ok(approval) => approval,
-            Err(reasons) => {
-                self.reject(strategy, first, reasons);
-                return self.reject(strategy, second, RiskReasons::GROUP);
+        let group = &group[..needed];
+        // Two messages about one order cannot both be entered: a group is of new orders only.
+        if group.iter().any(|intent| intent.action != OrderAction::New) {
+            group.iter().for_each(|intent| self.reject(strategy, intent, RiskReasons::GROUP));
+            return;
+        }
+        let mut approvals = [const { None::<Approval> }; GROUP_MAX];
+        for (ahead, intent) in group.iter().enumerate() {
+            match self.approve(strategy, intent, ahead as u64, probe) {
+                Ok(approval) => approvals[ahead] = Some(approval),
+                Err(reasons) => {
+                    // The latest first: each leaves the sums as it found them.
+                    for approval in approvals[..ahead].iter_mut().rev().filter_map(Option::take) {
+                        self.risk.withdraw(approval);
+                    }
+                    for (other, intent) in group.iter().enumerate() {
+                        let reasons = if other == ahead { reasons } else { RiskReasons::GROUP };
+                        self.reject(strategy, intent, reasons);
+                    }
+                    return;
+                }
             }
-        };
-        match self.approve(strategy, second, 1, probe) {
-            Ok(partner) => {
+        }
+        match &approvals[..needed] {
+            [Some(first), Some(second)] => {
                 self.counters.pairs += 1;
-                self.pairs.add(approval.order.cl_ord_id, partner.order.cl_ord_id);
-                self.commit(approval, actions);
-                self.commit(partner, actions);
+                self.pairs.add(first.order.cl_ord_id, second.order.cl_ord_id);
             }
-            Err(reasons) => {
-                self.risk.withdraw(approval);
-                self.reject(strategy, first, RiskReasons::GROUP);
-                self.reject(strategy, second, reasons);
-            }
+            _ => self.counters.cycles += 1,
+        }
+        for approval in approvals.iter_mut().filter_map(Option::take) {
+            self.commit(approval, actions);
         }
     }
 

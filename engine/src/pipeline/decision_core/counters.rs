@@ -65,4 +65,12 @@ pub struct CoreCounters {
     pub commands: u64,
     /// Of these orders, those that the venue did not know: what was sent never arrived.
     pub orders_not_received: u64,
+    /// Answers of wide work consumed.
+    pub wide_answers: u64,
+    /// Items of these: relations and options whose values had changed.
+    pub wide_items: u64,
+    /// Answers to something that was not asked, or not next: a journal of another run.
+    pub wide_answers_refused: u64,
+    /// Cycles of three or four orders (legs of a relation) approved together.
+    pub cycles: u64,
 }

@@ -1,0 +1,246 @@
+//! What a configuration's wide work is in numbers: listings, compiled tables, the core's watch and the taker.
+//!
+//! Listings are numbered in the order in which relations, pairs and chains first name them. Made once at start; what
+//! depends on the order of the configuration alone is the same in every run and every replay of it.
+
+use std::sync::Arc;
+
+use kernels::abi::{Leg, ListingTerms};
+use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, WideTables};
+
+use crate::control::config::Config;
+use crate::control::failure::Failure;
+use crate::control::startup;
+use crate::control::universe::Universe;
+use crate::control::wide_config::{
+    ChainConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig, RelationConfig,
+    WideConfig,
+};
+use crate::pipeline::wide::{WideListing, WideWatch};
+use crate::strategy::relation_taker::{RelationTaker, TakenListing};
+use feeds::directory::Directory;
+
+/// 1e-9 in a unit.
+const UNIT_E9: f64 = 1e9;
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct WidePlan {
+    /// The listings, by number.
+    pub listings: Vec<WideListing>,
+    /// What depends on them.
+    pub tables: Arc<WideTables>,
+    /// Requests that may be without an answer.
+    pub unanswered_max: usize,
+    /// Virtual time from a request to its answer's taking effect, ns.
+    pub compute_latency_ns: u64,
+    /// A device is used from so many times the CPU's speed on.
+    pub min_speedup: f64,
+}
+
+impl WidePlan {
+    /// The plan of a configuration; `None` where it has no wide work.
+    ///
+    /// # Errors
+    /// A venue or a symbol that is not there, and what the tables refuse.
+    pub fn new(universe: &impl Universe, config: &Config) -> Result<Option<Self>, Failure> {
+        let Some(wide) = config.wide.as_ref().filter(|wide| !wide.is_empty()) else { return Ok(None) };
+        let directory = universe.directory()?;
+        let mut numbers = Numbers { directory: &directory, config, listings: Vec::new() };
+        let mut spec = WideSpec::default();
+        let mut of = |name: &str, number: usize, spec: &mut WideSpec, add: Add<'_>| {
+            add(&mut numbers, spec).map_err(|what| Failure::Input(format!("wide: {name}[{number}]: {what}")))
+        };
+        for (number, relation) in wide.relations.iter().enumerate() {
+            of("relations", number, &mut spec, &|numbers, spec| add_relation(numbers, spec, relation))?;
+        }
+        for (number, pairs) in wide.pairs.iter().enumerate() {
+            of("pairs", number, &mut spec, &|numbers, spec| add_pairs(numbers, spec, pairs))?;
+        }
+        for (number, chain) in wide.chains.iter().enumerate() {
+            of("chains", number, &mut spec, &|numbers, spec| add_chain(numbers, spec, chain))?;
+        }
+        for (number, listing) in wide.listings.iter().enumerate() {
+            if !numbers.knows(&listing.venue, &listing.symbol) {
+                return Err(Failure::Input(format!(
+                    "wide: listings[{number}]: {} at {} is in no relation, pair or chain",
+                    listing.symbol, listing.venue
+                )));
+            }
+        }
+        let listings = numbers.listings;
+        spec.listings = listings.iter().map(|listing| terms(config, wide, &directory, *listing)).collect();
+        let tables = WideTables::compile(&spec).map_err(|error| Failure::Input(format!("wide: {error}")))?;
+        Ok(Some(Self {
+            listings,
+            tables: Arc::new(tables),
+            unanswered_max: wide.unanswered_max,
+            compute_latency_ns: wide.compute_latency_ns,
+            min_speedup: wide.min_speedup,
+        }))
+    }
+
+    /// The decision core's part.
+    #[must_use]
+    pub fn watch(&self, venues: usize, instruments_max: usize) -> WideWatch {
+        WideWatch::new(&self.listings, venues, instruments_max, self.unanswered_max)
+    }
+
+    /// The taker of what its relations find, where the configuration wants one.
+    ///
+    /// # Errors
+    /// A leg in an instrument that the configuration does not allow to be traded.
+    pub fn taker(&self, universe: &impl Universe, config: &Config) -> Result<Option<RelationTaker>, Failure> {
+        let Some(taker) = config.wide.as_ref().and_then(|wide| wide.taker) else { return Ok(None) };
+        let directory = universe.directory()?;
+        let mut listings = Vec::new();
+        for (&at, &terms) in self.listings.iter().zip(self.tables.listings()) {
+            let entry = config
+                .instruments
+                .iter()
+                .find(|entry| startup::number_in(&directory, &entry.symbol).ok() == Some(at.instrument));
+            let limits = entry.map_or(config.limits, |entry| entry.limits.unwrap_or(config.limits));
+            listings.push(TakenListing { at, price_tick: limits.price_tick_e9, terms });
+            let is_leg = (0..)
+                .zip(self.listings.iter())
+                .any(|(number, listing)| *listing == at && !self.tables.relations_of(number).is_empty());
+            if entry.is_none() && is_leg {
+                let symbol = directory.symbol(at.instrument).map_or_else(String::new, |s| s.to_string());
+                return Err(Failure::Input(format!(
+                    "wide: taker: {symbol} is a leg and may not be traded: name it in [[instruments]]"
+                )));
+            }
+        }
+        Ok(Some(RelationTaker::new(&listings, self.tables.relations(), taker)))
+    }
+}
+
+type Add<'a> = &'a dyn Fn(&mut Numbers<'_>, &mut WideSpec) -> Result<(), String>;
+
+/// Gives listings their numbers.
+struct Numbers<'a> {
+    directory: &'a Directory,
+    config: &'a Config,
+    listings: Vec<WideListing>,
+}
+
+impl Numbers<'_> {
+    fn find(&self, venue: &str, symbol: &str) -> Result<WideListing, String> {
+        let venue = startup::venue_number(self.config, venue).map_err(|error| error.to_string())?;
+        let instrument = startup::number_in(self.directory, symbol).map_err(|error| error.to_string())?;
+        Ok(WideListing { venue, instrument })
+    }
+
+    fn number(&mut self, venue: &str, symbol: &str) -> Result<u32, String> {
+        let listing = self.find(venue, symbol)?;
+        let known = self.listings.iter().position(|other| *other == listing);
+        let number = known.unwrap_or(self.listings.len());
+        if known.is_none() {
+            self.listings.push(listing);
+        }
+        u32::try_from(number).map_err(|_| "too many listings".to_owned())
+    }
+
+    fn knows(&self, venue: &str, symbol: &str) -> bool {
+        self.find(venue, symbol).is_ok_and(|listing| self.listings.contains(&listing))
+    }
+}
+
+/// The configured terms, else whole shares at the venue's fee.
+fn terms(config: &Config, wide: &WideConfig, directory: &Directory, listing: WideListing) -> ListingTerms {
+    let venue = &config.venues[usize::from(listing.venue)];
+    let own = wide.listings.iter().find(|own| {
+        own.venue == venue.name && startup::number_in(directory, &own.symbol).ok() == Some(listing.instrument)
+    });
+    let usual = ListingTerms { unit_e9: 1_000_000_000, lot: 1, fee_ppb: 0, fee_unit_e9: venue.taker_fee_e9 };
+    own.map_or(usual, |own| ListingTerms {
+        unit_e9: own.unit_e9,
+        lot: own.lot,
+        fee_ppb: own.fee_ppb,
+        fee_unit_e9: own.fee_unit_e9.unwrap_or(venue.taker_fee_e9),
+    })
+}
+
+fn add_relation(
+    numbers: &mut Numbers<'_>,
+    spec: &mut WideSpec,
+    relation: &RelationConfig,
+) -> Result<(), String> {
+    let mut legs = Vec::new();
+    for leg in &relation.legs {
+        let listing = numbers.number(&leg.venue, &leg.symbol)?;
+        legs.push(if leg.side == LegSide::Buy { Leg::buy(listing) } else { Leg::sell(listing) });
+    }
+    let RelationConfig { amount_max_e9, profit_min_e9, .. } = *relation;
+    spec.relations.push(RelationSpec { legs, amount_max: amount_max_e9, profit_min: profit_min_e9 });
+    Ok(())
+}
+
+/// Each symbol between each two venues, in both directions.
+fn add_pairs(numbers: &mut Numbers<'_>, spec: &mut WideSpec, pairs: &PairsConfig) -> Result<(), String> {
+    let venues: Vec<_> = numbers.config.venues.iter().map(|venue| venue.name.clone()).collect();
+    let PairsConfig { symbols, amount_max_e9, profit_min_e9 } = pairs;
+    for symbol in symbols {
+        let mut listings = Vec::new();
+        for venue in &venues {
+            listings.push(numbers.number(venue, symbol)?);
+        }
+        for &bought in &listings {
+            for &sold in listings.iter().filter(|&&sold| sold != bought) {
+                let legs = vec![Leg::buy(bought), Leg::sell(sold)];
+                let (amount_max, profit_min) = (*amount_max_e9, *profit_min_e9);
+                spec.relations.push(RelationSpec { legs, amount_max, profit_min });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Its options, then the grid of strikes: expiry by expiry, strike by strike, the call before the put.
+fn add_chain(numbers: &mut Numbers<'_>, spec: &mut WideSpec, chain: &ChainConfig) -> Result<(), String> {
+    let underlying = numbers.number(&chain.venue, &chain.symbol)?;
+    let first = spec.expiries.len();
+    for expiry in &chain.expiries {
+        spec.expiries.push(expiry_of(expiry)?);
+    }
+    let grid = chain.strikes.iter().flat_map(|strikes| {
+        let volatility = strikes.volatility;
+        let in_expiry = move |expiry| {
+            strikes.iter().flat_map(move |strike_e9| {
+                [OptionKind::Call, OptionKind::Put].map(|kind| OptionConfig {
+                    expiry,
+                    strike_e9,
+                    kind,
+                    volatility,
+                })
+            })
+        };
+        (0..chain.expiries.len()).flat_map(in_expiry)
+    });
+    for option in chain.options.iter().copied().chain(grid) {
+        spec.options.push(OptionSpec {
+            underlying,
+            expiry: u32::try_from(first + option.expiry).map_err(|_| "too many expiries".to_owned())?,
+            put: option.kind == OptionKind::Put,
+            strike: option.strike_e9 as f64 / UNIT_E9,
+            volatility: option.volatility,
+            width_vega: chain.quote.width_vega,
+            half_width_min_e9: chain.quote.half_width_min_e9,
+            tick_e9: chain.quote.tick_e9,
+        });
+    }
+    Ok(())
+}
+
+/// Factors that come of rates are rounded to 1e-9: the exponential is the machine's own.
+fn expiry_of(expiry: &ExpiryConfig) -> Result<ExpirySpec, String> {
+    let rounded = |power: f64| (power.exp() * UNIT_E9).round() / UNIT_E9;
+    let years = expiry.years;
+    Ok(match expiry.terms()? {
+        ExpiryTerms::Factors { carry, discount } => ExpirySpec { carry, discount, years },
+        ExpiryTerms::Rates { rate, dividend_yield } => {
+            let (carry, discount) = (rounded((rate - dividend_yield) * years), rounded(-rate * years));
+            ExpirySpec { carry, discount, years }
+        }
+    })
+}

@@ -1,0 +1,373 @@
+//! Takes what the relations of the wide work find: all legs with immediate-or-cancel orders that risk approves together or not
+//! at all.
+//!
+//! An answer says what was there when it was asked for. Before anything is sent the relation is evaluated again with the
+//! books of this moment, and its quantities are those of this second evaluation. One attempt is in flight at a time; after it
+//! the taker waits. What it has tried, or found gone, it tries again only when a further answer says that it has changed.
+//!
+//! When the legs of an attempt filled unequally, each leg keeps what the least filled one supports. What is beyond
+//! that is a position, or is traded back at the same listing, as configured, until it is gone.
+//!
+//! It allocates at construction only and runs on the decision thread.
+
+mod explanation;
+
+use super::{Intents, Strategy, View, immediate};
+use crate::order::{Execution, Intent};
+use crate::pipeline::order_table::LiveOrder;
+use crate::pipeline::risk::RiskReasons;
+use crate::pipeline::wide::{WideAnswered, WideListing};
+use crate::strategy::arbitrage_taker::Flatten;
+use feeds::event::{MarketEvent, Side};
+use feeds::units::PRICE_NONE;
+use kernels::abi::{ItemKind, LEGS_MAX, Leg, ListingTerms, Relation, Touch};
+use kernels::cpu::arbitrage::{evaluate, fold};
+use kernels::cpu::book::Bbo;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the taker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RelationTakerConfig {
+    /// Wait after an attempt, after a refusal, and between two attempts to trade back, ns. Default 1 ms: the books must
+    /// show what the last attempt took.
+    pub cool_down_ns: u64,
+    /// Rule for what filled beyond the least filled leg. Default "cross": it is traded back.
+    pub flatten: Flatten,
+    /// Slippage that trading back accepts from the best price, ticks. Default 5.
+    pub slippage_max_ticks: u32,
+}
+
+impl Default for RelationTakerConfig {
+    fn default() -> Self {
+        Self { cool_down_ns: 1_000_000, flatten: Flatten::Cross, slippage_max_ticks: 5 }
+    }
+}
+
+impl RelationTakerConfig {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The field out of range, and the range.
+    pub fn check(&self) -> Result<(), String> {
+        if self.slippage_max_ticks > 1_000_000 {
+            return Err(format!("slippage_max_ticks is {}; at most 1000000", self.slippage_max_ticks));
+        }
+        Ok(())
+    }
+}
+
+/// A listing of the wide work as the taker trades it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenListing {
+    /// Where and what.
+    pub at: WideListing,
+    /// Price increment of orders, 1e-9, above zero.
+    pub price_tick: i64,
+    /// Fees and lots.
+    pub terms: ListingTerms,
+}
+
+/// One leg of the attempt that is in flight.
+#[derive(Clone, Copy, Debug)]
+struct TriedLeg {
+    leg: Leg,
+    bbo: Bbo,
+    touch: Touch,
+    planned: u64,
+    /// Of `planned`, filled.
+    filled: u64,
+    /// Of `filled`, to be traded back.
+    excess: u64,
+}
+
+impl TriedLeg {
+    const fn side(&self) -> Side {
+        if self.leg.sells() { Side::Sell } else { Side::Buy }
+    }
+
+    const fn price(&self) -> i64 {
+        if self.leg.sells() { self.bbo.bid_px } else { self.bbo.ask_px }
+    }
+}
+
+/// What is in flight.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    relation: u32,
+    legs: [TriedLeg; LEGS_MAX],
+    legs_len: usize,
+    profit: i64,
+    /// The legs are done; what is beyond the least filled one is traded back.
+    is_flattening: bool,
+}
+
+impl Attempt {
+    fn legs(&self) -> &[TriedLeg] {
+        &self.legs[..self.legs_len]
+    }
+
+    fn legs_mut(&mut self) -> &mut [TriedLeg] {
+        &mut self.legs[..self.legs_len]
+    }
+
+    /// Sets what of each leg is beyond what the least filled one supports.
+    fn find_excess(&mut self, terms: &[ListingTerms]) {
+        let legs = *self;
+        let supported = |leg: &TriedLeg| {
+            let by = |other: &TriedLeg| {
+                u128::from(leg.planned) * u128::from(other.filled) / u128::from(other.planned.max(1))
+            };
+            legs.legs().iter().map(by).min().unwrap_or(0)
+        };
+        for leg in self.legs_mut() {
+            let kept = u64::try_from(supported(leg)).unwrap_or(u64::MAX);
+            let excess = leg.filled.saturating_sub(kept);
+            leg.excess = excess - excess % terms[leg.leg.listing() as usize].lot;
+        }
+    }
+}
+
+/// See the module's text.
+pub struct RelationTaker {
+    instruments: Box<[u32]>,
+    listings: Box<[TakenListing]>,
+    terms: Box<[ListingTerms]>,
+    /// Of the legs that are looked at; others are stale.
+    touches: Box<[Touch]>,
+    relations: Box<[Relation]>,
+    /// A bit a relation: an answer said that there is something to take, and it was not tried since.
+    standing: Box<[u64]>,
+    config: RelationTakerConfig,
+    /// Core time before which nothing is tried, UTC ns.
+    ready_ns: u64,
+    attempt: Option<Attempt>,
+}
+
+impl RelationTaker {
+    /// A taker of `relations` over `listings`, numbered as in the wide work.
+    #[must_use]
+    pub fn new(listings: &[TakenListing], relations: &[Relation], config: RelationTakerConfig) -> Self {
+        let legs = relations.iter().flat_map(|relation| &relation.legs[..relation.legs_len as usize]);
+        let mut instruments: Vec<_> =
+            legs.map(|leg| listings[leg.listing() as usize].at.instrument).collect();
+        instruments.sort_unstable();
+        instruments.dedup();
+        Self {
+            instruments: instruments.into(),
+            listings: listings.into(),
+            terms: listings.iter().map(|listing| listing.terms).collect(),
+            touches: vec![Touch::default(); listings.len()].into(),
+            relations: relations.into(),
+            standing: vec![0; relations.len().div_ceil(64)].into(),
+            config,
+            ready_ns: 0,
+            attempt: None,
+        }
+    }
+
+    /// Quantity that waits to be traded back, over all legs.
+    #[must_use]
+    pub fn excess(&self) -> u64 {
+        self.attempt.iter().flat_map(|attempt| attempt.legs()).map(|leg| leg.excess).sum()
+    }
+
+    fn act(&mut self, view: &View<'_>, intents: &mut Intents) {
+        if view.time_ns < self.ready_ns || view.open_orders().next().is_some() {
+            return;
+        }
+        match self.attempt {
+            Some(attempt) if attempt.is_flattening => self.flatten(view, intents),
+            // Without an open order an attempt is over, also where nobody said so.
+            Some(_) => self.conclude(view, intents),
+            None => self.take_one(view, intents),
+        }
+    }
+
+    /// Tries the relations that stand, in their order, until one still does.
+    fn take_one(&mut self, view: &View<'_>, intents: &mut Intents) {
+        for word in 0..self.standing.len() {
+            while self.standing[word] != 0 {
+                let bit = self.standing[word].trailing_zeros();
+                self.standing[word] &= self.standing[word] - 1;
+                if let Some(attempt) = self.evaluate_now(word as u32 * 64 + bit, view) {
+                    return self.send(attempt, view, intents);
+                }
+            }
+        }
+    }
+
+    /// What a relation offers by the books of this moment.
+    fn evaluate_now(&mut self, number: u32, view: &View<'_>) -> Option<Attempt> {
+        let relation = &self.relations[number as usize];
+        let legs_len = relation.legs_len as usize;
+        let mut legs = relation.legs.map(|leg| TriedLeg {
+            leg,
+            bbo: Bbo::EMPTY,
+            touch: Touch::default(),
+            planned: 0,
+            filled: 0,
+            excess: 0,
+        });
+        for tried in &mut legs[..legs_len] {
+            let listing = tried.leg.listing() as usize;
+            let WideListing { venue, instrument } = self.listings[listing].at;
+            // Empty where the venue is not in continuous trading, or stale.
+            tried.bbo = view.nbbo.venue_quote(instrument, venue);
+            tried.touch = fold(&tried.bbo, &self.terms[listing]);
+            self.touches[listing] = tried.touch;
+        }
+        let values = evaluate(relation, &self.terms, &self.touches);
+        let profit = values[LEGS_MAX];
+        if profit <= 0 {
+            return None;
+        }
+        for (tried, quantity) in legs.iter_mut().zip(values) {
+            tried.planned = quantity.unsigned_abs();
+        }
+        Some(Attempt { relation: number, legs, legs_len, profit, is_flattening: false })
+    }
+
+    fn send(&mut self, attempt: Attempt, view: &View<'_>, intents: &mut Intents) {
+        let mut orders = [immediate(0, 0, Side::None, 0, 0); LEGS_MAX];
+        for (order, leg) in orders.iter_mut().zip(attempt.legs()) {
+            let WideListing { venue, instrument } = self.listings[leg.leg.listing() as usize].at;
+            *order = immediate(venue, instrument, leg.side(), leg.price(), leg.planned);
+        }
+        intents.push_group(&orders[..attempt.legs_len]);
+        self.attempt = Some(attempt);
+        self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+    }
+
+    /// All orders of the attempt, or of trading back, are done.
+    fn conclude(&mut self, view: &View<'_>, intents: &mut Intents) {
+        let Some(attempt) = &mut self.attempt else { return };
+        let was_flattening = attempt.is_flattening;
+        if !was_flattening && self.config.flatten == Flatten::Cross {
+            attempt.find_excess(&self.terms);
+            attempt.is_flattening = true;
+        }
+        if attempt.legs().iter().all(|leg| leg.excess == 0) {
+            self.attempt = None;
+            self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+        } else if was_flattening {
+            // What found nobody is tried again after the wait.
+            self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+        } else {
+            self.flatten(view, intents);
+        }
+    }
+
+    /// Trades back what is beyond the least filled leg, each where it was traded.
+    fn flatten(&mut self, view: &View<'_>, intents: &mut Intents) {
+        let Some(attempt) = &self.attempt else { return };
+        for leg in attempt.legs().iter().filter(|leg| leg.excess > 0) {
+            let TakenListing { at: WideListing { venue, instrument }, price_tick, .. } =
+                self.listings[leg.leg.listing() as usize];
+            let side = leg.side().opposite();
+            let quote = view.nbbo.venue_quote(instrument, venue);
+            let touch = if side == Side::Sell { quote.bid_px } else { quote.ask_px };
+            let limit = exit_limit(side, touch, price_tick, self.config.slippage_max_ticks);
+            if let Some(limit) = limit {
+                intents.push(immediate(venue, instrument, side, limit, leg.excess));
+            }
+        }
+        self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+    }
+
+    /// The leg that an order is of, or trades back.
+    fn leg_of(&mut self, order: &LiveOrder) -> Option<&mut TriedLeg> {
+        let listings = &self.listings;
+        let attempt = self.attempt.as_mut()?;
+        let side = if attempt.is_flattening { order.side.opposite() } else { order.side };
+        attempt.legs_mut().iter_mut().find(|leg| {
+            let at = listings[leg.leg.listing() as usize].at;
+            (at.venue, at.instrument, leg.side()) == (order.venue, order.instrument, side)
+        })
+    }
+}
+
+/// The touch plus the slippage, on the tick, never further away than configured.
+fn exit_limit(side: Side, touch: i64, tick: i64, slippage_max_ticks: u32) -> Option<i64> {
+    if touch == PRICE_NONE {
+        return None;
+    }
+    let slippage = i64::from(slippage_max_ticks).checked_mul(tick)?;
+    let limit = if side == Side::Sell {
+        let worst = touch.checked_sub(slippage)?;
+        worst.checked_add((tick - worst.rem_euclid(tick)) % tick)?
+    } else {
+        let worst = touch.checked_add(slippage)?;
+        worst.checked_sub(worst.rem_euclid(tick))?
+    };
+    (limit > 0).then_some(limit)
+}
+
+impl Strategy for RelationTaker {
+    fn instruments(&self) -> &[u32] {
+        &self.instruments
+    }
+
+    fn on_market(&mut self, view: &View<'_>, _event: &MarketEvent, intents: &mut Intents) {
+        // What is to be traded back does not wait for an answer; what is to be taken does.
+        if self.attempt.is_some() {
+            self.act(view, intents);
+        }
+    }
+
+    fn on_execution(
+        &mut self,
+        view: &View<'_>,
+        _execution: &Execution,
+        order: &LiveOrder,
+        closed: bool,
+        intents: &mut Intents,
+    ) {
+        if !closed {
+            return;
+        }
+        let is_flattening = self.attempt.is_some_and(|attempt| attempt.is_flattening);
+        if let Some(leg) = self.leg_of(order) {
+            if is_flattening {
+                leg.excess = leg.excess.saturating_sub(order.cumulative);
+            } else {
+                leg.filled = order.cumulative;
+            }
+        }
+        if view.open_orders().next().is_none() {
+            self.conclude(view, intents);
+        }
+    }
+
+    fn on_reject(&mut self, time_ns: u64, _intent: &Intent, _reasons: RiskReasons) {
+        self.ready_ns = time_ns.saturating_add(self.config.cool_down_ns);
+        // Nothing of an attempt left; what is to be traded back stays.
+        self.attempt = self.attempt.filter(|attempt| attempt.is_flattening);
+    }
+
+    fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
+        self.act(view, intents);
+    }
+
+    fn wants_wide(&self) -> bool {
+        true
+    }
+
+    fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
+        for item in answer.items.iter().filter(|item| item.key.kind == ItemKind::Relation) {
+            let (word, bit) = (item.key.index as usize / 64, 1 << (item.key.index % 64));
+            if let Some(word) = self.standing.get_mut(word) {
+                *word = if item.values[LEGS_MAX] > 0 { *word | bit } else { *word & !bit };
+            }
+        }
+        self.act(view, intents);
+    }
+
+    fn explain(&self, _view: &View<'_>) -> Vec<String> {
+        explanation::of(self)
+    }
+}
+
+#[cfg(test)]
+#[path = "relation_taker_tests.rs"]
+mod tests;

@@ -1,0 +1,85 @@
+//! A relation taker's decision in words and numbers, for `warptick why`. Cold: it formats.
+
+use super::{Attempt, RelationTaker, TriedLeg};
+use crate::notation::{Money, Price};
+use feeds::event::Side;
+
+/// What `taker` has just decided, a line each.
+pub(super) fn of(taker: &RelationTaker) -> Vec<String> {
+    match &taker.attempt {
+        None => vec!["nothing is tried".to_owned()],
+        Some(attempt) if attempt.is_flattening => flattening(taker, attempt),
+        Some(attempt) => taking(taker, attempt),
+    }
+}
+
+fn place(taker: &RelationTaker, leg: &TriedLeg) -> String {
+    let listing = leg.leg.listing();
+    let at = taker.listings[listing as usize].at;
+    format!("instrument {} at venue {} (wide listing {listing})", at.instrument, at.venue)
+}
+
+fn taking(taker: &RelationTaker, attempt: &Attempt) -> Vec<String> {
+    let relation = &taker.relations[attempt.relation as usize];
+    let mut lines = vec![format!(
+        "relation {} of the wide work, evaluated again with the books of this moment; it takes at most {} and is worth it \
+         from {} on",
+        attempt.relation,
+        Money(i128::from(relation.amount_max)),
+        Money(i128::from(relation.profit_min)),
+    )];
+    let (mut first_in, mut last_out) = (0, 0);
+    for (number, leg) in attempt.legs().iter().enumerate() {
+        let terms = &taker.terms[leg.leg.listing() as usize];
+        let (goes_in, comes_out) = if leg.leg.sells() {
+            (terms.unit_e9, leg.touch.proceeds)
+        } else {
+            (leg.touch.cost, terms.unit_e9)
+        };
+        let shown = if leg.leg.sells() { leg.bbo.bid_qty } else { leg.bbo.ask_qty };
+        let amount = |of_unit: u64| i128::from(leg.planned) * i128::from(of_unit);
+        if number == 0 {
+            first_in = amount(goes_in);
+        }
+        last_out = amount(comes_out);
+        lines.push(format!(
+            "{} {} of {}, where {shown} are shown @ {}; after fees {} x {} = {} go in, {} x {} = {} come out",
+            if leg.side() == Side::Sell { "sell" } else { "buy" },
+            leg.planned,
+            place(taker, leg),
+            Price(leg.price()),
+            leg.planned,
+            Money(i128::from(goes_in)),
+            Money(amount(goes_in)),
+            leg.planned,
+            Money(i128::from(comes_out)),
+            Money(last_out),
+        ));
+    }
+    lines.push(format!(
+        "{} - {} = {} of profit; all legs or none, immediate or cancel",
+        Money(last_out),
+        Money(first_in),
+        Money(i128::from(attempt.profit)),
+    ));
+    lines
+}
+
+fn flattening(taker: &RelationTaker, attempt: &Attempt) -> Vec<String> {
+    let mut lines = vec![format!(
+        "the legs of relation {} filled unequally; what is beyond the least filled one is traded back",
+        attempt.relation
+    )];
+    for leg in attempt.legs() {
+        let way = if leg.side() == Side::Sell { "bought" } else { "sold" };
+        lines.push(format!(
+            "{}: {} of {} filled, {} to be {way} back, up to {} ticks beyond the touch",
+            place(taker, leg),
+            leg.filled,
+            leg.planned,
+            leg.excess,
+            taker.config.slippage_max_ticks,
+        ));
+    }
+    lines
+}
