@@ -1,5 +1,6 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
+mod gpu_arguments;
 mod operator_arguments;
 
 use std::path::PathBuf;
@@ -64,6 +65,9 @@ enum Task {
     /// Measure one thing on this machine; the last line is JSON.
     #[command(subcommand)]
     Bench(BenchTask),
+    /// The device for wide work.
+    #[command(subcommand)]
+    Gpu(gpu_arguments::GpuTask),
     /// Look at what of this machine is not as a trading machine should be.
     #[command(subcommand)]
     Tune(TuneTask),
@@ -363,6 +367,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Bench(BenchTask::Feed { rounds, packets }) => {
             print(&feed_bench::run(&feed_bench::FeedBenchOptions { rounds, packets })?)
         }
+        Task::Gpu(task) => print(&task.run()?),
         Task::Journal(task) => run_journal(&task),
         Task::Why(arguments) => {
             let WhyArguments { cl_ord_id, journal, recording } = arguments;

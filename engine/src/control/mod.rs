@@ -23,6 +23,8 @@ pub mod feed_config;
 pub mod feed_report;
 pub mod fix_config;
 pub mod generate;
+pub mod gpu;
+pub mod gpu_bench;
 pub mod histograms;
 mod hot_threads;
 mod housekeeping;

@@ -3,7 +3,14 @@
 use crate::control::digest::{DigestReceiver, digest_ring};
 use crate::control::failure::Failure;
 use crate::control::wide_plan::WidePlan;
-use crate::pipeline::wide::{CpuBackend, WideBackend, WideDesk};
+use crate::pipeline::tsc::Calibration;
+use crate::pipeline::wide::{ComputedBy, CpuBackend, Deadlines, DeviceBackend, WideBackend, WideDesk};
+use kernels::device::driver::{Driver, NoDevice};
+use kernels::device::keeper::Keeper;
+use kernels::device::launch::Images;
+use kernels::device::maker::{Maker, NoKernel};
+use kernels::device::plan::Demand;
+use std::sync::Arc;
 
 /// Records that the ring of the answers' digest holds.
 const DIGEST_RING: usize = 1 << 15;
@@ -34,19 +41,71 @@ impl BackendKind {
     }
 }
 
-/// The backend of this kind for a plan.
+/// Live: an answer that takes longer is the CPU's.
+const SOFT_DEADLINE_NS: u64 = 200_000;
+
+/// Live: so long a heartbeat may stand still while an answer is missing.
+const STALE_NS: u64 = 1_000_000;
+
+/// Lockstep has no deadline; a heartbeat that stands still for so long is that of a dead kernel.
+const LOST_NS: u64 = 10_000_000_000;
+
+/// The backend of this kind for a plan; `is_virtual` where time is.
 ///
 /// # Errors
-/// A kind that this build or this machine does not have.
-pub fn make(kind: BackendKind, plan: &WidePlan) -> Result<Box<dyn WideBackend>, Failure> {
+/// A device that was asked for by name and is not to be had.
+pub fn make(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<Box<dyn WideBackend>, Failure> {
+    let cpu = || Box::new(CpuBackend::new(&plan.tables, plan.unanswered_max));
     match kind {
-        BackendKind::Auto | BackendKind::Cpu => {
-            Ok(Box::new(CpuBackend::new(&plan.tables, plan.unanswered_max)))
-        }
-        BackendKind::Emulated | BackendKind::Cuda => {
-            Err(Failure::Input(format!("backend {}: not in this build", kind.name())))
-        }
+        BackendKind::Auto | BackendKind::Cpu => Ok(cpu()),
+        BackendKind::Emulated | BackendKind::Cuda => device(kind, plan, is_virtual)
+            .map(|device| -> Box<dyn WideBackend> { Box::new(device) })
+            .map_err(|reason| Failure::Input(format!("backend {}: {reason}", kind.name()))),
     }
+}
+
+/// A device as the backend, its kernel running.
+fn device(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<DeviceBackend, NoKernel> {
+    let (driver, images, computes_by) = match kind {
+        BackendKind::Emulated => (emulated()?, Images::Ptx, ComputedBy::Emulated),
+        _ => (Driver::native()?, Images::Native, ComputedBy::Cuda),
+    };
+    let demand = Demand::of(&plan.tables, plan.orders_max, 0);
+    let maker = Maker { driver, images, ordinal: 0, tables: Arc::clone(&plan.tables), demand };
+    let made = maker.make()?;
+    let mut notes = vec![format!("{}: {}", made.properties.name, made.resident.mode())];
+    if made.shrunk > 0 {
+        notes.push(format!("memory ran out: the plan was shrunk {} times", made.shrunk));
+    }
+    if made.properties.has_kernel_time_limit {
+        notes.push("the device drives a display: its driver ends kernels that run for seconds".to_owned());
+    }
+    let (keeper, feed, link) = Keeper::start(maker, made.resident)?;
+    let calibration = Calibration::measure();
+    let ticks = |ns| calibration.ns_to_ticks(ns);
+    let deadlines =
+        Deadlines { soft: ticks(SOFT_DEADLINE_NS), stale: ticks(STALE_NS), lost: ticks(LOST_NS) };
+    Ok(DeviceBackend::new(
+        computes_by,
+        &plan.tables,
+        &plan.listings,
+        plan.unanswered_max,
+        keeper,
+        feed,
+        link,
+        deadlines,
+        is_virtual,
+        notes,
+    ))
+}
+
+/// The interpreter in the place of a driver.
+///
+/// # Errors
+/// It lacks a function: a fault of this build.
+pub fn emulated() -> Result<Driver, NoDevice> {
+    // SAFETY: the stand-in has the functions' signatures, and is part of this program.
+    unsafe { Driver::of(emulator::symbol) }?.initialise()
 }
 
 /// The desk of a run with wide work, and the end of its ring that hashes; `is_virtual` where time is.
@@ -60,5 +119,5 @@ pub fn desk(
 ) -> Result<(WideDesk, DigestReceiver), Failure> {
     let (sender, receiver) = digest_ring(DIGEST_RING);
     let latency_ns = is_virtual.then_some(plan.compute_latency_ns);
-    Ok((WideDesk::new(make(kind, plan)?, latency_ns, sender), receiver))
+    Ok((WideDesk::new(make(kind, plan, is_virtual)?, latency_ns, sender), receiver))
 }

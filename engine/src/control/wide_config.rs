@@ -26,6 +26,13 @@ pub struct WideConfig {
     pub compute_latency_ns: u64,
     /// A device is used where it is at least so many times as fast as the CPU. Default 2: less is not worth its risks.
     pub min_speedup: f64,
+    /// With `--backend auto`: listings with so many relations or more are the device's. `warptick gpu bench --profile` writes
+    /// it. Without it and `crossover_options` the CPU computes everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crossover_relations: Option<u32>,
+    /// The same for options.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crossover_options: Option<u32>,
     /// Requests that may be without an answer; what changes beyond that is asked for later. Default 64.
     pub unanswered_max: usize,
     /// Terms of listings that have others than the defaults.
@@ -46,6 +53,8 @@ impl Default for WideConfig {
         Self {
             compute_latency_ns: 5_000,
             min_speedup: 2.0,
+            crossover_relations: None,
+            crossover_options: None,
             unanswered_max: 64,
             listings: Vec::new(),
             relations: Vec::new(),

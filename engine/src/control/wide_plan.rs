@@ -30,6 +30,8 @@ pub struct WidePlan {
     pub listings: Vec<WideListing>,
     /// What depends on them.
     pub tables: Arc<WideTables>,
+    /// Resting orders of all venues' books at most.
+    pub orders_max: u64,
     /// Requests that may be without an answer.
     pub unanswered_max: usize,
     /// Virtual time from a request to its answer's taking effect, ns.
@@ -74,6 +76,9 @@ impl WidePlan {
         Ok(Some(Self {
             listings,
             tables: Arc::new(tables),
+            orders_max: (0..universe.venue_count())
+                .map(|venue| universe.book_config(venue).orders_max as u64)
+                .sum(),
             unanswered_max: wide.unanswered_max,
             compute_latency_ns: wide.compute_latency_ns,
             min_speedup: wide.min_speedup,

@@ -23,8 +23,10 @@ use std::time::{Duration, Instant};
 /// Threads of a CTA.
 const CTA_THREADS: u32 = CTA_WARPS * 32;
 
-/// The kernel ends by itself when the host's heartbeat stands still for so long.
+/// The kernel ends by itself when the host's heartbeat stands still for so long; an interpreted one is on a machine that
+/// may not find time for the keeper.
 const HOST_LIMIT_NS: u64 = 100_000_000;
+const HOST_LIMIT_INTERPRETED_NS: u64 = 30_000_000_000;
 
 /// How long a dry epoch may take, the first launch included.
 const DRY_EPOCH_LIMIT: Duration = Duration::from_secs(5);
@@ -175,8 +177,12 @@ impl Resident {
         );
         let function = engine.function(c"engine")?;
         let rings = Arc::new(Rings::new(driver, plan.tick_lines, plan.signal_lines)?);
+        let host_limit_ns = match images {
+            Images::Native => HOST_LIMIT_NS,
+            Images::Ptx => HOST_LIMIT_INTERPRETED_NS,
+        };
         let mut memory = Vec::new();
-        let parameters = Box::new(lay_out(driver, plan, tables, &rings, &mut memory)?);
+        let parameters = Box::new(lay_out(driver, plan, tables, &rings, &mut memory, host_limit_ns)?);
         let mut resident = Self {
             executable: None,
             stream: Stream::new(driver)?,
@@ -465,6 +471,7 @@ fn lay_out(
     tables: &WideTables,
     rings: &Rings,
     memory: &mut Vec<DeviceMemory>,
+    host_limit_ns: u64,
 ) -> Result<Parameters, DriverError> {
     let listings = tables.listings().len();
     let levels = listings * 2 * plan.levels as usize;
@@ -511,7 +518,7 @@ fn lay_out(
         options: table(driver, memory, tables.options())?,
         option_last,
         option_start: table(driver, memory, tables.option_offsets())?,
-        host_limit_ns: HOST_LIMIT_NS,
+        host_limit_ns,
         ticks_mask: plan.tick_lines - 1,
         signals_mask: plan.signal_lines - 1,
         listings: listings as u32,

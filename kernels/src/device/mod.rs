@@ -6,6 +6,7 @@
 //! runs the same PTX.
 
 pub mod check;
+pub mod check_day;
 pub mod driver;
 pub mod feed;
 pub mod images;

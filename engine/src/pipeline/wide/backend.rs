@@ -16,7 +16,7 @@
 //! An answer holds the items that are others than in the item's last answer, in ascending order of their keys, and the
 //! values are the same bits whoever computed them (`kernels::abi`). No call may allocate.
 
-use super::{ComputedBy, TouchChange, WideRequest};
+use super::{ComputedBy, TouchChange, WideListing, WideRequest};
 use feeds::event::MarketEvent;
 use kernels::abi::WideItem;
 use kernels::cpu::book::VenueBooks;
@@ -64,6 +64,17 @@ pub trait WideBackend: Send {
 
     /// The answer to `request`, the oldest that has none.
     fn answer(&mut self, request: &WideRequest, patience: Patience) -> Option<Answered<'_>>;
+
+    /// An event is over: all that it changed was told, all that it asked for was asked. A device that comes back takes the
+    /// books from here.
+    fn settle(&mut self, books: &[VenueBooks], listings: &[WideListing]) {
+        let _ = (books, listings);
+    }
+
+    /// Answers that were held against the CPU's and are others: such a run has failed.
+    fn differences(&self) -> u64 {
+        0
+    }
 
     /// A few words for the report, where there is something to say.
     fn note(&self) -> Option<String> {

@@ -109,6 +109,7 @@ impl WideDesk {
             self.report.requests += 1;
             self.backend.request(request);
         }
+        self.backend.settle(books, watch.listings());
     }
 
     fn book_changed(&mut self, event: &MarketEvent, watch: &WideWatch, books: &[VenueBooks]) {

@@ -18,11 +18,13 @@
 mod backend;
 mod cpu_backend;
 mod desk;
+mod device_backend;
 mod watch;
 
 pub use backend::{Answered, Patience, WideBackend};
 pub use cpu_backend::CpuBackend;
 pub use desk::{WideDesk, WideReport};
+pub use device_backend::{Deadlines, DeviceBackend};
 pub use watch::{TouchChange, WideListing, WideWatch, is_answer_to};
 
 use kernels::abi::WideItem;
