@@ -127,12 +127,11 @@ pub fn check(place: Where, day: Day) -> Result<String, Failure> {
     let maker = place.maker(&tables, day.messages).map_err(|reason| refused(&reason))?;
     let Made { resident, properties, .. } = maker.make().map_err(|reason| refused(&reason))?;
     let mode = resident.mode().to_string();
-    let (mut keeper, feed, _link) =
-        Keeper::start(maker, resident).map_err(|error| refused(&error.into()))?;
+    let (mut keeper, feed, _link) = Keeper::start(maker, resident).map_err(|error| refused(&error.into()))?;
     let begun = Instant::now();
-    let compared = day.run(&tables, feed, |_, _| ()).map_err(|failed| {
-        Failure::Check(format!("VERDICT: DIVERGED on {}: {failed}", properties.name))
-    })?;
+    let compared = day
+        .run(&tables, feed, |_, _| ())
+        .map_err(|failed| Failure::Check(format!("VERDICT: DIVERGED on {}: {failed}", properties.name)))?;
     let took = begun.elapsed();
     let stopped = keeper.stop();
     Ok(report(&properties, &mode, day, &compared, took, stopped))

@@ -201,12 +201,7 @@ fn measure(place: Where, work: Work, width: u32, requests: u32) -> Result<(Vec<R
 ///
 /// # Errors
 /// No device, or one that computes something else.
-pub fn run(
-    place: Where,
-    requests: u32,
-    min_speedup: f64,
-    profile: Option<&Path>,
-) -> Result<String, Failure> {
+pub fn run(place: Where, requests: u32, min_speedup: f64, profile: Option<&Path>) -> Result<String, Failure> {
     let calibration = Calibration::measure();
     let mut rows = Vec::new();
     let mut described = String::new();
@@ -278,7 +273,8 @@ fn crossover(rows: &[Row], work: Work, min_speedup: f64) -> Option<u32> {
 
 /// The part of a configuration that `--backend auto` goes by.
 fn profile_text(device: &str, min_speedup: f64, relations: Option<u32>, options: Option<u32>) -> String {
-    let mut text = format!("# Measured by `warptick gpu bench` on {device}, min_speedup {min_speedup}.\n[wide]\n");
+    let mut text =
+        format!("# Measured by `warptick gpu bench` on {device}, min_speedup {min_speedup}.\n[wide]\n");
     for (name, width) in [("relations", relations), ("options", options)] {
         match width {
             Some(width) => {

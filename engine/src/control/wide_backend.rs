@@ -83,8 +83,7 @@ fn device(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<Device
     let (keeper, feed, link) = Keeper::start(maker, made.resident)?;
     let calibration = Calibration::measure();
     let ticks = |ns| calibration.ns_to_ticks(ns);
-    let deadlines =
-        Deadlines { soft: ticks(SOFT_DEADLINE_NS), stale: ticks(STALE_NS), lost: ticks(LOST_NS) };
+    let deadlines = Deadlines { soft: ticks(SOFT_DEADLINE_NS), stale: ticks(STALE_NS), lost: ticks(LOST_NS) };
     Ok(DeviceBackend::new(
         computes_by,
         &plan.tables,
@@ -105,7 +104,7 @@ fn device(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<Device
 /// It lacks a function: a fault of this build.
 pub fn emulated() -> Result<Driver, NoDevice> {
     // SAFETY: the stand-in has the functions' signatures, and is part of this program.
-    unsafe { Driver::of(emulator::symbol) }?.initialise()
+    unsafe { Driver::of(emulator::driver::symbol) }?.initialise()
 }
 
 /// The desk of a run with wide work, and the end of its ring that hashes; `is_virtual` where time is.

@@ -122,14 +122,14 @@ impl Feed {
     pub fn request(&mut self, listing: u32, full: bool) -> Result<u32, RingFull> {
         let asked = tick_flags::REQUEST | if full { tick_flags::FULL } else { 0 };
         let own = |line: &TickLine| line.listing == listing && line.kind != TickKind::Volatility;
-        let line = match self.held.take().filter(own) {
-            Some(line) => line,
-            None => {
-                self.flush()?;
-                TickLine { listing, ..TickLine::NOTHING }
-            }
-        };
-        self.port.send(&TickLine { flags: asked, ..line })
+        if !self.held.as_ref().is_some_and(own) {
+            self.flush()?;
+            self.held = Some(TickLine { listing, ..TickLine::NOTHING });
+        }
+        let line = self.held.expect("it was just held");
+        let tag = self.port.send(&TickLine { flags: asked, ..line })?;
+        self.held = None;
+        Ok(tag)
     }
 
     /// Ends the epoch.

@@ -96,7 +96,8 @@ pub(super) struct Context {
     /// The launch's own memory: shared and local.
     pub(super) own: Range<u64>,
     pub(super) executed: u64,
-    parameters: Vec<u128>,
+    /// Address of the parameter block: in the launch's own memory, since a kernel may have its address.
+    parameters: u64,
     conditional: Option<SetConditional>,
     start: Instant,
     start_utc_ns: u64,
@@ -152,11 +153,16 @@ impl Launch {
         let shared_stride = (shared_bytes + SHARED_GAP_BYTES).next_multiple_of(256);
         let warps_per_cta = shape.threads().div_ceil(LANES as u32);
         let local_stride = u64::from(program.local_bytes) * u64::from(warps_per_cta) * LANES as u64;
-        let bytes = GRID_BARRIER_BYTES + ctas as u64 * (shared_stride + local_stride);
+        let block = parameter_block(&program, parameters);
+        let parameter_stride = (block.len() as u64).next_multiple_of(256);
+        let bytes = GRID_BARRIER_BYTES + parameter_stride + ctas as u64 * (shared_stride + local_stride);
         let arena = Arena::new(bytes as usize);
         let base = arena.base as u64;
         let own = base..base + bytes;
-        let shared_start = base + GRID_BARRIER_BYTES;
+        let parameters = base + GRID_BARRIER_BYTES;
+        // SAFETY: the arena has a stride for the block there, and nobody else knows of it yet.
+        unsafe { std::ptr::copy_nonoverlapping(block.as_ptr(), parameters as *mut u8, block.len()) };
+        let shared_start = parameters + parameter_stride;
         let local_start = shared_start + ctas as u64 * shared_stride;
         let slots = (0..ctas).map(|index| Cta {
             linear: 0,
@@ -178,7 +184,7 @@ impl Launch {
             weak: settings.weak.map(|weak| Weak::new(weak.seed, ctas)),
             own,
             executed: 0,
-            parameters: parameter_block(&program, parameters),
+            parameters,
             conditional: settings.conditional.clone(),
             start: Instant::now(),
             start_utc_ns: SystemTime::now()
@@ -317,11 +323,11 @@ impl Arena {
     }
 }
 
-fn parameter_block(program: &Program, bytes: &[u8]) -> Vec<u128> {
+fn parameter_block(program: &Program, bytes: &[u8]) -> Vec<u8> {
     let mut block = vec![0u8; program.parameter_bytes.next_multiple_of(16).max(16)];
     let given = bytes.len().min(block.len());
     block[..given].copy_from_slice(&bytes[..given]);
-    block.chunks_exact(16).map(|chunk| u128::from_le_bytes(chunk.try_into().expect("chunks of 16"))).collect()
+    block
 }
 
 fn unravel(index: u64, counts: [u32; 3]) -> [u32; 3] {
@@ -331,7 +337,7 @@ fn unravel(index: u64, counts: [u32; 3]) -> [u32; 3] {
 
 impl Context {
     pub(super) fn parameters_address(&self) -> u64 {
-        self.parameters.as_ptr() as u64
+        self.parameters
     }
 
     /// `%clock` ticks in ns of this launch, `%globaltimer` in ns of UTC that never step back.
