@@ -1,0 +1,15 @@
+//! The shipped kernel of a grid, as PTX, against the CPU: books, relations, options, through the host's own path over a
+//! stand-in for the driver.
+
+mod emulated;
+
+use kernels::device::check_day::Day;
+
+#[test]
+fn generated_days_are_computed_like_on_the_cpu() {
+    emulated::configure((8, 6));
+    for seed in 3..=4 {
+        let compared = emulated::run(Day { seed, messages: 4_000, symbols: 12 });
+        println!("seed {seed}: {compared:?}");
+    }
+}

@@ -1,0 +1,43 @@
+//! A kernel over the stand-in for the driver.
+
+use emulator::EmulatedDevice;
+use kernels::cpu::wide::WideTables;
+use kernels::device::check::Compared;
+use kernels::device::check_day::Day;
+use kernels::device::driver::Driver;
+use kernels::device::keeper::Keeper;
+use kernels::device::launch::{Images, Mode};
+use kernels::device::maker::{Made, Maker};
+use kernels::device::plan::Demand;
+use std::sync::Arc;
+
+/// The stand-in's functions.
+pub fn driver() -> Driver {
+    // SAFETY: the stand-in has the functions' signatures, and is part of this program.
+    unsafe { Driver::of(emulator::driver::symbol) }.expect("all functions").initialise().expect("a device")
+}
+
+/// What makes kernels for tables.
+pub fn maker(tables: &Arc<WideTables>, orders: u64) -> Maker {
+    let demand = Demand::of(tables, orders, 0);
+    Maker { driver: driver(), images: Images::Ptx, ordinal: 0, tables: Arc::clone(tables), demand }
+}
+
+/// A device of this compute capability, for the whole process.
+pub fn configure(compute_capability: (i32, i32)) {
+    emulator::configure(EmulatedDevice { compute_capability, ..EmulatedDevice::default() });
+}
+
+/// Runs a day on a fresh kernel.
+pub fn run(day: Day) -> Compared {
+    let tables = Arc::new(day.tables().expect("sound tables"));
+    let maker = maker(&tables, day.messages);
+    let Made { resident, .. } = maker.make().expect("a kernel");
+    assert_eq!(resident.mode(), &Mode::Graph);
+    let (mut keeper, feed, _link) = Keeper::start(maker, resident).expect("it starts");
+    let compared = day.run(&tables, feed, |_, _| ()).unwrap_or_else(|failed| {
+        panic!("{day:?}: {failed}; {:?}, {:?}", keeper.notes(), emulator::last_fault())
+    });
+    assert!(keeper.stop().is_some(), "the kernel did not stop: {:?}", keeper.notes());
+    compared
+}
