@@ -26,7 +26,7 @@ use elementary::{D_MAX, exp, tail_ratio};
 pub use isa::Isa;
 
 /// A standard deviation below this counts as none.
-const DEVIATION_MIN: f64 = 1e-150;
+const DEVIATION_MIN: f64 = 1e-30;
 
 /// 1 / sqrt(2 pi).
 const INVERSE_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
