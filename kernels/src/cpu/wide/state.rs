@@ -5,7 +5,7 @@ use super::spec::volatility_fits;
 use super::tables::{ChainRun, WideTables};
 use crate::abi::{ItemKey, ItemKind, Touch, WideItem};
 use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
-use crate::cpu::option_quote::{NO_QUOTE, quote};
+use crate::cpu::option_quote::{NO_QUOTE, mid_in_currency_units, mid_of, quote};
 use crate::cpu::pricing::{ForwardTerms, Isa, Value, Values, value};
 use crate::cpu::query::Bbo;
 use feeds::units::PRICE_NONE;
@@ -14,9 +14,6 @@ use std::sync::Arc;
 
 /// Contracts priced at a time: their inputs and outputs stay in the first-level cache.
 const TILE: usize = 256;
-
-/// 1e-9 in one currency unit.
-const CURRENCY_UNIT_E9: f64 = 1e9;
 
 /// A volatility outside 0 to 1,000, or an option that does not exist: nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +141,7 @@ impl WideState {
             (run.start..run.end).for_each(|o| self.answer(ItemKind::Option, o, NO_QUOTE, full, answer));
             return;
         }
-        let terms = ForwardTerms::new(&tables.expiries()[run.expiry as usize], mid as f64 / CURRENCY_UNIT_E9);
+        let terms = ForwardTerms::new(&tables.expiries()[run.expiry as usize], mid_in_currency_units(mid));
         let mut start = run.start as usize;
         while start < run.end as usize {
             let end = (start + TILE).min(run.end as usize);
@@ -219,13 +216,6 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
 
 const fn quoted(values: &[i64; 5]) -> [i64; 2] {
     [values[0], values[1]]
-}
-
-/// Middle of bid and offer, rounded down; [`PRICE_NONE`] when a side is missing or not positive, or when they cross.
-fn mid_of(bbo: &Bbo) -> i64 {
-    let there = bbo.bid_px > 0 && bbo.bid_qty > 0 && bbo.ask_qty > 0;
-    // The offer is at least the bid, hence positive as well and no price that is missing.
-    if there && bbo.bid_px <= bbo.ask_px { bbo.bid_px + (bbo.ask_px - bbo.bid_px) / 2 } else { PRICE_NONE }
 }
 
 impl Display for VolatilityRefused {
