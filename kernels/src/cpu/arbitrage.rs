@@ -129,18 +129,26 @@ pub fn evaluate(relation: &Relation, terms: &[ListingTerms], touches: &[Touch]) 
     for (priced, leg) in legs.iter_mut().zip(&relation.legs[..relation.legs_len as usize]) {
         *priced = PricedLeg::new(*leg, terms, touches);
     }
-    if earns_anything(&legs) { walk(relation, &mut legs) } else { NO_HIT }
+    if earns_anything(&legs, relation.legs_len) { walk(relation, &mut legs) } else { NO_HIT }
 }
 
 /// The screen: every leg has something to trade, and the product of what comes out is above the product of what goes
-/// in, both exact.
+/// in, both exact. Two legs need 128 bits only.
 #[inline(always)]
-fn earns_anything(l: &[PricedLeg; LEGS_MAX]) -> bool {
-    l.iter().all(|leg| leg.quantity > 0)
-        && above(
-            product(l[0].comes_out, l[1].comes_out, l[2].comes_out, l[3].comes_out),
-            product(l[0].goes_in, l[1].goes_in, l[2].goes_in, l[3].goes_in),
-        )
+fn earns_anything(l: &[PricedLeg; LEGS_MAX], legs_len: u32) -> bool {
+    if l.iter().any(|leg| leg.quantity == 0) {
+        return false;
+    }
+    let (out, into) = (wide(l[0].comes_out, l[1].comes_out), wide(l[0].goes_in, l[1].goes_in));
+    if legs_len <= 2 {
+        return out > into;
+    }
+    above(times(out, wide(l[2].comes_out, l[3].comes_out)), times(into, wide(l[2].goes_in, l[3].goes_in)))
+}
+
+#[inline(always)]
+const fn wide(a: u64, b: u64) -> u128 {
+    a as u128 * b as u128
 }
 
 /// 256 bits, least significant word first.
@@ -156,11 +164,6 @@ const fn times(a: u128, b: u128) -> Wide {
     let middle = a1 * b0 + (cross as u64 as u128);
     let high = a1 * b1 + (cross >> 64) + (middle >> 64);
     [low as u64, middle as u64, high as u64, (high >> 64) as u64]
-}
-
-#[inline(always)]
-const fn product(a: u64, b: u64, c: u64, d: u64) -> Wide {
-    times(a as u128 * b as u128, c as u128 * d as u128)
 }
 
 #[inline(always)]

@@ -7,9 +7,12 @@
 //! Plain values in, plain values out; nothing allocates; any thread may call it. It refuses to bid below one tick, and to
 //! quote at all where a number does not fit.
 
+mod chain;
+
 use super::pricing::Value;
 use super::query::Bbo;
 use crate::abi::{AMOUNT_MAX, OptionTerms};
+pub(crate) use chain::{ChainQuotes, QuoteRules};
 use feeds::units::PRICE_NONE;
 
 /// The values of an option that we do not quote.

@@ -5,11 +5,12 @@ use super::spec::volatility_fits;
 use super::tables::{ChainRun, WideTables};
 use crate::abi::{ItemKey, ItemKind, Touch, WideItem};
 use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
-use crate::cpu::option_quote::{NO_QUOTE, mid_in_currency_units, mid_of, quote};
-use crate::cpu::pricing::{ForwardTerms, Isa, Value, Values, value};
+use crate::cpu::option_quote::{ChainQuotes, NO_QUOTE, mid_in_currency_units, mid_of, quote};
+use crate::cpu::pricing::{ForwardTerms, Isa, Values, value, value_one};
 use crate::cpu::query::Bbo;
 use feeds::units::PRICE_NONE;
 use std::fmt::{Display, Formatter};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Contracts priced at a time: their inputs and outputs stay in the first-level cache.
@@ -40,6 +41,13 @@ struct Tile {
     price: [f64; TILE],
     delta: [f64; TILE],
     vega: [f64; TILE],
+    /// Values of items, one array a value.
+    quotes: [[i64; TILE]; 5],
+}
+
+impl Tile {
+    const ZERO: Self =
+        Self { price: [0.0; TILE], delta: [0.0; TILE], vega: [0.0; TILE], quotes: [[0; TILE]; 5] };
 }
 
 impl WideState {
@@ -59,7 +67,7 @@ impl WideState {
             volatilities: tables.options().iter().map(|option| option.volatility).collect(),
             last_relations: vec![NO_HIT; tables.relations().len()],
             last_quotes: vec![quoted(&NO_QUOTE); tables.options().len()],
-            tile: Box::new(Tile { price: [0.0; TILE], delta: [0.0; TILE], vega: [0.0; TILE] }),
+            tile: Box::new(Tile::ZERO),
             tables: Arc::clone(tables),
         }
     }
@@ -122,7 +130,9 @@ impl WideState {
         let tables = Arc::clone(&self.tables);
         for &relation in tables.relations_of(listing) {
             let values = evaluate(&tables.relations()[relation as usize], tables.listings(), &self.touches);
-            self.answer(ItemKind::Relation, relation, values, full, answer);
+            if remember(&mut self.last_relations[relation as usize], values) || full {
+                put(answer, ItemKind::Relation, relation, values);
+            }
         }
         for run in tables.runs_of(listing) {
             self.compute_run(&tables, run, self.mids[listing as usize], full, answer);
@@ -137,46 +147,74 @@ impl WideState {
         full: bool,
         answer: &mut WideAnswer,
     ) {
+        let options = run.start as usize..run.end as usize;
         if mid == PRICE_NONE {
-            (run.start..run.end).for_each(|o| self.answer(ItemKind::Option, o, NO_QUOTE, full, answer));
+            for option in options {
+                self.answer_option(option, NO_QUOTE, full, answer);
+            }
             return;
         }
         let terms = ForwardTerms::new(&tables.expiries()[run.expiry as usize], mid_in_currency_units(mid));
-        let mut start = run.start as usize;
-        while start < run.end as usize {
-            let end = (start + TILE).min(run.end as usize);
-            let Tile { price, delta, vega } = &mut *self.tile;
-            let (price, delta, vega) =
-                (&mut price[..end - start], &mut delta[..end - start], &mut vega[..end - start]);
-            let contracts = tables.contracts(start..end, &self.volatilities);
-            value(self.isa, &terms, &contracts, Values { price, delta, vega });
-            for option in start..end {
-                let (t, at) = (&self.tile, option - start);
-                let value = Value { price: t.price[at], delta: t.delta[at], vega: t.vega[at] };
-                let values = quote(&value, &tables.options()[option]);
-                self.answer(ItemKind::Option, option as u32, values, full, answer);
+        for start in options.clone().step_by(TILE) {
+            let tile = start..(start + TILE).min(options.end);
+            if self.value_and_quote(tables, &terms, tile.clone()) {
+                self.answer_tile(tile, full, answer);
+            } else {
+                self.answer_tile_slowly(tables, &terms, tile, full, answer);
             }
-            start = end;
         }
     }
 
-    /// Puts an item into the answer if it belongs there.
-    #[inline(always)]
-    fn answer(&mut self, kind: ItemKind, index: u32, values: [i64; 5], full: bool, answer: &mut WideAnswer) {
-        let item = WideItem { key: ItemKey { kind, index }, values };
-        if self.remember(&item) || full {
-            let room = answer.push(item);
-            debug_assert!(room.is_ok(), "an answer has room for all that depends on a listing");
+    /// Fills the tile with quotes; false where a number needs the slow way.
+    fn value_and_quote(&mut self, tables: &WideTables, terms: &ForwardTerms, options: Range<usize>) -> bool {
+        let len = options.len();
+        let Tile { price, delta, vega, quotes: [bid, offer, theoretical, delta_e9, vega_e9] } =
+            &mut *self.tile;
+        let (price, delta, vega) = (&mut price[..len], &mut delta[..len], &mut vega[..len]);
+        let contracts = tables.contracts(options.clone(), &self.volatilities);
+        value(self.isa, terms, &contracts, Values { price, delta, vega });
+        let quotes = ChainQuotes { bid, offer, theoretical, delta: delta_e9, vega: vega_e9 };
+        quotes.fill(self.isa, tables.rules(), options, &Values { price, delta, vega })
+    }
+
+    fn answer_tile(&mut self, options: Range<usize>, full: bool, answer: &mut WideAnswer) {
+        let [bid, offer, theoretical, delta, vega] = &self.tile.quotes;
+        for ((at, option), last) in options.clone().enumerate().zip(&mut self.last_quotes[options]) {
+            if remember(last, [bid[at], offer[at]]) || full {
+                let values = [bid[at], offer[at], theoretical[at], delta[at], vega[at]];
+                put(answer, ItemKind::Option, option as u32, values);
+            }
+        }
+    }
+
+    #[cold]
+    fn answer_tile_slowly(
+        &mut self,
+        tables: &WideTables,
+        terms: &ForwardTerms,
+        options: Range<usize>,
+        full: bool,
+        answer: &mut WideAnswer,
+    ) {
+        for option in options {
+            let contract = tables.contracts(option..option + 1, &self.volatilities).at(0);
+            let values = quote(&value_one(terms, &contract), &tables.options()[option]);
+            self.answer_option(option, values, full, answer);
+        }
+    }
+
+    fn answer_option(&mut self, option: usize, values: [i64; 5], full: bool, answer: &mut WideAnswer) {
+        if remember(&mut self.last_quotes[option], quoted(&values)) || full {
+            put(answer, ItemKind::Option, option as u32, values);
         }
     }
 
     /// Makes the item's values its last answer; says whether they differ from the one before.
-    #[inline(always)]
     fn remember(&mut self, item: &WideItem) -> bool {
         let at = item.key.index as usize;
         match item.key.kind {
-            ItemKind::Relation => replace(&mut self.last_relations[at], item.values),
-            ItemKind::Option => replace(&mut self.last_quotes[at], quoted(&item.values)),
+            ItemKind::Relation => remember(&mut self.last_relations[at], item.values),
+            ItemKind::Option => remember(&mut self.last_quotes[at], quoted(&item.values)),
         }
     }
 
@@ -208,10 +246,18 @@ impl WideState {
     }
 }
 
-fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
-    let changed = *place != value;
-    *place = value;
-    changed
+/// Writes the values down; says whether they differ from what was there.
+#[inline(always)]
+fn remember<const N: usize>(last: &mut [i64; N], values: [i64; N]) -> bool {
+    let differing = last.iter().zip(&values).fold(0, |bits, (last, value)| bits | (last ^ value));
+    *last = values;
+    differing != 0
+}
+
+#[inline(always)]
+fn put(answer: &mut WideAnswer, kind: ItemKind, index: u32, values: [i64; 5]) {
+    let room = answer.push(WideItem { key: ItemKey { kind, index }, values });
+    debug_assert!(room.is_ok(), "an answer has room for all that depends on a listing");
 }
 
 const fn quoted(values: &[i64; 5]) -> [i64; 2] {
