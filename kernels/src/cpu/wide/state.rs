@@ -1,20 +1,18 @@
 //! What the CPU backend of wide work remembers between ticks, and its one computation.
 
 use super::answer::{AdoptError, WideAnswer};
+use super::chain::Chain;
+use super::last_answers::LastAnswers;
 use super::spec::volatility_fits;
-use super::tables::{ChainRun, WideTables};
-use crate::abi::{ItemKey, ItemKind, Touch, WideItem};
-use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
-use crate::cpu::option_quote::{ChainQuotes, NO_QUOTE, mid_in_currency_units, mid_of, quote};
-use crate::cpu::pricing::{ForwardTerms, Isa, Values, value, value_one};
+use super::tables::WideTables;
+use crate::abi::{ItemKey, ItemKind, Touch};
+use crate::cpu::arbitrage::{evaluate, fold};
+use crate::cpu::option_quote::{NO_QUOTE, mid_in_currency_units, mid_of};
+use crate::cpu::pricing::{ForwardTerms, Isa};
 use crate::cpu::query::Bbo;
 use feeds::units::PRICE_NONE;
 use std::fmt::{Display, Formatter};
-use std::ops::Range;
 use std::sync::Arc;
-
-/// Contracts priced at a time: their inputs and outputs stay in the first-level cache.
-const TILE: usize = 256;
 
 /// A volatility outside 0 to 1,000, or an option that does not exist: nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,29 +23,12 @@ pub struct VolatilityRefused;
 #[derive(Debug)]
 pub struct WideState {
     tables: Arc<WideTables>,
-    isa: Isa,
     touches: Vec<Touch>,
     /// 1e-9; [`PRICE_NONE`] where options have nothing to go by.
     mids: Vec<i64>,
     volatilities: Vec<f64>,
-    last_relations: Vec<[i64; 5]>,
-    /// Bid and offer: what decides whether an option has changed.
-    last_quotes: Vec<[i64; 2]>,
-    tile: Box<Tile>,
-}
-
-#[derive(Debug)]
-struct Tile {
-    price: [f64; TILE],
-    delta: [f64; TILE],
-    vega: [f64; TILE],
-    /// Values of items, one array a value.
-    quotes: [[i64; TILE]; 5],
-}
-
-impl Tile {
-    const ZERO: Self =
-        Self { price: [0.0; TILE], delta: [0.0; TILE], vega: [0.0; TILE], quotes: [[0; TILE]; 5] };
+    last: LastAnswers,
+    chain: Chain,
 }
 
 impl WideState {
@@ -61,13 +42,11 @@ impl WideState {
     #[must_use]
     pub fn on(isa: Isa, tables: &Arc<WideTables>) -> Self {
         Self {
-            isa,
             touches: vec![Touch::default(); tables.listings().len()],
             mids: vec![PRICE_NONE; tables.listings().len()],
             volatilities: tables.options().iter().map(|option| option.volatility).collect(),
-            last_relations: vec![NO_HIT; tables.relations().len()],
-            last_quotes: vec![quoted(&NO_QUOTE); tables.options().len()],
-            tile: Box::new(Tile::ZERO),
+            last: LastAnswers::new(tables),
+            chain: Chain::new(isa),
             tables: Arc::clone(tables),
         }
     }
@@ -127,94 +106,23 @@ impl WideState {
     /// depends on it when `full`, in ascending order of keys. What is answered becomes the items' last answer.
     pub fn compute(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) {
         answer.clear();
-        let tables = Arc::clone(&self.tables);
+        let Self { tables, touches, mids, volatilities, last, chain } = self;
         for &relation in tables.relations_of(listing) {
-            let values = evaluate(&tables.relations()[relation as usize], tables.listings(), &self.touches);
-            if remember(&mut self.last_relations[relation as usize], values) || full {
-                put(answer, ItemKind::Relation, relation, values);
-            }
+            let values = evaluate(&tables.relations()[relation as usize], tables.listings(), touches);
+            last.relation(relation, values, full, answer);
         }
-        for run in tables.runs_of(listing) {
-            self.compute_run(&tables, run, self.mids[listing as usize], full, answer);
-        }
-    }
-
-    fn compute_run(
-        &mut self,
-        tables: &WideTables,
-        run: &ChainRun,
-        mid: i64,
-        full: bool,
-        answer: &mut WideAnswer,
-    ) {
-        let options = run.start as usize..run.end as usize;
+        let mid = mids[listing as usize];
         if mid == PRICE_NONE {
-            for option in options {
-                self.answer_option(option, NO_QUOTE, full, answer);
-            }
+            tables.options_of(listing).for_each(|option| last.option(option, NO_QUOTE, full, answer));
             return;
         }
-        let terms = ForwardTerms::new(&tables.expiries()[run.expiry as usize], mid_in_currency_units(mid));
-        for start in options.clone().step_by(TILE) {
-            let tile = start..(start + TILE).min(options.end);
-            if self.value_and_quote(tables, &terms, tile.clone()) {
-                self.answer_tile(tile, full, answer);
-            } else {
-                self.answer_tile_slowly(tables, &terms, tile, full, answer);
-            }
-        }
-    }
-
-    /// Fills the tile with quotes; false where a number needs the slow way.
-    fn value_and_quote(&mut self, tables: &WideTables, terms: &ForwardTerms, options: Range<usize>) -> bool {
-        let len = options.len();
-        let Tile { price, delta, vega, quotes: [bid, offer, theoretical, delta_e9, vega_e9] } =
-            &mut *self.tile;
-        let (price, delta, vega) = (&mut price[..len], &mut delta[..len], &mut vega[..len]);
-        let contracts = tables.contracts(options.clone(), &self.volatilities);
-        value(self.isa, terms, &contracts, Values { price, delta, vega });
-        let quotes = ChainQuotes { bid, offer, theoretical, delta: delta_e9, vega: vega_e9 };
-        quotes.fill(self.isa, tables.rules(), options, &Values { price, delta, vega })
-    }
-
-    fn answer_tile(&mut self, options: Range<usize>, full: bool, answer: &mut WideAnswer) {
-        let [bid, offer, theoretical, delta, vega] = &self.tile.quotes;
-        for ((at, option), last) in options.clone().enumerate().zip(&mut self.last_quotes[options]) {
-            if remember(last, [bid[at], offer[at]]) || full {
-                let values = [bid[at], offer[at], theoretical[at], delta[at], vega[at]];
-                put(answer, ItemKind::Option, option as u32, values);
-            }
-        }
-    }
-
-    #[cold]
-    fn answer_tile_slowly(
-        &mut self,
-        tables: &WideTables,
-        terms: &ForwardTerms,
-        options: Range<usize>,
-        full: bool,
-        answer: &mut WideAnswer,
-    ) {
-        for option in options {
-            let contract = tables.contracts(option..option + 1, &self.volatilities).at(0);
-            let values = quote(&value_one(terms, &contract), &tables.options()[option]);
-            self.answer_option(option, values, full, answer);
-        }
-    }
-
-    fn answer_option(&mut self, option: usize, values: [i64; 5], full: bool, answer: &mut WideAnswer) {
-        if remember(&mut self.last_quotes[option], quoted(&values)) || full {
-            put(answer, ItemKind::Option, option as u32, values);
-        }
-    }
-
-    /// Makes the item's values its last answer; says whether they differ from the one before.
-    fn remember(&mut self, item: &WideItem) -> bool {
-        let at = item.key.index as usize;
-        match item.key.kind {
-            ItemKind::Relation => remember(&mut self.last_relations[at], item.values),
-            ItemKind::Option => remember(&mut self.last_quotes[at], quoted(&item.values)),
+        for run in tables.runs_of(listing) {
+            let expiry = &tables.expiries()[run.expiry as usize];
+            let terms = ForwardTerms::new(expiry, mid_in_currency_units(mid));
+            let options = run.start as usize..run.end as usize;
+            chain.for_each(tables, &terms, volatilities, options, |option, values| {
+                last.option(option, values, full, answer);
+            });
         }
     }
 
@@ -234,7 +142,7 @@ impl WideState {
                 return Err(AdoptError::Repeated(item.key));
             }
         }
-        answer.retain(|item| self.remember(item) || full);
+        answer.retain(|item| self.last.remember(item) || full);
         Ok(())
     }
 
@@ -244,24 +152,6 @@ impl WideState {
             ItemKind::Option => self.tables.options_of(listing).contains(&(key.index as usize)),
         }
     }
-}
-
-/// Writes the values down; says whether they differ from what was there.
-#[inline(always)]
-fn remember<const N: usize>(last: &mut [i64; N], values: [i64; N]) -> bool {
-    let differing = last.iter().zip(&values).fold(0, |bits, (last, value)| bits | (last ^ value));
-    *last = values;
-    differing != 0
-}
-
-#[inline(always)]
-fn put(answer: &mut WideAnswer, kind: ItemKind, index: u32, values: [i64; 5]) {
-    let room = answer.push(WideItem { key: ItemKey { kind, index }, values });
-    debug_assert!(room.is_ok(), "an answer has room for all that depends on a listing");
-}
-
-const fn quoted(values: &[i64; 5]) -> [i64; 2] {
-    [values[0], values[1]]
 }
 
 impl Display for VolatilityRefused {
