@@ -1,8 +1,9 @@
-//! The CUDA twins against the Rust ones, bit for bit: `cuda/*.cuh` compiled for the host by g++, 10^5 random cases a
-//! function, ordinary and extreme. Skipped loudly where there is no g++.
+//! The CUDA twins against the Rust ones, bit for bit, 10^5 random cases a function, ordinary and extreme: `cuda/*.cuh`
+//! compiled for the host by g++ (skipped loudly where there is none), and the PTX that nvcc makes of them, interpreted.
 //!
 //! A failure prints function, seed and case.
 
+use emulator::{Module, RunOptions, Shape};
 use feeds::units::PRICE_NONE;
 use kernels::abi::{AMOUNT_MAX, Expiry, Leg, ListingTerms, OptionTerms, Relation, Touch};
 use kernels::cpu::arbitrage::{NO_HIT, evaluate, fold};
@@ -147,17 +148,55 @@ fn of_values(values: [i64; 5]) -> Vec<u64> {
 struct Function {
     name: &'static str,
     kind: u32,
+    /// The kernel of `twins/device.cu` that computes it, and words of a result.
+    kernel: &'static str,
+    outputs: usize,
     case: fn(&mut Random) -> (Vec<u64>, Vec<u64>),
     /// Whether a result shows that something happened; at least a tenth of the cases must.
     eventful: fn(&[u64]) -> bool,
 }
 
 const FUNCTIONS: [Function; 5] = [
-    Function { name: "fold", kind: 0, case: fold_case, eventful: |out| out[0] > 0 && out[2] > 0 },
-    Function { name: "evaluate", kind: 1, case: evaluate_case, eventful: |out| out != of_values(NO_HIT) },
-    Function { name: "option", kind: 2, case: option_case, eventful: |out| out[0] as i64 > 0 },
-    Function { name: "quote", kind: 3, case: quote_case, eventful: |out| out[0] as i64 > 0 },
-    Function { name: "mid_of", kind: 4, case: mid_case, eventful: |out| out[0] as i64 != PRICE_NONE },
+    Function {
+        name: "fold",
+        kind: 0,
+        kernel: "fold_cases",
+        outputs: 4,
+        case: fold_case,
+        eventful: |out| out[0] > 0 && out[2] > 0,
+    },
+    Function {
+        name: "evaluate",
+        kind: 1,
+        kernel: "evaluate_cases",
+        outputs: 5,
+        case: evaluate_case,
+        eventful: |out| out != of_values(NO_HIT),
+    },
+    Function {
+        name: "option",
+        kind: 2,
+        kernel: "option_cases",
+        outputs: 8,
+        case: option_case,
+        eventful: |out| out[0] as i64 > 0,
+    },
+    Function {
+        name: "quote",
+        kind: 3,
+        kernel: "quote_cases",
+        outputs: 5,
+        case: quote_case,
+        eventful: |out| out[0] as i64 > 0,
+    },
+    Function {
+        name: "mid_of",
+        kind: 4,
+        kernel: "mid_cases",
+        outputs: 1,
+        case: mid_case,
+        eventful: |out| out[0] as i64 != PRICE_NONE,
+    },
 ];
 
 fn fold_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
@@ -274,15 +313,16 @@ fn run(program: &Path, kind: u32, words: &[u64]) -> Vec<u64> {
 }
 
 /// All cases of all functions, with what the Rust side answers.
-fn compare(run: impl Fn(u32, &[u64]) -> Vec<u64>) {
+fn compare(run: impl Fn(&Function, &[u64]) -> Vec<u64>) {
     for function in &FUNCTIONS {
         let mut random = Random(SEED ^ u64::from(function.kind));
         let cases: Vec<_> = (0..CASES).map(|_| (function.case)(&mut random)).collect();
         let words: Vec<u64> = cases.iter().flat_map(|(words, _)| words.iter().copied()).collect();
-        let results = run(function.kind, &words);
-        let outputs = cases[0].1.len();
-        assert_eq!(results.len(), CASES * outputs, "{}", function.name);
-        for (at, ((words, expected), result)) in cases.iter().zip(results.chunks(outputs)).enumerate() {
+        let results = run(function, &words);
+        assert_eq!(results.len(), CASES * function.outputs, "{}", function.name);
+        for (at, ((words, expected), result)) in
+            cases.iter().zip(results.chunks(function.outputs)).enumerate()
+        {
             assert_eq!(result, expected, "{} seed {SEED:#x} case {at}: {words:#x?}", function.name);
         }
         let eventful = cases.iter().filter(|(_, expected)| (function.eventful)(expected)).count();
@@ -294,7 +334,7 @@ fn compare(run: impl Fn(u32, &[u64]) -> Vec<u64>) {
 #[test]
 fn the_headers_compute_the_same_bits_unoptimised() {
     if let Some(program) = host_program("twins_plain", &["-O0"]) {
-        compare(|kind, words| run(&program, kind, words));
+        compare(|function, words| run(&program, function.kind, words));
         let _ = std::fs::remove_file(program);
     }
 }
@@ -307,7 +347,24 @@ fn the_headers_compute_the_same_bits_optimised() {
     let fused = None;
     let flags: Vec<&str> = ["-O3"].into_iter().chain(fused).collect();
     if let Some(program) = host_program("twins_fused", &flags) {
-        compare(|kind, words| run(&program, kind, words));
+        compare(|function, words| run(&program, function.kind, words));
         let _ = std::fs::remove_file(program);
     }
+}
+
+#[test]
+fn the_ptx_computes_the_same_bits() {
+    const THREADS: u32 = 128;
+    let module = Module::load(include_str!("twins/device.ptx")).unwrap_or_else(|error| panic!("{error}"));
+    compare(|function, words| {
+        let kernel = module.kernel(function.kernel).expect("the kernel is in the module");
+        let mut results = vec![0u64; CASES * function.outputs];
+        let addresses = [words.as_ptr() as u64, results.as_mut_ptr() as u64].map(u64::to_le_bytes);
+        let count = (CASES as u32).to_le_bytes();
+        let shape = Shape::linear((CASES as u32).div_ceil(THREADS), THREADS);
+        // SAFETY: the kernel reads the words of that many cases and writes as many results; both outlive the call.
+        unsafe { kernel.run(shape, &[&addresses[0], &addresses[1], &count], &RunOptions::default()) }
+            .unwrap_or_else(|fault| panic!("{fault}"));
+        results
+    });
 }
