@@ -99,10 +99,6 @@ WT_DEVICE Wide times(uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1) {
     return p;
 }
 
-WT_DEVICE Wide product(uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
-    return times(a * b, wt_mulhi64(a, b), c * d, wt_mulhi64(c, d));
-}
-
 WT_DEVICE bool above(const Wide& a, const Wide& b) {
     if (a.words[3] != b.words[3]) {
         return a.words[3] > b.words[3];
@@ -116,13 +112,20 @@ WT_DEVICE bool above(const Wide& a, const Wide& b) {
     return a.words[0] > b.words[0];
 }
 
-// The screen: every leg has something to trade, and what comes out is more than what goes in, exactly.
-WT_DEVICE bool earns_anything(const PricedLeg (&l)[LEGS_MAX]) {
+// The screen: every leg has something to trade, and what comes out is more than what goes in, exactly. Two legs need 128
+// bits only.
+WT_DEVICE bool earns_anything(const PricedLeg (&l)[LEGS_MAX], uint32_t legs_len) {
     if (l[0].quantity == 0 || l[1].quantity == 0 || l[2].quantity == 0 || l[3].quantity == 0) {
         return false;
     }
-    return above(product(l[0].comes_out, l[1].comes_out, l[2].comes_out, l[3].comes_out),
-                 product(l[0].goes_in, l[1].goes_in, l[2].goes_in, l[3].goes_in));
+    const uint64_t out0 = l[0].comes_out * l[1].comes_out, out1 = wt_mulhi64(l[0].comes_out, l[1].comes_out);
+    const uint64_t into0 = l[0].goes_in * l[1].goes_in, into1 = wt_mulhi64(l[0].goes_in, l[1].goes_in);
+    if (legs_len <= 2) {
+        return out1 != into1 ? out1 > into1 : out0 > into0;
+    }
+    return above(
+        times(out0, out1, l[2].comes_out * l[3].comes_out, wt_mulhi64(l[2].comes_out, l[3].comes_out)),
+        times(into0, into1, l[2].goes_in * l[3].goes_in, wt_mulhi64(l[2].goes_in, l[3].goes_in)));
 }
 
 WT_DEVICE uint64_t lesser(uint64_t a, uint64_t b) {
@@ -165,7 +168,7 @@ WT_DEVICE Values evaluate(const Relation& relation, const ListingTerms* terms, c
         legs[i] = i < relation.legs_len ? priced_leg(relation.legs[i], terms, touches) : NO_LEG;
     }
     Values values = {{0, 0, 0, 0, 0}};
-    if (earns_anything(legs)) {
+    if (earns_anything(legs, relation.legs_len)) {
         walk(relation, legs, values);
     }
     return values;

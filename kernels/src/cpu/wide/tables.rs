@@ -6,6 +6,7 @@
 use super::error::{WideError, WideFault, WideThing};
 use super::spec::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, check_listing};
 use crate::abi::{Expiry, LEGS_MAX, Leg, ListingTerms, OptionTerms, Relation, option_flags};
+use crate::cpu::option_quote::QuoteRules;
 use crate::cpu::pricing::{Contracts, ln};
 use std::ops::Range;
 
@@ -37,6 +38,7 @@ pub struct WideTables {
     strikes: Vec<f64>,
     ln_strikes: Vec<f64>,
     signs: Vec<f64>,
+    rules: QuoteRules,
     dependents_max: usize,
 }
 
@@ -67,6 +69,7 @@ impl WideTables {
             expiries: spec.expiries.iter().map(compiled_expiry).collect(),
             strikes: options.iter().map(|option| option.strike).collect(),
             ln_strikes: options.iter().map(|option| option.ln_strike).collect(),
+            rules: QuoteRules::new(&options),
             signs: options.iter().map(sign_of).collect(),
             spec_of_option: order,
             options,
@@ -153,6 +156,11 @@ impl WideTables {
 
     pub(super) fn runs_of(&self, listing: u32) -> &[ChainRun] {
         &self.runs[range(&self.run_offsets, listing)]
+    }
+
+    /// How options are quoted.
+    pub(super) fn rules(&self) -> &QuoteRules {
+        &self.rules
     }
 
     /// The contracts in a range of options; volatilities are the state's.
