@@ -14,7 +14,6 @@ use engine::control::shutdown::Stop;
 use engine::control::startup;
 use engine::control::universe::Universe;
 use engine::control::wide_backend::{self, BackendKind};
-use engine::control::wide_plan::WidePlan;
 use engine::order::{Execution, Intent};
 use engine::pipeline::controls::Controls;
 use engine::pipeline::decide::Decide;
@@ -143,9 +142,7 @@ fn decide(inputs: &Inputs, config: &Config) -> (Decide, std::thread::JoinHandle<
     let core = startup::decision_core(inputs, config, strategies).expect("a core");
     let (sender, receiver) = digest_ring(1 << 12);
     let reader = std::thread::spawn(move || read(receiver));
-    let plan = WidePlan::new(inputs, config).expect("a plan");
-    let wide = plan.map(|plan| wide_backend::desk(BackendKind::Cpu, &plan, true).expect("a desk"));
-    let (desk, answers) = wide.unzip();
+    let (desk, answers) = wide_backend::desk_of(inputs, config, BackendKind::Cpu, true).expect("a desk");
     let reader = std::thread::spawn(move || {
         answers.into_iter().for_each(read);
         reader.join().expect("the digest's reader");

@@ -7,10 +7,12 @@ use engine::control::config::{Config, InstrumentConfig, Topology};
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal::{DecideReader, DecideRecord, verify};
 use engine::control::outcome::Outcome;
+use engine::control::recovery::Ledger;
 use engine::control::replay::{ReplayOptions, replay};
 use engine::control::universe::Universe;
 use engine::control::{journal_replay, startup, why};
 use engine::order::{Order, OrderAction};
+use engine::pipeline::paced::Pace;
 use feeds::source::synthetic::SyntheticConfig;
 use kernels::abi::WideItem;
 use warptick_tests::captures::generated;
@@ -105,10 +107,20 @@ pub fn config(inputs: &Inputs, more: &str, taker: bool) -> Config {
 }
 
 fn run(inputs: &Inputs, config: &Config, topology: Topology, journal: Option<&Path>) -> Outcome {
+    paced(inputs, config, topology, journal, None)
+}
+
+fn paced(
+    inputs: &Inputs,
+    config: &Config,
+    topology: Topology,
+    journal: Option<&Path>,
+    pace: Option<Pace>,
+) -> Outcome {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut config = config.clone();
     config.pipeline.topology = topology;
-    let options = ReplayOptions { journal: journal.map(Path::to_owned), ..ReplayOptions::default() };
+    let options = ReplayOptions { pace, journal: journal.map(Path::to_owned), ..ReplayOptions::default() };
     replay(inputs, &config, &options, Vec::new()).expect("the run starts")
 }
 
@@ -203,6 +215,45 @@ fn every_answer_is_the_models_and_every_run_the_same() {
         assert!(verified.is_closed(), "seed {seed}");
     }
     assert!(pairs > 5 && cycles > 50 && deferred > 10, "{pairs} pairs, {cycles} cycles, {deferred} deferred");
+}
+
+/// Answers count at once, on a clock: what is decided differs from run to run, but each journal tells its own.
+#[test]
+fn paced_answers_are_taken_when_they_are_there_and_the_journal_replays_them() {
+    for topology in [Topology::Inline, Topology::Split] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let inputs = generated_day(directory.path(), 1, 12_000);
+        let config = config(&inputs, "", true);
+        let journal = directory.path().join("journal");
+        let outcome = paced(&inputs, &config, topology, Some(&journal), Some(Pace::Max));
+        assert_eq!(outcome.failure, None, "{topology:?}");
+        // An answer that is taken at once takes effect at its request's time.
+        let Checked { answers, actions, model } = check(&inputs, &config, &journal, 0);
+        assert_eq!((answers, model.unanswered.len()), (outcome.counters.wide_answers, 0), "{topology:?}");
+        assert!(answers > 500 && !actions.is_empty() && model.items[0] > 10, "{topology:?}");
+        assert!(journal_replay::replay(&journal).expect("a replay").is_reproduced(), "{topology:?}");
+    }
+}
+
+/// Who reads orders and accounts off the records alone counts answers as inputs, and comes to the same orders.
+#[test]
+fn the_ledger_counts_answers_as_inputs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let inputs = generated_day(directory.path(), 1, 12_000);
+    let config = config(&inputs, "", true);
+    let journal = directory.path().join("journal");
+    let outcome = run(&inputs, &config, Topology::Inline, Some(&journal));
+    let mut ledger = Ledger::of(&config).expect("a ledger");
+    for record in DecideReader::open(&journal).expect("a journal") {
+        let record = record.expect("whole records");
+        ledger.apply(&record).unwrap_or_else(|error| panic!("record {}: {error}", record.sequence));
+    }
+    let carried = ledger.carried([0; 32]).expect("a state");
+    assert_eq!(
+        (carried.decision, carried.orders.len()),
+        (outcome.counters.inputs, outcome.open_orders as usize)
+    );
+    assert!(outcome.counters.fills > 10 && outcome.counters.wide_answers > 500);
 }
 
 #[test]

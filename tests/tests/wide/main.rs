@@ -3,4 +3,5 @@
 
 mod day;
 mod naive;
+mod plan;
 mod real;
