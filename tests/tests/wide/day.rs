@@ -270,7 +270,9 @@ fn an_orders_trace_shows_the_answer_and_the_arithmetic() {
         assert_eq!(trace.failure, None, "{}", trace.text);
         if trace.text.contains("of the wide work, evaluated again") {
             assert!(trace.text.contains("of profit; all legs or none"), "{}", trace.text);
-            traced += u64::from(trace.text.contains("the answer to request"));
+            assert!(trace.text.contains(" (wide listing "), "{}", trace.text);
+            let is_of_answer = trace.text.contains("  the answer to request ");
+            traced += u64::from(is_of_answer && trace.text.contains("; profit "));
         }
     }
     assert!(traced > 0, "no order of an answer among {}", actions.len());
