@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use engine::control::config::{Config, OrderProtocol};
 use engine::control::counters::Counter;
-use engine::control::digest::digest_ring;
+use engine::control::digest::{DigestReceiver, digest_ring};
 use engine::control::inputs::Inputs;
 use engine::control::kill_switch::KillSwitch;
 use engine::control::shutdown::Stop;
 use engine::control::startup;
 use engine::control::universe::Universe;
+use engine::control::wide_backend::{self, BackendKind};
 use engine::order::{Execution, Intent};
 use engine::pipeline::controls::Controls;
 use engine::pipeline::decide::Decide;
+use engine::pipeline::decision_core::CoreCounters;
 use engine::pipeline::lockstep::{self, IntervalTimer};
 use engine::pipeline::order_table::LiveOrder;
 use engine::pipeline::paced::{self, Pace, Pacer};
@@ -108,10 +110,28 @@ fn counted() -> u64 {
 }
 
 fn session() -> (Inputs, Config) {
+    session_of(Config::default())
+}
+
+fn session_of(config: Config) -> (Inputs, Config) {
     let settings = SyntheticConfig { messages: MESSAGES, symbols: 50, ..SyntheticConfig::default() };
     let inputs = inputs(generated(&settings), settings.date);
-    let config = startup::complete(&inputs, Config::default()).expect("a configuration");
+    let config = startup::complete(&inputs, config).expect("a configuration");
     (inputs, config)
+}
+
+/// Pairs over all symbols that both venues list, a chain on one of them, and a taker.
+fn wide_session() -> (Inputs, Config) {
+    let (_, config) = session();
+    let symbols: Vec<_> = config.instruments.iter().map(|entry| entry.symbol.clone()).collect();
+    let text = format!(
+        "pairs = [{{ symbols = {symbols:?}, profit_min_e9 = 10000000 }}]\ntaker = {{}}\n\
+         [[chains]]\nvenue = \"NASDAQ\"\nsymbol = {:?}\nexpiries = [{{ years = 0.5, rate = 0.03 }}]\n\
+         strikes = {{ from_e9 = 1000000000, to_e9 = 100000000000, step_e9 = 1000000000, volatility = 0.3 }}\n",
+        symbols[0],
+    );
+    let wide = Some(toml::from_str(&text).expect("good settings"));
+    session_of(Config { wide, ..Config::default() })
 }
 
 /// The decide stage with the switch beside the configured strategies; its digest is read by a thread of its own.
@@ -121,18 +141,25 @@ fn decide(inputs: &Inputs, config: &Config) -> (Decide, std::thread::JoinHandle<
     strategies.push(Box::new(Switch { instruments: (0..count).collect(), events: 0 }));
     let core = startup::decision_core(inputs, config, strategies).expect("a core");
     let (sender, receiver) = digest_ring(1 << 12);
+    let reader = std::thread::spawn(move || read(receiver));
+    let (desk, answers) = wide_backend::desk_of(inputs, config, BackendKind::Cpu, true).expect("a desk");
     let reader = std::thread::spawn(move || {
-        let mut receiver = receiver;
-        loop {
-            receiver.poll();
-            std::thread::sleep(Duration::from_millis(1));
-            match receiver.finish() {
-                Ok(_) => return,
-                Err(back) => receiver = *back,
-            }
-        }
+        answers.into_iter().for_each(read);
+        reader.join().expect("the digest's reader");
     });
-    (Decide::new(core, None, sender), reader)
+    (Decide::new(core, None, sender).with_wide(desk), reader)
+}
+
+/// Hashes until nobody sends any more.
+fn read(mut receiver: DigestReceiver) {
+    loop {
+        receiver.poll();
+        std::thread::sleep(Duration::from_millis(1));
+        match receiver.finish() {
+            Ok(_) => return,
+            Err(back) => receiver = *back,
+        }
+    }
 }
 
 fn enough(decide: &Decide) {
@@ -151,9 +178,20 @@ fn lockstep_inline_by_ouch_allocates_nothing_after_warm_up() {
     lockstep_inline(OrderProtocol::Ouch);
 }
 
+#[test]
+fn lockstep_inline_with_wide_work_allocates_nothing_after_warm_up() {
+    let counters = lockstep_inline_of(wide_session());
+    assert!(counters.wide_answers > 10_000 && counters.wide_items > 10_000, "{counters:?}");
+}
+
 fn lockstep_inline(protocol: OrderProtocol) {
     let (inputs, mut config) = session();
     config.venues.iter_mut().for_each(|venue| venue.protocol = protocol);
+    let counters = lockstep_inline_of((inputs, config));
+    assert_eq!(counters.wide_answers, 0);
+}
+
+fn lockstep_inline_of((inputs, config): (Inputs, Config)) -> CoreCounters {
     let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
     let (mut decide, reader) = decide(&inputs, &config);
     let mut exchange = startup::exchange(&inputs, &config, None).expect("an exchange");
@@ -173,8 +211,10 @@ fn lockstep_inline(protocol: OrderProtocol) {
     outcome.unwrap_or_else(|error| panic!("{error:?}"));
     enough(&decide);
     assert_eq!(allocations, 0);
+    let counters = *decide.core().counters();
     drop(decide);
-    reader.join().expect("the digest's reader");
+    reader.join().expect("the digests' readers");
+    counters
 }
 
 #[test]

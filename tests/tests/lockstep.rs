@@ -9,6 +9,7 @@ use engine::control::outcome::Outcome;
 use engine::control::replay::{ReplayOptions, replay};
 use engine::control::startup;
 use engine::control::universe::Universe;
+use engine::control::wide_config::WideConfig;
 use engine::strategy::Strategy;
 use feeds::source::synthetic::{MARKET_OPEN_NS, SyntheticConfig};
 use warptick_tests::captures::{framed, generated, inputs, map_times};
@@ -74,8 +75,30 @@ fn session(seed: u64) -> Session {
     config.pipeline.execution_ring = 64;
     config.pipeline.timer_ms = [0, 1, 1, 7, 50][dice.below(5) as usize];
     config.pipeline.messages_max = 400_000;
+    if seed.is_multiple_of(3) {
+        config.wide = Some(wide(&inputs, &mut dice));
+    }
     let config = startup::complete(&inputs, config).expect("a configuration for these captures");
     Session { seed, inputs, config, chatters: 4 + dice.below(12) }
+}
+
+/// Pairs over all symbols, a chain on the first, and somebody who takes what is found.
+fn wide(inputs: &Inputs, dice: &mut Dice) -> WideConfig {
+    let directory = inputs.directory().expect("symbols");
+    let symbols: Vec<_> = (0..directory.len() as u32).filter_map(|number| directory.symbol(number)).collect();
+    let text = format!(
+        "compute_latency_ns = {}\nunanswered_max = {}\n\
+         pairs = [{{ symbols = {:?}, profit_min_e9 = 1 }}]\n\
+         taker = {{ cool_down_ns = 10000 }}\n\
+         [[chains]]\nvenue = \"NASDAQ\"\nsymbol = \"{}\"\nexpiries = [{{ years = 0.5, rate = 0.03 }}]\n\
+         strikes = {{ from_e9 = 5000000000, to_e9 = 200000000000, step_e9 = 5000000000, volatility = 0.3 }}\n",
+        // Often at the same time as something else.
+        [10_000, 20_000, latency(dice)][dice.below(3) as usize],
+        1 + dice.below(20),
+        symbols.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        symbols[0],
+    );
+    toml::from_str(&text).expect("good settings")
 }
 
 impl Session {
@@ -106,13 +129,14 @@ impl Session {
         assert_eq!(inline.digest, split.digest, "{context}");
         assert_eq!(inline.open_orders, split.open_orders, "{context}");
         assert_eq!(inline.messages, split.messages, "{context}");
+        assert_eq!(inline.summary.wide, split.summary.wide, "{context}");
         inline
     }
 }
 
 #[test]
 fn both_topologies_take_the_same_decisions() {
-    let (mut orders, mut fills, mut timers) = (0, 0, 0);
+    let (mut orders, mut fills, mut timers, mut answers) = (0, 0, 0, 0);
     for seed in 1..=SEEDS {
         let session = session(seed);
         let outcome = session.compare();
@@ -121,11 +145,12 @@ fn both_topologies_take_the_same_decisions() {
         orders += counters.new_orders + counters.replaces + counters.cancels;
         fills += counters.fills;
         timers += u64::from(session.config.pipeline.timer_ms > 0);
+        answers += counters.wide_answers;
     }
     // Sessions in which nothing happens would prove nothing.
     assert!(
-        orders > 10_000 && fills > 500 && timers > 5,
-        "{orders} orders, {fills} fills, {timers} with timer"
+        orders > 10_000 && fills > 500 && timers > 5 && answers > 1_000,
+        "{orders} orders, {fills} fills, {timers} with timer, {answers} answers"
     );
 }
 
@@ -191,6 +216,8 @@ fn a_damaged_capture_ends_both_topologies_at_the_same_point() {
         streams[0][middle + 2] = b'?';
         session.inputs = inputs(streams, 20_260_105);
         session.config.instruments.clear();
+        // It names symbols, and these are others.
+        session.config.wide = session.config.wide.map(|_| wide(&session.inputs, &mut Dice::new(seed)));
         session.config = startup::complete(&session.inputs, session.config).expect("a configuration");
         let outcome = session.compare();
         assert!(outcome.failure.is_some(), "seed {seed}: the damage is reported");

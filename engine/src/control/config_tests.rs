@@ -3,6 +3,8 @@
 use super::*;
 use crate::control::feed_config::{FeedClientConfig, PublishingConfig};
 use crate::control::logon_config::LogonConfig;
+use crate::control::wide_config::OptionQuoteConfig;
+use crate::strategy::relation_taker::RelationTakerConfig;
 use crate::venue::publisher::FaultConfig;
 
 /// The example that ships, with every field there is.
@@ -10,6 +12,9 @@ const DESK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/d
 
 /// A live run against the simulated exchange.
 const LIVE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/live.toml"));
+
+/// Wide work, with every field there is.
+const WIDE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/wide.toml"));
 
 #[test]
 fn an_empty_file_is_the_default() {
@@ -35,6 +40,30 @@ fn the_live_example_has_all_that_a_live_run_needs() {
         assert!(!venue.address.is_empty() && feed.line_b.is_some());
         assert!(feed.retransmission.is_some() && feed.glimpse.is_some());
     }
+}
+
+#[test]
+fn the_example_of_wide_work_shows_every_default_as_it_is() {
+    let config = Config::parse("wide.toml", WIDE).expect("the example is valid");
+    let text = config.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &text), Ok(config.clone()), "as a journal's header holds it");
+    let wide = config.wide.expect("wide work");
+    let (default, [chain]) = (WideConfig::default(), &wide.chains[..]) else { panic!("one chain") };
+    assert_eq!(wide.compute_latency_ns, default.compute_latency_ns);
+    assert_eq!((wide.min_speedup, wide.unanswered_max), (default.min_speedup, default.unanswered_max));
+    assert_eq!(wide.taker, Some(RelationTakerConfig::default()));
+    assert_eq!(chain.quote, OptionQuoteConfig::default());
+    let grid = chain.strikes.expect("a grid").iter().count() * chain.expiries.len() * 2;
+    assert_eq!(chain.options.len() + grid, 151);
+    let bare = |text: &str| toml::from_str::<WideConfig>(text).expect("good settings");
+    let pair = &bare("pairs = [{ symbols = [\"AKDO\", \"YHVG\"] }]").pairs[0];
+    assert_eq!(&wide.pairs[0], pair);
+    assert_eq!(wide.relations[0].profit_min_e9, pair.profit_min_e9);
+    let listing =
+        &bare("listings = [{ venue = \"BX\", symbol = \"AKDO\", fee_unit_e9 = 500000 }]").listings[0];
+    assert_eq!(&wide.listings[0], listing);
+    let error = Config::parse("wide.toml", &WIDE.replace("lot = 1", "lot = 0")).expect_err("no lots");
+    assert_eq!(error, format!("wide.toml: wide: listings[0]: lot is 0; give 1 to {}", i64::MAX));
 }
 
 #[test]

@@ -37,7 +37,6 @@ use crate::control::supervision::{self, Supervision};
 use crate::control::universe::Universe;
 use crate::control::utc_watch::UtcWatch;
 use crate::control::wide_backend::{self, BackendKind};
-use crate::control::wide_plan::WidePlan;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::live::Tee;
@@ -199,9 +198,7 @@ pub fn run(
     let keeper = journal.as_mut().and_then(RunJournal::take_keeper);
     let snapshots =
         options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
-    let wide =
-        WidePlan::new(&universe, config)?.map(|plan| wide_backend::desk(options.backend, &plan, false));
-    let (desk, answers) = wide.transpose()?.unzip();
+    let (desk, answers) = wide_backend::desk_of(&universe, config, options.backend, false)?;
     let mut decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board).with_wide(desk);
     if let (Some(_), Some(desk)) = (&resumption, port.desk_mut()) {
         let file = options.limits_file.as_ref().map(|file| file.display().to_string());

@@ -100,7 +100,7 @@ pub(super) fn conclude(
     }
     let digest = keeper.order_stream;
     let wide = keeper.wide.as_ref().map(|report| wide_summary(report, &keeper.answer_stream));
-    notes.extend(keeper.wide.as_ref().and_then(|report| report.note.clone()));
+    notes.extend(keeper.wide.iter().flat_map(wide_notes));
     let core_counters = *core.counters();
     notes.extend(counter_notes(&core_counters, counters));
     if let Some(dir) = report {
@@ -162,6 +162,13 @@ pub(super) fn conclude(
         notes,
         failure,
     })
+}
+
+fn wide_notes(report: &WideReport) -> Vec<String> {
+    let deferred = (report.deferred > 0).then(|| {
+        format!("wide work: {} changes were asked about later, for want of an answer's room", report.deferred)
+    });
+    deferred.into_iter().chain(report.note.clone()).collect()
 }
 
 fn wide_summary(report: &WideReport, answers: &[u8; 32]) -> WideSummary {

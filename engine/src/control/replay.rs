@@ -22,7 +22,6 @@ use crate::control::shutdown::Stop;
 use crate::control::startup;
 use crate::control::supervision::HotEnds;
 use crate::control::wide_backend::{self, BackendKind};
-use crate::control::wide_plan::WidePlan;
 use crate::pipeline::board::Board;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
@@ -97,9 +96,7 @@ pub fn replay(
     let (digest_sender, digest_receiver) = digest_ring(DIGEST_RING);
     let (stamp_writer, stamp_reader) = stamps::channel(STAMP_RING);
     let decide = Decide::new(core, journal.as_mut().and_then(RunJournal::take_decide), digest_sender);
-    let wide = WidePlan::new(inputs, config)?
-        .map(|wide| wide_backend::desk(options.backend, &wide, options.pace.is_none()));
-    let (desk, answers) = wide.transpose()?.unzip();
+    let (desk, answers) = wide_backend::desk_of(inputs, config, options.backend, options.pace.is_none())?;
     let decide = decide.with_wide(desk);
     let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);

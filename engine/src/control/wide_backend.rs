@@ -1,7 +1,9 @@
 //! Makes the backend of a run's wide work: the one place that knows which there are.
 
+use crate::control::config::Config;
 use crate::control::digest::{DigestReceiver, digest_ring};
 use crate::control::failure::Failure;
+use crate::control::universe::Universe;
 use crate::control::wide_plan::WidePlan;
 use crate::pipeline::tsc::Calibration;
 use crate::pipeline::wide::{ComputedBy, CpuBackend, Deadlines, DeviceBackend, WideBackend, WideDesk};
@@ -39,6 +41,19 @@ impl BackendKind {
             Self::Cuda => "cuda",
         }
     }
+}
+
+/// Whether there is a backend of this kind here, for whatever work.
+///
+/// # Errors
+/// No driver, or none that can be used.
+pub fn check(kind: BackendKind) -> Result<(), Failure> {
+    let driver = match kind {
+        BackendKind::Auto | BackendKind::Cpu => return Ok(()),
+        BackendKind::Emulated => emulated(),
+        BackendKind::Cuda => Driver::native(),
+    };
+    driver.map(drop).map_err(|reason| Failure::Input(format!("backend {}: {reason}", kind.name())))
 }
 
 /// Live: an answer that takes longer is the CPU's.
@@ -107,16 +122,20 @@ pub fn emulated() -> Result<Driver, NoDevice> {
     unsafe { Driver::of(emulator::driver::symbol) }?.initialise()
 }
 
-/// The desk of a run with wide work, and the end of its ring that hashes; `is_virtual` where time is.
+/// The desk of a run, and the end of its ring that hashes; neither where the configuration has no wide work. `is_virtual`
+/// where time is.
 ///
 /// # Errors
-/// As [`make`].
-pub fn desk(
+/// As [`check`] and [`WidePlan::new`].
+pub fn desk_of(
+    universe: &impl Universe,
+    config: &Config,
     kind: BackendKind,
-    plan: &WidePlan,
     is_virtual: bool,
-) -> Result<(WideDesk, DigestReceiver), Failure> {
+) -> Result<(Option<WideDesk>, Option<DigestReceiver>), Failure> {
+    check(kind)?;
+    let Some(plan) = WidePlan::new(universe, config)? else { return Ok((None, None)) };
     let (sender, receiver) = digest_ring(DIGEST_RING);
     let latency_ns = is_virtual.then_some(plan.compute_latency_ns);
-    Ok((WideDesk::new(make(kind, plan, is_virtual)?, latency_ns, sender), receiver))
+    Ok((Some(WideDesk::new(make(kind, &plan, is_virtual)?, latency_ns, sender)), Some(receiver)))
 }

@@ -10,6 +10,7 @@
 
 mod life;
 mod moment;
+mod wide;
 mod wire;
 
 use std::fmt::{self, Write};
@@ -22,12 +23,13 @@ use crate::control::journal_replay;
 use crate::control::live_run::LiveUniverse;
 use crate::control::names::Names;
 use crate::control::run_header::RunHeader;
+use crate::control::universe::Universe;
+use crate::control::wide_plan::WidePlan;
 use crate::notation::{Dump, Hex, Price, TimeOfDay};
 use crate::order::{ClOrdId, Execution, Order, OrderAction};
 use crate::pipeline::operator::Scope;
 use crate::strategy::Strategy;
 use feeds::event::MarketEvent;
-use kernels::abi::{ItemKind, WideItem};
 use kernels::cpu::book::DepthLevel;
 use life::{Event, Life};
 use moment::{Came, Market, Moment, Watcher};
@@ -64,11 +66,12 @@ pub fn trace(
     } else {
         None
     };
-    let names = match &inputs {
-        Some(inputs) => Names::new(inputs, &header.config)?,
-        None => Names::new(&LiveUniverse::new(&header.config)?, &header.config)?,
+    let (names, wide) = match &inputs {
+        Some(inputs) => names_in(inputs, &header.config)?,
+        None => names_in(&LiveUniverse::new(&header.config)?, &header.config)?,
     };
-    let mut page = Page { out: String::new(), names: names.with_extra(extra.len()), config: &header.config };
+    let names = names.with_extra(extra.len());
+    let mut page = Page { out: String::new(), names, config: &header.config, wide };
     let mut failure = None;
     if let Some((placed, order)) = life.action(cl_ord_id) {
         let watcher = Watcher::new(order);
@@ -95,11 +98,17 @@ pub fn trace(
     Ok(Trace { text: page.out, failure })
 }
 
+fn names_in(universe: &impl Universe, config: &Config) -> Result<(Names, Option<WidePlan>), Failure> {
+    Ok((Names::new(universe, config)?, WidePlan::new(universe, config)?))
+}
+
 /// What is being written.
 struct Page<'a> {
     out: String,
     names: Names,
     config: &'a Config,
+    /// The wide work of the run.
+    wide: Option<WidePlan>,
 }
 
 impl Page<'_> {
@@ -185,14 +194,7 @@ impl Page<'_> {
                 self.line(format_args!("  a command at {} UTC: {command:?}", TimeOfDay(*time_ns)));
             }
             Came::Answer { request, listing, computed_by, items } => {
-                let by = computed_by.name();
-                self.line(format_args!(
-                    "  the answer to request {request} about wide listing {listing}, computed by {by}: {} changed items",
-                    items.len()
-                ));
-                for item in items {
-                    self.wide_item(item);
-                }
+                self.answer(*request, *listing, *computed_by, items);
             }
         }
         let symbol = self.symbol(order.instrument);
@@ -224,26 +226,6 @@ impl Page<'_> {
             let verdict = if judged.is_broken { "BREAKS" } else { "ok" };
             let (rule, value, limit) = (judged.rule.to_string(), &judged.value, &judged.limit);
             self.line(format_args!("  {verdict:<6} {rule:<20} {value}; limit: {limit}"));
-        }
-    }
-
-    fn wide_item(&mut self, item: &WideItem) {
-        let [a, b, c, d, e] = item.values;
-        match item.key.kind {
-            ItemKind::Relation => self.line(format_args!(
-                "    relation {}: quantities {a}, {b}, {c}, {d} of its legs, profit {}",
-                item.key.index,
-                Price(e)
-            )),
-            ItemKind::Option => self.line(format_args!(
-                "    option {}: quote {} / {}, theoretical {}, delta {}, vega {}",
-                item.key.index,
-                Price(a),
-                Price(b),
-                Price(c),
-                Price(d),
-                Price(e)
-            )),
         }
     }
 

@@ -1,0 +1,64 @@
+//! An answer of wide work in words: whose touch had changed, and what of relations and options that changed.
+
+use super::Page;
+use crate::notation::Price;
+use crate::pipeline::wide::{ComputedBy, WideListing};
+use kernels::abi::{ItemKind, Relation, WideItem, option_flags};
+
+impl Page<'_> {
+    pub(super) fn answer(&mut self, request: u64, listing: u32, by: ComputedBy, items: &[WideItem]) {
+        let (of, by) = (self.listing(listing), by.name());
+        let count = items.len();
+        self.line(format_args!(
+            "  the answer to request {request} about {of}, computed by {by}: {count} changed items"
+        ));
+        for item in items {
+            let text = match item.key.kind {
+                ItemKind::Relation => self.relation(item),
+                ItemKind::Option => self.option(item),
+            };
+            self.line(format_args!("    {text}"));
+        }
+    }
+
+    fn listing(&self, number: u32) -> String {
+        let listings = self.wide.iter().flat_map(|wide| wide.listings.get(number as usize));
+        let names = listings.map(|&WideListing { venue, instrument }| {
+            format!("{} at {} (wide listing {number})", self.symbol(instrument), self.venue(venue))
+        });
+        names.last().unwrap_or_else(|| format!("wide listing {number}"))
+    }
+
+    fn relation(&self, item: &WideItem) -> String {
+        let number = item.key.index;
+        let [quantities @ .., profit] = item.values;
+        let tables = self.wide.as_ref().map(|wide| &wide.tables);
+        let Some(relation) = tables.and_then(|tables| tables.relations().get(number as usize)) else {
+            return format!("relation {number}: {:?}", item.values);
+        };
+        if profit == 0 {
+            return format!("relation {number}: nothing to take");
+        }
+        let Relation { legs, legs_len, .. } = *relation;
+        let legs = legs.iter().zip(quantities).take(legs_len as usize).map(|(leg, quantity)| {
+            let way = if leg.sells() { "sell" } else { "buy" };
+            format!("{way} {quantity} {}", self.listing(leg.listing()))
+        });
+        format!("relation {number}: {}; profit {}", legs.collect::<Vec<_>>().join(", "), Price(profit))
+    }
+
+    fn option(&self, item: &WideItem) -> String {
+        let number = item.key.index;
+        let [bid, offer, theoretical, delta, vega] = item.values.map(Price);
+        let tables = self.wide.as_ref().map(|wide| &wide.tables);
+        let terms = tables.and_then(|tables| Some((tables, tables.options().get(number as usize)?)));
+        let what = terms.map_or_else(String::new, |(tables, terms)| {
+            let kind = if terms.flags & option_flags::PUT == 0 { "call" } else { "put" };
+            let years = tables.expiries()[terms.expiry as usize].years;
+            format!(", {kind} {} in {years} years", terms.strike)
+        });
+        format!(
+            "option {number}{what}: quote {bid} / {offer}, theoretical {theoretical}, delta {delta}, vega {vega}"
+        )
+    }
+}

@@ -1,0 +1,279 @@
+//! Generated two-venue days with pairs, a cycle of three and a chain.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use engine::control::config::{Config, InstrumentConfig, Topology};
+use engine::control::inputs::{CaptureArgument, Inputs};
+use engine::control::journal::{DecideReader, DecideRecord, verify};
+use engine::control::outcome::Outcome;
+use engine::control::recovery::Ledger;
+use engine::control::replay::{ReplayOptions, replay};
+use engine::control::universe::Universe;
+use engine::control::{journal_replay, startup, why};
+use engine::order::{Order, OrderAction};
+use engine::pipeline::paced::Pace;
+use feeds::source::synthetic::SyntheticConfig;
+use kernels::abi::WideItem;
+use warptick_tests::captures::generated;
+
+use crate::naive::NaiveWide;
+
+/// Three threads a run on perhaps two cores: one run at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A generated day of a few symbols, all of them listed at both venues, in two files of a directory: a journal names the
+/// captures that it is replayed with.
+pub fn generated_day(directory: &Path, seed: u64, messages: u64) -> Inputs {
+    let settings = SyntheticConfig {
+        seed,
+        messages,
+        symbols: 5,
+        halts: 1,
+        bx_listed_permille: 1_000,
+        ..SyntheticConfig::default()
+    };
+    let arguments = ["NASDAQ", "BX"].into_iter().zip(generated(&settings)).map(|(venue, stream)| {
+        let path = directory.join(format!("{venue}.itch"));
+        std::fs::write(&path, stream).expect("writable");
+        CaptureArgument { path, venue: Some(venue.to_owned()) }
+    });
+    Inputs::open(&arguments.collect::<Vec<_>>(), Some("2026-01-05")).expect("captures")
+}
+
+/// Wide work over the first symbols of a day: `more` is TOML in `[wide]`, before its tables.
+pub fn config(inputs: &Inputs, more: &str, taker: bool) -> Config {
+    let directory = inputs.directory().expect("symbols");
+    let symbol = |number: u32| directory.symbol(number).expect("a symbol").to_string();
+    let [a, b, c, d] = [0, 1, 2, 3].map(symbol);
+    // Of the fourth a unit is a thousandth, so that a cycle that makes no sense otherwise often has something to take.
+    // Strikes around where the generator's prices are, whatever the day's.
+    let text = format!(
+        r#"
+        [wide]
+        {more}
+        [[wide.listings]]
+        venue = "BX"
+        symbol = "{a}"
+        fee_ppb = 50_000
+        fee_unit_e9 = -1_000_000
+        [[wide.listings]]
+        venue = "NASDAQ"
+        symbol = "{d}"
+        unit_e9 = 1_000_000
+        fee_unit_e9 = 100
+        [[wide.relations]]
+        legs = [
+            {{ venue = "NASDAQ", symbol = "{d}", side = "sell" }},
+            {{ venue = "BX", symbol = "{b}", side = "sell" }},
+            {{ venue = "NASDAQ", symbol = "{c}", side = "buy" }},
+        ]
+        amount_max_e9 = 100_000_000_000
+        profit_min_e9 = 1
+        [[wide.pairs]]
+        symbols = ["{a}", "{b}", "{c}"]
+        profit_min_e9 = 100_000_000
+        [[wide.chains]]
+        venue = "NASDAQ"
+        symbol = "{b}"
+        expiries = [
+            {{ years = 0.02, rate = 0.03 }},
+            {{ years = 0.1, rate = 0.03, dividend_yield = 0.01 }},
+            {{ years = 0.25, carry = 1.004, discount = 0.99 }},
+            {{ years = 0.5, rate = 0.035 }},
+            {{ years = 1.0, rate = 0.04, dividend_yield = 0.02 }},
+        ]
+        options = [{{ expiry = 1, strike_e9 = 33_000_000_000, kind = "put", volatility = 0.4 }}]
+        strikes = {{ from_e9 = 10_000_000_000, to_e9 = 250_000_000_000, step_e9 = 10_000_000_000, volatility = 0.3 }}
+        quote = {{ half_width_min_e9 = 16_500_000, width_vega = 0.002, tick_e9 = 5_000_000 }}
+        {}
+        "#,
+        if taker { "[wide.taker]\ncool_down_ns = 100_000\n" } else { "" },
+    );
+    let mut config = Config::parse("wide", &text).expect("good settings");
+    // Tradable, and nobody but the taker trades: what is sent comes of answers.
+    let named = |number| InstrumentConfig {
+        symbol: symbol(number),
+        limits: None,
+        market_maker: None,
+        arbitrage: None,
+    };
+    config.instruments = (0..5).map(named).collect();
+    config.limits.order_qty_max = 1_000_000;
+    config.limits.order_notional_max = 100_000_000;
+    config.limits.position_max = 1_000_000;
+    config.limits.collar_bp = 5_000;
+    startup::complete(inputs, config).expect("a configuration for the captures")
+}
+
+fn run(inputs: &Inputs, config: &Config, topology: Topology, journal: Option<&Path>) -> Outcome {
+    paced(inputs, config, topology, journal, None)
+}
+
+fn paced(
+    inputs: &Inputs,
+    config: &Config,
+    topology: Topology,
+    journal: Option<&Path>,
+    pace: Option<Pace>,
+) -> Outcome {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut config = config.clone();
+    config.pipeline.topology = topology;
+    let options = ReplayOptions { pace, journal: journal.map(Path::to_owned), ..ReplayOptions::default() };
+    replay(inputs, &config, &options, Vec::new()).expect("the run starts")
+}
+
+/// An answer of a journal, and what the market had been by then.
+pub struct Checked {
+    pub answers: u64,
+    pub actions: Vec<Order>,
+    pub model: NaiveWide,
+}
+
+/// Holds every answer of a journal against the model, which reads the captures again.
+pub fn check(inputs: &Inputs, config: &Config, journal: &Path, latency_ns: u64) -> Checked {
+    let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
+    let mut model = NaiveWide::new(config, &inputs.directory().expect("symbols"));
+    let (mut items, mut answers, mut actions): (Vec<WideItem>, u64, Vec<Order>) = Default::default();
+    for record in DecideReader::open(journal).expect("a journal") {
+        let record = record.expect("whole records");
+        match record.record {
+            DecideRecord::MarketRun(run) => {
+                for _ in 0..run.count {
+                    let event = ingest.next_event().expect("readable").expect("as many as in the run");
+                    model.on_market(&event);
+                }
+            }
+            DecideRecord::AnswerItems(some) => items.extend_from_slice(some.as_slice()),
+            DecideRecord::Answer(end) => {
+                let items = std::mem::take(&mut items);
+                assert_eq!(items.len(), end.items as usize);
+                let place = format!("record {}", record.sequence);
+                let asked = model.on_answer(end.request, end.listing, &items, &place);
+                assert_eq!(record.time_ns, asked.time_ns + latency_ns, "{place}: not at its time");
+                answers += 1;
+            }
+            DecideRecord::Action(order) => actions.push(order),
+            _ => {}
+        }
+    }
+    Checked { answers, actions, model }
+}
+
+/// Everything that two runs of the same input share.
+fn same(one: &Outcome, other: &Outcome, place: &str) {
+    assert_eq!((&one.failure, &other.failure), (&None, &None), "{place}");
+    assert_eq!(one.counters, other.counters, "{place}");
+    assert_eq!((one.digest, one.book_hash), (other.digest, other.book_hash), "{place}");
+    assert_eq!(one.summary.wide, other.summary.wide, "{place}");
+}
+
+#[test]
+fn every_answer_is_the_models_and_every_run_the_same() {
+    let (mut pairs, mut cycles, mut deferred) = (0, 0, 0);
+    for (seed, more) in [
+        (1, "compute_latency_ns = 5_000\n"),
+        (2, "compute_latency_ns = 1\n"),
+        (4, "compute_latency_ns = 2_000_000\nunanswered_max = 3\n"),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let inputs = generated_day(directory.path(), seed, 12_000);
+        let config = config(&inputs, more, true);
+        let journal = directory.path().join("journal");
+        let inline = run(&inputs, &config, Topology::Inline, Some(&journal));
+        let split = run(&inputs, &config, Topology::Split, None);
+        same(&inline, &split, &format!("seed {seed}"));
+        let wide = &inline.summary.wide;
+        assert_eq!(wide.answers_by_kind.get("cpu"), Some(&wide.requests), "seed {seed}: all are answered");
+        assert_eq!(wide.fallbacks, 0);
+
+        let latency_ns = config.wide.as_ref().expect("wide work").compute_latency_ns;
+        let Checked { answers, actions, model } = check(&inputs, &config, &journal, latency_ns);
+        let counters = &inline.counters;
+        assert_eq!((answers, model.items.iter().sum::<u64>()), (counters.wide_answers, counters.wide_items));
+        println!(
+            "seed {seed}: {answers} answers, {} relations and {} options changed, {} options at an edge, {} pairs, {} \
+             cycles, {} actions, {} risk rejects",
+            model.items[0],
+            model.items[1],
+            model.at_an_edge,
+            counters.pairs,
+            counters.cycles,
+            actions.len(),
+            counters.risk_rejects,
+        );
+        assert!(answers > 500 && model.items[0] > 50 && model.items[1] > 1_000, "seed {seed}: too little");
+        pairs += counters.pairs;
+        cycles += counters.cycles;
+        deferred += model.deferred;
+        assert_eq!(model.sizes(), (7, 7, 251), "listings, relations, options");
+
+        let replayed = journal_replay::replay(&journal).expect("a replay");
+        assert!(replayed.is_reproduced() && replayed.digest == inline.digest, "seed {seed}");
+        let verified = verify(&journal).expect("whole");
+        assert!(verified.is_closed(), "seed {seed}");
+    }
+    assert!(pairs > 5 && cycles > 50 && deferred > 10, "{pairs} pairs, {cycles} cycles, {deferred} deferred");
+}
+
+/// Answers count at once, on a clock: what is decided differs from run to run, but each journal tells its own.
+#[test]
+fn paced_answers_are_taken_when_they_are_there_and_the_journal_replays_them() {
+    for topology in [Topology::Inline, Topology::Split] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let inputs = generated_day(directory.path(), 1, 12_000);
+        let config = config(&inputs, "", true);
+        let journal = directory.path().join("journal");
+        let outcome = paced(&inputs, &config, topology, Some(&journal), Some(Pace::Max));
+        assert_eq!(outcome.failure, None, "{topology:?}");
+        // An answer that is taken at once takes effect at its request's time.
+        let Checked { answers, actions, model } = check(&inputs, &config, &journal, 0);
+        assert_eq!((answers, model.unanswered.len()), (outcome.counters.wide_answers, 0), "{topology:?}");
+        assert!(answers > 500 && !actions.is_empty() && model.items[0] > 10, "{topology:?}");
+        assert!(journal_replay::replay(&journal).expect("a replay").is_reproduced(), "{topology:?}");
+    }
+}
+
+/// Who reads orders and accounts off the records alone counts answers as inputs, and comes to the same orders.
+#[test]
+fn the_ledger_counts_answers_as_inputs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let inputs = generated_day(directory.path(), 1, 12_000);
+    let config = config(&inputs, "", true);
+    let journal = directory.path().join("journal");
+    let outcome = run(&inputs, &config, Topology::Inline, Some(&journal));
+    let mut ledger = Ledger::of(&config).expect("a ledger");
+    for record in DecideReader::open(&journal).expect("a journal") {
+        let record = record.expect("whole records");
+        ledger.apply(&record).unwrap_or_else(|error| panic!("record {}: {error}", record.sequence));
+    }
+    let carried = ledger.carried([0; 32]).expect("a state");
+    assert_eq!(
+        (carried.decision, carried.orders.len()),
+        (outcome.counters.inputs, outcome.open_orders as usize)
+    );
+    assert!(outcome.counters.fills > 10 && outcome.counters.wide_answers > 500);
+}
+
+#[test]
+fn an_orders_trace_shows_the_answer_and_the_arithmetic() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let inputs = generated_day(directory.path(), 1, 12_000);
+    let config = config(&inputs, "", true);
+    let journal = directory.path().join("journal");
+    run(&inputs, &config, Topology::Inline, Some(&journal));
+    let actions = check(&inputs, &config, &journal, 5_000).actions;
+    let mut traced = 0;
+    for order in actions.iter().filter(|order| order.action == OrderAction::New).step_by(17).take(6) {
+        let trace = why::trace(&journal, &order.cl_ord_id.to_string(), &[], Vec::new()).expect("a trace");
+        assert_eq!(trace.failure, None, "{}", trace.text);
+        if trace.text.contains("of the wide work, evaluated again") {
+            assert!(trace.text.contains("of profit; all legs or none"), "{}", trace.text);
+            assert!(trace.text.contains(" (wide listing "), "{}", trace.text);
+            let is_of_answer = trace.text.contains("  the answer to request ");
+            traced += u64::from(is_of_answer && trace.text.contains("; profit "));
+        }
+    }
+    assert!(traced > 0, "no order of an answer among {}", actions.len());
+}
