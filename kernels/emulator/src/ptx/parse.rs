@@ -108,7 +108,9 @@ impl Parser<'_> {
                 ".target" => {
                     self.at += 1;
                     module.target = self.word()?;
-                    self.skip_line();
+                    while self.take_mark(',') {
+                        self.word()?;
+                    }
                 }
                 ".section" => self.skip_to('}'),
                 ".pragma" | ".alias" => self.skip_to(';'),
@@ -523,13 +525,8 @@ impl Parser<'_> {
             Some(Token::Word(_)) => Some(self.word()?),
             _ => None,
         };
-        let offset = if base.is_none() || self.take_mark('+') {
-            self.integer()?
-        } else if self.is_mark('-') {
-            self.integer()?
-        } else {
-            0
-        };
+        let offset =
+            if base.is_none() || self.take_mark('+') || self.is_mark('-') { self.integer()? } else { 0 };
         self.expect(']')?;
         Ok(Operand::Address { base, offset })
     }
