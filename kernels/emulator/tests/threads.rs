@@ -162,7 +162,7 @@ fn positions_in_three_dimensions() {
         run(kernel, shape, &[&address(&mut out)], options);
         for (index, &value) in out.iter().enumerate() {
             let (cta, thread) = (index as u32 / 60, index as u32 % 60);
-            assert_eq!(value, cta << 16 | (thread / 32) << 8 | thread % 32);
+            assert_eq!(value, (cta << 16) | ((thread / 32) << 8) | (thread % 32));
         }
     });
 }
@@ -174,7 +174,9 @@ fn more_ctas_than_fit_run_one_after_the_other() {
     let mut out = vec![u32::MAX; 1000 * 32];
     run(&kernel, Shape::linear(1000, 32), &[&address(&mut out)], &RunOptions::default());
     assert!(
-        out.iter().enumerate().all(|(index, &value)| value == (index as u32 / 32) << 16 | index as u32 % 32)
+        out.iter()
+            .enumerate()
+            .all(|(index, &value)| value == ((index as u32 / 32) << 16) | (index as u32 % 32))
     );
 }
 
