@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::control::failure::Failure;
 use crate::control::gpu::Where;
 use crate::control::machine::Machine;
+use crate::control::wide_config::{MeasuredConfig, WorkKind, crossover};
 use crate::pipeline::tsc::{self, Calibration};
 use feeds::event::{EventKind, MarketEvent, Side, flags};
 use kernels::abi::{AMOUNT_MAX, Leg, ListingTerms};
@@ -34,25 +35,16 @@ const WARM_UP_PART: u32 = 10;
 /// Longest that an answer may take, ticks: some seconds.
 const TICKS_MAX: u64 = 1 << 34;
 
-/// What depends on the listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Relations,
-    Options,
-}
-
-impl Work {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Relations => "relations",
-            Self::Options => "options",
-        }
+const fn name_of(work: WorkKind) -> &'static str {
+    match work {
+        WorkKind::Relations => "relations",
+        WorkKind::Options => "options",
     }
 }
 
 /// One line of the table.
 struct Row {
-    work: Work,
+    work: WorkKind,
     width: u32,
     is_moving: bool,
     items: u64,
@@ -64,12 +56,12 @@ const PRICE: i64 = 100_000_000_000;
 const TICK: i64 = 10_000_000;
 
 /// Listing 0 changes; the others, of which relations are made, quote where nothing is to be earned.
-fn tables(work: Work, width: u32) -> WideTables {
+fn tables(work: WorkKind, width: u32) -> WideTables {
     let others = 64.min(width);
     let terms = ListingTerms { unit_e9: 1_000_000_000, lot: 1, fee_ppb: 0, fee_unit_e9: 0 };
     let relations = match work {
-        Work::Options => Vec::new(),
-        Work::Relations => (0..width)
+        WorkKind::Options => Vec::new(),
+        WorkKind::Relations => (0..width)
             .map(|number| RelationSpec {
                 legs: vec![Leg::buy(1 + number % others), Leg::sell(0)],
                 amount_max: AMOUNT_MAX,
@@ -78,8 +70,8 @@ fn tables(work: Work, width: u32) -> WideTables {
             .collect(),
     };
     let options = match work {
-        Work::Relations => Vec::new(),
-        Work::Options => (0..width)
+        WorkKind::Relations => Vec::new(),
+        WorkKind::Options => (0..width)
             .map(|number| OptionSpec {
                 underlying: 0,
                 expiry: number % 12,
@@ -143,7 +135,7 @@ fn answer(feed: &mut Feed, tag: u32, answer: &mut WideAnswer, limit: u64) -> Res
     }
 }
 
-fn measure(place: Where, work: Work, width: u32, requests: u32) -> Result<(Vec<Row>, String), Failure> {
+fn measure(place: Where, work: WorkKind, width: u32, requests: u32) -> Result<(Vec<Row>, String), Failure> {
     let tables = Arc::new(tables(work, width));
     let refused = |reason: &dyn std::fmt::Display| Failure::Input(format!("no device: {reason}"));
     let maker = place.maker(&tables, 0).map_err(|reason| refused(&reason))?;
@@ -205,8 +197,8 @@ pub fn run(place: Where, requests: u32, min_speedup: f64, profile: Option<&Path>
     let calibration = Calibration::measure();
     let mut rows = Vec::new();
     let mut described = String::new();
-    for work in [Work::Relations, Work::Options] {
-        for width in WIDTHS.into_iter().filter(|width| *width > 0 || work == Work::Relations) {
+    for work in [WorkKind::Relations, WorkKind::Options] {
+        for width in WIDTHS.into_iter().filter(|width| *width > 0 || work == WorkKind::Relations) {
             let (of_width, device) = measure(place, work, width, requests)?;
             rows.extend(of_width);
             described = device;
@@ -228,16 +220,25 @@ pub fn run(place: Where, requests: u32, min_speedup: f64, profile: Option<&Path>
         let _ = writeln!(
             text,
             "{:<10} {:>6} {change:>7} {items:>7.1} {cpu:>10} {device:>10} {p99:>10} {p999:>10} {speedup:>8.2}",
-            row.work.name(),
+            name_of(row.work),
             row.width,
         );
         lines.push(json!({
-            "work": row.work.name(), "width": row.width, "change": change, "items": items, "cpu_p50_ns": cpu,
+            "work": name_of(row.work), "width": row.width, "change": change, "items": items, "cpu_p50_ns": cpu,
             "device_p50_ns": device, "device_p99_ns": p99, "device_p999_ns": p999, "requests": requests,
         }));
     }
-    let crossover = |work| crossover(&rows, work, min_speedup);
-    let (relations, options) = (crossover(Work::Relations), crossover(Work::Options));
+    let measured: Vec<MeasuredConfig> = rows
+        .iter()
+        .map(|row| MeasuredConfig {
+            work: row.work,
+            width: row.width,
+            cpu_ns: ns(&row.cpu, 0.5),
+            device_ns: ns(&row.device, 0.5),
+        })
+        .collect();
+    let crossover = |work| crossover(&measured, work, min_speedup);
+    let (relations, options) = (crossover(WorkKind::Relations), crossover(WorkKind::Options));
     let shown = |width: Option<u32>| width.map_or("never".to_owned(), |width| width.to_string());
     let _ = writeln!(
         text,
@@ -246,7 +247,7 @@ pub fn run(place: Where, requests: u32, min_speedup: f64, profile: Option<&Path>
         shown(options)
     );
     if let Some(path) = profile {
-        let written = profile_text(&described, min_speedup, relations, options);
+        let written = profile_text(&described, &measured);
         std::fs::write(path, written)
             .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
         let _ = writeln!(text, "written to {}", path.display());
@@ -261,29 +262,16 @@ pub fn run(place: Where, requests: u32, min_speedup: f64, profile: Option<&Path>
     Ok(text)
 }
 
-/// The least width from which on every line of the table is fast enough.
-fn crossover(rows: &[Row], work: Work, min_speedup: f64) -> Option<u32> {
-    let fast = |row: &&Row| {
-        let (cpu, device) = (row.cpu.value_at_quantile(0.5), row.device.value_at_quantile(0.5));
-        cpu as f64 >= min_speedup * device as f64
-    };
-    let of_work = || rows.iter().filter(move |row| row.work == work && row.width > 0);
-    of_work().rev().take_while(fast).map(|row| row.width).last()
-}
-
 /// The part of a configuration that `--backend auto` goes by.
-fn profile_text(device: &str, min_speedup: f64, relations: Option<u32>, options: Option<u32>) -> String {
-    let mut text =
-        format!("# Measured by `warptick gpu bench` on {device}, min_speedup {min_speedup}.\n[wide]\n");
-    for (name, width) in [("relations", relations), ("options", options)] {
-        match width {
-            Some(width) => {
-                let _ = writeln!(text, "crossover_{name} = {width}");
-            }
-            None => {
-                let _ = writeln!(text, "# crossover_{name}: the device was never faster");
-            }
-        }
+fn profile_text(device: &str, measured: &[MeasuredConfig]) -> String {
+    let mut text = format!("# Measured by `warptick gpu bench` on {device}.\n[wide]\nmeasured = [\n");
+    for MeasuredConfig { work, width, cpu_ns, device_ns } in measured {
+        let work = name_of(*work);
+        let _ = writeln!(
+            text,
+            "    {{ work = \"{work}\", width = {width}, cpu_ns = {cpu_ns}, device_ns = {device_ns} }},"
+        );
     }
+    text.push_str("]\n");
     text
 }

@@ -130,7 +130,7 @@ pub(super) fn conclude(
         (Ok(()), None) if core.risk().is_killed() => {
             Some(Failure::Stopped("the kill switch stopped trading".to_owned()))
         }
-        (Ok(()), None) => None,
+        (Ok(()), None) => keeper.wide.as_ref().and_then(device_failure),
     };
     let table = keeper.collector.table(dropped_stamps);
     let book_hash = book_hash::by_symbol(core.books(), directory);
@@ -161,6 +161,19 @@ pub(super) fn conclude(
         summary,
         notes,
         failure,
+    })
+}
+
+/// A device that computed something else, or not everything where time is virtual: what it is for was not shown.
+fn device_failure(report: &WideReport) -> Option<Failure> {
+    let by = report.computes_by.name();
+    if report.differences > 0 {
+        let differences = report.differences;
+        return Some(Failure::Check(format!("{differences} answers of backend {by} differ from the CPU's")));
+    }
+    (report.is_virtual && report.fallbacks > 0).then(|| {
+        let (fallbacks, requests) = (report.fallbacks, report.requests);
+        Failure::Check(format!("backend {by} left {fallbacks} of {requests} requests to the CPU"))
     })
 }
 

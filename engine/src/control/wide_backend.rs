@@ -65,22 +65,35 @@ const STALE_NS: u64 = 1_000_000;
 /// Lockstep has no deadline; a heartbeat that stands still for so long is that of a dead kernel.
 const LOST_NS: u64 = 10_000_000_000;
 
-/// The backend of this kind for a plan; `is_virtual` where time is.
+/// The backend of this kind for a plan; `is_virtual` where time is. With `auto` that is the CPU unless a device of this machine
+/// was measured to be faster for some listing.
 ///
 /// # Errors
 /// A device that was asked for by name and is not to be had.
 pub fn make(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<Box<dyn WideBackend>, Failure> {
-    let cpu = || Box::new(CpuBackend::new(&plan.tables, plan.unanswered_max));
-    match kind {
-        BackendKind::Auto | BackendKind::Cpu => Ok(cpu()),
-        BackendKind::Emulated | BackendKind::Cuda => device(kind, plan, is_virtual)
-            .map(|device| -> Box<dyn WideBackend> { Box::new(device) })
-            .map_err(|reason| Failure::Input(format!("backend {}: {reason}", kind.name()))),
+    let cpu = |note| Box::new(CpuBackend::new(&plan.tables, plan.unanswered_max).noted(note));
+    let dispatched = match kind {
+        BackendKind::Cpu => return Ok(cpu(None)),
+        BackendKind::Auto => plan.dispatched(),
+        BackendKind::Emulated | BackendKind::Cuda => vec![true; plan.listings.len()].into(),
+    };
+    if !dispatched.contains(&true) {
+        return Ok(cpu(None));
+    }
+    match (device(kind, plan, dispatched, is_virtual), kind) {
+        (Ok(device), _) => Ok(Box::new(device)),
+        (Err(reason), BackendKind::Auto) => Ok(cpu(Some(format!("the CPU computes wide work: {reason}")))),
+        (Err(reason), _) => Err(Failure::Input(format!("backend {}: {reason}", kind.name()))),
     }
 }
 
 /// A device as the backend, its kernel running.
-fn device(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<DeviceBackend, NoKernel> {
+fn device(
+    kind: BackendKind,
+    plan: &WidePlan,
+    dispatched: Box<[bool]>,
+    is_virtual: bool,
+) -> Result<DeviceBackend, NoKernel> {
     let (driver, images, computes_by) = match kind {
         BackendKind::Emulated => (emulated()?, Images::Ptx, ComputedBy::Emulated),
         _ => (Driver::native()?, Images::Native, ComputedBy::Cuda),
@@ -103,6 +116,7 @@ fn device(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<Device
         computes_by,
         &plan.tables,
         &plan.listings,
+        dispatched,
         plan.unanswered_max,
         keeper,
         feed,

@@ -26,13 +26,9 @@ pub struct WideConfig {
     pub compute_latency_ns: u64,
     /// A device is used where it is at least so many times as fast as the CPU. Default 2: less is not worth its risks.
     pub min_speedup: f64,
-    /// With `--backend auto`: listings with so many relations or more are the device's. `warptick gpu bench --profile` writes
-    /// it. Without it and `crossover_options` the CPU computes everything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crossover_relations: Option<u32>,
-    /// The same for options.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crossover_options: Option<u32>,
+    /// What `warptick gpu bench --profile` measured on this machine. With `--backend auto` a listing is the device's from the
+    /// least width on from which every line is `min_speedup` times as fast; without lines the CPU computes everything.
+    pub measured: Vec<MeasuredConfig>,
     /// Requests that may be without an answer; what changes beyond that is asked for later. Default 64.
     pub unanswered_max: usize,
     /// Terms of listings that have others than the defaults.
@@ -53,8 +49,7 @@ impl Default for WideConfig {
         Self {
             compute_latency_ns: 5_000,
             min_speedup: 2.0,
-            crossover_relations: None,
-            crossover_options: None,
+            measured: Vec::new(),
             unanswered_max: 64,
             listings: Vec::new(),
             relations: Vec::new(),
@@ -63,6 +58,41 @@ impl Default for WideConfig {
             taker: None,
         }
     }
+}
+
+/// What depends on a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkKind {
+    /// Relations that it is a leg of.
+    Relations,
+    /// Options that it is the underlying of.
+    Options,
+}
+
+/// One line of what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredConfig {
+    /// Of what.
+    pub work: WorkKind,
+    /// Dependents of the listing.
+    pub width: u32,
+    /// Median time of the CPU for a request, ns.
+    pub cpu_ns: u64,
+    /// Median time of the device for a request, ns.
+    pub device_ns: u64,
+}
+
+/// The least width from which on all that was measured is at least `min_speedup` times as fast on the device.
+#[must_use]
+pub fn crossover(measured: &[MeasuredConfig], work: WorkKind, min_speedup: f64) -> Option<u32> {
+    let mut lines: Vec<&MeasuredConfig> = measured.iter().filter(|line| line.work == work).collect();
+    lines.sort_by_key(|line| std::cmp::Reverse(line.width));
+    let is_fast = |line: &&&MeasuredConfig| line.cpu_ns as f64 >= min_speedup * line.device_ns as f64;
+    // All lines of a width have to be fast: a slow one ends the run of the fast ones above it.
+    let slow = lines.iter().find(|line| !is_fast(line)).map(|line| line.width);
+    lines.iter().take_while(is_fast).map(|line| line.width).filter(|width| Some(*width) != slow).last()
 }
 
 /// Terms of one instrument at one venue.

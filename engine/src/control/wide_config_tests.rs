@@ -106,3 +106,21 @@ fn legs_of_a_relation_are_two_to_four() {
         assert_eq!(read.is_ok(), (2..=4).contains(&legs), "{legs} legs: {read:?}");
     }
 }
+
+#[test]
+fn a_device_is_used_from_where_all_that_was_measured_is_fast_enough() {
+    let line = |work, width, cpu_ns, device_ns| MeasuredConfig { work, width, cpu_ns, device_ns };
+    let measured = [
+        line(WorkKind::Options, 32, 300, 3_000),
+        line(WorkKind::Options, 512, 9_000, 3_000),
+        line(WorkKind::Options, 512, 4_000, 3_000),
+        line(WorkKind::Options, 1_024, 8_000, 4_000),
+        line(WorkKind::Options, 4_096, 30_000, 5_000),
+        line(WorkKind::Relations, 4_096, 9_999, 5_000),
+    ];
+    assert_eq!(crossover(&measured, WorkKind::Options, 2.0), Some(1_024), "one line of 512 is too slow");
+    assert_eq!(crossover(&measured, WorkKind::Options, 1.0), Some(512));
+    assert_eq!(crossover(&measured, WorkKind::Options, 7.0), None);
+    assert_eq!(crossover(&measured, WorkKind::Relations, 2.0), None, "just too slow");
+    assert_eq!(crossover(&[], WorkKind::Options, 1.0), None, "nothing was measured");
+}

@@ -14,7 +14,7 @@ use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::control::wide_config::{
     ChainConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig, RelationConfig,
-    WideConfig,
+    WideConfig, WorkKind, crossover,
 };
 use crate::pipeline::wide::{WideListing, WideWatch};
 use crate::strategy::relation_taker::{RelationTaker, TakenListing};
@@ -36,11 +36,38 @@ pub struct WidePlan {
     pub unanswered_max: usize,
     /// Virtual time from a request to its answer's taking effect, ns.
     pub compute_latency_ns: u64,
-    /// A device is used from so many times the CPU's speed on.
-    pub min_speedup: f64,
+    /// From how many relations of a listing on a device is fast enough; `None`: never, or not measured.
+    pub crossover_relations: Option<u32>,
+    /// The same for options.
+    pub crossover_options: Option<u32>,
 }
 
 impl WidePlan {
+    /// Which listings a device computes with `--backend auto`: those that are wide enough, and those that share a relation
+    /// with one, since a relation's last answer can be known in one place only.
+    #[must_use]
+    pub fn dispatched(&self) -> Box<[bool]> {
+        let wide = |width: usize, from: Option<u32>| from.is_some_and(|from| width >= from.max(1) as usize);
+        let is_wide = |listing: u32| {
+            wide(self.tables.relations_of(listing).len(), self.crossover_relations)
+                || wide(self.tables.options_of(listing).len(), self.crossover_options)
+        };
+        let mut dispatched: Box<[bool]> = (0..self.listings.len() as u32).map(is_wide).collect();
+        loop {
+            let mut grew = false;
+            for relation in self.tables.relations() {
+                let legs = &relation.legs[..relation.legs_len as usize];
+                let any = legs.iter().any(|leg| dispatched[leg.listing() as usize]);
+                for leg in legs {
+                    grew |= !std::mem::replace(&mut dispatched[leg.listing() as usize], any) && any;
+                }
+            }
+            if !grew {
+                return dispatched;
+            }
+        }
+    }
+
     /// The plan of a configuration; `None` where it has no wide work.
     ///
     /// # Errors
@@ -81,7 +108,8 @@ impl WidePlan {
                 .sum(),
             unanswered_max: wide.unanswered_max,
             compute_latency_ns: wide.compute_latency_ns,
-            min_speedup: wide.min_speedup,
+            crossover_relations: crossover(&wide.measured, WorkKind::Relations, wide.min_speedup),
+            crossover_options: crossover(&wide.measured, WorkKind::Options, wide.min_speedup),
         }))
     }
 

@@ -26,6 +26,8 @@ pub struct CpuBackend {
     ready: VecDeque<Kept>,
     /// Room for further answers; that of the one fetched last is last.
     free: Vec<Kept>,
+    /// Why no device computes.
+    note: Option<String>,
 }
 
 impl CpuBackend {
@@ -38,7 +40,14 @@ impl CpuBackend {
             state: WideState::new(tables),
             ready: VecDeque::with_capacity(unanswered_max),
             free: (0..unanswered_max).map(|_| kept()).collect(),
+            note: None,
         }
+    }
+
+    /// The same, with a few words for the report.
+    #[must_use]
+    pub fn noted(self, note: Option<String>) -> Self {
+        Self { note, ..self }
     }
 }
 
@@ -66,5 +75,9 @@ impl WideBackend for CpuBackend {
         let (scan_ticks, price_ticks) = if *has_options { (0, *ticks) } else { (*ticks, 0) };
         let items = answer.items();
         Some(Answered { computed_by: ComputedBy::Cpu, is_fallback: false, scan_ticks, price_ticks, items })
+    }
+
+    fn note(&self) -> Option<String> {
+        self.note.clone()
     }
 }

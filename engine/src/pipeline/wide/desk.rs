@@ -28,6 +28,10 @@ pub struct WideReport {
     pub items: u64,
     /// Answers of somebody who was not to compute.
     pub fallbacks: u64,
+    /// Answers that were held against the CPU's and are others, or whose books are.
+    pub differences: u64,
+    /// Time is virtual: no answer may be a fallback's then.
+    pub is_virtual: bool,
     /// Ticks that the relations of a request took.
     pub scan_ticks: Histogram<u64>,
     /// Ticks that the options of a request took.
@@ -73,6 +77,8 @@ impl WideDesk {
             answers: [0; ComputedBy::ALL.len()],
             items: 0,
             fallbacks: 0,
+            differences: 0,
+            is_virtual: latency_ns.is_some(),
             scan_ticks: ticks(),
             price_ticks: ticks(),
             note: None,
@@ -145,7 +151,8 @@ impl WideDesk {
     #[must_use]
     pub fn report(&self, watch: Option<&WideWatch>) -> WideReport {
         let deferred = watch.map_or(0, WideWatch::deferred);
-        WideReport { deferred, note: self.backend.note(), ..self.report.clone() }
+        let differences = self.backend.differences();
+        WideReport { deferred, differences, note: self.backend.note(), ..self.report.clone() }
     }
 }
 

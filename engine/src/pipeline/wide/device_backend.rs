@@ -41,7 +41,7 @@ enum Pending {
     /// The device is at it.
     Asked { tag: u32, listing: u32, asked_ticks: u64 },
     /// It is answered.
-    Answered(Box<Kept>),
+    Answered(Kept),
 }
 
 /// An answer that waits to be fetched.
@@ -50,6 +50,8 @@ struct Kept {
     computed_by: ComputedBy,
     ticks: u64,
     has_options: bool,
+    /// The device was to compute it.
+    is_fallback: bool,
 }
 
 /// How a fresh kernel's replica is being filled.
@@ -73,10 +75,12 @@ pub struct DeviceBackend {
     keeper: Keeper,
     link: Link,
     deadlines: Deadlines,
+    /// Listings whose requests are the device's; those that share a relation are all or none.
+    is_dispatched: Box<[bool]>,
     is_eligible: Box<[bool]>,
     needs_full: Box<[bool]>,
     pending: VecDeque<Pending>,
-    free: Vec<Box<Kept>>,
+    free: Vec<Kept>,
     buffer: WideAnswer,
     misses: u32,
     heartbeat: (u32, u64),
@@ -101,6 +105,7 @@ impl DeviceBackend {
         computes_by: ComputedBy,
         tables: &Arc<WideTables>,
         listings: &[WideListing],
+        is_dispatched: Box<[bool]>,
         unanswered_max: usize,
         keeper: Keeper,
         feed: Feed,
@@ -111,7 +116,13 @@ impl DeviceBackend {
     ) -> Self {
         let kept = || {
             let answer = WideAnswer::new(tables);
-            Box::new(Kept { answer, computed_by: ComputedBy::Cpu, ticks: 0, has_options: false })
+            Box::new(Kept {
+                answer,
+                computed_by: ComputedBy::Cpu,
+                ticks: 0,
+                has_options: false,
+                is_fallback: false,
+            })
         };
         let hash = |number: usize| kernels::abi::book_hash_of_empty(number as u32);
         let check = || Check {
@@ -130,6 +141,7 @@ impl DeviceBackend {
             keeper,
             link,
             deadlines,
+            is_dispatched,
             is_eligible: vec![false; listings.len()].into(),
             needs_full: vec![false; listings.len()].into(),
             pending: VecDeque::with_capacity(unanswered_max),
@@ -168,19 +180,22 @@ impl DeviceBackend {
     }
 
     /// The CPU answers; what the device knows of its last answers is no longer what was answered last.
-    fn compute(&mut self, listing: u32) -> Box<Kept> {
+    fn compute(&mut self, listing: u32) -> Kept {
         let mut kept = self.free.pop().expect("the core asks for no more than may be without an answer");
         let start = tsc::now();
         self.state.compute(listing, false, &mut kept.answer);
         kept.ticks = tsc::now().saturating_sub(start).max(1);
         kept.computed_by = ComputedBy::Cpu;
         kept.has_options = !self.tables.options_of(listing).is_empty();
-        self.needs_full.fill(true);
+        kept.is_fallback = self.is_dispatched[listing as usize];
+        if kept.is_fallback {
+            self.needs_full.fill(true);
+        }
         kept
     }
 
     /// What has come to the oldest request; `None` when its answer is not complete.
-    fn collect(&mut self, tag: u32, listing: u32, asked_ticks: u64) -> Option<Box<Kept>> {
+    fn collect(&mut self, tag: u32, listing: u32, asked_ticks: u64) -> Option<Kept> {
         let feed = self.feed.as_mut()?;
         match feed.collect(tag, &mut self.buffer) {
             Collected::NotYet | Collected::EpochEnded { .. } => None,
@@ -200,6 +215,7 @@ impl DeviceBackend {
                 kept.ticks = tsc::now().saturating_sub(asked_ticks).max(1);
                 kept.computed_by = self.computes_by;
                 kept.has_options = !self.tables.options_of(listing).is_empty();
+                kept.is_fallback = false;
                 self.misses = 0;
                 self.hold_against_cpu(listing, book_hash, &kept.answer);
                 Some(kept)
@@ -232,7 +248,7 @@ impl DeviceBackend {
     }
 
     /// Lockstep: the answer, however long it takes; the CPU's when the kernel is dead.
-    fn wait(&mut self, tag: u32, listing: u32, asked_ticks: u64) -> Box<Kept> {
+    fn wait(&mut self, tag: u32, listing: u32, asked_ticks: u64) -> Kept {
         self.heartbeat.1 = asked_ticks;
         loop {
             for _ in 0..LOOKS_A_CHECK {
@@ -379,8 +395,9 @@ impl WideBackend for DeviceBackend {
 
     fn request(&mut self, request: &WideRequest) {
         let (listing, asked_ticks) = (request.listing, tsc::now());
-        let full = std::mem::take(&mut self.needs_full[listing as usize]);
-        let asked = self.feed.as_mut().map(|feed| feed.request(listing, full));
+        let device = self.feed.as_mut().filter(|_| self.is_dispatched[listing as usize]);
+        let full = device.is_some() && std::mem::take(&mut self.needs_full[listing as usize]);
+        let asked = device.map(|feed| feed.request(listing, full));
         let pending = match asked {
             Some(Ok(tag)) if self.check.is_some() => Pending::Answered(self.wait(tag, listing, asked_ticks)),
             Some(Ok(tag)) => Pending::Asked { tag, listing, asked_ticks },
@@ -410,11 +427,11 @@ impl WideBackend for DeviceBackend {
             (None, Pending::Asked { .. }) => return None,
         };
         self.free.push(kept);
-        let Kept { answer, computed_by, ticks, has_options } = &**self.free.last()?;
+        let Kept { answer, computed_by, ticks, has_options, is_fallback } = self.free.last()?;
         let (scan_ticks, price_ticks) = if *has_options { (0, *ticks) } else { (*ticks, 0) };
         Some(Answered {
             computed_by: *computed_by,
-            is_fallback: *computed_by != self.computes_by,
+            is_fallback: *is_fallback,
             scan_ticks,
             price_ticks,
             items: answer.items(),
