@@ -17,6 +17,9 @@ use kernels::device::maker::{Made, Maker, NoKernel};
 use kernels::device::plan::{Capability, Demand, Plan};
 use kernels::device::properties::{Context, DeviceProperties};
 
+/// A check or a measurement makes no second kernel.
+pub(super) const RETRY: Duration = Duration::from_secs(3_600);
+
 /// Where the kernels are to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Where {
@@ -127,7 +130,8 @@ pub fn check(place: Where, day: Day) -> Result<String, Failure> {
     let maker = place.maker(&tables, day.messages).map_err(|reason| refused(&reason))?;
     let Made { resident, properties, .. } = maker.make().map_err(|reason| refused(&reason))?;
     let mode = resident.mode().to_string();
-    let (mut keeper, feed, _link) = Keeper::start(maker, resident).map_err(|error| refused(&error.into()))?;
+    let (mut keeper, feed, _link) =
+        Keeper::start(maker, resident, RETRY).map_err(|error| refused(&error.into()))?;
     let begun = Instant::now();
     let compared = day
         .run(&tables, feed, |_, _| ())

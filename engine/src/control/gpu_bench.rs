@@ -14,7 +14,7 @@ use hdrhistogram::Histogram;
 use serde_json::json;
 
 use crate::control::failure::Failure;
-use crate::control::gpu::Where;
+use crate::control::gpu::{RETRY, Where};
 use crate::control::machine::Machine;
 use crate::control::wide_config::{MeasuredConfig, WorkKind, crossover};
 use crate::pipeline::tsc::{self, Calibration};
@@ -141,7 +141,8 @@ fn measure(place: Where, work: WorkKind, width: u32, requests: u32) -> Result<(V
     let maker = place.maker(&tables, 0).map_err(|reason| refused(&reason))?;
     let Made { resident, properties, .. } = maker.make().map_err(|reason| refused(&reason))?;
     let described = format!("{}, {}", properties.name, resident.mode());
-    let (_keeper, mut feed, _link) = Keeper::start(maker, resident).map_err(|error| refused(&error))?;
+    let (_keeper, mut feed, _link) =
+        Keeper::start(maker, resident, RETRY).map_err(|error| refused(&error))?;
     let limit = Calibration::measure().ns_to_ticks(5_000_000_000);
     let (mut cpu, mut device) = (WideState::new(&tables), WideState::new(&tables));
     let (mut cpu_answer, mut device_answer) = (WideAnswer::new(&tables), WideAnswer::new(&tables));

@@ -13,6 +13,7 @@ use kernels::device::launch::Images;
 use kernels::device::maker::{Maker, NoKernel};
 use kernels::device::plan::Demand;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Records that the ring of the answers' digest holds.
 const DIGEST_RING: usize = 1 << 15;
@@ -55,15 +56,6 @@ pub fn check(kind: BackendKind) -> Result<(), Failure> {
     };
     driver.map(drop).map_err(|reason| Failure::Input(format!("backend {}: {reason}", kind.name())))
 }
-
-/// Live: an answer that takes longer is the CPU's.
-const SOFT_DEADLINE_NS: u64 = 200_000;
-
-/// Live: so long a heartbeat may stand still while an answer is missing.
-const STALE_NS: u64 = 1_000_000;
-
-/// Lockstep has no deadline; a heartbeat that stands still for so long is that of a dead kernel.
-const LOST_NS: u64 = 10_000_000_000;
 
 /// The backend of this kind for a plan; `is_virtual` where time is. With `auto` that is the CPU unless a device of this machine
 /// was measured to be faster for some listing.
@@ -108,10 +100,15 @@ fn device(
     if made.properties.has_kernel_time_limit {
         notes.push("the device drives a display: its driver ends kernels that run for seconds".to_owned());
     }
-    let (keeper, feed, link) = Keeper::start(maker, made.resident)?;
+    let (keeper, feed, link) =
+        Keeper::start(maker, made.resident, Duration::from_millis(plan.device.retry_ms))?;
     let calibration = Calibration::measure();
-    let ticks = |ns| calibration.ns_to_ticks(ns);
-    let deadlines = Deadlines { soft: ticks(SOFT_DEADLINE_NS), stale: ticks(STALE_NS), lost: ticks(LOST_NS) };
+    let ticks = |us: u64| calibration.ns_to_ticks(us * 1_000);
+    let deadlines = Deadlines {
+        soft: ticks(plan.device.soft_deadline_us),
+        stale: ticks(plan.device.stale_us),
+        lost: ticks(plan.device.lost_ms * 1_000),
+    };
     Ok(DeviceBackend::new(
         computes_by,
         &plan.tables,

@@ -31,6 +31,8 @@ pub struct WideConfig {
     pub measured: Vec<MeasuredConfig>,
     /// Requests that may be without an answer; what changes beyond that is asked for later. Default 64.
     pub unanswered_max: usize,
+    /// How a device is waited for and given up.
+    pub device: DeviceConfig,
     /// Terms of listings that have others than the defaults.
     pub listings: Vec<WideListingConfig>,
     /// Cycles of trades.
@@ -50,6 +52,7 @@ impl Default for WideConfig {
             compute_latency_ns: 5_000,
             min_speedup: 2.0,
             measured: Vec::new(),
+            device: DeviceConfig::default(),
             unanswered_max: 64,
             listings: Vec::new(),
             relations: Vec::new(),
@@ -57,6 +60,67 @@ impl Default for WideConfig {
             chains: Vec::new(),
             taker: None,
         }
+    }
+}
+
+/// Where the rings between host and device lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RingPlace {
+    /// Pinned memory of the host: the device polls over the bus.
+    #[default]
+    Host,
+    /// The device's own memory, mapped through its BAR: the host writes over the bus.
+    Bar,
+}
+
+/// How a device is waited for and given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeviceConfig {
+    /// Live: an answer that takes longer is the CPU's, us. Default 200: a hundred round trips.
+    pub soft_deadline_us: u64,
+    /// Live: a heartbeat that stands still for longer, with an answer missing, is a dead kernel's, us. Default 1,000.
+    pub stale_us: u64,
+    /// Lockstep, which has no deadline: a heartbeat that stands still for longer is a dead kernel's, ms. Default 10,000.
+    pub lost_ms: u64,
+    /// After a kernel was given up another is made so much later, and twice as long after each further one, ms.
+    /// Default 1,000.
+    pub retry_ms: u64,
+    /// Where the rings lie. Only "host" so far.
+    pub ring: RingPlace,
+}
+
+impl Default for DeviceConfig {
+    fn default() -> Self {
+        Self {
+            soft_deadline_us: 200,
+            stale_us: 1_000,
+            lost_ms: 10_000,
+            retry_ms: 1_000,
+            ring: RingPlace::Host,
+        }
+    }
+}
+
+impl DeviceConfig {
+    fn check(&self) -> Result<(), String> {
+        for (name, value, most) in [
+            ("soft_deadline_us", self.soft_deadline_us, 10_000_000),
+            ("stale_us", self.stale_us, 10_000_000),
+            ("lost_ms", self.lost_ms, 600_000),
+            ("retry_ms", self.retry_ms, 600_000),
+        ] {
+            if value == 0 || value > most {
+                return Err(format!("device.{name} is {value}; 1 to {most}"));
+            }
+        }
+        if self.ring == RingPlace::Bar {
+            return Err("device.ring = \"bar\": drivers up to 580 do not map a device's memory for the host without a \
+                        kernel module; use \"host\""
+                .to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -310,6 +374,7 @@ impl WideConfig {
     pub fn check(&self) -> Result<(), String> {
         within("compute_latency_ns", self.compute_latency_ns, 1, LATENCY_NS_MAX)?;
         within("unanswered_max", self.unanswered_max, 1, UNANSWERED_MAX)?;
+        self.device.check()?;
         if !self.min_speedup.is_finite() || self.min_speedup < 1.0 {
             return Err(format!("min_speedup is {}; at least 1", self.min_speedup));
         }

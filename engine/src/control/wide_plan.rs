@@ -13,8 +13,8 @@ use crate::control::failure::Failure;
 use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::control::wide_config::{
-    ChainConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig, RelationConfig,
-    WideConfig, WorkKind, crossover,
+    ChainConfig, DeviceConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig,
+    RelationConfig, WideConfig, WorkKind, crossover,
 };
 use crate::pipeline::wide::{WideListing, WideWatch};
 use crate::strategy::relation_taker::{RelationTaker, TakenListing};
@@ -36,6 +36,8 @@ pub struct WidePlan {
     pub unanswered_max: usize,
     /// Virtual time from a request to its answer's taking effect, ns.
     pub compute_latency_ns: u64,
+    /// How a device is waited for and given up.
+    pub device: DeviceConfig,
     /// From how many relations of a listing on a device is fast enough; `None`: never, or not measured.
     pub crossover_relations: Option<u32>,
     /// The same for options.
@@ -108,6 +110,7 @@ impl WidePlan {
                 .sum(),
             unanswered_max: wide.unanswered_max,
             compute_latency_ns: wide.compute_latency_ns,
+            device: wide.device,
             crossover_relations: crossover(&wide.measured, WorkKind::Relations, wide.min_speedup),
             crossover_options: crossover(&wide.measured, WorkKind::Options, wide.min_speedup),
         }))

@@ -1,8 +1,8 @@
 //! The cold thread that owns the resident kernel: every driver call is made there.
 //!
 //! It tells the device every millisecond that the host lives, sees whether the kernel does, and launches epochs where no
-//! graph does. When the hot side gives the device up, or the kernel ends by itself, it makes another one after a while (1 s,
-//! then twice as long each time) and hands its feed over; after [`RETRIES_MAX`] times it gives up for good. A kernel that
+//! graph does. When the hot side gives the device up, or the kernel ends by itself, it makes another one after a while (as
+//! configured, then twice as long each time) and hands its feed over; after [`RETRIES_MAX`] times it gives up for good. A kernel that
 //! does not stop is left alone with all its memory.
 
 use super::driver::DriverError;
@@ -93,11 +93,16 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Starts a kernel that was made with `maker`, and the thread that keeps it; the hot side's feed and handle.
+    /// Starts a kernel that was made with `maker`, and the thread that keeps it; the hot side's feed and handle. The first other
+    /// kernel is made `retry` after this one was given up.
     ///
     /// # Errors
     /// The launch failed.
-    pub fn start(maker: Maker, mut resident: Resident) -> Result<(Self, Feed, Link), DriverError> {
+    pub fn start(
+        maker: Maker,
+        mut resident: Resident,
+        retry: Duration,
+    ) -> Result<(Self, Feed, Link), DriverError> {
         resident.start()?;
         let feed = feed_of(&resident);
         let shared = Arc::new(Shared {
@@ -111,7 +116,7 @@ impl Keeper {
         let keeping = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("wt-device".to_owned())
-            .spawn(move || keep(&keeping, &maker, resident))
+            .spawn(move || keep(&keeping, &maker, resident, retry))
             .expect("a thread at start-up");
         let link = Link { shared: Arc::clone(&shared) };
         Ok((Self { shared, thread: Some(thread) }, feed, link))
@@ -146,7 +151,7 @@ fn feed_of(resident: &Resident) -> Feed {
     Feed::new(Port::new(Arc::<Rings>::clone(resident.rings())))
 }
 
-fn keep(shared: &Shared, maker: &Maker, resident: Resident) {
+fn keep(shared: &Shared, maker: &Maker, resident: Resident, retry: Duration) {
     let mut resident = Some(resident);
     if let Some(Err(error)) = resident.as_ref().map(Resident::adopt) {
         shared.note(format!("the device cannot be kept: {error}"));
@@ -161,7 +166,7 @@ fn keep(shared: &Shared, maker: &Maker, resident: Resident) {
                 shared.is_up.store(false, Ordering::Relaxed);
                 let kernel = resident.take().expect("it is there");
                 end(shared, kernel);
-                retry_at = Instant::now() + Duration::from_secs(1 << retries.min(6));
+                retry_at = Instant::now() + retry * (1 << retries);
             }
         }
         if wanted == STOP {
@@ -170,7 +175,7 @@ fn keep(shared: &Shared, maker: &Maker, resident: Resident) {
         if resident.is_none() && retries < RETRIES_MAX && Instant::now() >= retry_at {
             retries += 1;
             resident = remake(shared, maker);
-            retry_at = Instant::now() + Duration::from_secs(1 << retries.min(6));
+            retry_at = Instant::now() + retry * (1 << retries);
             if resident.is_none() && retries == RETRIES_MAX {
                 shared.note("the device is off: no kernel could be made again".to_owned());
             }

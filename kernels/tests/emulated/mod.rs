@@ -11,6 +11,9 @@ use kernels::device::maker::{Made, Maker};
 use kernels::device::plan::Demand;
 use std::sync::Arc;
 
+/// Nothing is made again.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(3600);
+
 /// The stand-in's functions.
 pub fn driver() -> Driver {
     // SAFETY: the stand-in has the functions' signatures, and is part of this program.
@@ -34,7 +37,7 @@ pub fn run(day: Day) -> Compared {
     let maker = maker(&tables, day.messages);
     let Made { resident, .. } = maker.make().expect("a kernel");
     assert_eq!(resident.mode(), &Mode::Graph);
-    let (mut keeper, feed, _link) = Keeper::start(maker, resident).expect("it starts");
+    let (mut keeper, feed, _link) = Keeper::start(maker, resident, RETRY).expect("it starts");
     let compared = day.run(&tables, feed, |_, _| ()).unwrap_or_else(|failed| {
         panic!("{day:?}: {failed}; {:?}, {:?}", keeper.notes(), emulator::last_fault())
     });

@@ -116,13 +116,7 @@ impl DeviceBackend {
     ) -> Self {
         let kept = || {
             let answer = WideAnswer::new(tables);
-            Box::new(Kept {
-                answer,
-                computed_by: ComputedBy::Cpu,
-                ticks: 0,
-                has_options: false,
-                is_fallback: false,
-            })
+            Kept { answer, computed_by: ComputedBy::Cpu, ticks: 0, has_options: false, is_fallback: false }
         };
         let hash = |number: usize| kernels::abi::book_hash_of_empty(number as u32);
         let check = || Check {
