@@ -21,7 +21,10 @@ fn instructions_a_second() {
             let start = Instant::now();
             let parameters = [(out.as_mut_ptr() as u64).to_le_bytes()];
             // SAFETY: the buffer has eight bytes for each of 32 threads.
-            unsafe { kernel.run(Shape::linear(1, 32), &[&parameters[0], &20_000i32.to_le_bytes()], &options) }.unwrap();
+            unsafe {
+                kernel.run(Shape::linear(1, 32), &[&parameters[0], &20_000i32.to_le_bytes()], &options)
+            }
+            .unwrap();
             let count = hooks.counts(name).instructions - before;
             best_ns = best_ns.min(start.elapsed().as_nanos() as f64 / count as f64);
         }
