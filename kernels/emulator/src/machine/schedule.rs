@@ -180,7 +180,7 @@ impl Scheduler {
     /// Everyone waits for something outside.
     fn idle(&mut self, launch: &mut Launch) -> Result<(), Fault> {
         if let Some(weak) = &mut launch.context.weak {
-            weak.drain_one_each(&mut launch.context.commit);
+            weak.idle(&mut launch.context.commit);
             self.wake_watchers(launch);
         }
         self.idle_rounds = self.idle_rounds.saturating_add(1);
