@@ -143,8 +143,10 @@ impl Scheduler {
         if touched == 0 {
             return;
         }
+        // Watch bits depend on where memory lies, which no seed decides.
+        let seeded = launch.context.weak.is_some();
         for warp in &mut launch.warps {
-            if warp.status == Status::Polling && warp.polling.watched & touched != 0 {
+            if warp.status == Status::Polling && (seeded || warp.polling.watched & touched != 0) {
                 warp.status = Status::Ready;
             }
         }
