@@ -277,8 +277,8 @@ fn many_polling_warps_cost_little() {
     let resident = function(module(RESIDENT), "resident_many");
     let rings = Rings::new();
     let warps = 8 * 4u32;
-    let (mut a, mut b, mut c, mut posts) =
-        (rings.requests, rings.answers, rings.control, pinned::<u32>(32 * 32));
+    let (mut a, mut b, mut c, mut posts) = (rings.requests, rings.answers, rings.control, 0);
+    assert_eq!(cuMemAlloc_v2(&mut posts, 32 * 32 * 4), OK);
     let (mut mask, stream, null) = (SLOTS - 1, stream(), std::ptr::null_mut());
     let mut list = parameters![a, b, c, posts, mask];
     assert_eq!(cuLaunchKernel(resident, 8, 1, 1, 128, 1, 1, 0, stream, list.as_mut_ptr(), null), OK);

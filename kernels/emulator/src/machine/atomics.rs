@@ -58,6 +58,7 @@ impl Context {
                 self.commit.touched |= line_bit(host);
                 warp.polling.changed_something();
             }
+            warp.polling.outside |= self.checker.is_host(host, host);
             warp.polling.loaded(host, old as u64 ^ (old >> 64) as u64);
             if !atomic.no_result {
                 // SAFETY: register numbers come from the decoder.

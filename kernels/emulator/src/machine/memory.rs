@@ -220,6 +220,7 @@ impl Context {
             let host = self.resolve(access, warp, lane, address).map_err(|kind| (lane, kind))?;
             let value = self.load_lane(warp, access, lane, host);
             if watch {
+                warp.polling.outside |= self.checker.is_host(host, host);
                 warp.polling.loaded(host, value as u64 ^ (value >> 64) as u64);
             }
             // SAFETY: register numbers come from the decoder.

@@ -3,7 +3,7 @@
 //! It takes over where memory is not weak and one look at the lanes' lowest and highest address tells that all of them are
 //! good. Everything else, faults among it, goes lane by lane through [`super::memory`].
 
-use super::lanes::{FULL, LANES, lanes_of};
+use super::lanes::{LANES, lanes_of};
 use super::launch::Context;
 use super::polling::line_bit;
 use super::quad;
@@ -20,17 +20,6 @@ struct Span {
 
 /// Lines of 64 bytes up to which a span's watch bits are set line by line.
 const LINES_FEW: u64 = 16;
-
-#[inline(always)]
-fn each(run: u32, mut act: impl FnMut(usize)) {
-    if run == FULL {
-        for lane in 0..LANES {
-            act(lane);
-        }
-    } else {
-        lanes_of(run).for_each(act);
-    }
-}
 
 impl Span {
     fn line_bits(&self, run: u32) -> u64 {
@@ -90,9 +79,17 @@ impl Context {
         // SAFETY: `span` found every address aligned and inside known memory; register numbers come from the decoder.
         unsafe {
             match (access.bytes, access.vector) {
+                (bytes @ (4 | 8), 1) if access.sign_bits == 0 => {
+                    let mask = if bytes == 4 { 0xffff_ffff } else { u64::MAX };
+                    lanes_of(run).for_each(|lane| {
+                        let value = quad::load(span.hosts[lane], bytes) & mask;
+                        sum = sum.wrapping_add(value);
+                        file.set(values[0], lane, value);
+                    });
+                }
                 (bytes, 1) => {
                     let bits = u32::from(bytes) * 8;
-                    each(run, |lane| {
+                    lanes_of(run).for_each(|lane| {
                         let value = quad::load(span.hosts[lane], bytes);
                         sum = sum.wrapping_add(value);
                         let value = match access.sign_bits {
@@ -102,14 +99,14 @@ impl Context {
                         file.set(values[0], lane, value);
                     });
                 }
-                (4, 4) => each(run, |lane| {
+                (4, 4) => lanes_of(run).for_each(|lane| {
                     let value = quad::load16(span.hosts[lane]);
                     sum = sum.wrapping_add(value as u64 ^ (value >> 64) as u64);
                     for (part, register) in values.into_iter().enumerate() {
                         file.set(register, lane, u64::from((value >> (32 * part)) as u32));
                     }
                 }),
-                (8, 2) => each(run, |lane| {
+                (8, 2) => lanes_of(run).for_each(|lane| {
                     let value = quad::load16(span.hosts[lane]);
                     sum = sum.wrapping_add(value as u64 ^ (value >> 64) as u64);
                     file.set(values[0], lane, value as u64);
@@ -123,6 +120,7 @@ impl Context {
         }
         if !matches!(access.space, Space::Local | Space::Parameter) {
             let lows = span.hosts.iter().fold(0u64, |all, host| all.wrapping_add(*host));
+            warp.polling.outside |= self.checker.is_host(span.low, span.high);
             warp.polling.loaded_all(lows, sum, span.line_bits(run));
         }
         true
@@ -139,15 +137,14 @@ impl Context {
         // SAFETY: as in `load_all`.
         unsafe {
             match (access.bytes, access.vector) {
-                (bytes, 1) => {
-                    each(run, |lane| quad::store(span.hosts[lane], bytes, file.get(values[0], lane)))
-                }
-                (4, 4) => each(run, |lane| {
+                (bytes, 1) => lanes_of(run)
+                    .for_each(|lane| quad::store(span.hosts[lane], bytes, file.get(values[0], lane))),
+                (4, 4) => lanes_of(run).for_each(|lane| {
                     let part =
                         |index: usize| u128::from(file.get(values[index], lane) as u32) << (32 * index);
                     quad::store16(span.hosts[lane], part(0) | part(1) | part(2) | part(3));
                 }),
-                (8, 2) => each(run, |lane| {
+                (8, 2) => lanes_of(run).for_each(|lane| {
                     let (low, high) = (file.get(values[0], lane), file.get(values[1], lane));
                     quad::store16(span.hosts[lane], u128::from(low) | u128::from(high) << 64);
                 }),
