@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::machine::{AddressSpace, Fault, Hooks, Launch, LaunchSettings, Shape, WeakMemory, run};
+use crate::machine::{AddressSpace, Fault, Hooks, Launch, LaunchSettings, Owner, Shape, WeakMemory, run};
 use crate::program::{Image, Program, decode_entry};
 use crate::ptx::{LoadError, parse};
 
@@ -87,9 +87,9 @@ impl Kernel {
         assert!((1..=1024).contains(&shape.threads()), "threads of a CTA");
         let space = options.allowed.as_ref().map(|ranges| {
             let space = AddressSpace::default();
-            ranges.iter().for_each(|&(start, bytes)| space.insert(start, bytes));
+            ranges.iter().for_each(|&(start, bytes)| space.insert(start, bytes, Owner::Host));
             let (start, bytes) = self.image.range();
-            space.insert(start, bytes);
+            space.insert(start, bytes, Owner::Device);
             Arc::new(space)
         });
         let settings = LaunchSettings {

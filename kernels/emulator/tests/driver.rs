@@ -272,6 +272,43 @@ fn a_resident_kernel_answers_twenty_thousand_ticks() {
 }
 
 #[test]
+fn many_polling_warps_cost_little() {
+    let _guard = ready(EmulatedDevice::default());
+    let resident = function(module(RESIDENT), "resident_many");
+    let rings = Rings::new();
+    let warps = 8 * 4u32;
+    let (mut a, mut b, mut c, mut posts) = (rings.requests, rings.answers, rings.control, 0);
+    assert_eq!(cuMemAlloc_v2(&mut posts, 32 * 32 * 4), OK);
+    let (mut mask, stream, null) = (SLOTS - 1, stream(), std::ptr::null_mut());
+    let mut list = parameters![a, b, c, posts, mask];
+    assert_eq!(cuLaunchKernel(resident, 8, 1, 1, 128, 1, 1, 0, stream, list.as_mut_ptr(), null), OK);
+    let mut times_ns = Vec::new();
+    for sequence in 1..=4_000u32 {
+        let (tick, slot) = (ring::tick(sequence, 1), (sequence & (SLOTS - 1)) as usize);
+        let request = ring::Tick { book: tick.echo, ..tick }.request();
+        let start = Instant::now();
+        ring::push(rings.requests.wrapping_add(slot), &request);
+        let answer = loop {
+            let line = ring::peek(rings.answers.wrapping_add(slot));
+            if ring::has_all_tags(&line, sequence) {
+                break line;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "no answer to {sequence}: {:?}", last_fault());
+            std::thread::yield_now();
+        };
+        times_ns.push(start.elapsed().as_nanos() as u64);
+        let server = 1 + tick.echo % (warps - 1);
+        for (quad, words) in answer.w.chunks(4).enumerate() {
+            assert_eq!(words, [sequence, tick.level * 3, server, quad as u32]);
+        }
+    }
+    rings.control().stop.store(1, Ordering::Release);
+    assert_eq!(cuStreamSynchronize(stream), OK);
+    times_ns.sort_unstable();
+    println!("{warps} polling warps: round trip p50 {} ns, p99 {} ns", times_ns[2_000], times_ns[3_960]);
+}
+
+#[test]
 fn epochs_of_a_resident_graph() {
     let _guard = ready(EmulatedDevice::default());
     let module = module(RESIDENT);

@@ -8,6 +8,7 @@ use cudarc::driver::sys::{CUdeviceptr, CUresult, CUstream};
 
 use super::process::{code, device, process, put};
 use super::stream::Job;
+use crate::machine::Owner;
 
 /// Alignment of every allocation: a page, which is more than the driver promises.
 const ALIGN: usize = 4096;
@@ -55,7 +56,8 @@ fn allocate(bytes: usize, kind: Kind) -> Result<usize, CUresult> {
     }
     allocations.device_bytes += if kind == Kind::Device { bytes as u64 } else { 0 };
     allocations.blocks.insert(start, (bytes, kind));
-    process().space.insert(start as u64, bytes as u64);
+    let owner = if kind == Kind::Device { Owner::Device } else { Owner::Host };
+    process().space.insert(start as u64, bytes as u64, owner);
     Ok(start)
 }
 
@@ -148,7 +150,7 @@ pub unsafe extern "C" fn cuMemHostRegister_v2(
             return Err(CUresult::CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
         }
         allocations.blocks.insert(start, (bytes, Kind::Registered));
-        process().space.insert(start as u64, bytes as u64);
+        process().space.insert(start as u64, bytes as u64, Owner::Host);
         Ok(())
     };
     code(register())

@@ -8,7 +8,7 @@ use cudarc::driver::sys::{CUfunction, CUfunction_attribute, CUlaunchConfig, CUmo
 
 use super::launch::configured;
 use super::process::{code, device, process, put};
-use crate::machine::Shape;
+use crate::machine::{Owner, Shape};
 use crate::module::{Kernel, Module};
 
 /// Dynamic shared memory that a kernel may have without asking.
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn cuModuleLoadData(module: *mut CUmodule, image: *const c
             CUresult::CUDA_ERROR_INVALID_PTX
         })?;
         let (start, bytes) = loaded.variables();
-        process().space.insert(start, bytes);
+        process().space.insert(start, bytes, Owner::Device);
         let handle = process().modules.add(Arc::new(LoadedModule { module: loaded }));
         // SAFETY: the driver's contract: a place for the answer.
         unsafe { put(module, handle as CUmodule) }

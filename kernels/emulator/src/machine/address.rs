@@ -7,18 +7,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Below this no address is ever good.
 pub(crate) const NULL_PAGE_BYTES: u64 = 4096;
 
+/// Who writes a range while kernels run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Kernels: device memory and modules' variables.
+    Device,
+    /// Host threads too: pinned and registered memory.
+    Host,
+}
+
 /// Allocations by start. Shared by the driver, which changes it, and running launches, which ask.
 #[derive(Debug, Default)]
 pub(crate) struct AddressSpace {
-    /// Start to end.
-    ranges: RwLock<BTreeMap<u64, u64>>,
+    /// Start to end and owner.
+    ranges: RwLock<BTreeMap<u64, (u64, Owner)>>,
     /// Grows with each removal, so that a launch forgets what it remembers.
     removals: AtomicU64,
 }
 
 impl AddressSpace {
-    pub(crate) fn insert(&self, start: u64, bytes: u64) {
-        self.ranges.write().expect("no holder panics").insert(start, start + bytes);
+    pub(crate) fn insert(&self, start: u64, bytes: u64, owner: Owner) {
+        self.ranges.write().expect("no holder panics").insert(start, (start + bytes, owner));
     }
 
     pub(crate) fn remove(&self, start: u64) {
@@ -26,13 +35,10 @@ impl AddressSpace {
         self.removals.fetch_add(1, Ordering::Release);
     }
 
-    fn find(&self, address: u64) -> Option<(u64, u64)> {
+    fn find(&self, address: u64) -> Option<(u64, u64, Owner)> {
         let ranges = self.ranges.read().expect("no holder panics");
-        ranges
-            .range(..=address)
-            .next_back()
-            .map(|(&start, &end)| (start, end))
-            .filter(|&(_, end)| address < end)
+        let (&start, &(end, owner)) = ranges.range(..=address).next_back()?;
+        (address < end).then_some((start, end, owner))
     }
 }
 
@@ -45,6 +51,9 @@ pub(crate) struct Checker {
     own: (u64, u64),
     known: [(u64, u64); 4],
     next: usize,
+    /// The range of device memory, and of other memory, that was looked at last.
+    device: (u64, u64),
+    host: (u64, u64),
 }
 
 impl Checker {
@@ -52,7 +61,7 @@ impl Checker {
     pub(crate) fn new(space: Option<std::sync::Arc<AddressSpace>>, own: (u64, u64)) -> Self {
         let whole = [(NULL_PAGE_BYTES, u64::MAX); 4];
         let known = if space.is_some() { [(1, 0); 4] } else { whole };
-        Self { space, removals: 0, own, known, next: 0 }
+        Self { space, removals: 0, own, known, next: 0, device: (1, 0), host: (1, 0) }
     }
 
     #[inline(always)]
@@ -70,7 +79,33 @@ impl Checker {
             if removals != self.removals {
                 self.removals = removals;
                 self.known = [(1, 0); 4];
+                (self.device, self.host) = ((1, 0), (1, 0));
             }
+        }
+    }
+
+    /// Whether a host thread may write there while the kernel runs.
+    #[inline(always)]
+    pub(crate) fn is_host(&mut self, low: u64, high: u64) -> bool {
+        let inside = |(start, end): (u64, u64)| low >= start && high < end;
+        if inside(self.own) || inside(self.device) {
+            return false;
+        }
+        inside(self.host) || self.look_up_owner(low, high)
+    }
+
+    #[cold]
+    fn look_up_owner(&mut self, low: u64, high: u64) -> bool {
+        match self.space.as_ref().and_then(|space| space.find(low)) {
+            Some((start, end, Owner::Device)) if high < end => {
+                self.device = (start, end);
+                false
+            }
+            Some((start, end, Owner::Host)) => {
+                self.host = (start, end);
+                true
+            }
+            _ => true,
         }
     }
 
@@ -79,7 +114,7 @@ impl Checker {
         let found = if address >= self.own.0 && last < self.own.1 {
             Some(self.own)
         } else {
-            self.space.as_ref().and_then(|space| space.find(address))
+            self.space.as_ref().and_then(|space| space.find(address)).map(|(start, end, _)| (start, end))
         };
         match found {
             Some(range) if last < range.1 && address >= NULL_PAGE_BYTES => {

@@ -14,6 +14,7 @@ mod hooks;
 mod lanes;
 mod launch;
 mod memory;
+mod moves;
 mod polling;
 mod quad;
 mod schedule;
@@ -21,7 +22,7 @@ mod step;
 mod warp;
 mod weak;
 
-pub(crate) use address::AddressSpace;
+pub(crate) use address::{AddressSpace, Owner};
 pub use fault::{Fault, FaultKind};
 pub use hooks::{Counts, Hooks};
 pub(crate) use launch::{Launch, LaunchSettings};

@@ -24,6 +24,8 @@ pub(super) struct Polling {
     strong: u64,
     /// One bit for each 64-byte line that was loaded, by its hash.
     pub(super) watched: u64,
+    /// Whether what was watched may change without a store of the launch: memory that host threads write, a clock.
+    pub(super) outside: bool,
 }
 
 /// The watch bit of an address.
@@ -34,7 +36,14 @@ pub(super) fn line_bit(address: u64) -> u64 {
 
 impl Polling {
     pub(super) fn new(loops: usize) -> Self {
-        Self { visits: vec![Visit::default(); loops + 1], sum: 0, effects: 0, strong: 0, watched: 0 }
+        Self {
+            visits: vec![Visit::default(); loops + 1],
+            sum: 0,
+            effects: 0,
+            strong: 0,
+            watched: 0,
+            outside: true,
+        }
     }
 
     pub(super) fn reset(&mut self) {
@@ -47,6 +56,14 @@ impl Polling {
         let mixed = (address ^ value.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.sum = self.sum.wrapping_add(mixed ^ (mixed >> 29));
         self.watched |= line_bit(address);
+    }
+
+    /// All lanes of a load at once: the sums of their addresses and values, and their watch bits.
+    #[inline(always)]
+    pub(super) fn loaded_all(&mut self, addresses: u64, values: u64, lines: u64) {
+        let mixed = (addresses ^ values.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.sum = self.sum.wrapping_add(mixed ^ (mixed >> 29));
+        self.watched |= lines;
     }
 
     #[inline(always)]

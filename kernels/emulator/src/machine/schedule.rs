@@ -2,7 +2,8 @@
 //!
 //! Warps that poll are parked: a store by another warp to a line that they watch wakes them at once, and while others work
 //! one parked warp a round is polled again in rotation. Once all are parked, all are polled round after round, with the
-//! thread given up between rounds, so that a store of a host thread is seen within microseconds at little cost.
+//! thread given up between rounds, so that a store of a host thread is seen within microseconds at little cost. A warp that
+//! watches device memory alone is left out of most of these rounds: only its own launch stores there.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use super::warp::Status;
 const TURN: u32 = 512;
 /// Rounds in which everyone polled, before the thread sleeps between them.
 const YIELDS_BEFORE_SLEEP: u32 = 20_000;
+/// Warps that watch device memory only are polled every so many rounds, lest a guess about them be final.
+const ROUNDS_BETWEEN_INSIDE_POLLS: u32 = 64;
 const IDLE_NAP: Duration = Duration::from_micros(1);
 
 /// Runs a launch to its end.
@@ -24,7 +27,8 @@ pub(crate) fn run(launch: &mut Launch) -> Result<(), Fault> {
     for slot in 0..launch.context.clusters.len() {
         launch.start_cluster(slot);
     }
-    let mut scheduler = Scheduler { vectors: Vectors::detect(), hooked, poll_next: 0, idle_rounds: 0 };
+    let mut scheduler =
+        Scheduler { vectors: Vectors::detect(), hooked, poll_next: 0, idle_rounds: 0, busy_rounds: 0 };
     let result = scheduler.run(launch);
     if let Some(weak) = &mut launch.context.weak {
         for cta in 0..launch.context.ctas.len() {
@@ -51,6 +55,7 @@ struct Scheduler {
     hooked: Option<std::sync::Arc<super::hooks::Hooks>>,
     poll_next: usize,
     idle_rounds: u32,
+    busy_rounds: u32,
 }
 
 impl Scheduler {
@@ -100,7 +105,7 @@ impl Scheduler {
     fn turn(&mut self, launch: &mut Launch, index: usize) -> Result<(), Fault> {
         let budget = self.budget(launch)?;
         let warp = &mut launch.warps[index];
-        warp.polling.watched = 0;
+        (warp.polling.watched, warp.polling.outside) = (0, false);
         let pause = step::run(self.vectors, warp, &mut launch.context, budget);
         warp.status = match pause {
             Pause::Turn => Status::Ready,
@@ -143,8 +148,10 @@ impl Scheduler {
         if touched == 0 {
             return;
         }
+        // Watch bits depend on where memory lies, which no seed decides.
+        let seeded = launch.context.weak.is_some();
         for warp in &mut launch.warps {
-            if warp.status == Status::Polling && warp.polling.watched & touched != 0 {
+            if warp.status == Status::Polling && (seeded || warp.polling.watched & touched != 0) {
                 warp.status = Status::Ready;
             }
         }
@@ -153,9 +160,12 @@ impl Scheduler {
     /// While others work, one parked warp has a look at memory each round: a host thread may have stored there.
     fn poll_one(&mut self, launch: &mut Launch) -> Result<(), Fault> {
         let count = launch.warps.len();
+        self.busy_rounds = self.busy_rounds.wrapping_add(1);
+        let any = self.busy_rounds % ROUNDS_BETWEEN_INSIDE_POLLS == 0;
         for _ in 0..count {
             self.poll_next = (self.poll_next + 1) % count;
-            if launch.warps[self.poll_next].status == Status::Polling {
+            let warp = &launch.warps[self.poll_next];
+            if warp.status == Status::Polling && (warp.polling.outside || any) {
                 self.turn(launch, self.poll_next)?;
                 self.wake_watchers(launch);
                 return Ok(());
@@ -164,11 +174,14 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Polls every parked warp. True: one of them found something to do.
+    /// Polls the parked warps; those that only a store of this launch can wake, which does so at once, but rarely. True:
+    /// one of them found something to do.
     fn poll_all(&mut self, launch: &mut Launch) -> Result<bool, Fault> {
         let mut found = false;
+        let all = launch.context.weak.is_some() || self.idle_rounds % ROUNDS_BETWEEN_INSIDE_POLLS == 0;
         for index in 0..launch.warps.len() {
-            if launch.warps[index].status == Status::Polling {
+            let warp = &launch.warps[index];
+            if warp.status == Status::Polling && (all || warp.polling.outside) {
                 self.turn(launch, index)?;
                 self.wake_watchers(launch);
                 found |= launch.warps[index].status != Status::Polling;
@@ -180,7 +193,7 @@ impl Scheduler {
     /// Everyone waits for something outside.
     fn idle(&mut self, launch: &mut Launch) -> Result<(), Fault> {
         if let Some(weak) = &mut launch.context.weak {
-            weak.drain_one_each(&mut launch.context.commit);
+            weak.idle(&mut launch.context.commit);
             self.wake_watchers(launch);
         }
         self.idle_rounds = self.idle_rounds.saturating_add(1);

@@ -210,6 +210,7 @@ fn other(warp: &mut Warp, context: &mut Context, program: &Program, pc: u32, lan
         }
         Code::Sleep => {
             warp.polling.strong_access();
+            warp.polling.outside = true;
             warp.put_back(pc + 1, lanes, Rest::Polled);
             return Flow::Poll;
         }
@@ -382,6 +383,7 @@ fn small(
     }
     if i.code == Code::ReadClock {
         warp.polling.strong_access();
+        warp.polling.outside = true;
     }
     let now = context.clock(i);
     for lane in lanes_of(run) {

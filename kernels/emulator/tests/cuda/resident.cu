@@ -101,3 +101,42 @@ extern "C" __global__ void epoch_control(cudaGraphConditionalHandle handle, Cont
     control->epoch += 1;
     cudaGraphSetConditional(handle, *(volatile uint32_t*)&control->state == 2 ? 0u : 1u);
 }
+
+// Many warps: CTA 0 takes ticks and hands each to the CTA of its book through words in device memory; warp `w` of a CTA serves
+// the books with (book >> 2) % warps == w and answers itself. All warps poll all the time.
+extern "C" __global__ void __launch_bounds__(128) resident_many(const Line* requests, Line* answers, Control* control, uint32_t* posts, uint32_t mask)
+{
+    uint32_t lane = threadIdx.x & 31, warp = blockIdx.x * 4 + (threadIdx.x >> 5), warps = gridDim.x * 4;
+    uint32_t sequence = 1, spins = 0;
+    if (warp == 0) {
+        for (;;) {
+            uint4 quad = load_quad((const char*)&requests[sequence & mask] + 16 * (lane & 3));
+            if (__ballot_sync(~0u, quad.x == sequence) == ~0u) {
+                uint32_t book = __shfl_sync(~0u, quad.y, 0), level = __shfl_sync(~0u, quad.z, 0), to = 1 + book % (warps - 1);
+                if (lane == 0) {
+                    posts[to * 32 + 1] = level;
+                    posts[to * 32 + 2] = sequence;
+                    asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(&posts[to * 32]), "r"(sequence) : "memory");
+                }
+                __syncwarp();
+                ++sequence;
+            } else if ((++spins & 31) == 0) {
+                if (lane == 0) *(volatile uint64_t*)&control->heartbeat += 1;
+                if (__shfl_sync(~0u, load_word(&control->stop), 0)) {
+                    if (lane == 0) for (uint32_t to = 1; to < warps; to++) asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(&posts[to * 32]), "r"(0xffffffffu) : "memory");
+                    return;
+                }
+            }
+        }
+    }
+    for (uint32_t last = 0;;) {
+        uint32_t post;
+        asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(post) : "l"(&posts[warp * 32]) : "memory");
+        if (post == last) continue;
+        if (post == 0xffffffffu) return;
+        last = post;
+        uint4 reply = make_uint4(post, posts[warp * 32 + 1] * 3, warp, lane & 3);
+        if (lane < 4) store_quad((char*)&answers[post & mask] + 16 * lane, reply);
+        __syncwarp();
+    }
+}
