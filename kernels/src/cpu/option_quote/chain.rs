@@ -5,7 +5,7 @@
 //! integers that [`super::quote`] gives. Where a number is larger it says so, and the caller takes the slow way.
 
 use crate::abi::OptionTerms;
-use crate::cpu::pricing::{Isa, Values, VectorLoop};
+use crate::cpu::pricing::{Isa, PerIsa, Values};
 use feeds::units::PRICE_NONE;
 use std::ops::Range;
 
@@ -69,7 +69,7 @@ struct QuoteLoop<'a> {
     out: ChainQuotes<'a>,
 }
 
-impl VectorLoop for QuoteLoop<'_> {
+impl PerIsa for QuoteLoop<'_> {
     type Output = bool;
 
     #[inline(always)]

@@ -30,6 +30,10 @@ impl Chain {
         Self { isa, tile: Box::new(Tile { price: zeros, delta: zeros, vega: zeros, quotes: [[0; TILE]; 5] }) }
     }
 
+    pub(super) fn isa(&self) -> Isa {
+        self.isa
+    }
+
     /// Gives the values of each option in this range, ascending, all of them of the expiry that `terms` are of.
     pub(super) fn for_each(
         &mut self,

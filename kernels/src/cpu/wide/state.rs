@@ -118,7 +118,7 @@ impl WideState {
         }
         for run in tables.runs_of(listing) {
             let expiry = &tables.expiries()[run.expiry as usize];
-            let terms = ForwardTerms::new(expiry, mid_in_currency_units(mid));
+            let terms = ForwardTerms::new(chain.isa(), expiry, mid_in_currency_units(mid));
             let options = run.start as usize..run.end as usize;
             chain.for_each(tables, &terms, volatilities, options, |option, values| {
                 last.option(option, values, full, answer);
