@@ -71,13 +71,25 @@ WT_DEVICE int64_t mid_of(int64_t bid_px, uint64_t bid_qty, int64_t ask_px, uint6
     return there && bid_px <= ask_px ? bid_px + (ask_px - bid_px) / 2 : PRICE_NONE;
 }
 
-// Values of ITEM_OPTION at the underlying's mid_of; PRICE_NONE there gives no quote.
-WT_DEVICE Values option_answer(const OptionTerms& option, const Expiry& expiry, int64_t mid_e9) {
-    if (mid_e9 == PRICE_NONE) {
-        return Values{{PRICE_NONE, PRICE_NONE, 0, 0, 0}};
-    }
-    const ForwardTerms terms = forward_terms(expiry, (double)mid_e9 / 1e9);
+// Values of an option where its underlying has no mid.
+WT_DEVICE Values no_quote() {
+    return Values{{PRICE_NONE, PRICE_NONE, 0, 0, 0}};
+}
+
+// What pricing takes as the underlying's price.
+WT_DEVICE double mid_in_currency_units(int64_t mid_e9) {
+    return (double)mid_e9 / 1e9;
+}
+
+// Values of an option whose expiry's terms are at hand.
+WT_DEVICE Values option_answer_at(const OptionTerms& option, const ForwardTerms& terms) {
     const double sign = (option.flags & OPTION_PUT) == 0 ? 1.0 : -1.0;
     const Contract contract = {option.strike, option.ln_strike, option.volatility, sign};
     return quote(value_one(terms, contract), option);
+}
+
+// Values of an option at its underlying's mid_of.
+WT_DEVICE Values option_answer(const OptionTerms& option, const Expiry& expiry, int64_t mid_e9) {
+    return mid_e9 == PRICE_NONE ? no_quote()
+                                : option_answer_at(option, forward_terms(expiry, mid_in_currency_units(mid_e9)));
 }

@@ -164,8 +164,9 @@ fn bits_depend_on_no_loop_width_lane_or_tail() {
     for len in 0..=70 {
         for spot in [SPOT, random.between(20.0, 400.0), 1e-9, 9e9] {
             let expiry = expiry(random.between(0.8, 1.2), random.between(0.5, 1.1), random.between(0.0, 3.0));
-            let terms = ForwardTerms::new(&expiry, spot);
+            let terms = ForwardTerms::new(Isa::detect(), &expiry, spot);
             let mut chain = random.chain(len);
+            assert!(Isa::all().all(|isa| ForwardTerms::new(isa, &expiry, spot) == terms));
             let alone: Vec<Value> = (0..len).map(|i| value_one(&terms, &chain.contract(i))).collect();
             let mut full = chain.clone();
             full.greeks(Isa::all().next().expect("portable"), &expiry, spot, 0);
@@ -227,7 +228,7 @@ fn extremes_stay_finite_and_within_their_limits() {
 fn without_time_or_volatility_a_price_is_the_intrinsic_value() {
     for (volatility, years) in [(0.0, 1.0), (0.3, 0.0), (0.0, 0.0), (1e-200, 1.0)] {
         let expiry = expiry(1.0, 0.5, years);
-        let terms = ForwardTerms::new(&expiry, SPOT);
+        let terms = ForwardTerms::new(Isa::detect(), &expiry, SPOT);
         for (strike, sign, price, delta) in [
             (90.0, 1.0, 5.0, 0.5),
             (90.0, -1.0, 0.0, 0.0),
@@ -252,7 +253,7 @@ fn calls_less_puts_are_forwards() {
     let mut random = Random(77);
     for _ in 0..20_000 {
         let expiry = expiry(random.between(0.9, 1.1), random.between(0.7, 1.0), random.between(0.001, 3.0));
-        let terms = ForwardTerms::new(&expiry, SPOT);
+        let terms = ForwardTerms::new(Isa::detect(), &expiry, SPOT);
         let (strike, volatility) = (random.between(50.0, 200.0), random.between(0.01, 1.5));
         let of = |sign| value_one(&terms, &Contract { strike, ln_strike: ln(strike), volatility, sign });
         let (call, put) = (of(1.0), of(-1.0));

@@ -9,7 +9,7 @@ use kernels::abi::{AMOUNT_MAX, Expiry, Leg, ListingTerms, OptionTerms, Relation,
 use kernels::cpu::arbitrage::{NO_HIT, evaluate, fold};
 use kernels::cpu::book::Bbo;
 use kernels::cpu::option_quote::{mid_in_currency_units, mid_of, quote};
-use kernels::cpu::pricing::{Contract, ForwardTerms, Value, ln, value_one};
+use kernels::cpu::pricing::{Contract, ForwardTerms, Isa, Value, ln, value_one};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -255,7 +255,7 @@ fn option_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
     let sign = if option.flags == 0 { 1.0 } else { -1.0 };
     let OptionTerms { strike, ln_strike, volatility, .. } = option;
     let contract = Contract { strike, ln_strike, volatility, sign };
-    let value = value_one(&ForwardTerms::new(&expiry, mid), &contract);
+    let value = value_one(&ForwardTerms::new(Isa::detect(), &expiry, mid), &contract);
     let mut words = of_option(&option).to_vec();
     words.extend([expiry.carry, expiry.discount, expiry.years, expiry.sqrt_years].map(f64::to_bits));
     words.push(mid_e9 as u64);

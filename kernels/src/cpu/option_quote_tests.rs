@@ -97,7 +97,7 @@ fn compare_with_chain(options: &[OptionTerms], values: &[Value]) -> bool {
     let len = options.len();
     let mut columns =
         [0, 1, 2].map(|i| values.iter().map(|v| [v.price, v.delta, v.vega][i]).collect::<Vec<f64>>());
-    let rules = QuoteRules::new(options);
+    let rules = QuoteRules::new(|of| options.iter().map(of).collect());
     let mut outcomes = Vec::new();
     for isa in Isa::all() {
         let mut filled = [(); 5].map(|()| vec![0i64; len]);

@@ -24,7 +24,7 @@ mod isa;
 use crate::abi::Expiry;
 use elementary::{D_MAX, exp, tail_ratio};
 pub use isa::Isa;
-pub(crate) use isa::VectorLoop;
+pub(crate) use isa::PerIsa;
 
 /// A standard deviation below this counts as none.
 const DEVIATION_MIN: f64 = 1e-30;
@@ -54,9 +54,13 @@ pub struct ForwardTerms {
 
 impl ForwardTerms {
     /// At the underlying's mid, in currency units.
-    #[inline(always)]
     #[must_use]
-    pub fn new(expiry: &Expiry, mid: f64) -> Self {
+    pub fn new(isa: Isa, expiry: &Expiry, mid: f64) -> Self {
+        isa.run(ForwardTermsOf { expiry, mid })
+    }
+
+    #[inline(always)]
+    fn compute(expiry: &Expiry, mid: f64) -> Self {
         let forward = mid * expiry.carry;
         let (ln_forward, ln_forward_rest) = elementary::ln(forward);
         Self {
@@ -68,6 +72,21 @@ impl ForwardTerms {
             delta_scale: expiry.discount * expiry.carry,
             vega_scale: expiry.discount * expiry.sqrt_years * INVERSE_SQRT_2PI,
         }
+    }
+}
+
+/// A fused multiply-add is a call of a library where it is not compiled for a set that has it.
+struct ForwardTermsOf<'a> {
+    expiry: &'a Expiry,
+    mid: f64,
+}
+
+impl PerIsa for ForwardTermsOf<'_> {
+    type Output = ForwardTerms;
+
+    #[inline(always)]
+    fn run(self) -> ForwardTerms {
+        ForwardTerms::compute(self.expiry, self.mid)
     }
 }
 
@@ -225,7 +244,7 @@ pub fn value(isa: Isa, terms: &ForwardTerms, contracts: &Contracts<'_>, out: Val
 /// Price and all sensitivities of all contracts of an expiry: as many as `out.values.price` is long. Panics when another
 /// slice is shorter.
 pub fn greeks(isa: Isa, expiry: &Expiry, mid: f64, contracts: &Contracts<'_>, out: Greeks<'_>) {
-    isa.run(GreeksLoop { terms: GreekTerms::new(expiry, mid), contracts, out });
+    isa.run(GreeksLoop { expiry, mid, contracts, out });
 }
 
 struct ValueLoop<'a> {
@@ -234,7 +253,7 @@ struct ValueLoop<'a> {
     out: Values<'a>,
 }
 
-impl VectorLoop for ValueLoop<'_> {
+impl PerIsa for ValueLoop<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -266,11 +285,12 @@ struct GreekTerms {
 }
 
 impl GreekTerms {
+    #[inline(always)]
     fn new(expiry: &Expiry, mid: f64) -> Self {
-        let forward = ForwardTerms::new(expiry, mid);
+        let forward = ForwardTerms::compute(expiry, mid);
         let inverse_years = if expiry.years > 0.0 { 1.0 / expiry.years } else { 0.0 };
-        let rate = -ln(expiry.discount) * inverse_years;
-        let cost_of_carry = ln(expiry.carry) * inverse_years;
+        let rate = -elementary::ln(expiry.discount).0 * inverse_years;
+        let cost_of_carry = elementary::ln(expiry.carry).0 * inverse_years;
         Self {
             half_inverse_years: 0.5 * inverse_years,
             gamma_scale: expiry.discount * INVERSE_SQRT_2PI / (mid * mid),
@@ -283,17 +303,19 @@ impl GreekTerms {
 }
 
 struct GreeksLoop<'a> {
-    terms: GreekTerms,
+    expiry: &'a Expiry,
+    mid: f64,
     contracts: &'a Contracts<'a>,
     out: Greeks<'a>,
 }
 
-impl VectorLoop for GreeksLoop<'_> {
+impl PerIsa for GreeksLoop<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { terms, contracts, out: Greeks { values, gamma, theta, rho } } = self;
+        let Self { expiry, mid, contracts, out: Greeks { values, gamma, theta, rho } } = self;
+        let terms = GreekTerms::new(expiry, mid);
         let len = values.price.len();
         let contracts = contracts.cut(len);
         let (price, delta, vega) = (values.price, &mut values.delta[..len], &mut values.vega[..len]);

@@ -74,7 +74,7 @@ WT_DEVICE void option_case(const uint64_t* w, uint64_t* out) {
     put(option_answer(option, expiry, mid_e9), out);
     const Contract contract = {option.strike, option.ln_strike, option.volatility,
                                (option.flags & OPTION_PUT) == 0 ? 1.0 : -1.0};
-    put(value_one(forward_terms(expiry, (double)mid_e9 / 1e9), contract), out + 5);
+    put(value_one(forward_terms(expiry, mid_in_currency_units(mid_e9)), contract), out + 5);
 }
 
 WT_DEVICE void quote_case(const uint64_t* w, uint64_t* out) {

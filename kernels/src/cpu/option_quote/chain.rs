@@ -5,7 +5,7 @@
 //! integers that [`super::quote`] gives. Where a number is larger it says so, and the caller takes the slow way.
 
 use crate::abi::OptionTerms;
-use crate::cpu::pricing::{Isa, Values, VectorLoop};
+use crate::cpu::pricing::{Isa, PerIsa, Values};
 use feeds::units::PRICE_NONE;
 use std::ops::Range;
 
@@ -25,13 +25,14 @@ pub(crate) struct QuoteRules {
 }
 
 impl QuoteRules {
-    pub(crate) fn new(options: &[OptionTerms]) -> Self {
-        let tick: Vec<f64> = options.iter().map(|option| option.tick_e9 as f64).collect();
-        let half_width_min: Vec<f64> = options.iter().map(|option| option.half_width_min_e9 as f64).collect();
+    /// `column` makes an array of a field of all of them, whatever it puts behind.
+    pub(crate) fn new(column: impl Fn(fn(&OptionTerms) -> f64) -> Vec<f64>) -> Self {
+        let tick = column(|option| option.tick_e9 as f64);
+        let half_width_min = column(|option| option.half_width_min_e9 as f64);
         Self {
             plain: tick.iter().chain(&half_width_min).all(|number| *number < PLAIN_BELOW),
-            width_vega: options.iter().map(|option| option.width_vega).collect(),
-            inverse_tick: tick.iter().map(|tick| 1.0 / tick).collect(),
+            width_vega: column(|option| option.width_vega),
+            inverse_tick: column(|option| 1.0 / option.tick_e9 as f64),
             half_width_min,
             tick,
         }
@@ -69,7 +70,7 @@ struct QuoteLoop<'a> {
     out: ChainQuotes<'a>,
 }
 
-impl VectorLoop for QuoteLoop<'_> {
+impl PerIsa for QuoteLoop<'_> {
     type Output = bool;
 
     #[inline(always)]

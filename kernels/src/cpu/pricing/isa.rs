@@ -1,4 +1,4 @@
-//! Which instruction set loops run on: one choice at start, one compilation of each loop for each set.
+//! Which instruction set floating-point code runs on: one choice at start, one compilation for each set.
 
 /// An instruction set that this machine has; only [`Isa::detect`] and [`Isa::all`] make one. It changes the speed, never
 /// a bit.
@@ -15,13 +15,13 @@ enum Kind {
     Avx512,
 }
 
-/// A loop over arrays of which there is one compilation for each instruction set. `run` is always inlined into them: that
-/// is what makes it theirs.
-pub(crate) trait VectorLoop {
+/// Code of which there is one compilation for each instruction set, loops over arrays for the most part. `run` is always
+/// inlined into them: that is what makes it theirs.
+pub(crate) trait PerIsa {
     /// What it gives back.
     type Output;
 
-    /// The loop.
+    /// The code.
     fn run(self) -> Self::Output;
 }
 
@@ -56,17 +56,17 @@ impl Isa {
         }
     }
 
-    /// Runs a loop on this instruction set.
+    /// Runs code on this instruction set.
     #[inline]
-    pub(crate) fn run<L: VectorLoop>(self, vector_loop: L) -> L::Output {
+    pub(crate) fn run<C: PerIsa>(self, code: C) -> C::Output {
         match self.0 {
-            Kind::Portable => vector_loop.run(),
+            Kind::Portable => code.run(),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `all` makes this kind only where the machine has these features.
-            Kind::Avx2 => unsafe { run_avx2(vector_loop) },
+            Kind::Avx2 => unsafe { run_avx2(code) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `all` makes this kind only where the machine has these features.
-            Kind::Avx512 => unsafe { run_avx512(vector_loop) },
+            Kind::Avx512 => unsafe { run_avx512(code) },
         }
     }
 }
@@ -82,12 +82,12 @@ fn has_avx512() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<L: VectorLoop>(vector_loop: L) -> L::Output {
-    vector_loop.run()
+fn run_avx2<C: PerIsa>(code: C) -> C::Output {
+    code.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
-fn run_avx512<L: VectorLoop>(vector_loop: L) -> L::Output {
-    vector_loop.run()
+fn run_avx512<C: PerIsa>(code: C) -> C::Output {
+    code.run()
 }

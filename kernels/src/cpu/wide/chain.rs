@@ -1,12 +1,14 @@
 //! Options of one underlying and one expiry, priced and quoted a tile at a time.
 
-use super::tables::WideTables;
+use super::tables::{VECTOR, WideTables};
 use crate::cpu::option_quote::{ChainQuotes, quote};
 use crate::cpu::pricing::{ForwardTerms, Isa, Values, value, value_one};
 use std::ops::Range;
 
 /// Contracts priced at a time: their inputs and outputs stay in the first-level cache.
 const TILE: usize = 256;
+
+const _: () = assert!(TILE.is_multiple_of(VECTOR));
 
 /// Where a tile's values stand, and what computes them.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ impl Chain {
     pub(super) fn new(isa: Isa) -> Self {
         let zeros = [0.0; TILE];
         Self { isa, tile: Box::new(Tile { price: zeros, delta: zeros, vega: zeros, quotes: [[0; TILE]; 5] }) }
+    }
+
+    pub(super) fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// Gives the values of each option in this range, ascending, all of them of the expiry that `terms` are of.
@@ -52,7 +58,7 @@ impl Chain {
         }
     }
 
-    /// Fills the tile; false, and nothing is of use, where a number needs the slow way.
+    /// Fills the tile, some of it with values that nobody looks at; false, and nothing is of use, where a number needs the slow way.
     fn fill(
         &mut self,
         tables: &WideTables,
@@ -60,7 +66,8 @@ impl Chain {
         volatilities: &[f64],
         options: Range<usize>,
     ) -> bool {
-        let len = options.len();
+        let len = options.len().next_multiple_of(VECTOR);
+        let options = options.start..options.start + len;
         let Tile { price, delta, vega, quotes: [bid, offer, theoretical, delta_e9, vega_e9] } =
             &mut *self.tile;
         let (price, delta, vega) = (&mut price[..len], &mut delta[..len], &mut vega[..len]);

@@ -4,7 +4,7 @@ use super::answer::{AdoptError, WideAnswer};
 use super::chain::Chain;
 use super::last_answers::LastAnswers;
 use super::spec::volatility_fits;
-use super::tables::WideTables;
+use super::tables::{WideTables, padded};
 use crate::abi::{ItemKey, ItemKind, Touch};
 use crate::cpu::arbitrage::{evaluate, fold};
 use crate::cpu::option_quote::{NO_QUOTE, mid_in_currency_units, mid_of};
@@ -26,6 +26,7 @@ pub struct WideState {
     touches: Vec<Touch>,
     /// 1e-9; [`PRICE_NONE`] where options have nothing to go by.
     mids: Vec<i64>,
+    /// Padded as the tables' arrays are.
     volatilities: Vec<f64>,
     last: LastAnswers,
     chain: Chain,
@@ -44,7 +45,7 @@ impl WideState {
         Self {
             touches: vec![Touch::default(); tables.listings().len()],
             mids: vec![PRICE_NONE; tables.listings().len()],
-            volatilities: tables.options().iter().map(|option| option.volatility).collect(),
+            volatilities: padded(tables.options(), |option| option.volatility),
             last: LastAnswers::new(tables),
             chain: Chain::new(isa),
             tables: Arc::clone(tables),
@@ -95,10 +96,11 @@ impl WideState {
     /// # Errors
     /// When it is outside 0 to 1,000 or there is no such option.
     pub fn set_volatility(&mut self, option: u32, volatility: f64) -> Result<(), VolatilityRefused> {
-        match self.volatilities.get_mut(option as usize) {
-            Some(place) if volatility_fits(volatility) => *place = volatility,
-            _ => return Err(VolatilityRefused),
+        let at = option as usize;
+        if at >= self.tables.options().len() || !volatility_fits(volatility) {
+            return Err(VolatilityRefused);
         }
+        self.volatilities[at] = volatility;
         Ok(())
     }
 
@@ -118,7 +120,7 @@ impl WideState {
         }
         for run in tables.runs_of(listing) {
             let expiry = &tables.expiries()[run.expiry as usize];
-            let terms = ForwardTerms::new(expiry, mid_in_currency_units(mid));
+            let terms = ForwardTerms::new(chain.isa(), expiry, mid_in_currency_units(mid));
             let options = run.start as usize..run.end as usize;
             chain.for_each(tables, &terms, volatilities, options, |option, values| {
                 last.option(option, values, full, answer);
