@@ -88,7 +88,7 @@ fn divided_e9(a: u64, b: u64) -> Option<(u64, u64)> {
 }
 
 /// One leg with its prices looked up: `goes_in` and `comes_out` are of one quantity unit, 1e-9, 1 to [`AMOUNT_MAX`].
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct PricedLeg {
     goes_in: u64,
     comes_out: u64,
@@ -96,24 +96,19 @@ struct PricedLeg {
     lot: u64,
 }
 
+/// A leg that is not there: whatever comes in goes out, without limit.
+const NO_LEG: PricedLeg = PricedLeg { goes_in: 1, comes_out: 1, quantity: AMOUNT_MAX, lot: 1 };
+
 impl PricedLeg {
     #[inline(always)]
-    fn new(leg: Leg, terms: &ListingTerms, touch: &Touch) -> Self {
-        if leg.sells() {
-            Self {
-                goes_in: terms.unit_e9,
-                comes_out: touch.proceeds,
-                quantity: touch.proceeds_quantity,
-                lot: terms.lot,
-            }
+    fn new(leg: Leg, terms: &[ListingTerms], touches: &[Touch]) -> Self {
+        let (t, touch) = (&terms[leg.listing() as usize], &touches[leg.listing() as usize]);
+        let (goes_in, comes_out, quantity) = if leg.sells() {
+            (t.unit_e9, touch.proceeds, touch.proceeds_quantity)
         } else {
-            Self {
-                goes_in: touch.cost,
-                comes_out: terms.unit_e9,
-                quantity: touch.cost_quantity,
-                lot: terms.lot,
-            }
-        }
+            (touch.cost, t.unit_e9, touch.cost_quantity)
+        };
+        Self { goes_in, comes_out, quantity, lot: t.lot }
     }
 
     const fn whole_lots(&self, quantity: u64) -> u64 {
@@ -127,47 +122,48 @@ impl PricedLeg {
 /// The walk goes backward first: a leg may bring no more than the next one can take, nor take more than
 /// [`AMOUNT_MAX`], and the first one no more than [`Relation::amount_max`]. Then forward with what really arrives, whole
 /// lots at each leg. What is left over between two legs counts nothing.
+#[inline]
 #[must_use]
 pub fn evaluate(relation: &Relation, terms: &[ListingTerms], touches: &[Touch]) -> [i64; 5] {
-    let mut legs = [PricedLeg::default(); LEGS_MAX];
-    let legs = &mut legs[..relation.legs_len as usize];
-    for (priced, leg) in legs.iter_mut().zip(relation.legs) {
-        let listing = leg.listing() as usize;
-        *priced = PricedLeg::new(leg, &terms[listing], &touches[listing]);
+    let mut legs = [NO_LEG; LEGS_MAX];
+    for (priced, leg) in legs.iter_mut().zip(&relation.legs[..relation.legs_len as usize]) {
+        *priced = PricedLeg::new(*leg, terms, touches);
     }
-    if earns_anything(legs) { walk(relation, legs) } else { NO_HIT }
+    if earns_anything(&legs, relation.legs_len) { walk(relation, &mut legs) } else { NO_HIT }
 }
 
 /// The screen: every leg has something to trade, and the product of what comes out is above the product of what goes
-/// in, both exact.
+/// in, both exact. Two legs need 128 bits only.
 #[inline(always)]
-fn earns_anything(legs: &[PricedLeg]) -> bool {
-    if legs.iter().any(|leg| leg.quantity == 0) {
+fn earns_anything(l: &[PricedLeg; LEGS_MAX], legs_len: u32) -> bool {
+    if l.iter().any(|leg| leg.quantity == 0) {
         return false;
     }
-    let product = |of: fn(&PricedLeg) -> u64| legs.iter().fold(ONE, |wide, leg| times(wide, of(leg)));
-    above(product(|leg| leg.comes_out), product(|leg| leg.goes_in))
+    let (out, into) = (wide(l[0].comes_out, l[1].comes_out), wide(l[0].goes_in, l[1].goes_in));
+    if legs_len <= 2 {
+        return out > into;
+    }
+    above(times(out, wide(l[2].comes_out, l[3].comes_out)), times(into, wide(l[2].goes_in, l[3].goes_in)))
 }
 
-/// 256 bits, least significant first.
+#[inline(always)]
+const fn wide(a: u64, b: u64) -> u128 {
+    a as u128 * b as u128
+}
+
+/// 256 bits, least significant word first.
 type Wide = [u64; 4];
 
-const ONE: Wide = [1, 0, 0, 0];
-
-/// `wide * factor`. Four factors of at most 2^62 stay below 2^248: nothing is ever carried out of the top word.
+/// The product of two numbers of 128 bits.
 #[inline(always)]
-const fn times(wide: Wide, factor: u64) -> Wide {
-    let mut product = [0; 4];
-    let mut carry = 0;
-    let mut i = 0;
-    while i < 4 {
-        // (2^64 - 1)^2 + (2^64 - 1) is below 2^128.
-        let sum = wide[i] as u128 * factor as u128 + carry as u128;
-        product[i] = sum as u64;
-        carry = (sum >> 64) as u64;
-        i += 1;
-    }
-    product
+const fn times(a: u128, b: u128) -> Wide {
+    let (a0, a1, b0, b1) = (a as u64 as u128, a >> 64, b as u64 as u128, b >> 64);
+    // A word times a word and two words more is below 2^128: nothing is lost in a column.
+    let low = a0 * b0;
+    let cross = a0 * b1 + (low >> 64);
+    let middle = a1 * b0 + (cross as u64 as u128);
+    let high = a1 * b1 + (cross >> 64) + (middle >> 64);
+    [low as u64, middle as u64, high as u64, (high >> 64) as u64]
 }
 
 #[inline(always)]
@@ -181,7 +177,7 @@ const fn above(a: Wide, b: Wide) -> bool {
 
 /// Every product below is a quantity times what one unit of it takes or brings, and each quantity was cut to
 /// `AMOUNT_MAX / that` or to `(an amount) / that` before: none is above 2^62, so quantities fit `i64` as well.
-fn walk(relation: &Relation, legs: &mut [PricedLeg]) -> [i64; 5] {
+fn walk(relation: &Relation, legs: &mut [PricedLeg; LEGS_MAX]) -> [i64; 5] {
     let mut cap = AMOUNT_MAX;
     for leg in legs.iter_mut().rev() {
         let fitting = leg.quantity.min(cap / leg.comes_out).min(AMOUNT_MAX / leg.goes_in);
@@ -197,10 +193,8 @@ fn walk(relation: &Relation, legs: &mut [PricedLeg]) -> [i64; 5] {
         if quantity == 0 {
             return NO_HIT;
         }
-        if i == 0 {
-            taken = quantity * leg.goes_in;
-        }
-        values[i] = quantity as i64;
+        taken = if i == 0 { quantity * leg.goes_in } else { taken };
+        values[i] = if i < relation.legs_len as usize { quantity as i64 } else { 0 };
         amount = quantity * leg.comes_out;
     }
     if amount <= taken || amount - taken < relation.profit_min {

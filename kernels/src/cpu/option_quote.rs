@@ -7,8 +7,12 @@
 //! Plain values in, plain values out; nothing allocates; any thread may call it. It refuses to bid below one tick, and to
 //! quote at all where a number does not fit.
 
+mod chain;
+
 use super::pricing::Value;
+use super::query::Bbo;
 use crate::abi::{AMOUNT_MAX, OptionTerms};
+pub(crate) use chain::{ChainQuotes, QuoteRules};
 use feeds::units::PRICE_NONE;
 
 /// The values of an option that we do not quote.
@@ -19,6 +23,22 @@ pub const E9_MAX: i64 = AMOUNT_MAX as i64;
 
 /// 2^52: from there on every `f64` is an integer.
 const INTEGERS_FROM: f64 = 4_503_599_627_370_496.0;
+
+/// The price that options are computed from, 1e-9: the middle of bid and offer, rounded down; [`PRICE_NONE`] when a side
+/// is missing or not positive, or when they cross.
+#[must_use]
+pub const fn mid_of(bbo: &Bbo) -> i64 {
+    let there = bbo.bid_px > 0 && bbo.bid_qty > 0 && bbo.ask_qty > 0;
+    // The offer is at least the bid, hence positive as well and no price that is missing.
+    if there && bbo.bid_px <= bbo.ask_px { bbo.bid_px + (bbo.ask_px - bbo.bid_px) / 2 } else { PRICE_NONE }
+}
+
+/// A mid as the pricing formula takes it.
+#[inline(always)]
+#[must_use]
+pub fn mid_in_currency_units(mid_e9: i64) -> f64 {
+    mid_e9 as f64 / 1e9
+}
 
 /// In 1e-9, rounded to the nearest integer, half to even; beyond 2^62 it is 2^62 with the number's sign, for which a NaN
 /// counts as beyond.

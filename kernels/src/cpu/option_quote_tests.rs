@@ -1,6 +1,7 @@
 //! Rounding and quotes against 128-bit arithmetic on the exact value of each double.
 
 use super::*;
+use crate::cpu::pricing::{Isa, Values};
 use proptest::prelude::*;
 
 /// What the double is times `2^shift`, and the shift: doubles below 2^63 in magnitude with at most 60 bits of fraction.
@@ -88,6 +89,90 @@ fn any_amount() -> impl Strategy<Value = i64> {
         Just(E9_MAX - 1),
         (0u32..62).prop_map(|b| 1 << b)
     ]
+}
+
+/// The loop over a chain and the form for one option, number by number, on every instruction set; near the largest plain
+/// number and beyond it too.
+fn compare_with_chain(options: &[OptionTerms], values: &[Value]) -> bool {
+    let len = options.len();
+    let mut columns =
+        [0, 1, 2].map(|i| values.iter().map(|v| [v.price, v.delta, v.vega][i]).collect::<Vec<f64>>());
+    let rules = QuoteRules::new(|of| options.iter().map(of).collect());
+    let mut outcomes = Vec::new();
+    for isa in Isa::all() {
+        let mut filled = [(); 5].map(|()| vec![0i64; len]);
+        let [bid, offer, theoretical, delta_e9, vega_e9] = &mut filled;
+        let quotes = ChainQuotes { bid, offer, theoretical, delta: delta_e9, vega: vega_e9 };
+        let [price, delta, vega] = &mut columns;
+        let plain = quotes.fill(isa, &rules, 0..len, &Values { price, delta, vega });
+        outcomes.push(plain);
+        for i in (0..len).filter(|_| plain) {
+            let one: [i64; 5] = std::array::from_fn(|value| filled[value][i]);
+            assert_eq!(
+                one,
+                quote(&values[i], &options[i]),
+                "{} {:?} {:?}",
+                isa.name(),
+                values[i],
+                options[i]
+            );
+        }
+    }
+    assert!(outcomes.iter().all(|plain| *plain == outcomes[0]));
+    outcomes[0]
+}
+
+#[test]
+fn a_chain_is_quoted_as_its_options_are() {
+    let mut state = 0x0C4A_11E5u64;
+    let mut word = || {
+        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        state >> 20
+    };
+    let plain_below = chain::PLAIN_BELOW as u64;
+    let mut plain = [0, 0];
+    for round in 0..4_000 {
+        // Rounds of small numbers, of numbers of any size up to the limit, and of some beyond it.
+        let mut amount = |max: u64| match (round % 4, word() % 8) {
+            (0, _) => word() % 1_000_000_000,
+            (1, 0) => max - 1 - word() % 3,
+            (2, 0) if word() % 50 == 0 => max + word() % 3,
+            (_, choice) => (word() % max) >> (choice * 6),
+        };
+        let options: Vec<_> = (0..37)
+            .map(|_| OptionTerms {
+                tick_e9: 1 + amount(plain_below - 1) as i64,
+                half_width_min_e9: amount(plain_below) as i64,
+                width_vega: amount(1 << 30) as f64 / 1e9,
+                ..TERMS
+            })
+            .collect();
+        let mut number = || amount(plain_below) as f64 / 1e9 + (amount(1_000) as f64) * 0.5e-9;
+        let values: Vec<_> = (0..37)
+            .map(|_| Value { price: number(), delta: -number() / 1e6, vega: number() / 1e3 })
+            .collect();
+        plain[usize::from(compare_with_chain(&options, &values))] += 1;
+    }
+    println!("{plain:?} chains too large, plain");
+    assert!(plain[0] > 100 && plain[1] > 1_500, "{plain:?}");
+}
+
+#[test]
+fn a_chain_with_one_large_number_is_left_to_the_slow_way() {
+    let value = Value { price: 3.0, delta: 0.5, vega: 10.0 };
+    let limit = chain::PLAIN_BELOW / 1e9;
+    let with = |value| compare_with_chain(&[TERMS; 3], &[value, value, value]);
+    assert!(with(value));
+    assert!(!with(Value { price: limit, ..value }));
+    assert!(!with(Value { vega: limit, ..value }));
+    assert!(!with(Value { delta: -limit, ..value }));
+    let large = chain::PLAIN_BELOW as i64;
+    for terms in [OptionTerms { tick_e9: large, ..TERMS }, OptionTerms { half_width_min_e9: large, ..TERMS }]
+    {
+        assert!(!compare_with_chain(&[TERMS, terms], &[value, value]));
+    }
+    let wide = OptionTerms { width_vega: limit, ..TERMS };
+    assert!(!compare_with_chain(&[TERMS, wide], &[value, value]));
 }
 
 proptest! {

@@ -24,9 +24,10 @@ mod isa;
 use crate::abi::Expiry;
 use elementary::{D_MAX, exp, tail_ratio};
 pub use isa::Isa;
+pub(crate) use isa::PerIsa;
 
 /// A standard deviation below this counts as none.
-const DEVIATION_MIN: f64 = 1e-150;
+const DEVIATION_MIN: f64 = 1e-30;
 
 /// 1 / sqrt(2 pi).
 const INVERSE_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
@@ -53,9 +54,13 @@ pub struct ForwardTerms {
 
 impl ForwardTerms {
     /// At the underlying's mid, in currency units.
-    #[inline(always)]
     #[must_use]
-    pub fn new(expiry: &Expiry, mid: f64) -> Self {
+    pub fn new(isa: Isa, expiry: &Expiry, mid: f64) -> Self {
+        isa.run(ForwardTermsOf { expiry, mid })
+    }
+
+    #[inline(always)]
+    fn compute(expiry: &Expiry, mid: f64) -> Self {
         let forward = mid * expiry.carry;
         let (ln_forward, ln_forward_rest) = elementary::ln(forward);
         Self {
@@ -67,6 +72,21 @@ impl ForwardTerms {
             delta_scale: expiry.discount * expiry.carry,
             vega_scale: expiry.discount * expiry.sqrt_years * INVERSE_SQRT_2PI,
         }
+    }
+}
+
+/// A fused multiply-add is a call of a library where it is not compiled for a set that has it.
+struct ForwardTermsOf<'a> {
+    expiry: &'a Expiry,
+    mid: f64,
+}
+
+impl PerIsa for ForwardTermsOf<'_> {
+    type Output = ForwardTerms;
+
+    #[inline(always)]
+    fn run(self) -> ForwardTerms {
+        ForwardTerms::compute(self.expiry, self.mid)
     }
 }
 
@@ -178,8 +198,10 @@ impl Contracts<'_> {
         }
     }
 
+    /// One of them.
     #[inline(always)]
-    fn at(&self, i: usize) -> Contract {
+    #[must_use]
+    pub fn at(&self, i: usize) -> Contract {
         Contract {
             strike: self.strike[i],
             ln_strike: self.ln_strike[i],
@@ -213,26 +235,38 @@ pub struct Greeks<'a> {
     pub rho: &'a mut [f64],
 }
 
-/// Price, delta and vega of all contracts of an expiry. Panics unless all slices are equally long.
+/// Price, delta and vega of all contracts of an expiry: as many as `out.price` is long. Panics when another slice is
+/// shorter.
 pub fn value(isa: Isa, terms: &ForwardTerms, contracts: &Contracts<'_>, out: Values<'_>) {
-    isa.value(terms, contracts, out);
+    isa.run(ValueLoop { terms, contracts, out });
 }
 
-/// Price and all sensitivities of all contracts of an expiry. Panics unless all slices are equally long.
+/// Price and all sensitivities of all contracts of an expiry: as many as `out.values.price` is long. Panics when another
+/// slice is shorter.
 pub fn greeks(isa: Isa, expiry: &Expiry, mid: f64, contracts: &Contracts<'_>, out: Greeks<'_>) {
-    isa.greeks(&GreekTerms::new(expiry, mid), contracts, out);
+    isa.run(GreeksLoop { expiry, mid, contracts, out });
 }
 
-#[inline(always)]
-fn value_loop(terms: &ForwardTerms, contracts: &Contracts<'_>, out: Values<'_>) {
-    let len = out.price.len();
-    let contracts = contracts.cut(len);
-    let (price, delta, vega) = (out.price, &mut out.delta[..len], &mut out.vega[..len]);
-    for i in 0..len {
-        let value = parts(terms, &contracts.at(i)).value;
-        price[i] = value.price;
-        delta[i] = value.delta;
-        vega[i] = value.vega;
+struct ValueLoop<'a> {
+    terms: &'a ForwardTerms,
+    contracts: &'a Contracts<'a>,
+    out: Values<'a>,
+}
+
+impl PerIsa for ValueLoop<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let len = self.out.price.len();
+        let contracts = self.contracts.cut(len);
+        let (price, delta, vega) = (self.out.price, &mut self.out.delta[..len], &mut self.out.vega[..len]);
+        for i in 0..len {
+            let value = parts(self.terms, &contracts.at(i)).value;
+            price[i] = value.price;
+            delta[i] = value.delta;
+            vega[i] = value.vega;
+        }
     }
 }
 
@@ -251,11 +285,12 @@ struct GreekTerms {
 }
 
 impl GreekTerms {
+    #[inline(always)]
     fn new(expiry: &Expiry, mid: f64) -> Self {
-        let forward = ForwardTerms::new(expiry, mid);
+        let forward = ForwardTerms::compute(expiry, mid);
         let inverse_years = if expiry.years > 0.0 { 1.0 / expiry.years } else { 0.0 };
-        let rate = -ln(expiry.discount) * inverse_years;
-        let cost_of_carry = ln(expiry.carry) * inverse_years;
+        let rate = -elementary::ln(expiry.discount).0 * inverse_years;
+        let cost_of_carry = elementary::ln(expiry.carry).0 * inverse_years;
         Self {
             half_inverse_years: 0.5 * inverse_years,
             gamma_scale: expiry.discount * INVERSE_SQRT_2PI / (mid * mid),
@@ -267,23 +302,35 @@ impl GreekTerms {
     }
 }
 
-#[inline(always)]
-fn greeks_loop(terms: &GreekTerms, contracts: &Contracts<'_>, out: Greeks<'_>) {
-    let Greeks { values, gamma, theta, rho } = out;
-    let len = values.price.len();
-    let contracts = contracts.cut(len);
-    let (price, delta, vega) = (values.price, &mut values.delta[..len], &mut values.vega[..len]);
-    let (gamma, theta, rho) = (&mut gamma[..len], &mut theta[..len], &mut rho[..len]);
-    for i in 0..len {
-        let contract = contracts.at(i);
-        let p = parts(&terms.forward, &contract);
-        price[i] = p.value.price;
-        delta[i] = p.value.delta;
-        vega[i] = p.value.vega;
-        gamma[i] = p.scaled_density * p.inverse_deviation * terms.gamma_scale;
-        let carried = terms.yield_scale * p.forward_side - terms.rate_scale * p.strike_side;
-        let decay = p.scaled_density * INVERSE_SQRT_2PI * terms.forward.discount;
-        theta[i] = contract.sign * carried - decay * (p.deviation * terms.half_inverse_years);
-        rho[i] = contract.sign * terms.rho_scale * p.strike_side;
+struct GreeksLoop<'a> {
+    expiry: &'a Expiry,
+    mid: f64,
+    contracts: &'a Contracts<'a>,
+    out: Greeks<'a>,
+}
+
+impl PerIsa for GreeksLoop<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { expiry, mid, contracts, out: Greeks { values, gamma, theta, rho } } = self;
+        let terms = GreekTerms::new(expiry, mid);
+        let len = values.price.len();
+        let contracts = contracts.cut(len);
+        let (price, delta, vega) = (values.price, &mut values.delta[..len], &mut values.vega[..len]);
+        let (gamma, theta, rho) = (&mut gamma[..len], &mut theta[..len], &mut rho[..len]);
+        for i in 0..len {
+            let contract = contracts.at(i);
+            let p = parts(&terms.forward, &contract);
+            price[i] = p.value.price;
+            delta[i] = p.value.delta;
+            vega[i] = p.value.vega;
+            gamma[i] = p.scaled_density * p.inverse_deviation * terms.gamma_scale;
+            let carried = terms.yield_scale * p.forward_side - terms.rate_scale * p.strike_side;
+            let decay = p.scaled_density * INVERSE_SQRT_2PI * terms.forward.discount;
+            theta[i] = contract.sign * carried - decay * (p.deviation * terms.half_inverse_years);
+            rho[i] = contract.sign * terms.rho_scale * p.strike_side;
+        }
     }
 }

@@ -10,7 +10,9 @@
 //! are shared and never change.
 
 mod answer;
+mod chain;
 mod error;
+mod last_answers;
 mod spec;
 mod state;
 mod tables;

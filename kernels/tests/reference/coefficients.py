@@ -16,9 +16,9 @@ from mpmath import acos, atanh, binomial, cos, erfc, exp, log, mp, mpf, nstr, pi
 mp.dps = 50
 
 TAIL_CENTRE = 5  # d + TAIL_CENTRE is the divisor of the tail's variable
-D_MAX = mpf(75) / 2  # |d| is cut to this; exp(-D_MAX^2 / 2) is still a normal double
+D_MAX = mpf(27)  # |d| is cut to this: exp(-D_MAX^2 / 2) is 10^-158, far from the smallest normal double
 TAIL_DEGREE = 21
-EXP_DEGREE = 11
+EXP_DEGREE = 9
 LN_DEGREE = 9
 
 
@@ -63,13 +63,18 @@ def ln_series(z):
     return (atanh(s) / s - 1) / z if z > mpf(10) ** -12 else mpf(1) / 3 + z / 5 + z * z / 7
 
 
+def exp_series(r):
+    """What exp(r) = 1 + r + r^2 P(r) leaves for P."""
+    return (exp(r) - 1 - r) / (r * r) if abs(r) > mpf(10) ** -10 else mpf(1) / 2 + r / 6 + r * r / 24
+
+
 HALF_LN2 = log(mpf(2)) / 2
 Z_MAX = ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2
 T_MAX = (D_MAX - TAIL_CENTRE) / (D_MAX + TAIL_CENTRE)
 
 FITS = (
-    ("TAIL", "Of (d + 5) exp(d^2/2) N(-d) in t = (d - 5)/(d + 5), d from 0 to 37.5.", tail, mpf(-1), T_MAX, TAIL_DEGREE),
-    ("EXP", "Of exp(r), |r| up to half of ln 2.", exp, -HALF_LN2, HALF_LN2, EXP_DEGREE),
+    ("TAIL", "Of (d + 5) exp(d^2/2) N(-d) in t = (d - 5)/(d + 5), d from 0 to 27.", tail, mpf(-1), T_MAX, TAIL_DEGREE),
+    ("EXP", "Of (exp(r) - 1 - r)/r^2, |r| up to half of ln 2.", exp_series, -HALF_LN2, HALF_LN2, EXP_DEGREE),
     ("LN", "Of (atanh(s)/s - 1)/z in z = s^2, s = (m - 1)/(m + 1), m from sqrt(1/2) to sqrt(2).", ln_series, mpf(0), Z_MAX, LN_DEGREE),
 )
 

@@ -1,6 +1,4 @@
-//! Which instruction set the loops run on: one choice at start, three compilations of the same loops.
-
-use super::{Contracts, ForwardTerms, GreekTerms, Greeks, Values, greeks_loop, value_loop};
+//! Which instruction set floating-point code runs on: one choice at start, one compilation for each set.
 
 /// An instruction set that this machine has; only [`Isa::detect`] and [`Isa::all`] make one. It changes the speed, never
 /// a bit.
@@ -15,6 +13,16 @@ enum Kind {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+}
+
+/// Code of which there is one compilation for each instruction set, loops over arrays for the most part. `run` is always
+/// inlined into them: that is what makes it theirs.
+pub(crate) trait PerIsa {
+    /// What it gives back.
+    type Output;
+
+    /// The code.
+    fn run(self) -> Self::Output;
 }
 
 impl Isa {
@@ -48,27 +56,17 @@ impl Isa {
         }
     }
 
-    pub(super) fn value(self, terms: &ForwardTerms, contracts: &Contracts<'_>, out: Values<'_>) {
+    /// Runs code on this instruction set.
+    #[inline]
+    pub(crate) fn run<C: PerIsa>(self, code: C) -> C::Output {
         match self.0 {
-            Kind::Portable => value_loop(terms, contracts, out),
+            Kind::Portable => code.run(),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `all` makes this kind only where the machine has these features.
-            Kind::Avx2 => unsafe { value_avx2(terms, contracts, out) },
+            Kind::Avx2 => unsafe { run_avx2(code) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `all` makes this kind only where the machine has these features.
-            Kind::Avx512 => unsafe { value_avx512(terms, contracts, out) },
-        }
-    }
-
-    pub(super) fn greeks(self, terms: &GreekTerms, contracts: &Contracts<'_>, out: Greeks<'_>) {
-        match self.0 {
-            Kind::Portable => greeks_loop(terms, contracts, out),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `all` makes this kind only where the machine has these features.
-            Kind::Avx2 => unsafe { greeks_avx2(terms, contracts, out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `all` makes this kind only where the machine has these features.
-            Kind::Avx512 => unsafe { greeks_avx512(terms, contracts, out) },
+            Kind::Avx512 => unsafe { run_avx512(code) },
         }
     }
 }
@@ -84,24 +82,12 @@ fn has_avx512() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn value_avx2(terms: &ForwardTerms, contracts: &Contracts<'_>, out: Values<'_>) {
-    value_loop(terms, contracts, out);
+fn run_avx2<C: PerIsa>(code: C) -> C::Output {
+    code.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
-fn value_avx512(terms: &ForwardTerms, contracts: &Contracts<'_>, out: Values<'_>) {
-    value_loop(terms, contracts, out);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn greeks_avx2(terms: &GreekTerms, contracts: &Contracts<'_>, out: Greeks<'_>) {
-    greeks_loop(terms, contracts, out);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
-fn greeks_avx512(terms: &GreekTerms, contracts: &Contracts<'_>, out: Greeks<'_>) {
-    greeks_loop(terms, contracts, out);
+fn run_avx512<C: PerIsa>(code: C) -> C::Output {
+    code.run()
 }

@@ -1,22 +1,18 @@
 //! What the CPU backend of wide work remembers between ticks, and its one computation.
 
 use super::answer::{AdoptError, WideAnswer};
+use super::chain::Chain;
+use super::last_answers::LastAnswers;
 use super::spec::volatility_fits;
-use super::tables::{ChainRun, WideTables};
-use crate::abi::{ItemKey, ItemKind, Touch, WideItem};
-use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
-use crate::cpu::option_quote::{NO_QUOTE, quote};
-use crate::cpu::pricing::{ForwardTerms, Isa, Value, Values, value};
+use super::tables::{WideTables, padded};
+use crate::abi::{ItemKey, ItemKind, Touch};
+use crate::cpu::arbitrage::{evaluate, fold};
+use crate::cpu::option_quote::{NO_QUOTE, mid_in_currency_units, mid_of};
+use crate::cpu::pricing::{ForwardTerms, Isa};
 use crate::cpu::query::Bbo;
 use feeds::units::PRICE_NONE;
 use std::fmt::{Display, Formatter};
 use std::sync::Arc;
-
-/// Contracts priced at a time: their inputs and outputs stay in the first-level cache.
-const TILE: usize = 256;
-
-/// 1e-9 in one currency unit.
-const CURRENCY_UNIT_E9: f64 = 1e9;
 
 /// A volatility outside 0 to 1,000, or an option that does not exist: nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,22 +23,13 @@ pub struct VolatilityRefused;
 #[derive(Debug)]
 pub struct WideState {
     tables: Arc<WideTables>,
-    isa: Isa,
     touches: Vec<Touch>,
     /// 1e-9; [`PRICE_NONE`] where options have nothing to go by.
     mids: Vec<i64>,
+    /// Padded as the tables' arrays are.
     volatilities: Vec<f64>,
-    last_relations: Vec<[i64; 5]>,
-    /// Bid and offer: what decides whether an option has changed.
-    last_quotes: Vec<[i64; 2]>,
-    tile: Box<Tile>,
-}
-
-#[derive(Debug)]
-struct Tile {
-    price: [f64; TILE],
-    delta: [f64; TILE],
-    vega: [f64; TILE],
+    last: LastAnswers,
+    chain: Chain,
 }
 
 impl WideState {
@@ -56,13 +43,11 @@ impl WideState {
     #[must_use]
     pub fn on(isa: Isa, tables: &Arc<WideTables>) -> Self {
         Self {
-            isa,
             touches: vec![Touch::default(); tables.listings().len()],
             mids: vec![PRICE_NONE; tables.listings().len()],
-            volatilities: tables.options().iter().map(|option| option.volatility).collect(),
-            last_relations: vec![NO_HIT; tables.relations().len()],
-            last_quotes: vec![quoted(&NO_QUOTE); tables.options().len()],
-            tile: Box::new(Tile { price: [0.0; TILE], delta: [0.0; TILE], vega: [0.0; TILE] }),
+            volatilities: padded(tables.options(), |option| option.volatility),
+            last: LastAnswers::new(tables),
+            chain: Chain::new(isa),
             tables: Arc::clone(tables),
         }
     }
@@ -111,10 +96,11 @@ impl WideState {
     /// # Errors
     /// When it is outside 0 to 1,000 or there is no such option.
     pub fn set_volatility(&mut self, option: u32, volatility: f64) -> Result<(), VolatilityRefused> {
-        match self.volatilities.get_mut(option as usize) {
-            Some(place) if volatility_fits(volatility) => *place = volatility,
-            _ => return Err(VolatilityRefused),
+        let at = option as usize;
+        if at >= self.tables.options().len() || !volatility_fits(volatility) {
+            return Err(VolatilityRefused);
         }
+        self.volatilities[at] = volatility;
         Ok(())
     }
 
@@ -122,64 +108,23 @@ impl WideState {
     /// depends on it when `full`, in ascending order of keys. What is answered becomes the items' last answer.
     pub fn compute(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) {
         answer.clear();
-        let tables = Arc::clone(&self.tables);
+        let Self { tables, touches, mids, volatilities, last, chain } = self;
         for &relation in tables.relations_of(listing) {
-            let values = evaluate(&tables.relations()[relation as usize], tables.listings(), &self.touches);
-            self.answer(ItemKind::Relation, relation, values, full, answer);
+            let values = evaluate(&tables.relations()[relation as usize], tables.listings(), touches);
+            last.relation(relation, values, full, answer);
         }
-        for run in tables.runs_of(listing) {
-            self.compute_run(&tables, run, self.mids[listing as usize], full, answer);
-        }
-    }
-
-    fn compute_run(
-        &mut self,
-        tables: &WideTables,
-        run: &ChainRun,
-        mid: i64,
-        full: bool,
-        answer: &mut WideAnswer,
-    ) {
+        let mid = mids[listing as usize];
         if mid == PRICE_NONE {
-            (run.start..run.end).for_each(|o| self.answer(ItemKind::Option, o, NO_QUOTE, full, answer));
+            tables.options_of(listing).for_each(|option| last.option(option, NO_QUOTE, full, answer));
             return;
         }
-        let terms = ForwardTerms::new(&tables.expiries()[run.expiry as usize], mid as f64 / CURRENCY_UNIT_E9);
-        let mut start = run.start as usize;
-        while start < run.end as usize {
-            let end = (start + TILE).min(run.end as usize);
-            let Tile { price, delta, vega } = &mut *self.tile;
-            let (price, delta, vega) =
-                (&mut price[..end - start], &mut delta[..end - start], &mut vega[..end - start]);
-            let contracts = tables.contracts(start..end, &self.volatilities);
-            value(self.isa, &terms, &contracts, Values { price, delta, vega });
-            for option in start..end {
-                let (t, at) = (&self.tile, option - start);
-                let value = Value { price: t.price[at], delta: t.delta[at], vega: t.vega[at] };
-                let values = quote(&value, &tables.options()[option]);
-                self.answer(ItemKind::Option, option as u32, values, full, answer);
-            }
-            start = end;
-        }
-    }
-
-    /// Puts an item into the answer if it belongs there.
-    #[inline(always)]
-    fn answer(&mut self, kind: ItemKind, index: u32, values: [i64; 5], full: bool, answer: &mut WideAnswer) {
-        let item = WideItem { key: ItemKey { kind, index }, values };
-        if self.remember(&item) || full {
-            let room = answer.push(item);
-            debug_assert!(room.is_ok(), "an answer has room for all that depends on a listing");
-        }
-    }
-
-    /// Makes the item's values its last answer; says whether they differ from the one before.
-    #[inline(always)]
-    fn remember(&mut self, item: &WideItem) -> bool {
-        let at = item.key.index as usize;
-        match item.key.kind {
-            ItemKind::Relation => replace(&mut self.last_relations[at], item.values),
-            ItemKind::Option => replace(&mut self.last_quotes[at], quoted(&item.values)),
+        for run in tables.runs_of(listing) {
+            let expiry = &tables.expiries()[run.expiry as usize];
+            let terms = ForwardTerms::new(chain.isa(), expiry, mid_in_currency_units(mid));
+            let options = run.start as usize..run.end as usize;
+            chain.for_each(tables, &terms, volatilities, options, |option, values| {
+                last.option(option, values, full, answer);
+            });
         }
     }
 
@@ -199,7 +144,7 @@ impl WideState {
                 return Err(AdoptError::Repeated(item.key));
             }
         }
-        answer.retain(|item| self.remember(item) || full);
+        answer.retain(|item| self.last.remember(item) || full);
         Ok(())
     }
 
@@ -209,23 +154,6 @@ impl WideState {
             ItemKind::Option => self.tables.options_of(listing).contains(&(key.index as usize)),
         }
     }
-}
-
-fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
-    let changed = *place != value;
-    *place = value;
-    changed
-}
-
-const fn quoted(values: &[i64; 5]) -> [i64; 2] {
-    [values[0], values[1]]
-}
-
-/// Middle of bid and offer, rounded down; [`PRICE_NONE`] when a side is missing or not positive, or when they cross.
-fn mid_of(bbo: &Bbo) -> i64 {
-    let there = bbo.bid_px > 0 && bbo.bid_qty > 0 && bbo.ask_qty > 0;
-    // The offer is at least the bid, hence positive as well and no price that is missing.
-    if there && bbo.bid_px <= bbo.ask_px { bbo.bid_px + (bbo.ask_px - bbo.bid_px) / 2 } else { PRICE_NONE }
 }
 
 impl Display for VolatilityRefused {

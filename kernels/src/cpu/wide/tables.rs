@@ -6,11 +6,19 @@
 use super::error::{WideError, WideFault, WideThing};
 use super::spec::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, check_listing};
 use crate::abi::{Expiry, LEGS_MAX, Leg, ListingTerms, OptionTerms, Relation, option_flags};
+use crate::cpu::option_quote::QuoteRules;
 use crate::cpu::pricing::{Contracts, ln};
 use std::ops::Range;
 
 /// Listings, relations, expiries or options at most: what an item's number has room for.
 pub const ITEMS_MAX: usize = 1 << 24;
+
+/// Entries more than options in the arrays that loops run over. A loop goes on to a multiple of [`VECTOR`] contracts,
+/// whatever they are, for a rest would be computed one by one, each at the cost of a whole vector.
+const PADDING: usize = VECTOR - 1;
+
+/// Contracts that the widest vectors hold.
+pub(super) const VECTOR: usize = 8;
 
 /// Options of one underlying and one expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +45,7 @@ pub struct WideTables {
     strikes: Vec<f64>,
     ln_strikes: Vec<f64>,
     signs: Vec<f64>,
+    rules: QuoteRules,
     dependents_max: usize,
 }
 
@@ -65,9 +74,10 @@ impl WideTables {
             listings: spec.listings.clone(),
             relations: spec.relations.iter().map(compiled_relation).collect(),
             expiries: spec.expiries.iter().map(compiled_expiry).collect(),
-            strikes: options.iter().map(|option| option.strike).collect(),
-            ln_strikes: options.iter().map(|option| option.ln_strike).collect(),
-            signs: options.iter().map(sign_of).collect(),
+            strikes: padded(&options, |option| option.strike),
+            ln_strikes: padded(&options, |option| option.ln_strike),
+            signs: padded(&options, sign_of),
+            rules: QuoteRules::new(|of| padded(&options, of)),
             spec_of_option: order,
             options,
             relation_offsets,
@@ -155,7 +165,12 @@ impl WideTables {
         &self.runs[range(&self.run_offsets, listing)]
     }
 
-    /// The contracts in a range of options; volatilities are the state's.
+    /// How options are quoted.
+    pub(super) fn rules(&self) -> &QuoteRules {
+        &self.rules
+    }
+
+    /// The contracts in a range of options, up to [`PADDING`] beyond the last; volatilities are the state's.
     pub(super) fn contracts<'a>(&'a self, options: Range<usize>, volatility: &'a [f64]) -> Contracts<'a> {
         Contracts {
             strike: &self.strikes[options.clone()],
@@ -164,6 +179,11 @@ impl WideTables {
             sign: &self.signs[options],
         }
     }
+}
+
+/// A field of every option, and ones behind them.
+pub(super) fn padded(options: &[OptionTerms], of: impl Fn(&OptionTerms) -> f64) -> Vec<f64> {
+    options.iter().map(of).chain([1.0; PADDING]).collect()
 }
 
 /// 1 for a call, -1 for a put.

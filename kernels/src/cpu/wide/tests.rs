@@ -155,7 +155,11 @@ fn all_values(tables: &WideTables, bbos: &[(Bbo, bool)], volatilities: &[f64]) -
         let sides = bbo.bid_px > 0 && bbo.ask_px > 0 && bbo.bid_qty > 0 && bbo.ask_qty > 0;
         let values = if *eligible && sides && bbo.bid_px <= bbo.ask_px {
             let mid = (i128::from(bbo.bid_px) + i128::from(bbo.ask_px)).div_euclid(2) as i64;
-            let terms = ForwardTerms::new(&tables.expiries()[option.expiry as usize], mid as f64 / 1e9);
+            let terms = ForwardTerms::new(
+                Isa::detect(),
+                &tables.expiries()[option.expiry as usize],
+                mid as f64 / 1e9,
+            );
             let contract = Contract {
                 strike: option.strike,
                 ln_strike: option.ln_strike,
