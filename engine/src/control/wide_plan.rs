@@ -3,18 +3,19 @@
 //! Listings are numbered in the order in which relations, pairs and chains first name them. Made once at start; what
 //! depends on the order of the configuration alone is the same in every run and every replay of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use kernels::abi::{Leg, ListingTerms};
 use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, WideTables};
 
-use crate::control::config::Config;
+use crate::control::config::{Config, InstrumentConfig};
 use crate::control::failure::Failure;
 use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::control::wide_config::{
     ChainConfig, DeviceConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig,
-    RelationConfig, WideConfig, WorkKind, crossover,
+    RelationConfig, WideConfig, WideListingConfig, WorkKind, crossover,
 };
 use crate::pipeline::wide::{WideListing, WideWatch};
 use crate::strategy::relation_taker::{RelationTaker, TakenListing};
@@ -77,29 +78,21 @@ impl WidePlan {
     pub fn new(universe: &impl Universe, config: &Config) -> Result<Option<Self>, Failure> {
         let Some(wide) = config.wide.as_ref().filter(|wide| !wide.is_empty()) else { return Ok(None) };
         let directory = universe.directory()?;
-        let mut numbers = Numbers { directory: &directory, config, listings: Vec::new() };
-        let mut spec = WideSpec::default();
-        let mut of = |name: &str, number: usize, spec: &mut WideSpec, add: Add<'_>| {
-            add(&mut numbers, spec).map_err(|what| Failure::Input(format!("wide: {name}[{number}]: {what}")))
-        };
+        let (listings, numbers, spec) = (Vec::new(), HashMap::new(), WideSpec::default());
+        let mut maker = Maker { directory: &directory, config, listings, numbers, spec };
         for (number, relation) in wide.relations.iter().enumerate() {
-            of("relations", number, &mut spec, &|numbers, spec| add_relation(numbers, spec, relation))?;
+            maker.add_relation(relation).map_err(named("relations", number))?;
         }
         for (number, pairs) in wide.pairs.iter().enumerate() {
-            of("pairs", number, &mut spec, &|numbers, spec| add_pairs(numbers, spec, pairs))?;
+            maker.add_pairs(pairs).map_err(named("pairs", number))?;
         }
         for (number, chain) in wide.chains.iter().enumerate() {
-            of("chains", number, &mut spec, &|numbers, spec| add_chain(numbers, spec, chain))?;
+            maker.add_chain(chain).map_err(named("chains", number))?;
         }
         for (number, listing) in wide.listings.iter().enumerate() {
-            if !numbers.knows(&listing.venue, &listing.symbol) {
-                return Err(Failure::Input(format!(
-                    "wide: listings[{number}]: {} at {} is in no relation, pair or chain",
-                    listing.symbol, listing.venue
-                )));
-            }
+            maker.check_terms(listing).map_err(named("listings", number))?;
         }
-        let listings = numbers.listings;
+        let Maker { listings, mut spec, .. } = maker;
         spec.listings = listings.iter().map(|listing| terms(config, wide, &directory, *listing)).collect();
         let tables = WideTables::compile(&spec).map_err(|error| Failure::Input(format!("wide: {error}")))?;
         Ok(Some(Self {
@@ -129,38 +122,43 @@ impl WidePlan {
     pub fn taker(&self, universe: &impl Universe, config: &Config) -> Result<Option<RelationTaker>, Failure> {
         let Some(taker) = config.wide.as_ref().and_then(|wide| wide.taker) else { return Ok(None) };
         let directory = universe.directory()?;
+        let numbered = |entry: &InstrumentConfig| {
+            let number = startup::number_in(&directory, &entry.symbol).ok()?;
+            Some((number, entry.limits.unwrap_or(config.limits)))
+        };
+        let tradable: HashMap<_, _> = config.instruments.iter().filter_map(numbered).collect();
         let mut listings = Vec::new();
-        for (&at, &terms) in self.listings.iter().zip(self.tables.listings()) {
-            let entry = config
-                .instruments
-                .iter()
-                .find(|entry| startup::number_in(&directory, &entry.symbol).ok() == Some(at.instrument));
-            let limits = entry.map_or(config.limits, |entry| entry.limits.unwrap_or(config.limits));
-            listings.push(TakenListing { at, price_tick: limits.price_tick_e9, terms });
-            let is_leg = (0..)
-                .zip(self.listings.iter())
-                .any(|(number, listing)| *listing == at && !self.tables.relations_of(number).is_empty());
-            if entry.is_none() && is_leg {
+        for ((number, &at), &terms) in (0..).zip(&self.listings).zip(self.tables.listings()) {
+            let limits = tradable.get(&at.instrument);
+            if limits.is_none() && !self.tables.relations_of(number).is_empty() {
                 let symbol = directory.symbol(at.instrument).map_or_else(String::new, |s| s.to_string());
                 return Err(Failure::Input(format!(
                     "wide: taker: {symbol} is a leg and may not be traded: name it in [[instruments]]"
                 )));
             }
+            let price_tick = limits.unwrap_or(&config.limits).price_tick_e9;
+            listings.push(TakenListing { at, price_tick, terms });
         }
         Ok(Some(RelationTaker::new(&listings, self.tables.relations(), taker)))
     }
 }
 
-type Add<'a> = &'a dyn Fn(&mut Numbers<'_>, &mut WideSpec) -> Result<(), String>;
+/// Says which entry of which list is refused.
+fn named(list: &'static str, number: usize) -> impl Fn(String) -> Failure {
+    move |what| Failure::Input(format!("wide: {list}[{number}]: {what}"))
+}
 
-/// Gives listings their numbers.
-struct Numbers<'a> {
+/// Gives listings their numbers, and collects what depends on them.
+struct Maker<'a> {
     directory: &'a Directory,
     config: &'a Config,
     listings: Vec<WideListing>,
+    /// By venue and instrument.
+    numbers: HashMap<(u8, u32), u32>,
+    spec: WideSpec,
 }
 
-impl Numbers<'_> {
+impl Maker<'_> {
     fn find(&self, venue: &str, symbol: &str) -> Result<WideListing, String> {
         let venue = startup::venue_number(self.config, venue).map_err(|error| error.to_string())?;
         let instrument = startup::number_in(self.directory, symbol).map_err(|error| error.to_string())?;
@@ -169,17 +167,93 @@ impl Numbers<'_> {
 
     fn number(&mut self, venue: &str, symbol: &str) -> Result<u32, String> {
         let listing = self.find(venue, symbol)?;
-        let known = self.listings.iter().position(|other| *other == listing);
-        let number = known.unwrap_or(self.listings.len());
-        if known.is_none() {
+        let next = u32::try_from(self.listings.len()).map_err(|_| "too many listings".to_owned())?;
+        let number = *self.numbers.entry((listing.venue, listing.instrument)).or_insert(next);
+        if number == next {
             self.listings.push(listing);
         }
-        u32::try_from(number).map_err(|_| "too many listings".to_owned())
+        Ok(number)
     }
 
-    fn knows(&self, venue: &str, symbol: &str) -> bool {
-        self.find(venue, symbol).is_ok_and(|listing| self.listings.contains(&listing))
+    /// Terms of what nothing depends on are a mistake in a name.
+    fn check_terms(&self, terms: &WideListingConfig) -> Result<(), String> {
+        let WideListingConfig { venue, symbol, .. } = terms;
+        let found = self.find(venue, symbol).map(|listing| (listing.venue, listing.instrument));
+        if found.is_ok_and(|listing| self.numbers.contains_key(&listing)) {
+            return Ok(());
+        }
+        Err(format!("{symbol} at {venue} is in no relation, pair or chain"))
     }
+
+    fn add_relation(&mut self, relation: &RelationConfig) -> Result<(), String> {
+        let mut legs = Vec::new();
+        for leg in &relation.legs {
+            let listing = self.number(&leg.venue, &leg.symbol)?;
+            legs.push(if leg.side == LegSide::Buy { Leg::buy(listing) } else { Leg::sell(listing) });
+        }
+        let RelationConfig { amount_max_e9, profit_min_e9, .. } = *relation;
+        self.spec.relations.push(RelationSpec { legs, amount_max: amount_max_e9, profit_min: profit_min_e9 });
+        Ok(())
+    }
+
+    /// Each symbol between each two venues, in both directions.
+    fn add_pairs(&mut self, pairs: &PairsConfig) -> Result<(), String> {
+        let venues: Vec<_> = self.config.venues.iter().map(|venue| venue.name.clone()).collect();
+        let PairsConfig { symbols, amount_max_e9, profit_min_e9 } = pairs;
+        let (amount_max, profit_min) = (*amount_max_e9, *profit_min_e9);
+        for symbol in symbols {
+            let mut listings = Vec::new();
+            for venue in &venues {
+                listings.push(self.number(venue, symbol)?);
+            }
+            for &bought in &listings {
+                for &sold in listings.iter().filter(|&&sold| sold != bought) {
+                    let legs = vec![Leg::buy(bought), Leg::sell(sold)];
+                    self.spec.relations.push(RelationSpec { legs, amount_max, profit_min });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Its options, then the grid of strikes: expiry by expiry, strike by strike, the call before the put.
+    fn add_chain(&mut self, chain: &ChainConfig) -> Result<(), String> {
+        let underlying = self.number(&chain.venue, &chain.symbol)?;
+        let first = self.spec.expiries.len();
+        for expiry in &chain.expiries {
+            self.spec.expiries.push(expiry_of(expiry)?);
+        }
+        for option in chain.options.iter().copied().chain(grid(chain)) {
+            self.spec.options.push(OptionSpec {
+                underlying,
+                expiry: u32::try_from(first + option.expiry).map_err(|_| "too many expiries".to_owned())?,
+                put: option.kind == OptionKind::Put,
+                strike: option.strike_e9 as f64 / UNIT_E9,
+                volatility: option.volatility,
+                width_vega: chain.quote.width_vega,
+                half_width_min_e9: chain.quote.half_width_min_e9,
+                tick_e9: chain.quote.tick_e9,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn grid(chain: &ChainConfig) -> impl Iterator<Item = OptionConfig> + '_ {
+    let in_expiry = |expiry| {
+        let strikes = chain.strikes.iter();
+        let strikes =
+            strikes.flat_map(|strikes| strikes.iter().map(|strike_e9| (strike_e9, strikes.volatility)));
+        strikes.flat_map(move |(strike_e9, volatility)| {
+            [OptionKind::Call, OptionKind::Put].map(|kind| OptionConfig {
+                expiry,
+                strike_e9,
+                kind,
+                volatility,
+            })
+        })
+    };
+    (0..chain.expiries.len()).flat_map(in_expiry)
 }
 
 /// The configured terms, else whole shares at the venue's fee.
@@ -195,77 +269,6 @@ fn terms(config: &Config, wide: &WideConfig, directory: &Directory, listing: Wid
         fee_ppb: own.fee_ppb,
         fee_unit_e9: own.fee_unit_e9.unwrap_or(venue.taker_fee_e9),
     })
-}
-
-fn add_relation(
-    numbers: &mut Numbers<'_>,
-    spec: &mut WideSpec,
-    relation: &RelationConfig,
-) -> Result<(), String> {
-    let mut legs = Vec::new();
-    for leg in &relation.legs {
-        let listing = numbers.number(&leg.venue, &leg.symbol)?;
-        legs.push(if leg.side == LegSide::Buy { Leg::buy(listing) } else { Leg::sell(listing) });
-    }
-    let RelationConfig { amount_max_e9, profit_min_e9, .. } = *relation;
-    spec.relations.push(RelationSpec { legs, amount_max: amount_max_e9, profit_min: profit_min_e9 });
-    Ok(())
-}
-
-/// Each symbol between each two venues, in both directions.
-fn add_pairs(numbers: &mut Numbers<'_>, spec: &mut WideSpec, pairs: &PairsConfig) -> Result<(), String> {
-    let venues: Vec<_> = numbers.config.venues.iter().map(|venue| venue.name.clone()).collect();
-    let PairsConfig { symbols, amount_max_e9, profit_min_e9 } = pairs;
-    for symbol in symbols {
-        let mut listings = Vec::new();
-        for venue in &venues {
-            listings.push(numbers.number(venue, symbol)?);
-        }
-        for &bought in &listings {
-            for &sold in listings.iter().filter(|&&sold| sold != bought) {
-                let legs = vec![Leg::buy(bought), Leg::sell(sold)];
-                let (amount_max, profit_min) = (*amount_max_e9, *profit_min_e9);
-                spec.relations.push(RelationSpec { legs, amount_max, profit_min });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Its options, then the grid of strikes: expiry by expiry, strike by strike, the call before the put.
-fn add_chain(numbers: &mut Numbers<'_>, spec: &mut WideSpec, chain: &ChainConfig) -> Result<(), String> {
-    let underlying = numbers.number(&chain.venue, &chain.symbol)?;
-    let first = spec.expiries.len();
-    for expiry in &chain.expiries {
-        spec.expiries.push(expiry_of(expiry)?);
-    }
-    let grid = chain.strikes.iter().flat_map(|strikes| {
-        let volatility = strikes.volatility;
-        let in_expiry = move |expiry| {
-            strikes.iter().flat_map(move |strike_e9| {
-                [OptionKind::Call, OptionKind::Put].map(|kind| OptionConfig {
-                    expiry,
-                    strike_e9,
-                    kind,
-                    volatility,
-                })
-            })
-        };
-        (0..chain.expiries.len()).flat_map(in_expiry)
-    });
-    for option in chain.options.iter().copied().chain(grid) {
-        spec.options.push(OptionSpec {
-            underlying,
-            expiry: u32::try_from(first + option.expiry).map_err(|_| "too many expiries".to_owned())?,
-            put: option.kind == OptionKind::Put,
-            strike: option.strike_e9 as f64 / UNIT_E9,
-            volatility: option.volatility,
-            width_vega: chain.quote.width_vega,
-            half_width_min_e9: chain.quote.half_width_min_e9,
-            tick_e9: chain.quote.tick_e9,
-        });
-    }
-    Ok(())
 }
 
 /// Factors that come of rates are rounded to 1e-9: the exponential is the machine's own.

@@ -166,13 +166,16 @@ impl Decide {
         watch.oldest().and_then(|oldest| desk.due_ns(oldest)).unwrap_or(u64::MAX)
     }
 
-    /// The next answer of wide work, at its virtual time ([`Self::next_answer_ns`]).
+    /// The next answer of wide work, at its virtual time ([`Self::next_answer_ns`]), which is one.
     ///
     /// # Errors
     /// See [`DecideError`].
+    ///
+    /// # Panics
+    /// When none is awaited, or a backend that may wait has no answer: virtual time could not go on.
     pub fn answer(&mut self, stamps: &mut PathStamps, sink: &mut impl OrderSink) -> Result<(), DecideError> {
         let due_ns = self.next_answer_ns();
-        self.take_answer(due_ns, stamps, sink).unwrap_or(Ok(()))
+        self.take_answer(due_ns, stamps, sink).expect("an answer is awaited, and the backend may wait for it")
     }
 
     /// The answers that are there, at core time or at `now_ns` where that is later. Whether there was one.

@@ -131,7 +131,7 @@ impl Desk {
         self.core.on_input(input, &mut self.words, &mut self.actions).expect("the event fits the book");
         if let (Some(backend), Some(watch)) = (&mut self.wide, self.core.wide()) {
             watch.changes().iter().for_each(|change| backend.touch_changed(change));
-            watch.requests().iter().for_each(|request| backend.request(request));
+            watch.requests().iter().for_each(|request| backend.request(request, self.core.books()));
         }
         self.actions.as_slice().iter().map(|order| **order).collect()
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use engine::control::config::{Config, InstrumentConfig, Topology};
+use engine::control::digest::{OrderDigest, canonical_end, canonical_item, hex};
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal::{DecideReader, DecideRecord, verify};
 use engine::control::outcome::Outcome;
@@ -15,7 +16,7 @@ use engine::order::{Order, OrderAction};
 use engine::pipeline::paced::Pace;
 use feeds::source::synthetic::SyntheticConfig;
 use kernels::abi::WideItem;
-use warptick_tests::captures::generated;
+use warptick_tests::captures::{generated, map_times};
 
 use crate::naive::NaiveWide;
 
@@ -25,6 +26,11 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// A generated day of a few symbols, all of them listed at both venues, in two files of a directory: a journal names the
 /// captures that it is replayed with.
 pub fn generated_day(directory: &Path, seed: u64, messages: u64) -> Inputs {
+    day_in_steps(directory, seed, messages, 1)
+}
+
+/// The same with times that are multiples of `step_ns`, so that inputs of all kinds often fall together.
+fn day_in_steps(directory: &Path, seed: u64, messages: u64, step_ns: u64) -> Inputs {
     let settings = SyntheticConfig {
         seed,
         messages,
@@ -33,7 +39,8 @@ pub fn generated_day(directory: &Path, seed: u64, messages: u64) -> Inputs {
         bx_listed_permille: 1_000,
         ..SyntheticConfig::default()
     };
-    let arguments = ["NASDAQ", "BX"].into_iter().zip(generated(&settings)).map(|(venue, stream)| {
+    let arguments = ["NASDAQ", "BX"].into_iter().zip(generated(&settings)).map(|(venue, mut stream)| {
+        map_times(&mut stream, |time_ns| time_ns / step_ns * step_ns);
         let path = directory.join(format!("{venue}.itch"));
         std::fs::write(&path, stream).expect("writable");
         CaptureArgument { path, venue: Some(venue.to_owned()) }
@@ -124,24 +131,39 @@ fn paced(
     replay(inputs, &config, &options, Vec::new()).expect("the run starts")
 }
 
-/// An answer of a journal, and what the market had been by then.
+/// What the answers of a journal were found to be.
 pub struct Checked {
     pub answers: u64,
+    /// As the run's summary should give it.
+    pub answers_sha256: String,
+    /// Answers at the time of an execution before, or of a timer behind.
+    pub ties: u64,
     pub actions: Vec<Order>,
     pub model: NaiveWide,
 }
 
-/// Holds every answer of a journal against the model, which reads the captures again.
+/// The place of inputs of the same time in lockstep: market, execution, answer, timer.
+type Turn = (u64, u8);
+
+/// Holds every answer of a journal against the model, which reads the captures again; in lockstep (a latency above zero)
+/// also the order of all inputs.
 pub fn check(inputs: &Inputs, config: &Config, journal: &Path, latency_ns: u64) -> Checked {
     let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
     let mut model = NaiveWide::new(config, &inputs.directory().expect("symbols"));
     let (mut items, mut answers, mut actions): (Vec<WideItem>, u64, Vec<Order>) = Default::default();
+    let (mut digest, mut turn, mut ties): (OrderDigest, Turn, u64) = Default::default();
+    let mut in_turn = |next: Turn, place: u64| {
+        assert!(latency_ns == 0 || next >= turn, "record {place}: {next:?} behind {turn:?}");
+        ties += u64::from(next.0 == turn.0 && matches!((turn.1, next.1), (1, 2) | (2, 3)));
+        turn = next;
+    };
     for record in DecideReader::open(journal).expect("a journal") {
         let record = record.expect("whole records");
         match record.record {
             DecideRecord::MarketRun(run) => {
                 for _ in 0..run.count {
                     let event = ingest.next_event().expect("readable").expect("as many as in the run");
+                    in_turn((event.receive_ns, 0), record.sequence);
                     model.on_market(&event);
                 }
             }
@@ -149,16 +171,23 @@ pub fn check(inputs: &Inputs, config: &Config, journal: &Path, latency_ns: u64) 
             DecideRecord::Answer(end) => {
                 let items = std::mem::take(&mut items);
                 assert_eq!(items.len(), end.items as usize);
+                in_turn((record.time_ns, 2), record.sequence);
+                for item in &items {
+                    digest.push_canonical(&canonical_item(end.request, end.listing, item));
+                }
+                digest.push_canonical(&canonical_end(end.request, end.listing, items.len()));
                 let place = format!("record {}", record.sequence);
                 let asked = model.on_answer(end.request, end.listing, &items, &place);
                 assert_eq!(record.time_ns, asked.time_ns + latency_ns, "{place}: not at its time");
                 answers += 1;
             }
             DecideRecord::Action(order) => actions.push(order),
+            DecideRecord::Execution(_) => in_turn((record.time_ns, 1), record.sequence),
+            DecideRecord::Timer(_) => in_turn((record.time_ns, 3), record.sequence),
             _ => {}
         }
     }
-    Checked { answers, actions, model }
+    Checked { answers, answers_sha256: hex(&digest.finish()), ties, actions, model }
 }
 
 /// Everything that two runs of the same input share.
@@ -171,15 +200,19 @@ fn same(one: &Outcome, other: &Outcome, place: &str) {
 
 #[test]
 fn every_answer_is_the_models_and_every_run_the_same() {
-    let (mut pairs, mut cycles, mut deferred) = (0, 0, 0);
-    for (seed, more) in [
-        (1, "compute_latency_ns = 5_000\n"),
-        (2, "compute_latency_ns = 1\n"),
-        (4, "compute_latency_ns = 2_000_000\nunanswered_max = 3\n"),
+    let (mut pairs, mut cycles, mut deferred, mut together) = (0, 0, 0, 0);
+    for (seed, step_ns, more) in [
+        (1, 1, "compute_latency_ns = 5_000\n"),
+        (2, 1, "compute_latency_ns = 1\n"),
+        (4, 1, "compute_latency_ns = 2_000_000\nunanswered_max = 3\n"),
+        // The way of an order to the venue and back.
+        (1, 40_000, "compute_latency_ns = 40_000\n"),
     ] {
         let directory = tempfile::tempdir().expect("a directory");
-        let inputs = generated_day(directory.path(), seed, 12_000);
-        let config = config(&inputs, more, true);
+        let inputs = day_in_steps(directory.path(), seed, 12_000, step_ns);
+        let mut config = config(&inputs, more, true);
+        config.pipeline.timer_ms = 4;
+        config.latency.line_ns = 0;
         let journal = directory.path().join("journal");
         let inline = run(&inputs, &config, Topology::Inline, Some(&journal));
         let split = run(&inputs, &config, Topology::Split, None);
@@ -189,8 +222,10 @@ fn every_answer_is_the_models_and_every_run_the_same() {
         assert_eq!(wide.fallbacks, 0);
 
         let latency_ns = config.wide.as_ref().expect("wide work").compute_latency_ns;
-        let Checked { answers, actions, model } = check(&inputs, &config, &journal, latency_ns);
+        let Checked { answers, answers_sha256, ties, actions, model } =
+            check(&inputs, &config, &journal, latency_ns);
         let counters = &inline.counters;
+        assert_eq!(answers_sha256, wide.answers_sha256, "seed {seed}");
         assert_eq!((answers, model.items.iter().sum::<u64>()), (counters.wide_answers, counters.wide_items));
         println!(
             "seed {seed}: {answers} answers, {} relations and {} options changed, {} options at an edge, {} pairs, {} \
@@ -207,6 +242,7 @@ fn every_answer_is_the_models_and_every_run_the_same() {
         pairs += counters.pairs;
         cycles += counters.cycles;
         deferred += model.deferred;
+        together += ties;
         assert_eq!(model.sizes(), (7, 7, 251), "listings, relations, options");
 
         let replayed = journal_replay::replay(&journal).expect("a replay");
@@ -214,7 +250,8 @@ fn every_answer_is_the_models_and_every_run_the_same() {
         let verified = verify(&journal).expect("whole");
         assert!(verified.is_closed(), "seed {seed}");
     }
-    assert!(pairs > 5 && cycles > 50 && deferred > 10, "{pairs} pairs, {cycles} cycles, {deferred} deferred");
+    assert!(pairs > 5 && cycles > 50, "{pairs} pairs, {cycles} cycles");
+    assert!(deferred > 10 && together > 50, "{deferred} deferred, {together} at the time of another input");
 }
 
 /// Answers count at once, on a clock: what is decided differs from run to run, but each journal tells its own.
@@ -228,7 +265,7 @@ fn paced_answers_are_taken_when_they_are_there_and_the_journal_replays_them() {
         let outcome = paced(&inputs, &config, topology, Some(&journal), Some(Pace::Max));
         assert_eq!(outcome.failure, None, "{topology:?}");
         // An answer that is taken at once takes effect at its request's time.
-        let Checked { answers, actions, model } = check(&inputs, &config, &journal, 0);
+        let Checked { answers, actions, model, .. } = check(&inputs, &config, &journal, 0);
         assert_eq!((answers, model.unanswered.len()), (outcome.counters.wide_answers, 0), "{topology:?}");
         assert!(answers > 500 && !actions.is_empty() && model.items[0] > 10, "{topology:?}");
         assert!(journal_replay::replay(&journal).expect("a replay").is_reproduced(), "{topology:?}");

@@ -1,6 +1,6 @@
 //! The BX capture of 2019-07-30 with chains on two of its symbols.
 
-use engine::control::config::Config;
+use engine::control::config::{Config, Topology};
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::replay::{ReplayOptions, replay};
 use engine::control::{journal_replay, startup};
@@ -38,7 +38,12 @@ fn chains_on_a_real_capture_are_priced_as_by_the_model() {
     let options = ReplayOptions { journal: Some(journal.clone()), ..ReplayOptions::default() };
     let outcome = replay(&inputs, &config, &options, Vec::new()).expect("the run starts");
     assert_eq!(outcome.failure, None);
-    let Checked { answers, model, .. } = check(&inputs, &config, &journal, 5_000);
+    let mut split = config.clone();
+    split.pipeline.topology = Topology::Split;
+    let split = replay(&inputs, &split, &ReplayOptions::default(), Vec::new()).expect("the run starts");
+    assert_eq!((&split.summary.wide, split.digest), (&outcome.summary.wide, outcome.digest));
+    let Checked { answers, answers_sha256, model, .. } = check(&inputs, &config, &journal, 5_000);
+    assert_eq!(answers_sha256, outcome.summary.wide.answers_sha256);
     println!(
         "{answers} answers, {} options changed, {} at an edge, digest {}",
         model.items[1], model.at_an_edge, outcome.summary.wide.answers_sha256

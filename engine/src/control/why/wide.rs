@@ -22,11 +22,13 @@ impl Page<'_> {
     }
 
     fn listing(&self, number: u32) -> String {
-        let listings = self.wide.iter().flat_map(|wide| wide.listings.get(number as usize));
-        let names = listings.map(|&WideListing { venue, instrument }| {
-            format!("{} at {} (wide listing {number})", self.symbol(instrument), self.venue(venue))
-        });
-        names.last().unwrap_or_else(|| format!("wide listing {number}"))
+        let listing = self.wide.as_ref().and_then(|wide| wide.listings.get(number as usize));
+        listing.map_or_else(
+            || format!("wide listing {number}"),
+            |&WideListing { venue, instrument }| {
+                format!("{} at {} (wide listing {number})", self.symbol(instrument), self.venue(venue))
+            },
+        )
     }
 
     fn relation(&self, item: &WideItem) -> String {

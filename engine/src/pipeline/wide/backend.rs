@@ -3,8 +3,8 @@
 //! All calls come from the thread that decides. For each market event that its book has taken, in the order of the
 //! sequence:
 //!
-//! 1. [`WideBackend::book_changed`] for each wide listing that the event is about, with the event and the book after it:
-//!    a device keeps its replica by it; the CPU needs none.
+//! 1. [`WideBackend::book_changed`] for each wide listing that the event is about, with the event and the books after it:
+//!    a device keeps its replica by it, and makes one anew from the books; the CPU needs none.
 //! 2. [`WideBackend::touch_changed`] for each listing whose best prices, or whether it counts, are others at the end of
 //!    an event, all of them before any request.
 //! 3. [`WideBackend::request`] for each request. What is answered to it is computed from the state of this moment, whatever
@@ -51,18 +51,19 @@ pub trait WideBackend: Send {
     /// Who computes when nothing goes wrong.
     fn computes_by(&self) -> ComputedBy;
 
-    /// The book of a wide listing has taken an event of it or of its whole venue; `books` are its venue's, after it.
-    fn book_changed(&mut self, listing: u32, event: &MarketEvent, books: &VenueBooks) {
+    /// The book of a wide listing has taken an event of it or of its whole venue; `books` are those of all venues, after
+    /// it.
+    fn book_changed(&mut self, listing: u32, event: &MarketEvent, books: &[VenueBooks]) {
         let _ = (listing, event, books);
     }
 
     /// A listing's touch, or whether it counts, has changed.
     fn touch_changed(&mut self, change: &TouchChange);
 
-    /// Everything that depends on the request's listing is to be computed.
-    fn request(&mut self, request: &WideRequest);
+    /// Everything that depends on the request's listing is to be computed; `books` are those of all venues.
+    fn request(&mut self, request: &WideRequest, books: &[VenueBooks]);
 
-    /// The answer to `request`, the oldest that has none.
+    /// The answer to `request`, the oldest that has none; always one with [`Patience::Wait`].
     fn answer(&mut self, request: &WideRequest, patience: Patience) -> Option<Answered<'_>>;
 
     /// An event is over: all that it changed was told, all that it asked for was asked. A device that comes back takes the

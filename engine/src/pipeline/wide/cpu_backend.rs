@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::{Answered, ComputedBy, Patience, TouchChange, WideBackend, WideRequest};
 use crate::pipeline::tsc;
+use kernels::cpu::book::VenueBooks;
 use kernels::cpu::wide::{WideAnswer, WideState, WideTables};
 
 /// An answer that waits to be fetched.
@@ -60,7 +61,7 @@ impl WideBackend for CpuBackend {
         self.state.set_touch(change.listing, &change.bbo, change.is_eligible);
     }
 
-    fn request(&mut self, request: &WideRequest) {
+    fn request(&mut self, request: &WideRequest, _books: &[VenueBooks]) {
         let mut kept = self.free.pop().expect("the core asks for no more than may be without an answer");
         let start = tsc::now();
         self.state.compute(request.listing, false, &mut kept.answer);

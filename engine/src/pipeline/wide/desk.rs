@@ -113,13 +113,12 @@ impl WideDesk {
         }
         for request in watch.requests() {
             self.report.requests += 1;
-            self.backend.request(request);
+            self.backend.request(request, books);
         }
         self.backend.settle(books, watch.listings());
     }
 
     fn book_changed(&mut self, event: &MarketEvent, watch: &WideWatch, books: &[VenueBooks]) {
-        let Some(books) = books.get(usize::from(event.venue)) else { return };
         if event.instrument == INSTRUMENT_ALL {
             for (number, _) in (0..).zip(watch.listings()).filter(|(_, one)| one.venue == event.venue) {
                 self.backend.book_changed(number, event, books);
