@@ -3,11 +3,12 @@
 
 mod emulated;
 
+use emulator::EmulatedDevice;
 use kernels::device::check_day::Day;
 
 #[test]
 fn generated_days_are_computed_like_on_the_cpu() {
-    emulated::configure((9, 0));
+    emulator::configure(EmulatedDevice { compute_capability: (9, 0), ..EmulatedDevice::default() });
     for seed in 1..=2 {
         let compared = emulated::run(Day { seed, messages: 4_000, symbols: 12 });
         println!("seed {seed}: {compared:?}");

@@ -1,6 +1,5 @@
 //! A kernel over the stand-in for the driver.
 
-use emulator::EmulatedDevice;
 use kernels::cpu::wide::WideTables;
 use kernels::device::check::Compared;
 use kernels::device::check_day::Day;
@@ -24,11 +23,6 @@ pub fn driver() -> Driver {
 pub fn maker(tables: &Arc<WideTables>, orders: u64) -> Maker {
     let demand = Demand::of(tables, orders, 0);
     Maker { driver: driver(), images: Images::Ptx, ordinal: 0, tables: Arc::clone(tables), demand }
-}
-
-/// A device of this compute capability, for the whole process.
-pub fn configure(compute_capability: (i32, i32)) {
-    emulator::configure(EmulatedDevice { compute_capability, ..EmulatedDevice::default() });
 }
 
 /// Runs a day on a fresh kernel.

@@ -91,8 +91,8 @@ pub struct DeviceBackend {
 struct Check {
     state: WideState,
     answer: WideAnswer,
-    /// Hash of each listing's book after its last event.
-    hashes: Box<[u64]>,
+    /// Hash of the requested listing's book.
+    book_hash: u64,
     listings: Box<[WideListing]>,
     differences: u64,
 }
@@ -118,11 +118,10 @@ impl DeviceBackend {
             let answer = WideAnswer::new(tables);
             Kept { answer, computed_by: ComputedBy::Cpu, ticks: 0, has_options: false, is_fallback: false }
         };
-        let hash = |number: usize| kernels::abi::book_hash_of_empty(number as u32);
         let check = || Check {
             state: WideState::new(tables),
             answer: WideAnswer::new(tables),
-            hashes: (0..listings.len()).map(hash).collect(),
+            book_hash: 0,
             listings: listings.into(),
             differences: 0,
         };
@@ -222,7 +221,7 @@ impl DeviceBackend {
         let Some(check) = &mut self.check else { return };
         check.state.compute(listing, false, &mut check.answer);
         let differs = check.answer.items() != answer.items();
-        if differs || check.hashes[listing as usize] != book_hash {
+        if differs || check.book_hash != book_hash {
             check.differences += 1;
             if check.differences == 1 {
                 let what = if differs { "answer" } else { "book" };
@@ -352,7 +351,7 @@ impl WideBackend for DeviceBackend {
         self.computes_by
     }
 
-    fn book_changed(&mut self, listing: u32, event: &MarketEvent, books: &VenueBooks) {
+    fn book_changed(&mut self, listing: u32, event: &MarketEvent, _books: &[VenueBooks]) {
         if self.filling.is_some() {
             let full = self.feed_of(listing).is_some_and(|feed| feed.book_changed(listing, event).is_err());
             if full {
@@ -360,10 +359,6 @@ impl WideBackend for DeviceBackend {
             }
         } else {
             self.say(|feed| feed.book_changed(listing, event));
-        }
-        if let (Some(check), Some(feed)) = (&mut self.check, &mut self.feed) {
-            let instrument = check.listings[listing as usize].instrument;
-            check.hashes[listing as usize] = feed.book_hash(listing, instrument, books);
         }
     }
 
@@ -387,8 +382,14 @@ impl WideBackend for DeviceBackend {
         }
     }
 
-    fn request(&mut self, request: &WideRequest) {
+    fn request(&mut self, request: &WideRequest, books: &[VenueBooks]) {
         let (listing, asked_ticks) = (request.listing, tsc::now());
+        if let (Some(check), Some(feed)) = (&mut self.check, &mut self.feed) {
+            let WideListing { venue, instrument } = check.listings[listing as usize];
+            if let Some(books) = books.get(usize::from(venue)) {
+                check.book_hash = feed.book_hash(listing, instrument, books);
+            }
+        }
         let device = self.feed.as_mut().filter(|_| self.is_dispatched[listing as usize]);
         let full = device.is_some() && std::mem::take(&mut self.needs_full[listing as usize]);
         let asked = device.map(|feed| feed.request(listing, full));
