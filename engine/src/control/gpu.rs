@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::control::failure::Failure;
+use crate::control::gpu_watch;
 use crate::control::wide_backend::{BackendKind, emulated};
 use kernels::cpu::wide::WideTables;
 use kernels::device::check::Compared;
@@ -79,7 +80,7 @@ pub fn info(place: Where) -> String {
 }
 
 fn describe(place: Where) -> Result<String, NoKernel> {
-    let (driver, _) = place.driver()?;
+    let (driver, images) = place.driver()?;
     let properties = Context::new(driver, place.ordinal)?.properties()?;
     let DeviceProperties { name, compute: (major, minor), sms, memory_free, memory_total, .. } = &properties;
     let version = driver.version()?;
@@ -94,6 +95,16 @@ fn describe(place: Where) -> Result<String, NoKernel> {
     );
     if properties.has_kernel_time_limit {
         text.push_str("  it drives a display: its driver ends kernels that run for seconds\n");
+    }
+    if images == Images::Native {
+        match gpu_watch::read(&properties.pci_bus_id) {
+            Ok(reading) => {
+                let _ = writeln!(text, "  {reading}");
+            }
+            Err(words) => {
+                let _ = writeln!(text, "  no figures of the management library: {words}");
+            }
+        }
     }
     let capability = Capability { compute: properties.compute, sms: *sms, memory_free: *memory_free };
     let plan = Plan::new(&capability, &EXAMPLE)?;

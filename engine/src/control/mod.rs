@@ -25,6 +25,7 @@ pub mod fix_config;
 pub mod generate;
 pub mod gpu;
 pub mod gpu_bench;
+pub mod gpu_watch;
 pub mod histograms;
 mod hot_threads;
 mod housekeeping;

@@ -3,6 +3,7 @@
 use crate::control::config::Config;
 use crate::control::digest::{DigestReceiver, digest_ring};
 use crate::control::failure::Failure;
+use crate::control::gpu_watch::GpuWatch;
 use crate::control::universe::Universe;
 use crate::control::wide_plan::WidePlan;
 use crate::pipeline::tsc::Calibration;
@@ -100,8 +101,10 @@ fn device(
     if made.properties.has_kernel_time_limit {
         notes.push("the device drives a display: its driver ends kernels that run for seconds".to_owned());
     }
+    let pci_bus_id = made.properties.pci_bus_id.clone();
     let (keeper, feed, link) =
         Keeper::start(maker, made.resident, Duration::from_millis(plan.device.retry_ms))?;
+    let watch = (images == Images::Native).then(|| GpuWatch::start(pci_bus_id, link.clone()));
     let calibration = Calibration::measure();
     let ticks = |us: u64| calibration.ns_to_ticks(us * 1_000);
     let deadlines = Deadlines {
@@ -120,7 +123,7 @@ fn device(
         link,
         deadlines,
         is_virtual,
-        notes,
+        Box::new(move || notes.iter().cloned().chain(watch.as_ref().map(GpuWatch::note)).collect()),
     ))
 }
 

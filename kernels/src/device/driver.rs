@@ -147,6 +147,7 @@ driver_table! {
     cuDeviceGetCount => device_get_count(count: *mut c_int);
     cuDeviceGet => device_get(device: *mut sys::CUdevice, ordinal: c_int);
     cuDeviceGetName => device_get_name(name: *mut c_char, len: c_int, device: sys::CUdevice);
+    cuDeviceGetPCIBusId => device_pci_bus_id(id: *mut c_char, len: c_int, device: sys::CUdevice);
     cuDeviceGetAttribute => device_get_attribute(value: *mut c_int, attribute: sys::CUdevice_attribute, device: sys::CUdevice);
     cuDevicePrimaryCtxRetain => primary_context_retain(context: *mut sys::CUcontext, device: sys::CUdevice);
     cuDevicePrimaryCtxRelease_v2 => primary_context_release(device: sys::CUdevice);

@@ -9,6 +9,8 @@ use std::ffi::{CStr, c_char};
 pub struct DeviceProperties {
     /// The vendor's name for it.
     pub name: String,
+    /// Where it is on the PCIe bus: domain, bus, device, function.
+    pub pci_bus_id: String,
     /// Compute capability, major and minor.
     pub compute: (u32, u32),
     /// Streaming multiprocessors.
@@ -96,16 +98,17 @@ impl Context {
     /// The driver's.
     pub fn properties(&self) -> Result<DeviceProperties, DriverError> {
         let number = |attribute| self.attribute(attribute).map(|value| u32::try_from(value).unwrap_or(0));
-        let mut name: [c_char; 128] = [0; 128];
-        // SAFETY: the buffer is live and one byte longer than what is said: it ends with a zero.
-        unsafe { self.driver.device_get_name(name.as_mut_ptr(), 127, self.device) }?;
-        // SAFETY: it ends with a zero.
-        let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned();
+        let driver = &self.driver;
+        // SAFETY: the driver writes a text that ends with a zero and is no longer than what is said.
+        let name = text(|to, len| unsafe { driver.device_get_name(to, len, self.device) })?;
+        // SAFETY: as above.
+        let pci_bus_id = text(|to, len| unsafe { driver.device_pci_bus_id(to, len, self.device) })?;
         let (mut free, mut total) = (0, 0);
         // SAFETY: the pointers are those of live integers.
         unsafe { self.driver.memory_info(&raw mut free, &raw mut total) }?;
         Ok(DeviceProperties {
             name,
+            pci_bus_id,
             compute: (
                 number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
                 number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
@@ -116,6 +119,14 @@ impl Context {
             has_kernel_time_limit: number(Attribute::CU_DEVICE_ATTRIBUTE_KERNEL_EXEC_TIMEOUT)? != 0,
         })
     }
+}
+
+/// A text that a call writes into a buffer of a given length.
+fn text(call: impl FnOnce(*mut c_char, i32) -> Result<(), DriverError>) -> Result<String, DriverError> {
+    let mut buffer: [c_char; 128] = [0; 128];
+    call(buffer.as_mut_ptr(), 127)?;
+    // SAFETY: the last byte is zero whatever was written.
+    Ok(unsafe { CStr::from_ptr(buffer.as_ptr()) }.to_string_lossy().into_owned())
 }
 
 impl Drop for Context {

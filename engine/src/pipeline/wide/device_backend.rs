@@ -36,6 +36,9 @@ pub struct Deadlines {
     pub lost: u64,
 }
 
+/// What a device and its kernel are, in words, for the report.
+pub type Describe = Box<dyn Fn() -> Vec<String> + Send>;
+
 /// A request without an answer.
 enum Pending {
     /// The device is at it.
@@ -85,6 +88,7 @@ pub struct DeviceBackend {
     misses: u32,
     heartbeat: (u32, u64),
     notes: Vec<String>,
+    describe: Describe,
 }
 
 /// What lockstep holds the device against.
@@ -112,7 +116,7 @@ impl DeviceBackend {
         link: Link,
         deadlines: Deadlines,
         is_lockstep: bool,
-        notes: Vec<String>,
+        describe: Describe,
     ) -> Self {
         let kept = || {
             let answer = WideAnswer::new(tables);
@@ -143,7 +147,8 @@ impl DeviceBackend {
             tables: Arc::clone(tables),
             misses: 0,
             heartbeat: (0, tsc::now()),
-            notes,
+            notes: Vec::new(),
+            describe,
         }
     }
 
@@ -448,7 +453,7 @@ impl WideBackend for DeviceBackend {
     }
 
     fn note(&self) -> Option<String> {
-        let notes: Vec<String> = self.notes.iter().cloned().chain(self.keeper.notes()).collect();
-        (!notes.is_empty()).then(|| notes.join("; "))
+        let notes = (self.describe)().into_iter().chain(self.notes.iter().cloned());
+        Some(notes.chain(self.keeper.notes()).collect::<Vec<_>>().join("; "))
     }
 }
