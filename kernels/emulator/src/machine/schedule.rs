@@ -161,7 +161,7 @@ impl Scheduler {
     fn poll_one(&mut self, launch: &mut Launch) -> Result<(), Fault> {
         let count = launch.warps.len();
         self.busy_rounds = self.busy_rounds.wrapping_add(1);
-        let any = self.busy_rounds % ROUNDS_BETWEEN_INSIDE_POLLS == 0;
+        let any = self.busy_rounds.is_multiple_of(ROUNDS_BETWEEN_INSIDE_POLLS);
         for _ in 0..count {
             self.poll_next = (self.poll_next + 1) % count;
             let warp = &launch.warps[self.poll_next];
@@ -178,7 +178,8 @@ impl Scheduler {
     /// one of them found something to do.
     fn poll_all(&mut self, launch: &mut Launch) -> Result<bool, Fault> {
         let mut found = false;
-        let all = launch.context.weak.is_some() || self.idle_rounds % ROUNDS_BETWEEN_INSIDE_POLLS == 0;
+        let all =
+            launch.context.weak.is_some() || self.idle_rounds.is_multiple_of(ROUNDS_BETWEEN_INSIDE_POLLS);
         for index in 0..launch.warps.len() {
             let warp = &launch.warps[index];
             if warp.status == Status::Polling && (all || warp.polling.outside) {
