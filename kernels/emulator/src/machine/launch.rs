@@ -10,6 +10,7 @@ use super::barrier::{BARRIERS_PER_CTA, Cluster, CtaBarrier};
 use super::hooks::Hooks;
 use super::lanes::{LANES, Lanes};
 use super::memory::Commit;
+use super::step::Vectors;
 use super::warp::Warp;
 use super::weak::Weak;
 use crate::program::{Clock, Code, Instruction, Program, Special};
@@ -66,6 +67,8 @@ pub(crate) struct LaunchSettings {
     /// CTAs that are resident at once; the rest starts as those end.
     pub(crate) resident_ctas: u64,
     pub(crate) conditional: Option<SetConditional>,
+    /// How the inner loop is compiled; None for the best that the processor has.
+    pub(crate) vectors: Option<Vectors>,
 }
 
 /// A resident CTA.
