@@ -99,6 +99,7 @@ impl Kernel {
             multiprocessors: 4,
             resident_ctas: 64,
             conditional: None,
+            vectors: None,
         };
         run(&mut Launch::new(self.program.clone(), shape, &block, settings))
     }

@@ -157,12 +157,57 @@ fn add_while(graph: CUgraph, handle: CUgraphConditionalHandle) -> CUgraph {
 }
 
 #[test]
-fn every_name_has_a_symbol_and_the_signature_of_cudarc() {
+fn every_name_has_a_symbol() {
     let _guard = device(EmulatedDevice::default());
     assert!(
         emulator::driver::NAMES.iter().all(|name| symbol(name).is_some_and(|pointer| !pointer.is_null()))
     );
     assert!(symbol("cuNoSuchCall").is_none());
+}
+
+/// The library file that stands where `libcuda.so.1` would.
+#[test]
+fn the_shared_library_exports_every_name() {
+    let here = std::env::current_exe().unwrap();
+    let places = [here.parent().unwrap(), here.parent().unwrap().parent().unwrap()];
+    let Some(path) = places.iter().map(|place| place.join("libemulator.so")).find(|path| path.exists())
+    else {
+        println!("SKIPPED: no libemulator.so beside {}", here.display());
+        return;
+    };
+    let path = CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: loads this crate's own library and looks names up in it; it has no initialisers that matter.
+    unsafe {
+        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+        assert!(!library.is_null());
+        for name in emulator::driver::NAMES {
+            let name = CString::new(*name).unwrap();
+            assert!(!libc::dlsym(library, name.as_ptr()).is_null(), "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn a_slow_kernel_answers_late_and_its_heart_beats() {
+    let _guard = ready(EmulatedDevice::default());
+    let resident = function(module(RESIDENT), "resident");
+    let rings = Rings::new();
+    let (mut a, mut b, mut c, mut d) = (rings.requests, rings.answers, rings.control, rings.books);
+    let (mut mask, mut sequence) = (SLOTS - 1, 1u32);
+    let (stream, null) = (stream(), std::ptr::null_mut());
+    let mut list = parameters![a, b, c, d, mask, sequence];
+    assert_eq!(cuLaunchKernel(resident, 1, 1, 1, 32, 1, 1, 0, stream, list.as_mut_ptr(), null), OK);
+    let mut books = vec![ring::Book::default(); ring::BOOKS];
+    rings.drive(1, 20, 5, &mut books);
+    hooks().slow_down(Duration::from_millis(1));
+    let beats = rings.control().heartbeat.load(Ordering::Acquire);
+    let times_ns = rings.drive(21, 20, 5, &mut books);
+    std::thread::sleep(Duration::from_millis(200));
+    hooks().slow_down(Duration::ZERO);
+    assert!(times_ns.iter().sum::<u64>() > 20 * 500_000, "late: {times_ns:?}");
+    assert!(rings.control().heartbeat.load(Ordering::Acquire) > beats);
+    rings.control().stop.store(1, Ordering::Release);
+    assert_eq!(cuStreamSynchronize(stream), OK);
 }
 
 #[test]

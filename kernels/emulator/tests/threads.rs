@@ -303,6 +303,6 @@ fn sixteen_bytes_at_once() {
     each90("exchange_16", |kernel, options| {
         let mut pair = vec![0u128];
         run(kernel, Shape::linear(2, 48), &[&address(&mut pair)], options);
-        assert_eq!(pair[0], 96 + (2 * (0..48u128).sum::<u128>() << 64));
+        assert_eq!(pair[0], 96 + ((2 * (0..48u128).sum::<u128>()) << 64));
     });
 }

@@ -78,6 +78,7 @@ pub(super) fn run_kernel(launch: &KernelLaunch) -> bool {
         multiprocessors: device.multiprocessors,
         resident_ctas: launch.function.resident_ctas(&launch.shape),
         conditional: Some(Arc::new(super::graph::set_conditional)),
+        vectors: None,
     };
     let program = launch.function.kernel.program.clone();
     let mut grid = Launch::new(program, launch.shape, &launch.parameters, settings);

@@ -16,6 +16,8 @@ mod launch;
 mod memory;
 mod modules;
 mod process;
+#[cfg(test)]
+mod signatures;
 mod stream;
 
 pub use device::{ConditionalNodes, DeviceFaults, EmulatedDevice};

@@ -75,7 +75,11 @@ impl Stream {
         while let Some(job) = self.next() {
             // After a failure nothing runs any more; what was queued counts as done.
             if process().sticky().is_ok() {
-                run(job);
+                // A defect of the emulator must not leave the stream's users waiting for ever.
+                let run = std::panic::AssertUnwindSafe(|| run(job));
+                if std::panic::catch_unwind(run).is_err() {
+                    process().fail(CUresult::CUDA_ERROR_LAUNCH_FAILED);
+                }
             }
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             queue.unfinished -= 1;

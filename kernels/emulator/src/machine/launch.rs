@@ -10,6 +10,7 @@ use super::barrier::{BARRIERS_PER_CTA, Cluster, CtaBarrier};
 use super::hooks::Hooks;
 use super::lanes::{LANES, Lanes};
 use super::memory::Commit;
+use super::step::Vectors;
 use super::warp::Warp;
 use super::weak::Weak;
 use crate::program::{Clock, Code, Instruction, Program, Special};
@@ -66,6 +67,8 @@ pub(crate) struct LaunchSettings {
     /// CTAs that are resident at once; the rest starts as those end.
     pub(crate) resident_ctas: u64,
     pub(crate) conditional: Option<SetConditional>,
+    /// How the inner loop is compiled; None for the best that the processor has.
+    pub(crate) vectors: Option<Vectors>,
 }
 
 /// A resident CTA.
@@ -131,6 +134,9 @@ pub(crate) struct Launch {
     arena: Arena,
 }
 
+/// Bounds of what is resident at once, whatever the device is said to hold.
+const RESIDENT_CTAS_MAX: u64 = 4096;
+const ARENA_BYTES_MAX: u64 = 4 << 30;
 /// Room between two CTAs' shared memory.
 const SHARED_GAP_BYTES: u64 = 256;
 /// The grid barrier's word lies at the arena's start.
@@ -145,16 +151,17 @@ impl Launch {
         settings: LaunchSettings,
     ) -> Self {
         let cluster_size = shape.cluster_ctas().max(1);
-        let clusters_total = shape.ctas() / u64::from(cluster_size);
-        let resident = settings.resident_ctas.clamp(u64::from(cluster_size), 4096) / u64::from(cluster_size);
-        let clusters = resident.min(clusters_total) as usize;
-        let ctas = clusters * cluster_size as usize;
         let shared_bytes = u64::from(program.shared_bytes) + u64::from(shape.dynamic_shared_bytes);
         let shared_stride = (shared_bytes + SHARED_GAP_BYTES).next_multiple_of(256);
         let warps_per_cta = shape.threads().div_ceil(LANES as u32);
         let local_stride = u64::from(program.local_bytes) * u64::from(warps_per_cta) * LANES as u64;
         let block = parameter_block(&program, parameters);
         let parameter_stride = (block.len() as u64).next_multiple_of(256);
+        let resident_max = (ARENA_BYTES_MAX / (shared_stride + local_stride)).min(RESIDENT_CTAS_MAX);
+        let resident = settings.resident_ctas.min(resident_max).max(u64::from(cluster_size));
+        let clusters_total = shape.ctas() / u64::from(cluster_size);
+        let clusters = (resident / u64::from(cluster_size)).min(clusters_total) as usize;
+        let ctas = clusters * cluster_size as usize;
         let bytes = GRID_BARRIER_BYTES + parameter_stride + ctas as u64 * (shared_stride + local_stride);
         let arena = Arena::new(bytes as usize);
         let base = arena.base as u64;

@@ -27,8 +27,13 @@ pub(crate) fn run(launch: &mut Launch) -> Result<(), Fault> {
     for slot in 0..launch.context.clusters.len() {
         launch.start_cluster(slot);
     }
-    let mut scheduler =
-        Scheduler { vectors: Vectors::detect(), hooked, poll_next: 0, idle_rounds: 0, busy_rounds: 0 };
+    let mut scheduler = Scheduler {
+        vectors: launch.settings.vectors.unwrap_or_else(Vectors::detect),
+        hooked,
+        poll_next: 0,
+        idle_rounds: 0,
+        busy_rounds: 0,
+    };
     let result = scheduler.run(launch);
     if let Some(weak) = &mut launch.context.weak {
         for cta in 0..launch.context.ctas.len() {

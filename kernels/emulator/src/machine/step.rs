@@ -36,7 +36,7 @@ enum Flow {
 
 /// How a warp's turns are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vectors {
+pub(crate) enum Vectors {
     Plain,
     Avx2,
     Avx512,
@@ -428,4 +428,53 @@ fn address_map(x: u32) -> AddressMap {
 fn space_of(x: u32) -> Space {
     use Space::*;
     [Generic, Global, Constant, Shared, SharedCluster, Local, Parameter][x as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Vectors;
+    use crate::machine::{Launch, LaunchSettings, Shape, run};
+    use crate::program::{Image, decode_entry};
+    use crate::ptx::parse;
+
+    /// The answers of a kernel of `tests/cuda/operations.cu` to operands of every size, compiled one way.
+    fn answers(name: &str, rows: usize, vectors: Vectors) -> Vec<u64> {
+        let raw = parse(include_str!("../../tests/cuda/operations.compute_75.ptx")).unwrap();
+        let image = Image::build(&raw).unwrap();
+        let entry = raw.functions.iter().find(|function| function.name == name).unwrap();
+        let program = Arc::new(decode_entry(&raw, &image, entry).unwrap());
+        let mut state = 0x1234_5678_9abc_def1u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state >> (state & 31)
+        };
+        let columns: [Vec<u64>; 3] = std::array::from_fn(|_| (0..1024).map(|_| next()).collect());
+        let mut out = vec![0u64; rows * 1024];
+        let mut block = Vec::new();
+        for pointer in
+            [columns[0].as_ptr(), columns[1].as_ptr(), columns[2].as_ptr(), out.as_mut_ptr().cast_const()]
+        {
+            block.extend((pointer as u64).to_le_bytes());
+        }
+        let settings =
+            LaunchSettings { vectors: Some(vectors), resident_ctas: 1, ..LaunchSettings::default() };
+        run(&mut Launch::new(program, Shape::linear(1, 1024), &block, settings)).unwrap();
+        out
+    }
+
+    #[test]
+    fn every_way_of_compiling_gives_the_same_bits() {
+        let best = Vectors::detect();
+        for (name, rows) in [("integers32", 56), ("integers64", 35), ("doubles", 52)] {
+            let plain = answers(name, rows, Vectors::Plain);
+            assert_eq!(answers(name, rows, best), plain, "{name}, {best:?}");
+            if best == Vectors::Avx512 {
+                assert_eq!(answers(name, rows, Vectors::Avx2), plain, "{name}, AVX2");
+            }
+        }
+    }
 }
