@@ -162,3 +162,7 @@ fn push(ring: &mut DigestSender, answer: &WideAnswered<'_>) -> Result<(), Digest
     }
     ring.push_canonical(canonical_end(answer.request, answer.listing, answer.items.len()))
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;
