@@ -27,9 +27,13 @@ const GRID_CTAS_MAX: u32 = 64;
 /// Shards at most: each is a warp of the first CTA.
 pub const SHARDS_MAX: u32 = 6;
 
-/// Levels a side, wanted and least.
-const LEVELS_WANTED: u32 = 4096;
+/// Levels a side: least, usual, and most where there are few books (an exchange without price limits shows thousands).
 const LEVELS_MIN: u32 = 64;
+const LEVELS_USUAL: u32 = 4_096;
+const LEVELS_MOST: u32 = 65_536;
+
+/// Levels of all sides together up to which a side gets more than is usual: 1 GiB.
+const LEVELS_TOGETHER: u64 = 1 << 26;
 
 /// Slots of a bucket of the order table.
 pub const BUCKET_SLOTS: u64 = 32;
@@ -208,7 +212,8 @@ impl Plan {
         let shards = demand.listings.clamp(1, SHARDS_MAX);
         let ctas = ctas_for(demand.items_max, shards, is_cluster, device.sms);
         let available = device.memory_free.saturating_sub(RESERVE_BYTES) / 10 * 9;
-        let most = if demand.levels == 0 { LEVELS_WANTED } else { demand.levels.next_power_of_two() };
+        let most =
+            if demand.levels == 0 { levels_for(demand.listings) } else { demand.levels.next_power_of_two() };
         let (buckets_most, buckets_least) = buckets_for(demand.orders, shards);
         let fits = |levels: u32, buckets: u32| memory_of(demand, shards, levels, buckets) <= available;
         let mut buckets = buckets_most;
@@ -265,6 +270,13 @@ fn ctas_for(items_max: u32, shards: u32, is_cluster: bool, sms: u32) -> u32 {
     // Relations and options each may leave a slice half empty.
     let slices = items_max.div_ceil(32) + 1;
     (1..most).find(|ctas| workers_of(*ctas, shards) >= slices).unwrap_or(most)
+}
+
+/// Levels that a side of so many books gets if the device has the memory.
+fn levels_for(listings: u32) -> u32 {
+    let even = LEVELS_TOGETHER / (2 * u64::from(listings.max(1)));
+    let floor = |levels: u32| 1 << levels.ilog2();
+    floor(u32::try_from(even).unwrap_or(u32::MAX).clamp(LEVELS_USUAL, LEVELS_MOST))
 }
 
 /// Buckets of a shard's table of orders: so many that every shard could hold all orders, and so many that each holds twice

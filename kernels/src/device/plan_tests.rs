@@ -43,21 +43,21 @@ fn capability(compute: (u32, u32), sms: u32, gib: u64) -> Capability {
 fn the_desk_on_fifteen_devices() {
     // CTAs, levels a side, buckets a shard.
     let expected: [Option<(bool, u32, u32, u32)>; 15] = [
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
         None,
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((false, 11, 4096, 1 << 18)),
-        Some((true, 8, 4096, 1 << 18)),
-        Some((true, 8, 4096, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((false, 11, 16_384, 1 << 18)),
+        Some((true, 8, 16_384, 1 << 18)),
+        Some((true, 8, 16_384, 1 << 18)),
     ];
     for ((name, compute, sms, gib), expected) in DEVICES.into_iter().zip(expected) {
         let plan = Plan::new(&capability(compute, sms, gib), &DESK);
