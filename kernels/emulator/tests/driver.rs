@@ -403,6 +403,19 @@ fn a_frozen_launch_stands_still_inside_a_line_and_goes_on_when_thawed() {
     assert_eq!(rings.control().heartbeat.load(Ordering::Acquire), beats, "frozen: no heartbeat");
     hooks().thaw();
     rings.drive(51, 50, 5, &mut books);
+    let running = hooks().running();
+    assert!(running.stores >= 4 * 100 && running.instructions > 100 * 50);
+    // Frozen in a stream of ticks, wherever that is; the stores of the heart count too.
+    hooks().freeze_after_stores(3);
+    let start = Instant::now();
+    let next = ring::tick(101, 5);
+    ring::push(rings.requests.wrapping_add((101 & (SLOTS - 1)) as usize), &next.request());
+    while !hooks().is_frozen() {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        std::thread::yield_now();
+    }
+    hooks().thaw();
+    rings.drive(101, 1, 5, &mut books);
     rings.control().stop.store(1, Ordering::Release);
     assert_eq!(cuStreamSynchronize(stream), OK);
     let after = hooks().counts("resident");

@@ -387,8 +387,8 @@ proptest! {
             let x = |lane: usize| operands[lane][0] as u32;
             let z = |lane: usize| operands[lane][2] as u32 & 1;
             let same = here.iter().all(|&lane| z(lane) == z(here[0]));
-            for lane in 0..32 {
-                let found: Vec<u64> = (0..9).map(|row| got[row][lane]).collect();
+            for lane in 0..32usize {
+                let found: Vec<u64> = got[..9].iter().map(|row| row[lane]).collect();
                 if !here.contains(&lane) {
                     prop_assert_eq!(found, vec![NONE; 9]);
                     continue;

@@ -306,3 +306,39 @@ fn sixteen_bytes_at_once() {
         assert_eq!(pair[0], 96 + ((2 * (0..48u128).sum::<u128>()) << 64));
     });
 }
+
+#[test]
+fn an_indexed_branch_goes_where_each_lane_says() {
+    let source = "
+.version 9.0
+.target sm_75
+.visible .entry pick(.param .u64 out)
+{
+    .reg .b32 %r<4>; .reg .b64 %rd<4>;
+    ld.param.u64 %rd1, [out];
+    mov.u32 %r1, %tid.x;
+    mul.wide.u32 %rd2, %r1, 4;
+    add.s64 %rd3, %rd1, %rd2;
+    rem.u32 %r2, %r1, 3;
+    mov.u32 %r3, 0;
+again: .branchtargets one, two, three;
+    brx.idx %r2, again;
+one:
+    add.u32 %r3, %r3, 10;
+    bra done;
+two:
+    add.u32 %r3, %r3, 200;
+    bra done;
+three:
+    add.u32 %r3, %r3, 3000;
+done:
+    add.u32 %r3, %r3, %r1;
+    st.global.u32 [%rd3], %r3;
+    ret;
+}";
+    let kernel = Module::load(source).unwrap().kernel("pick").unwrap();
+    let mut out = vec![0u32; 32];
+    run(&kernel, Shape::linear(1, 32), &[&address(&mut out)], &RunOptions::default());
+    let expected: Vec<u32> = (0..32).map(|lane| [10, 200, 3000][lane % 3] + lane as u32).collect();
+    assert_eq!(out, expected);
+}

@@ -24,7 +24,9 @@ fn wrong(kernel: &Kernel, shape: Shape, weak: Option<WeakMemory>) -> u32 {
 
 /// Seeds for which a kernel saw something wrong.
 fn found(name: &str, shape: Shape) -> u64 {
-    let sources = [include_str!("cuda/weak.compute_75.ptx"), include_str!("cuda/weak.compute_90.ptx")];
+    let both = [include_str!("cuda/weak.compute_75.ptx"), include_str!("cuda/weak.compute_90.ptx")];
+    let clusters = [include_str!("cuda/weak90.compute_90.ptx")];
+    let sources: &[&str] = if name.starts_with("far_") { &clusters } else { &both };
     let mut least = SEEDS;
     let mut most = 0;
     for source in sources {
@@ -46,6 +48,7 @@ fn kernels_that_are_right_never_fail() {
         ("swap_right", Shape::linear(1, 64)),
         ("pass_right", Shape::linear(1, 32)),
         ("publish_right", Shape::linear(2, 64)),
+        ("far_message_right", Shape { cluster: [2, 1, 1], ..Shape::linear(2, 32) }),
     ] {
         assert_eq!(found(name, shape), 0, "{name}");
     }
@@ -61,6 +64,7 @@ fn what_is_left_out_is_found_for_most_seeds() {
         ("pass_without_sync", Shape::linear(1, 32)),
         ("pass_overwritten", Shape::linear(1, 32)),
         ("publish_without_release", Shape::linear(2, 64)),
+        ("far_message_without_release", Shape { cluster: [2, 1, 1], ..Shape::linear(2, 32) }),
     ] {
         assert!(found(name, shape) >= SEEDS * 3 / 4, "{name}");
     }

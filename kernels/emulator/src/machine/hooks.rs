@@ -28,6 +28,10 @@ pub struct Hooks {
     frozen: AtomicBool,
     instruction: AtomicU64,
     store: AtomicU64,
+    /// Stores from now on, until a launch takes the number up.
+    store_from_now: AtomicU64,
+    running_instructions: AtomicU64,
+    running_stores: AtomicU64,
     nap_ns: AtomicU64,
     abandoned: AtomicBool,
     counts: Mutex<HashMap<String, Counts>>,
@@ -40,6 +44,9 @@ impl Default for Hooks {
             frozen: AtomicBool::new(false),
             instruction: AtomicU64::new(NEVER),
             store: AtomicU64::new(NEVER),
+            store_from_now: AtomicU64::new(NEVER),
+            running_instructions: AtomicU64::new(0),
+            running_stores: AtomicU64::new(0),
             nap_ns: AtomicU64::new(0),
             abandoned: AtomicBool::new(false),
             counts: Mutex::new(HashMap::new()),
@@ -48,7 +55,7 @@ impl Default for Hooks {
 }
 
 impl Hooks {
-    /// Restricts the hooks to one kernel; None for every kernel.
+    /// Restricts the hooks to one kernel; None for every kernel. A launch asks when it starts.
     pub fn only(&self, entry: Option<&str>) {
         *self.entry.lock().expect("no holder panics") = entry.map(str::to_string);
     }
@@ -62,6 +69,7 @@ impl Hooks {
     pub fn thaw(&self) {
         self.instruction.store(NEVER, Ordering::Release);
         self.store.store(NEVER, Ordering::Release);
+        self.store_from_now.store(NEVER, Ordering::Release);
         self.frozen.store(false, Ordering::Release);
     }
 
@@ -79,6 +87,20 @@ impl Hooks {
     /// the stores of the lanes of one instruction.
     pub fn freeze_at_store(&self, number: u64) {
         self.store.store(number, Ordering::Release);
+    }
+
+    /// As [`Hooks::freeze_at_store`], counted from the launch's next turn: for a kernel that has run for long.
+    pub fn freeze_after_stores(&self, number: u64) {
+        self.store_from_now.store(number, Ordering::Release);
+    }
+
+    /// What the running launch has done up to its last turn. With several launches at once it is any one's.
+    pub fn running(&self) -> Counts {
+        Counts {
+            launches: 0,
+            instructions: self.running_instructions.load(Ordering::Acquire),
+            stores: self.running_stores.load(Ordering::Acquire),
+        }
     }
 
     /// Sleeps so long after every turn of a warp, so that a kernel lives but answers late. Zero for full speed.
@@ -104,8 +126,18 @@ impl Hooks {
         self.instruction.load(Ordering::Acquire)
     }
 
-    pub(super) fn store_limit(&self) -> u64 {
+    /// The store to freeze at, for a launch that has done so many.
+    pub(super) fn store_limit(&self, stores: u64) -> u64 {
+        let from_now = self.store_from_now.swap(NEVER, Ordering::AcqRel);
+        if from_now != NEVER {
+            self.store.store(stores.saturating_add(from_now), Ordering::Release);
+        }
         self.store.load(Ordering::Acquire)
+    }
+
+    pub(super) fn report(&self, instructions: u64, stores: u64) {
+        self.running_instructions.store(instructions, Ordering::Release);
+        self.running_stores.store(stores, Ordering::Release);
     }
 
     pub(super) fn is_abandoned(&self) -> bool {

@@ -137,7 +137,9 @@ impl Scheduler {
         if hooks.is_abandoned() {
             return Err(fault(launch, 0, 0, 0, FaultKind::Abandoned));
         }
-        launch.context.commit.stores_limit = hooks.store_limit();
+        let stores = launch.context.commit.stores;
+        hooks.report(launch.context.executed, stores);
+        launch.context.commit.stores_limit = hooks.store_limit(stores);
         let (limit, executed) = (hooks.instruction_limit(), launch.context.executed);
         if executed < limit {
             return Ok(turn.min((limit - executed).min(u64::from(u32::MAX)) as u32));

@@ -2,7 +2,7 @@
 //!
 //! The loop is compiled three times, for plain x86-64, for AVX2 with FMA and for AVX-512, and chosen by what the processor
 //! has. All three give the same bits: lane functions are exact, and `fma` is the fused operation whether by instruction or
-//! by the C library.
+//! by the C library. Only the bits inside a NaN may differ, as they may on a GPU.
 
 use super::arithmetic::{carry_lanes, step_lanes};
 use super::fault::FaultKind;
@@ -466,14 +466,33 @@ mod tests {
         out
     }
 
+    /// Which of its operands' NaN bits an operation hands on is the compiler's choice, so every NaN is one.
+    fn without_nan(value: u64) -> u64 {
+        let single_nan = value >> 32 == 0 && f32::from_bits(value as u32).is_nan();
+        if f64::from_bits(value).is_nan() || single_nan { u64::MAX } else { value }
+    }
+
     #[test]
     fn every_way_of_compiling_gives_the_same_bits() {
         let best = Vectors::detect();
+        let others = if best == Vectors::Avx512 { vec![best, Vectors::Avx2] } else { vec![best] };
         for (name, rows) in [("integers32", 56), ("integers64", 35), ("doubles", 52)] {
             let plain = answers(name, rows, Vectors::Plain);
-            assert_eq!(answers(name, rows, best), plain, "{name}, {best:?}");
-            if best == Vectors::Avx512 {
-                assert_eq!(answers(name, rows, Vectors::Avx2), plain, "{name}, AVX2");
+            for &vectors in &others {
+                let other = answers(name, rows, vectors);
+                for (at, (one, two)) in plain.iter().zip(&other).enumerate() {
+                    let (one, two) = match name {
+                        "doubles" => (without_nan(*one), without_nan(*two)),
+                        _ => (*one, *two),
+                    };
+                    assert_eq!(
+                        one,
+                        two,
+                        "{name}, {vectors:?}: operation {}, thread {}",
+                        at / 1024,
+                        at % 1024
+                    );
+                }
             }
         }
     }
