@@ -21,3 +21,4 @@ pub mod ring_hop;
 pub mod risk;
 pub mod tick_to_order;
 pub mod timing;
+pub mod wide_cpu;

@@ -21,6 +21,7 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("ring_hop", "", |_| bench::ring_hop::run()),
     ("tick_to_order", "[FILE[@VENUE]...]", bench::tick_to_order::run),
     ("book", "FILE [BBO_CHECKSUM]", bench::book::run),
+    ("wide_cpu", "", |_| bench::wide_cpu::run()),
     #[cfg(feature = "peers")]
     ("peer_decode", "FILE...", bench::peer_decode::run),
     #[cfg(feature = "peers")]

@@ -162,7 +162,7 @@ fn positions_in_three_dimensions() {
         run(kernel, shape, &[&address(&mut out)], options);
         for (index, &value) in out.iter().enumerate() {
             let (cta, thread) = (index as u32 / 60, index as u32 % 60);
-            assert_eq!(value, cta << 16 | (thread / 32) << 8 | thread % 32);
+            assert_eq!(value, (cta << 16) | ((thread / 32) << 8) | (thread % 32));
         }
     });
 }
@@ -174,7 +174,9 @@ fn more_ctas_than_fit_run_one_after_the_other() {
     let mut out = vec![u32::MAX; 1000 * 32];
     run(&kernel, Shape::linear(1000, 32), &[&address(&mut out)], &RunOptions::default());
     assert!(
-        out.iter().enumerate().all(|(index, &value)| value == (index as u32 / 32) << 16 | index as u32 % 32)
+        out.iter()
+            .enumerate()
+            .all(|(index, &value)| value == ((index as u32 / 32) << 16) | (index as u32 % 32))
     );
 }
 
@@ -273,5 +275,34 @@ fn reductions_of_a_warp() {
         assert!(out[96..128].iter().all(|&v| v as i32 == input.iter().map(|&v| v as i32).min().unwrap()));
         assert_eq!(out[132..160].iter().sum::<u32>(), 1);
         assert_eq!(out[132], 1);
+    });
+}
+
+#[test]
+fn a_grid_barrier_made_of_atomics() {
+    each("grid_sync", |kernel, options| {
+        let (ctas, rounds) = (6usize, 7i32);
+        let mut values: Vec<i32> = (0..2 * ctas as i32).map(|i| if i < 6 { i * 100 } else { 0 }).collect();
+        run(kernel, Shape::linear(6, 64), &[&address(&mut values), &rounds.to_le_bytes()], options);
+        let last = &values[rounds as usize % 2 * ctas..][..ctas];
+        let expected: Vec<i32> = (0..ctas as i32).map(|cta| (cta + rounds) % 6 * 100 + rounds).collect();
+        assert_eq!(last, expected);
+    });
+}
+
+#[test]
+fn sixteen_bytes_at_once() {
+    each("move_16", |kernel, options| {
+        let mut from: Vec<u128> = (0..32).map(|i| (i << 100) + i).collect();
+        let mut to = vec![0u128; 32];
+        run(kernel, Shape::linear(1, 32), &[&address(&mut from), &address(&mut to)], options);
+        for (from, to) in from.iter().zip(&to) {
+            assert_eq!(*to, (from >> 64) + 1 + (from << 64));
+        }
+    });
+    each90("exchange_16", |kernel, options| {
+        let mut pair = vec![0u128];
+        run(kernel, Shape::linear(2, 48), &[&address(&mut pair)], options);
+        assert_eq!(pair[0], 96 + (2 * (0..48u128).sum::<u128>() << 64));
     });
 }

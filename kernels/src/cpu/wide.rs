@@ -10,6 +10,7 @@
 //! are shared and never change.
 
 mod answer;
+mod bounds;
 mod chain;
 mod error;
 mod last_answers;

@@ -302,9 +302,9 @@ pub unsafe extern "C" fn cuGraphKernelNodeSetAttribute(
                 let counts = unsafe { value.clusterDim };
                 launch.shape.cluster = [counts.x, counts.y, counts.z];
             }
-            // SAFETY: the attribute says that this field is the one in use.
             CUkernelNodeAttrID::CU_LAUNCH_ATTRIBUTE_COOPERATIVE => {
-                *cooperative = unsafe { value.cooperative } != 0
+                // SAFETY: the attribute says that this field is the one in use.
+                *cooperative = unsafe { value.cooperative } != 0;
             }
             _ => {}
         }

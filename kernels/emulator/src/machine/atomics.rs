@@ -130,14 +130,15 @@ unsafe fn exchange16(address: u64, change: impl Fn(u128) -> u128) -> u128 {
 unsafe fn compare_exchange16(address: *mut u128, old: u128, new: u128) -> u128 {
     let (mut low, mut high) = (old as u64, (old >> 64) as u64);
     // SAFETY: the caller's contract. By hand, because the intrinsic becomes a library call where it is inlined into code
-    // compiled for processors without the instruction. The compiler keeps `rbx` to itself, so it is swapped in and out.
+    // compiled for processors without the instruction. The compiler keeps `rbx` to itself, so it is swapped in and out, and
+    // the other operands have registers of their own, lest one of them be given `rbx`.
     unsafe {
         std::arch::asm!(
-            "xchg {swap}, rbx",
-            "lock cmpxchg16b [{address}]",
-            "mov rbx, {swap}",
-            swap = inout(reg) new as u64 => _,
-            address = in(reg) address,
+            "xchg rsi, rbx",
+            "lock cmpxchg16b [rdi]",
+            "mov rbx, rsi",
+            inout("rsi") new as u64 => _,
+            in("rdi") address,
             in("rcx") (new >> 64) as u64,
             inout("rax") low,
             inout("rdx") high,

@@ -136,20 +136,25 @@ impl Context {
     pub(super) fn free_waiting(&mut self, warp: &mut Warp) -> bool {
         for index in 0..warp.groups.len() {
             let group = warp.groups[index];
-            match group.state {
+            let free = match group.state {
                 State::CtaBarrier { number, generation, kind, d } => {
-                    if self.ctas[warp.cta].barriers[usize::from(number)].generation != generation {
+                    let free = self.ctas[warp.cta].barriers[usize::from(number)].generation != generation;
+                    if free {
                         self.give_result(warp, d, kind, usize::from(number), group.lanes);
-                        warp.groups[index].state = State::Ready(Rest::No);
                     }
+                    free
                 }
                 State::Cluster { generation } => {
-                    if self.clusters[self.ctas[warp.cta].cluster].generation != generation {
+                    let free = self.clusters[self.ctas[warp.cta].cluster].generation != generation;
+                    if free {
                         self.each_thread(warp, group.lanes, |weak, thread, _| weak.acquire(thread));
-                        warp.groups[index].state = State::Ready(Rest::No);
                     }
+                    free
                 }
-                _ => {}
+                _ => false,
+            };
+            if free {
+                warp.groups[index].state = State::Ready(Rest::No);
             }
         }
         warp.has_ready_group()

@@ -207,6 +207,9 @@ impl Context {
     pub(super) fn load(&mut self, warp: &mut Warp, access: &Access, a: u16, run: u32) -> LaneResult<()> {
         let file = warp.file();
         self.checker.refresh();
+        if self.weak.is_none() && self.load_all(warp, access, a, run) {
+            return Ok(());
+        }
         if access.order != Order::Weak {
             warp.polling.strong_access();
         }
@@ -246,6 +249,9 @@ impl Context {
     pub(super) fn store(&mut self, warp: &mut Warp, access: &Access, a: u16, run: u32) -> LaneResult<()> {
         let file = warp.file();
         self.checker.refresh();
+        if self.weak.is_none() && self.store_all(warp, access, a, run) {
+            return Ok(());
+        }
         let private = matches!(access.space, Space::Local | Space::Parameter);
         if !private {
             warp.polling.changed_something();
@@ -341,7 +347,7 @@ unsafe fn gather(file: File, access: &Access, lane: usize) -> u128 {
     value
 }
 
-fn extend(value: u64, from_bits: u32, to_bits: u32) -> u64 {
+pub(super) fn extend(value: u64, from_bits: u32, to_bits: u32) -> u64 {
     let wide = ((value << (64 - from_bits)) as i64 >> (64 - from_bits)) as u64;
     crate::ptx::low_bits(wide, to_bits)
 }

@@ -14,6 +14,7 @@ mod hooks;
 mod lanes;
 mod launch;
 mod memory;
+mod moves;
 mod polling;
 mod quad;
 mod schedule;

@@ -49,6 +49,14 @@ impl Polling {
         self.watched |= line_bit(address);
     }
 
+    /// All lanes of a load at once: the sums of their addresses and values, and their watch bits.
+    #[inline(always)]
+    pub(super) fn loaded_all(&mut self, addresses: u64, values: u64, lines: u64) {
+        let mixed = (addresses ^ values.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.sum = self.sum.wrapping_add(mixed ^ (mixed >> 29));
+        self.watched |= lines;
+    }
+
     #[inline(always)]
     pub(super) fn strong_access(&mut self) {
         self.strong += 1;

@@ -143,8 +143,10 @@ impl Scheduler {
         if touched == 0 {
             return;
         }
+        // Watch bits depend on where memory lies, which no seed decides.
+        let seeded = launch.context.weak.is_some();
         for warp in &mut launch.warps {
-            if warp.status == Status::Polling && warp.polling.watched & touched != 0 {
+            if warp.status == Status::Polling && (seeded || warp.polling.watched & touched != 0) {
                 warp.status = Status::Ready;
             }
         }
@@ -180,7 +182,7 @@ impl Scheduler {
     /// Everyone waits for something outside.
     fn idle(&mut self, launch: &mut Launch) -> Result<(), Fault> {
         if let Some(weak) = &mut launch.context.weak {
-            weak.drain_one_each(&mut launch.context.commit);
+            weak.idle(&mut launch.context.commit);
             self.wake_watchers(launch);
         }
         self.idle_rounds = self.idle_rounds.saturating_add(1);

@@ -177,14 +177,14 @@ fn other(warp: &mut Warp, context: &mut Context, program: &Program, pc: u32, lan
     let i = &program.code[pc as usize];
     let tables = &program.tables;
     let index = i.x as usize;
-    let result = match i.code {
-        Code::Nothing => Ok(()),
-        Code::Load | Code::Store | Code::Atomic
-            if let part = context.lanes_that_drift(run)
-                && part != 0 =>
-        {
+    if matches!(i.code, Code::Load | Code::Store | Code::Atomic) {
+        let part = context.lanes_that_drift(run);
+        if part != 0 {
             return split(warp, pc, lanes, part);
         }
+    }
+    let result = match i.code {
+        Code::Nothing => Ok(()),
         Code::Load => context.load(warp, &tables.accesses[index], i.a, run),
         Code::Store => context.store(warp, &tables.accesses[index], i.a, run),
         Code::Atomic => context.atomic(warp, i, &tables.atomics[index], run),

@@ -19,8 +19,10 @@ use crate::program::Scope;
 
 /// Entries in a CTA's buffer before the oldest are pushed out.
 const BUFFER_MAX: usize = 24;
+const IDLE_PAUSE: std::time::Duration = std::time::Duration::from_micros(20);
 const STALE_ONE_IN: u64 = 3;
-const DRAIN_ONE_IN: u64 = 12;
+/// For each access of each lane.
+const DRAIN_ONE_IN: u64 = 100;
 
 /// A xorshift generator: small, seeded, the same everywhere.
 #[derive(Debug)]
@@ -228,8 +230,17 @@ impl Weak {
         fresh.fill(newest);
     }
 
-    /// When nothing else happens, stores still arrive.
-    pub(super) fn drain_one_each(&mut self, commit: &mut Commit) {
+    /// What a moment in which all warps poll brings: mostly nothing, sometimes a store that arrives, sometimes a pause in
+    /// which host threads see memory as it is.
+    pub(super) fn idle(&mut self, commit: &mut Commit) {
+        match self.random.below(8) {
+            0 => std::thread::sleep(IDLE_PAUSE),
+            1 | 2 => self.drain_one_each(commit),
+            _ => {}
+        }
+    }
+
+    fn drain_one_each(&mut self, commit: &mut Commit) {
         for cta in 0..self.ctas.len() {
             self.drain_random(cta, commit);
         }

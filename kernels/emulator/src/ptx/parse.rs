@@ -108,7 +108,9 @@ impl Parser<'_> {
                 ".target" => {
                     self.at += 1;
                     module.target = self.word()?;
-                    self.skip_line();
+                    while self.take_mark(',') {
+                        self.word()?;
+                    }
                 }
                 ".section" => self.skip_to('}'),
                 ".pragma" | ".alias" => self.skip_to(';'),
@@ -426,21 +428,26 @@ impl Parser<'_> {
         let line = self.line();
         self.at += 1;
         let (_, scalar) = self.align_and_scalar()?;
-        let name = self.word()?;
-        let mut count = None;
-        if self.take_mark('<') {
-            let value = self.integer()?;
-            if !(0..=REGISTERS_MAX).contains(&value) {
-                return self.refuse("too many registers");
+        let mut names = Vec::new();
+        loop {
+            let name = self.word()?;
+            let count = if self.take_mark('<') { Some(self.register_count()?) } else { None };
+            names.push((name, count));
+            if !self.take_mark(',') {
+                break;
             }
-            count = Some(value as u32);
-            self.expect('>')?;
-        }
-        if self.is_mark(',') {
-            return self.refuse("several registers in one declaration");
         }
         self.expect(';')?;
-        Ok(Statement::Registers { scalar, name, count, line })
+        Ok(Statement::Registers { scalar, names, line })
+    }
+
+    fn register_count(&mut self) -> Parsed<u32> {
+        let value = self.integer()?;
+        if !(0..=REGISTERS_MAX).contains(&value) {
+            return self.refuse("too many registers");
+        }
+        self.expect('>')?;
+        Ok(value as u32)
     }
 
     fn instruction(&mut self) -> Parsed<Statement> {
@@ -523,13 +530,8 @@ impl Parser<'_> {
             Some(Token::Word(_)) => Some(self.word()?),
             _ => None,
         };
-        let offset = if base.is_none() || self.take_mark('+') {
-            self.integer()?
-        } else if self.is_mark('-') {
-            self.integer()?
-        } else {
-            0
-        };
+        let offset =
+            if base.is_none() || self.take_mark('+') || self.is_mark('-') { self.integer()? } else { 0 };
         self.expect(']')?;
         Ok(Operand::Address { base, offset })
     }

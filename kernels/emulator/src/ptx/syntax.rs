@@ -73,10 +73,10 @@ pub(crate) enum Statement {
     Label {
         name: String,
     },
+    /// Names, and how many registers each stands for: `%r<3>` is `%r0`, `%r1`, `%r2`.
     Registers {
         scalar: Scalar,
-        name: String,
-        count: Option<u32>,
+        names: Vec<(String, Option<u32>)>,
         line: u32,
     },
     Variable(Variable),

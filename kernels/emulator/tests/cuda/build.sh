@@ -9,7 +9,7 @@ for source in *.cu; do
     stem=${source%.cu}
     for arch in 75 90; do
         case $stem in *90) [ $arch = 90 ] || continue ;; esac
-        nvcc -I"${CUDA_INCLUDE:?}" -O3 -std=c++17 -fmad=false -rdc=true -arch=compute_$arch -ptx \
+        nvcc -I"${CUDA_INCLUDE:?}" -I"$CUDA_INCLUDE/cccl" -O3 -std=c++17 -fmad=false -rdc=true -arch=compute_$arch -ptx \
             -o "$stem.compute_$arch.ptx" "$source"
     done
 done

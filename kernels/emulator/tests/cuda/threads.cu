@@ -198,3 +198,25 @@ extern "C" __global__ void count_up(cudaGraphConditionalHandle handle, int* coun
     cudaGraphSetConditional(handle, *count < end);
 }
 extern "C" __global__ void append(int* list, const int* count) { list[*count] = *count * 10 + (int)gridDim.x; }
+
+// A barrier of the whole grid, as cooperative groups build it from atomics.
+#include <cooperative_groups.h>
+extern "C" __global__ void grid_sync(int* values, int rounds)
+{
+    auto grid = cooperative_groups::this_grid();
+    unsigned count = gridDim.x;
+    for (int round = 0; round < rounds; round++) {
+        if (threadIdx.x == 0) values[(round + 1) % 2 * count + blockIdx.x] = values[round % 2 * count + (blockIdx.x + 1) % count] + 1;
+        grid.sync();
+    }
+}
+
+// 16 bytes at once.
+extern "C" __global__ void move_16(const void* from, void* to)
+{
+    u64 low, high;
+    const char* p = (const char*)from + 16 * threadIdx.x;
+    char* q = (char*)to + 16 * threadIdx.x;
+    asm volatile("{ .reg .b128 t; ld.relaxed.sys.global.b128 t, [%2]; mov.b128 {%0, %1}, t; }" : "=l"(low), "=l"(high) : "l"(p) : "memory");
+    asm volatile("{ .reg .b128 t; mov.b128 t, {%1, %2}; st.relaxed.sys.global.b128 [%0], t; }" ::"l"(q), "l"(high + 1), "l"(low) : "memory");
+}

@@ -63,3 +63,15 @@ extern "C" __global__ void reduce_warp(unsigned* out, const unsigned* in)
     if (threadIdx.x >= 4) asm volatile("{ .reg .pred p; elect.sync _|p, 0xfffffff0; selp.u32 %0, 1, 0, p; }" : "=r"(leader));
     if (threadIdx.x >= 4) out[128 + threadIdx.x] = leader;
 }
+
+// A compare and exchange of 16 bytes: each thread adds to both halves of one value.
+extern "C" __global__ void exchange_16(unsigned long long* pair)
+{
+    bool done = false;
+    while (!done) {
+        unsigned long long low = ((volatile unsigned long long*)pair)[0], high = ((volatile unsigned long long*)pair)[1], l, h;
+        asm volatile("{ .reg .b128 d, b, c; mov.b128 b, {%3, %4}; mov.b128 c, {%5, %6}; atom.relaxed.gpu.global.cas.b128 d, [%2], b, c; mov.b128 {%0, %1}, d; }"
+                     : "=l"(l), "=l"(h) : "l"(pair), "l"(low), "l"(high), "l"(low + 1), "l"(high + threadIdx.x) : "memory");
+        done = l == low && h == high;
+    }
+}

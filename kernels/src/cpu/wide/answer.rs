@@ -22,6 +22,8 @@ pub enum AdoptError {
     NotDependent(ItemKey),
     /// This item came twice.
     Repeated(ItemKey),
+    /// This relation has quantities and no profit: no computation gives that.
+    Impossible(ItemKey),
 }
 
 impl WideAnswer {
@@ -77,6 +79,7 @@ impl Display for AdoptError {
         match self {
             Self::NotDependent(key) => write!(f, "{key:?} does not depend on the listing"),
             Self::Repeated(key) => write!(f, "{key:?} came twice"),
+            Self::Impossible(key) => write!(f, "{key:?} has quantities and no profit"),
         }
     }
 }

@@ -30,6 +30,15 @@ impl LastAnswers {
         }
     }
 
+    /// The same of a relation with nothing to take, which is what nearly all of them have nearly always.
+    #[inline(always)]
+    pub(super) fn no_hit(&mut self, index: u32, full: bool, answer: &mut WideAnswer) {
+        // Only a hit has a profit.
+        if self.relations[index as usize][4] != 0 || full {
+            self.relation(index, NO_HIT, full, answer);
+        }
+    }
+
     /// The same of an option.
     #[inline(always)]
     pub(super) fn option(&mut self, index: usize, values: [i64; 5], full: bool, answer: &mut WideAnswer) {

@@ -1,12 +1,13 @@
 //! What the CPU backend of wide work remembers between ticks, and its one computation.
 
 use super::answer::{AdoptError, WideAnswer};
+use super::bounds::Bounds;
 use super::chain::Chain;
 use super::last_answers::LastAnswers;
 use super::spec::volatility_fits;
 use super::tables::{WideTables, padded};
 use crate::abi::{ItemKey, ItemKind, Touch};
-use crate::cpu::arbitrage::{evaluate, fold};
+use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
 use crate::cpu::option_quote::{NO_QUOTE, mid_in_currency_units, mid_of};
 use crate::cpu::pricing::{ForwardTerms, Isa};
 use crate::cpu::query::Bbo;
@@ -24,6 +25,7 @@ pub struct VolatilityRefused;
 pub struct WideState {
     tables: Arc<WideTables>,
     touches: Vec<Touch>,
+    bounds: Bounds,
     /// 1e-9; [`PRICE_NONE`] where options have nothing to go by.
     mids: Vec<i64>,
     /// Padded as the tables' arrays are.
@@ -44,6 +46,7 @@ impl WideState {
     pub fn on(isa: Isa, tables: &Arc<WideTables>) -> Self {
         Self {
             touches: vec![Touch::default(); tables.listings().len()],
+            bounds: Bounds::new(tables),
             mids: vec![PRICE_NONE; tables.listings().len()],
             volatilities: padded(tables.options(), |option| option.volatility),
             last: LastAnswers::new(tables),
@@ -80,13 +83,12 @@ impl WideState {
     /// computed from it can have changed.
     pub fn set_touch(&mut self, listing: u32, bbo: &Bbo, eligible: bool) -> bool {
         let at = listing as usize;
-        let (touch, mid) = if eligible {
-            (fold(bbo, &self.tables.listings()[at]), mid_of(bbo))
-        } else {
-            (Touch::default(), PRICE_NONE)
-        };
+        let terms = &self.tables.listings()[at];
+        let (touch, mid) =
+            if eligible { (fold(bbo, terms), mid_of(bbo)) } else { (Touch::default(), PRICE_NONE) };
         let changed = self.touches[at] != touch || self.mids[at] != mid;
         self.touches[at] = touch;
+        self.bounds.set(at, terms, &touch);
         self.mids[at] = mid;
         changed
     }
@@ -108,10 +110,14 @@ impl WideState {
     /// depends on it when `full`, in ascending order of keys. What is answered becomes the items' last answer.
     pub fn compute(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) {
         answer.clear();
-        let Self { tables, touches, mids, volatilities, last, chain } = self;
-        for &relation in tables.relations_of(listing) {
-            let values = evaluate(&tables.relations()[relation as usize], tables.listings(), touches);
-            last.relation(relation, values, full, answer);
+        let Self { tables, touches, bounds, mids, volatilities, last, chain } = self;
+        for &index in tables.relations_of(listing) {
+            let relation = &tables.relations()[index as usize];
+            if bounds.rule_out(relation) {
+                last.no_hit(index, full, answer);
+            } else {
+                last.relation(index, evaluate(relation, tables.listings(), touches), full, answer);
+            }
         }
         let mid = mids[listing as usize];
         if mid == PRICE_NONE {
@@ -132,7 +138,7 @@ impl WideState {
     /// given: drops items that do not differ from their last answer (unless `full`), sorts, and remembers the rest.
     ///
     /// # Errors
-    /// When an item does not depend on the listing or came twice: the device is not to be trusted. The state is as it
+    /// When an item does not depend on the listing, came twice or cannot be: the device is not to be trusted. The state is as it
     /// was.
     pub fn adopt(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) -> Result<(), AdoptError> {
         answer.sort();
@@ -142,6 +148,10 @@ impl WideState {
             }
             if at > 0 && answer.items()[at - 1].key == item.key {
                 return Err(AdoptError::Repeated(item.key));
+            }
+            let relation = item.key.kind == ItemKind::Relation;
+            if relation && item.values[4] <= 0 && item.values != NO_HIT {
+                return Err(AdoptError::Impossible(item.key));
             }
         }
         answer.retain(|item| self.last.remember(item) || full);

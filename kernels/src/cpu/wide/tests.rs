@@ -327,6 +327,10 @@ fn a_device_that_answers_nonsense_changes_nothing() {
     answer.push(twice).expect("room");
     answer.push(twice).expect("room");
     assert_eq!(state.adopt(1, false, &mut answer), Err(AdoptError::Repeated(twice.key)));
+    let impossible = WideItem { values: [7, 7, 0, 0, 0], ..twice };
+    answer.clear();
+    answer.push(impossible).expect("room");
+    assert_eq!(state.adopt(1, false, &mut answer), Err(AdoptError::Impossible(twice.key)));
     state.compute(1, false, &mut answer);
     assert_eq!(answer.items(), [], "the last answers are untouched");
     let room = tables.dependents_max();

@@ -155,7 +155,7 @@ impl Decoder<'_> {
         let address = usize::from(!no_result);
         let bytes = scalar.bytes() as u8;
         let narrow_only = matches!(operation, AtomicOperation::Exchange | AtomicOperation::Compare);
-        if !matches!(bytes, 4 | 8) && !(bytes == 16 && narrow_only) || has(raw, "noftz") && bytes < 4 {
+        if !(matches!(bytes, 4 | 8) || bytes == 16 && narrow_only) {
             return self.unsupported(raw);
         }
         let place = {

@@ -202,9 +202,9 @@ impl<'a> Decoder<'a> {
             Statement::BranchTargets { name, targets } => {
                 self.branch_targets.insert(name.clone(), targets.clone());
             }
-            Statement::Registers { scalar, name, count, line } => {
+            Statement::Registers { scalar, names, line } => {
                 self.line = *line;
-                self.declare_registers(*scalar, name, *count)?;
+                names.iter().try_for_each(|(name, count)| self.declare_registers(*scalar, name, *count))?;
             }
             Statement::Variable(variable) => self.declare_variable(variable)?,
             Statement::Instruction(raw) => {
