@@ -178,10 +178,10 @@ fn device_failure(report: &WideReport) -> Option<Failure> {
 }
 
 fn wide_notes(report: &WideReport) -> Vec<String> {
-    let deferred = (report.deferred > 0).then(|| {
-        format!("wide work: {} changes were asked about later, for want of an answer's room", report.deferred)
+    let waited = report.has_waited.then(|| {
+        "wide work: some changes were asked about later: wide.unanswered_max requests were open".to_owned()
     });
-    deferred.into_iter().chain(report.note.clone()).collect()
+    waited.into_iter().chain(report.note.clone()).collect()
 }
 
 fn wide_summary(report: &WideReport, answers: &[u8; 32]) -> WideSummary {

@@ -93,7 +93,8 @@ pub struct NaiveWide {
     tops: Vec<Top>,
     counts: Vec<bool>,
     asked: Vec<(Top, bool)>,
-    waiting: Vec<usize>,
+    touched: Vec<usize>,
+    waiting: VecDeque<usize>,
     unanswered_max: usize,
     pub unanswered: VecDeque<Expected>,
     next_id: u64,
@@ -104,7 +105,7 @@ pub struct NaiveWide {
     pub items: [u64; 2],
     /// Answers in which an option's quote could have been either of two.
     pub at_an_edge: u64,
-    /// Times that a listing found no room and was asked for later.
+    /// Listings that found no room, summed over the ends of events.
     pub deferred: u64,
 }
 
@@ -216,7 +217,8 @@ impl NaiveWide {
             tops: vec![Top::default(); count],
             counts: vec![false; count],
             asked: vec![(Top::default(), false); count],
-            waiting: Vec::new(),
+            touched: Vec::new(),
+            waiting: VecDeque::new(),
             unanswered_max: wide.unanswered_max,
             unanswered: VecDeque::new(),
             next_id: 1,
@@ -252,8 +254,8 @@ impl NaiveWide {
             let phase = self.venue_status.get(&venue);
             let counts = (own.is_none() || own == trading) && (phase.is_none() || phase == trading);
             let top = if counts { self.top(venue, instrument) } else { Top::default() };
-            if (top, counts) != (self.tops[at], self.counts[at]) && !self.waiting.contains(&at) {
-                self.waiting.push(at);
+            if (top, counts) != (self.tops[at], self.counts[at]) && !self.touched.contains(&at) {
+                self.touched.push(at);
             }
             (self.tops[at], self.counts[at]) = (top, counts);
         }
@@ -309,21 +311,22 @@ impl NaiveWide {
     }
 
     fn ask(&mut self) {
-        for at in std::mem::take(&mut self.waiting) {
-            let shown = (self.tops[at], self.counts[at]);
-            if shown == self.asked[at] {
-                continue;
+        for at in std::mem::take(&mut self.touched) {
+            if (self.tops[at], self.counts[at]) != self.asked[at] && !self.waiting.contains(&at) {
+                self.waiting.push_back(at);
             }
-            if self.unanswered.len() == self.unanswered_max {
-                self.waiting.push(at);
-                self.deferred += 1;
-                continue;
-            }
-            self.asked[at] = shown;
-            let expected = self.answer_to(at);
-            self.unanswered.push_back(expected);
-            self.next_id += 1;
         }
+        while self.unanswered.len() < self.unanswered_max {
+            let Some(at) = self.waiting.pop_front() else { return };
+            let shown = (self.tops[at], self.counts[at]);
+            if shown != self.asked[at] {
+                self.asked[at] = shown;
+                let expected = self.answer_to(at);
+                self.unanswered.push_back(expected);
+                self.next_id += 1;
+            }
+        }
+        self.deferred += self.waiting.len() as u64;
     }
 
     fn answer_to(&self, at: usize) -> Expected {

@@ -20,8 +20,8 @@ pub struct WideReport {
     pub computes_by: ComputedBy,
     /// Requests of the core.
     pub requests: u64,
-    /// Changes that had to wait until an answer made room.
-    pub deferred: u64,
+    /// Some changes had to wait until an answer made room.
+    pub has_waited: bool,
     /// Answers that entered, in the order of [`ComputedBy::ALL`].
     pub answers: [u64; ComputedBy::ALL.len()],
     /// Items of these answers.
@@ -73,7 +73,7 @@ impl WideDesk {
         let report = WideReport {
             computes_by: backend.computes_by(),
             requests: 0,
-            deferred: 0,
+            has_waited: false,
             answers: [0; ComputedBy::ALL.len()],
             items: 0,
             fallbacks: 0,
@@ -149,9 +149,9 @@ impl WideDesk {
     /// What it came to.
     #[must_use]
     pub fn report(&self, watch: Option<&WideWatch>) -> WideReport {
-        let deferred = watch.map_or(0, WideWatch::deferred);
+        let has_waited = watch.is_some_and(WideWatch::has_waited);
         let differences = self.backend.differences();
-        WideReport { deferred, differences, note: self.backend.note(), ..self.report.clone() }
+        WideReport { has_waited, differences, note: self.backend.note(), ..self.report.clone() }
     }
 }
 

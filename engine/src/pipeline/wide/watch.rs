@@ -2,7 +2,7 @@
 //!
 //! A change counts at the end of an event. Each changed listing then gives one [`TouchChange`] and, where its touch is not
 //! the one that was asked about last, one [`WideRequest`]. At most so many requests are unanswered at once; a listing that
-//! finds no room is asked for at the end of a later event, with what its touch is by then. That depends on inputs alone, so
+//! finds no room waits, and is asked for in its turn at the end of a later event, with what its touch is by then. That depends on inputs alone, so
 //! that a replay asks the same.
 //!
 //! A listing that is not in continuous trading, or stale, has no touch. Owned by the decision core; allocates at
@@ -65,12 +65,14 @@ pub struct WideWatch {
     watched: Box<[Watched]>,
     /// Listings to look at when the event ends, each once.
     touched: Vec<u32>,
+    /// Listings that show another touch than was asked about, or did, each once.
+    waiting: VecDeque<u32>,
     changes: Vec<TouchChange>,
     requests: Vec<WideRequest>,
     unanswered: VecDeque<WideRequest>,
     unanswered_max: usize,
     next_id: u64,
-    deferred: u64,
+    waited: bool,
     has_applied: bool,
 }
 
@@ -99,13 +101,14 @@ impl WideWatch {
             numbers: numbers.into_boxed_slice(),
             watched: vec![unseen; listings.len()].into_boxed_slice(),
             touched: Vec::with_capacity(listings.len()),
+            waiting: VecDeque::with_capacity(listings.len()),
             changes: Vec::with_capacity(listings.len()),
             requests: Vec::with_capacity(listings.len().min(unanswered_max)),
             listings: listings.into(),
             unanswered: VecDeque::with_capacity(unanswered_max),
             unanswered_max,
             next_id: 1,
-            deferred: 0,
+            waited: false,
             has_applied: false,
         }
     }
@@ -158,10 +161,10 @@ impl WideWatch {
         self.next_id - 1
     }
 
-    /// Of the changes, those that had to wait for an answer before they could be asked about.
+    /// Whether a change ever had to wait for an answer before it could be asked about.
     #[must_use]
-    pub const fn deferred(&self) -> u64 {
-        self.deferred
+    pub const fn has_waited(&self) -> bool {
+        self.waited
     }
 
     #[inline]
@@ -188,42 +191,49 @@ impl WideWatch {
         }
     }
 
-    /// The event has ended: tells and asks for what has changed.
+    /// The event has ended: tells and asks for what has changed. Costs nothing for what waits while there is no room.
     #[inline]
     pub(in crate::pipeline) fn end_event(&mut self, decision: u64, time_ns: u64) {
-        if !self.touched.is_empty() {
+        let has_room = self.unanswered.len() < self.unanswered_max;
+        if !self.touched.is_empty() || (has_room && !self.waiting.is_empty()) {
+            self.tell();
             self.ask(decision, time_ns);
         }
     }
 
-    fn ask(&mut self, decision: u64, time_ns: u64) {
-        let mut kept = 0;
-        for at in 0..self.touched.len() {
-            let listing = self.touched[at];
+    /// Notes the changes; what is another than was asked about waits to be asked about, each listing once.
+    fn tell(&mut self) {
+        for listing in self.touched.drain(..) {
             let watched = &mut self.watched[listing as usize];
+            watched.is_touched = false;
             if watched.now != watched.told {
                 watched.told = watched.now;
                 let Shown { bbo, is_eligible } = watched.now;
                 self.changes.push(TouchChange { listing, bbo, is_eligible });
             }
-            if watched.now != watched.asked && self.unanswered.len() == self.unanswered_max {
-                self.deferred += u64::from(!watched.waits);
+            if watched.now != watched.asked && !watched.waits {
                 watched.waits = true;
-                self.touched[kept] = listing;
-                kept += 1;
-                continue;
-            }
-            watched.is_touched = false;
-            watched.waits = false;
-            if watched.now != watched.asked {
-                watched.asked = watched.now;
-                let request = WideRequest { id: self.next_id, decision, time_ns, listing };
-                self.next_id += 1;
-                self.requests.push(request);
-                self.unanswered.push_back(request);
+                self.waiting.push_back(listing);
             }
         }
-        self.touched.truncate(kept);
+    }
+
+    /// Asks for what waits, oldest first, as far as there is room.
+    fn ask(&mut self, decision: u64, time_ns: u64) {
+        while self.unanswered.len() < self.unanswered_max {
+            let Some(listing) = self.waiting.pop_front() else { return };
+            let watched = &mut self.watched[listing as usize];
+            watched.waits = false;
+            if watched.now == watched.asked {
+                continue;
+            }
+            watched.asked = watched.now;
+            let request = WideRequest { id: self.next_id, decision, time_ns, listing };
+            self.next_id += 1;
+            self.requests.push(request);
+            self.unanswered.push_back(request);
+        }
+        self.waited |= !self.waiting.is_empty();
     }
 
     /// Whether the answer is that of the oldest request, which is then answered.
@@ -313,11 +323,11 @@ mod tests {
         watch.touched(0, 2, &bid(5), true);
         watch.touched(1, 2, &bid(5), true);
         watch.end_event(1, 10);
-        assert_eq!((watch.changes().len(), watch.requests().len(), watch.deferred()), (2, 1, 1));
+        assert_eq!((watch.changes().len(), watch.requests().len(), watch.has_waited()), (2, 1, true));
         watch.begin_input();
         watch.touched(1, 2, &bid(6), true);
         watch.end_event(2, 20);
-        assert_eq!((watch.changes().len(), watch.requests().len(), watch.deferred()), (1, 0, 1));
+        assert_eq!((watch.changes().len(), watch.requests().len()), (1, 0));
         let first = *watch.oldest().expect("unanswered");
         let other = WideAnswered { request: 2, ..answer(&first) };
         assert!(!watch.answered(&other), "no such request");
@@ -338,7 +348,7 @@ mod tests {
         ) {
             let mut watch = watch(unanswered_max);
             let (mut now, mut told, mut asked) = ([(0, false); 3], [(0, false); 3], [(0, false); 3]);
-            let (mut order, mut open, mut next) = (Vec::new(), VecDeque::new(), 1);
+            let (mut order, mut waiting, mut open, mut next) = (Vec::new(), Vec::new(), VecDeque::new(), 1);
             for (decision, (listing, price, counts, ends, answers)) in (1u64..).zip(steps) {
                 watch.begin_input();
                 let WideListing { venue, instrument } = LISTINGS[listing as usize];
@@ -350,22 +360,26 @@ mod tests {
                 let (mut changes, mut requests) = (Vec::new(), Vec::new());
                 if ends {
                     watch.end_event(decision, decision * 10);
-                    order.retain(|&at| {
+                    for at in std::mem::take(&mut order) {
                         let at_index = at as usize;
                         if now[at_index] != told[at_index] {
                             told[at_index] = now[at_index];
                             changes.push((at, now[at_index]));
                         }
-                        if now[at_index] == asked[at_index] {
-                            return false;
+                        if now[at_index] != asked[at_index] && !waiting.contains(&at) {
+                            waiting.push(at);
                         }
+                    }
+                    waiting.retain(|&at| {
                         if open.len() == unanswered_max {
                             return true;
                         }
-                        asked[at_index] = now[at_index];
-                        requests.push((next, at));
-                        open.push_back((next, at));
-                        next += 1;
+                        if now[at as usize] != asked[at as usize] {
+                            asked[at as usize] = now[at as usize];
+                            requests.push((next, at));
+                            open.push_back((next, at));
+                            next += 1;
+                        }
                         false
                     });
                 }
