@@ -318,6 +318,9 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 }
 
 fn main() -> ExitCode {
+    // Modules are loaded whole at the start: a lazy load later waits for the device to be idle, which a resident kernel never is.
+    // SAFETY: no other thread exists yet that could read the environment.
+    unsafe { std::env::set_var("CUDA_MODULE_LOADING", "EAGER") };
     let cli = Cli::parse();
     for installed in [shutdown::install(), kill_switch::install(), mapped_file_fault::install()] {
         if let Err(error) = installed {

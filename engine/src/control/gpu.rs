@@ -10,7 +10,7 @@ use crate::control::gpu_watch;
 use crate::control::wide_backend::{BackendKind, emulated};
 use kernels::cpu::wide::WideTables;
 use kernels::device::check::Compared;
-use kernels::device::check_day::Day;
+use kernels::device::check_day::{Day, DayFailed};
 use kernels::device::driver::Driver;
 use kernels::device::keeper::Keeper;
 use kernels::device::launch::Images;

@@ -3,6 +3,7 @@
 //!
 //! The interpreter's settings are the process's, so that one test runs at a time.
 
+mod command_line;
 mod day;
 mod failover;
 mod lockstep;
