@@ -38,6 +38,13 @@ calls! {
     cuMemHostAlloc(pointer: *mut *mut c_void, bytes: usize, flags: c_uint);
     cuMemFreeHost(pointer: *mut c_void);
     cuMemcpyDtoH_v2(to: *mut c_void, from: CUdeviceptr, bytes: usize);
+    cuMemHostRegister_v2(pointer: *mut c_void, bytes: usize, flags: c_uint);
+    cuMemHostUnregister(pointer: *mut c_void);
+    cuMemHostGetDevicePointer_v2(pointer: *mut CUdeviceptr, host: *mut c_void, flags: c_uint);
+    cuMemsetD8Async(to: CUdeviceptr, value: u8, bytes: usize, stream: CUstream);
+    cuMemcpyDtoHAsync_v2(to: *mut c_void, from: CUdeviceptr, bytes: usize, stream: CUstream);
+    cuMemcpyHtoDAsync_v2(to: CUdeviceptr, from: *const c_void, bytes: usize, stream: CUstream);
+    cuFuncGetAttribute(value: *mut c_int, attribute: CUfunction_attribute, function: CUfunction);
     cuStreamCreate(stream: *mut CUstream, flags: c_uint);
     cuStreamDestroy_v2(stream: CUstream);
     cuStreamQuery(stream: CUstream);
@@ -66,7 +73,13 @@ const RESIDENT: &str = include_str!("cuda/resident.compute_75.ptx");
 /// The device is one for the process: a test holds the lock while it uses it.
 fn device(settings: EmulatedDevice) -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
-    let guard = LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let guard = LOCK.lock().unwrap_or_else(|poisoned| {
+        // A test failed and its kernel may run on: everything that frees memory would wait for it.
+        hooks().abandon(true);
+        std::thread::sleep(Duration::from_millis(100));
+        hooks().abandon(false);
+        poisoned.into_inner()
+    });
     configure(settings);
     hooks().thaw();
     guard
@@ -314,6 +327,64 @@ fn a_resident_kernel_answers_twenty_thousand_ticks() {
     assert_eq!(cuStreamSynchronize(stream), OK);
     assert_eq!(rings.control().state.load(Ordering::Acquire), 2);
     assert_eq!(cuStreamQuery(stream), OK);
+}
+
+#[test]
+fn a_cta_that_polls_around_barriers_answers_and_rests() {
+    let _guard = ready(EmulatedDevice::default());
+    let resident = function(module(RESIDENT), "resident_barriers");
+    let rings = Rings::new();
+    let (mut a, mut b, mut c) = (rings.requests, rings.answers, rings.control);
+    let (mut mask, stream, null) = (SLOTS - 1, stream(), std::ptr::null_mut());
+    let mut list = parameters![a, b, c, mask];
+    assert_eq!(cuLaunchKernel(resident, 1, 1, 1, 128, 1, 1, 0, stream, list.as_mut_ptr(), null), OK);
+    let mut times_ns = Vec::new();
+    for sequence in 1..=4_000u32 {
+        let (tick, slot) = (ring::tick(sequence, 2), (sequence & (SLOTS - 1)) as usize);
+        let start = Instant::now();
+        ring::push(rings.requests.wrapping_add(slot), &tick.request());
+        // The kernel reads the first quad only, which `push` writes last.
+        let answer = loop {
+            let line = ring::peek(rings.answers.wrapping_add(slot));
+            if ring::has_all_tags(&line, sequence) {
+                break line;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "no answer to {sequence}: {:?}", last_fault());
+            std::thread::yield_now();
+        };
+        times_ns.push(start.elapsed().as_nanos() as u64);
+        assert_eq!(answer.w[1], (tick.level * (127 * 128 / 2)), "tick {sequence}");
+    }
+    times_ns.sort_unstable();
+    println!("polling around barriers: round trip p50 {} ns, p99 {} ns", times_ns[2_000], times_ns[3_960]);
+    rings.control().stop.store(1, Ordering::Release);
+    assert_eq!(cuStreamSynchronize(stream), OK);
+}
+
+#[test]
+fn registered_memory_and_work_in_stream_order() {
+    let _guard = ready(EmulatedDevice::default());
+    let mut host = vec![0u8; 3 * 4096];
+    let pointer = host.as_mut_ptr().cast::<c_void>();
+    assert_eq!(cuMemHostRegister_v2(pointer, host.len(), 0), OK);
+    assert_eq!(cuMemHostRegister_v2(pointer, 10, 0), CUresult::CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+    let (mut device_view, mut block) = (0, 0);
+    assert_eq!(cuMemHostGetDevicePointer_v2(&mut device_view, pointer, 0), OK);
+    assert_eq!(cuMemAlloc_v2(&mut block, 256), OK);
+    let positions = function(module(THREADS), "positions");
+    let (stream, null) = (stream(), std::ptr::null_mut());
+    let mut list = parameters![block];
+    assert_eq!(cuMemsetD8Async(block, 0x55, 256, stream), OK);
+    assert_eq!(cuLaunchKernel(positions, 1, 1, 1, 32, 1, 1, 0, stream, list.as_mut_ptr(), null), OK);
+    assert_eq!(cuMemcpyDtoHAsync_v2(pointer, block, 256, stream), OK);
+    assert_eq!(cuStreamSynchronize(stream), OK);
+    assert_eq!((host[0], host[4], host[124], host[128], host[255]), (0, 1, 31, 0x55, 0x55));
+    assert_eq!(cuMemcpyHtoDAsync_v2(block + 250, pointer, 7, stream), CUresult::CUDA_ERROR_INVALID_VALUE);
+    assert_eq!(cuMemHostUnregister(pointer), OK);
+    assert_eq!(cuMemHostUnregister(pointer), CUresult::CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
+    let mut threads = 0;
+    let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK;
+    assert_eq!((cuFuncGetAttribute(&mut threads, attribute, positions), threads), (OK, 1024));
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Context {
         run: u32,
     ) -> Result<bool, (usize, FaultKind)> {
         let first = run.trailing_zeros() as usize;
+        warp.polling.waits_for_others();
         let file = warp.file();
         // SAFETY: register numbers come from the decoder.
         let (number, count) = unsafe { (file.get(i.a, first), file.get(i.b, first) as u32) };
@@ -167,6 +168,7 @@ impl Context {
             });
         }
         let cluster = &mut self.clusters[self.ctas[warp.cta].cluster];
+        warp.polling.waits_for_others();
         warp.record_cluster_arrival(run, cluster.generation);
         cluster.arrived += run.count_ones();
         cluster.complete_if_full();

@@ -134,29 +134,50 @@ impl Context {
         }
         let Some(span) = self.span(warp, access, a, run) else { return false };
         let (file, values) = (warp.file(), access.values);
+        let bits = u32::from(access.bytes) * 8;
+        let mask = u64::MAX >> (64 - bits);
+        let mut changed = 0u64;
         // SAFETY: as in `load_all`.
         unsafe {
             match (access.bytes, access.vector) {
-                (bytes, 1) => lanes_of(run)
-                    .for_each(|lane| quad::store(span.hosts[lane], bytes, file.get(values[0], lane))),
+                (bytes, 1) => lanes_of(run).for_each(|lane| {
+                    let (host, value) = (span.hosts[lane], file.get(values[0], lane) & mask);
+                    changed |= quad::load(host, bytes) ^ value;
+                    quad::store(host, bytes, value);
+                }),
                 (4, 4) => lanes_of(run).for_each(|lane| {
                     let part =
                         |index: usize| u128::from(file.get(values[index], lane) as u32) << (32 * index);
-                    quad::store16(span.hosts[lane], part(0) | part(1) | part(2) | part(3));
+                    changed |= replace16(span.hosts[lane], part(0) | part(1) | part(2) | part(3));
                 }),
                 (8, 2) => lanes_of(run).for_each(|lane| {
                     let (low, high) = (file.get(values[0], lane), file.get(values[1], lane));
-                    quad::store16(span.hosts[lane], u128::from(low) | u128::from(high) << 64);
+                    changed |= replace16(span.hosts[lane], u128::from(low) | u128::from(high) << 64);
                 }),
                 _ => return false,
             }
         }
-        if access.space != Space::Local {
+        // A store of what is there already changes nothing that anyone could wait for.
+        if access.space != Space::Local && changed != 0 {
             warp.polling.changed_something();
             self.commit.touched |= span.line_bits(run);
         }
         let private = matches!(access.space, Space::Local | Space::Shared) || self.own.contains(&span.low);
         self.commit.stores += if private { 0 } else { count };
         true
+    }
+}
+
+/// Stores 16 bytes and says, by a value that is not 0, whether they differ from what was there.
+///
+/// # Safety
+/// `address` is aligned to 16, readable and writable.
+#[inline(always)]
+unsafe fn replace16(address: u64, value: u128) -> u64 {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let difference = quad::load16(address) ^ value;
+        quad::store16(address, value);
+        difference as u64 | (difference >> 64) as u64
     }
 }

@@ -1,8 +1,8 @@
 //! The detector of polling loops.
 //!
-//! A warp polls when a loop iteration stored nothing, changed nothing by an atomic, and loaded the same values from the
+//! A warp polls when a loop iteration changed nothing by a store or an atomic, and loaded the same values from the
 //! same addresses as the iteration before, with at least one access that a poll would use (volatile, relaxed, acquire, an
-//! atomic, a clock). Such a warp is parked until another one stores to a line that it watched, or its turn in the rotation
+//! atomic, a clock, a barrier). Such a warp is parked until another one stores to a line that it watched, or its turn in the rotation
 //! comes. A wrong guess costs time, never correctness.
 
 /// What the last visit of one backward branch saw.
@@ -69,6 +69,13 @@ impl Polling {
     #[inline(always)]
     pub(super) fn strong_access(&mut self) {
         self.strong += 1;
+    }
+
+    /// A barrier, a clock, a sleep: a loop around it may wait for something, and no store of a watched line need end that.
+    #[inline(always)]
+    pub(super) fn waits_for_others(&mut self) {
+        self.strong += 1;
+        self.outside = true;
     }
 
     #[inline(always)]

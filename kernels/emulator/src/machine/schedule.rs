@@ -33,6 +33,7 @@ pub(crate) fn run(launch: &mut Launch) -> Result<(), Fault> {
         poll_next: 0,
         idle_rounds: 0,
         busy_rounds: 0,
+        busy: false,
     };
     let result = scheduler.run(launch);
     if let Some(weak) = &mut launch.context.weak {
@@ -61,28 +62,33 @@ struct Scheduler {
     poll_next: usize,
     idle_rounds: u32,
     busy_rounds: u32,
+    /// Whether something changed since the last look: memory, or a warp that has more to do or has ended. Warps that pass a
+    /// barrier and find nothing new do not count.
+    busy: bool,
 }
 
 impl Scheduler {
     fn run(&mut self, launch: &mut Launch) -> Result<(), Fault> {
         loop {
+            self.busy = false;
             let worked = self.round(launch)?;
-            if worked {
+            if self.busy {
                 self.idle_rounds = 0;
                 self.poll_one(launch)?;
                 continue;
             }
-            if self.poll_all(launch)? {
+            self.poll_all(launch)?;
+            if self.busy {
                 self.idle_rounds = 0;
                 continue;
             }
             if launch.warps.iter().all(|warp| warp.status == Status::Finished) {
                 return Ok(());
             }
-            if launch.warps.iter().all(|warp| matches!(warp.status, Status::Finished | Status::Blocked)) {
+            if !worked && all_blocked(launch) {
                 return Err(deadlock(launch));
             }
-            self.idle(launch)?;
+            self.idle(launch);
         }
     }
 
@@ -119,6 +125,8 @@ impl Scheduler {
             Pause::Finished => Status::Finished,
             Pause::Fault { pc, lane, kind } => return Err(fault(launch, index, pc, lane, kind)),
         };
+        self.busy |=
+            matches!(warp.status, Status::Ready | Status::Finished) || launch.context.commit.touched != 0;
         if launch.warps[index].status == Status::Finished {
             self.restart_slot(launch, index);
         }
@@ -181,10 +189,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Polls the parked warps; those that only a store of this launch can wake, which does so at once, but rarely. True:
-    /// one of them found something to do.
-    fn poll_all(&mut self, launch: &mut Launch) -> Result<bool, Fault> {
-        let mut found = false;
+    /// Polls the parked warps; those that only a store of this launch can wake, which does so at once, but rarely.
+    fn poll_all(&mut self, launch: &mut Launch) -> Result<(), Fault> {
         let all =
             launch.context.weak.is_some() || self.idle_rounds.is_multiple_of(ROUNDS_BETWEEN_INSIDE_POLLS);
         for index in 0..launch.warps.len() {
@@ -192,14 +198,14 @@ impl Scheduler {
             if warp.status == Status::Polling && (all || warp.polling.outside) {
                 self.turn(launch, index)?;
                 self.wake_watchers(launch);
-                found |= launch.warps[index].status != Status::Polling;
             }
         }
-        Ok(found || launch.warps.iter().any(|warp| warp.status == Status::Ready))
+        self.busy |= launch.warps.iter().any(|warp| warp.status == Status::Ready);
+        Ok(())
     }
 
     /// Everyone waits for something outside.
-    fn idle(&mut self, launch: &mut Launch) -> Result<(), Fault> {
+    fn idle(&mut self, launch: &mut Launch) {
         if let Some(weak) = &mut launch.context.weak {
             weak.idle(&mut launch.context.commit);
             self.wake_watchers(launch);
@@ -210,7 +216,6 @@ impl Scheduler {
         } else {
             std::thread::sleep(IDLE_NAP);
         }
-        Ok(())
     }
 
     /// A cluster whose warps have all ended makes room for the next one.
@@ -235,6 +240,16 @@ fn fault(launch: &Launch, index: usize, pc: u32, lane: usize, kind: FaultKind) -
         lane: lane as u32,
         kind,
     }
+}
+
+/// Whether every warp that has not ended waits for another one, and none of what they wait for has come.
+fn all_blocked(launch: &mut Launch) -> bool {
+    let context = &mut launch.context;
+    launch.warps.iter_mut().all(|warp| match warp.status {
+        Status::Finished => true,
+        Status::Blocked => !context.free_waiting(warp),
+        Status::Ready | Status::Polling => false,
+    })
 }
 
 /// Nobody can go on and nobody polls: the first warp that waits is reported.

@@ -209,8 +209,7 @@ fn other(warp: &mut Warp, context: &mut Context, program: &Program, pc: u32, lan
             return jump_by_lane(warp, context, program, pc, lanes, run);
         }
         Code::Sleep => {
-            warp.polling.strong_access();
-            warp.polling.outside = true;
+            warp.polling.waits_for_others();
             warp.put_back(pc + 1, lanes, Rest::Polled);
             return Flow::Poll;
         }
@@ -382,8 +381,7 @@ fn small(
         return Ok(());
     }
     if i.code == Code::ReadClock {
-        warp.polling.strong_access();
-        warp.polling.outside = true;
+        warp.polling.waits_for_others();
     }
     let now = context.clock(i);
     for lane in lanes_of(run) {

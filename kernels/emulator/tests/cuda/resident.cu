@@ -140,3 +140,28 @@ extern "C" __global__ void __launch_bounds__(128) resident_many(const Line* requ
         __syncwarp();
     }
 }
+
+// A CTA whose first thread polls and whose other warps learn at a barrier, round after round, whether there is a tick.
+extern "C" __global__ void __launch_bounds__(128) resident_barriers(const Line* requests, Line* answers, Control* control, uint32_t mask)
+{
+    __shared__ uint32_t tick[2], sums[4];
+    for (uint32_t sequence = 1, spins = 0;; spins++) {
+        if (threadIdx.x == 0) {
+            uint4 quad = load_quad(&requests[sequence & mask]);
+            tick[0] = quad.x == sequence ? 1 : (spins & 31) == 31 && load_word(&control->stop) ? 2 : 0;
+            tick[1] = quad.z;
+        }
+        __syncthreads();
+        uint32_t what = tick[0], level = tick[1];
+        if (what == 2) return;
+        if (what == 1) {
+            uint32_t sum = level * threadIdx.x;
+            for (int step = 16; step; step >>= 1) sum += __shfl_xor_sync(~0u, sum, step);
+            if ((threadIdx.x & 31) == 0) sums[threadIdx.x >> 5] = sum;
+            __syncthreads();
+            if (threadIdx.x < 4) store_quad((char*)&answers[sequence & mask] + 16 * threadIdx.x, make_uint4(sequence, sums[0] + sums[1] + sums[2] + sums[3], 0, threadIdx.x));
+            ++sequence;
+        }
+        __syncthreads();
+    }
+}
