@@ -144,9 +144,10 @@ pub fn check(place: Where, day: Day) -> Result<String, Failure> {
     let (mut keeper, feed, _link) =
         Keeper::start(maker, resident, RETRY).map_err(|error| refused(&error.into()))?;
     let begun = Instant::now();
-    let compared = day
-        .run(&tables, feed, |_, _| ())
-        .map_err(|failed| Failure::Check(format!("VERDICT: DIVERGED on {}: {failed}", properties.name)))?;
+    let compared = day.run(&tables, feed, |_, _| ()).map_err(|failed| match failed {
+        DayFailed::Generator(_) => Failure::Input(failed.to_string()),
+        failed => Failure::Check(format!("VERDICT: DIVERGED on {}: {failed}", properties.name)),
+    })?;
     let took = begun.elapsed();
     let stopped = keeper.stop();
     Ok(report(&properties, &mode, day, &compared, took, stopped))

@@ -99,13 +99,16 @@ fn a_taker_trades_what_the_configuration_lets_it_trade() {
 }
 
 #[test]
-fn backends_that_are_not_there_are_refused() {
+fn a_backend_is_made_or_refused_by_name() {
     let (inputs, symbols) = day();
     let config = config(&inputs, &symbols, "pairs = [{ symbols = [\"<0>\"] }]");
-    for kind in [BackendKind::Emulated, BackendKind::Cuda] {
-        let error = wide_backend::desk_of(&inputs, &config, kind, true).map(|_| ()).expect_err("not there");
-        assert!(error.to_string().contains(kind.name()), "{error}");
+    // On a machine with a GPU there is one.
+    if let Err(error) = wide_backend::desk_of(&inputs, &config, BackendKind::Cuda, true).map(drop) {
+        assert!(error.to_string().contains("backend cuda: "), "{error}");
     }
+    let (desk, _) =
+        wide_backend::desk_of(&inputs, &config, BackendKind::Emulated, true).expect("always there");
+    assert!(desk.is_some());
     let (desk, digest) = wide_backend::desk_of(&inputs, &config, BackendKind::Auto, true).expect("the CPU");
     assert!(desk.is_some_and(|desk| desk.is_virtual()) && digest.is_some());
     let plain = Config { wide: None, ..config };
