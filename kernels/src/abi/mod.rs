@@ -25,7 +25,8 @@ pub enum ItemKind {
     /// A [`Relation`]: `values` are the quantities of legs 0 to 3 and the profit, 1e-9 of the first leg's currency; all
     /// zero when there is nothing to take.
     Relation = 1,
-    /// An option: `values` are our bid and our offer, 1e-9 ([`feeds::units::PRICE_NONE`] where we do not quote), the
+    /// An option: `values` are our bid and our offer, 1e-9 (the offer at least one tick;
+    /// [`feeds::units::PRICE_NONE`] where we do not quote, and on both sides beyond 2^62), the
     /// theoretical price, delta, and vega for a change of the volatility by 1, each rounded to 1e-9. It counts as
     /// changed when bid or offer is.
     Option = 2,

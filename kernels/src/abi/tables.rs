@@ -73,7 +73,7 @@ impl Leg {
     }
 }
 
-/// A cycle of trades that ends in what it began with: two legs for a pair of venues, three for a triangle. What comes out
+/// A cycle of trades that ends in what it began with: two legs for a pair of venues, three for a triangle; no listing twice. What comes out
 /// of a leg goes into the next one; the last one's is what the first one took.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +94,11 @@ pub struct Relation {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expiry {
-    /// Forward of 1 of the underlying: the forward is the underlying's mid times this. Above zero, finite.
+    /// Forward of 1 of the underlying: the forward is the underlying's mid times this. 1e-6 to 1e6.
     pub carry: f64,
-    /// Present value of 1 paid at expiry. Above zero, finite.
+    /// Present value of 1 paid at expiry. 1e-6 to 1e6.
     pub discount: f64,
-    /// Time to expiry in years, zero or above.
+    /// Time to expiry in years, 0 to 1,000.
     pub years: f64,
     /// Its square root.
     pub sqrt_years: f64,
@@ -114,17 +114,17 @@ pub mod option_flags {
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptionTerms {
-    /// Strike in currency units, above zero, finite.
+    /// Strike in currency units, 1e-9 to 1e10.
     pub strike: f64,
     /// Its natural logarithm, by the kernels' own `ln`.
     pub ln_strike: f64,
-    /// Annual volatility, zero or above.
+    /// Annual volatility, 0 to 1,000.
     pub volatility: f64,
-    /// Half of the quote's width a unit of vega.
+    /// Half of the quote's width a unit of vega, 0 to 1e9.
     pub width_vega: f64,
-    /// Least half of the quote's width, 1e-9, zero or above.
+    /// Least half of the quote's width, 1e-9, 0 to 2^62.
     pub half_width_min_e9: i64,
-    /// Price increment of the option, 1e-9, above zero.
+    /// Price increment of the option, 1e-9, 1 to 2^62.
     pub tick_e9: i64,
     /// Number of its [`Expiry`].
     pub expiry: u32,
