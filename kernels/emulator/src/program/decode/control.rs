@@ -1,6 +1,6 @@
 //! Branches, calls, returns, CTA and cluster barriers.
 
-use super::super::{Barrier, BarrierKind, Call, Code, Instruction, NO_GUARD};
+use super::super::{Barrier, BarrierKind, Call, Code, Instruction};
 use super::{Decoded, Decoder, Fix, Placed, has};
 use crate::ptx::{Function, Operand, Parameter, RawInstruction, Scalar};
 
@@ -261,10 +261,6 @@ impl Decoder<'_> {
 
     /// `bar.sync a{, b}`, `bar.arrive a, b`, `bar.red.popc.u32 d, a{, b}, p`, and `barrier` for `bar`.
     fn barrier(&mut self, raw: &RawInstruction) -> Decoded<()> {
-        if raw.guard.is_some() {
-            // Lanes that a guard leaves out would never arrive: nvcc does not emit it.
-            debug_assert!(self.guard != NO_GUARD);
-        }
         let reduces = has(raw, "red");
         let kind = if has(raw, "arrive") {
             BarrierKind::Arrive
