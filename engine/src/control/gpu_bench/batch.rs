@@ -80,7 +80,7 @@ impl Changes {
             let away = (1 + below(LEVELS)) as i64 * TICK;
             let listing = number % sizes.listings;
             // One listing in 16 is so dear that there is something to earn.
-            let middle = MIDDLE + i64::from(listing % 16 == 0) * 100 * TICK;
+            let middle = MIDDLE + i64::from(listing.is_multiple_of(16)) * 100 * TICK;
             MarketEvent {
                 kind: EventKind::LevelSet,
                 side: if sells { Side::Sell } else { Side::Buy },
