@@ -1,9 +1,10 @@
 //! The kernels that are launched and end, as PTX, against the CPU: books from lists of changes, all relations and options
-//! once, one launch a tick. Through the host's own path over a stand-in for the driver.
+//! once, one launch a tick. Through the host's own path over a stand-in for the driver, whose memory is as weak as PTX allows.
 
 #[allow(dead_code, reason = "only the maker is needed here")]
 mod emulated;
 
+use emulator::{EmulatedDevice, WeakMemory};
 use feeds::event::{EventKind, MarketEvent, Side, flags};
 use feeds::units::PRICE_NONE;
 use kernels::abi::{AMOUNT_MAX, ItemKind, Leg, ListingTerms, TickKind, TickLine};
@@ -13,12 +14,23 @@ use kernels::cpu::replica_hash::replica_hash;
 use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideAnswer, WideSpec, WideState, WideTables};
 use kernels::device::batch::{Batch, BookChange, BookTop, ChangeLists, ReplayFault, TickKernel, TickLaunch};
 use kernels::device::feed::{Collected, Feed, line_of};
+use kernels::device::maker::Maker;
 use kernels::device::ring::Port;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 const LISTINGS: u32 = 40;
 const TICK: i64 = 10_000_000;
+
+/// What makes kernels for tables, on the device that all tests here share.
+fn maker(tables: &Arc<WideTables>, orders: u64) -> Maker {
+    static CONFIGURED: Once = Once::new();
+    CONFIGURED.call_once(|| {
+        let weak = Some(WeakMemory { seed: 5 });
+        emulator::configure(EmulatedDevice { compute_capability: (8, 6), weak, ..EmulatedDevice::default() });
+    });
+    emulated::maker(tables, orders)
+}
 
 struct Random(u64);
 
@@ -186,8 +198,7 @@ fn a_batch_gives_the_books_relations_and_options_of_the_cpu() {
     for seed in 1..=2 {
         let tables = tables(&mut Random(seed), 3_000, 1_000);
         let (market, lists) = day(seed, 2_400);
-        let maker = emulated::maker(&tables, 0);
-        let mut batch = Batch::new(&maker, &lists, 4).expect("it is made");
+        let mut batch = Batch::new(&maker(&tables, 0), &lists, 4).expect("it is made");
         // What is there is cleared, orders too.
         batch.replay().expect("it runs");
         batch.clear().expect("it clears");
@@ -249,12 +260,12 @@ fn a_change_that_a_book_cannot_take_is_said_and_stops_no_other() {
     let change = BookChange::of(&reduce).expect("a book's line");
     lists[3] = vec![BookChange::of(&eligible(3)).expect("a book's line"), change];
     let broken = ChangeLists::of(&lists);
-    let batch = Batch::new(&emulated::maker(&tables, 0), &broken, 1).expect("it is made");
+    let batch = Batch::new(&maker(&tables, 0), &broken, 1).expect("it is made");
     batch.replay().expect("it runs");
     let fault = ReplayFault { listing: 3, change: 1, fault: 3 };
     assert_eq!(batch.replay_fault().expect("it is read"), Some(fault));
     drop(batch);
-    let batch = Batch::new(&emulated::maker(&tables, 0), &lists_of_day, 4).expect("it is made");
+    let batch = Batch::new(&maker(&tables, 0), &lists_of_day, 4).expect("it is made");
     batch.replay().expect("it runs");
     assert_eq!(batch.books().expect("they are read")[3], market.top(3));
 }
@@ -276,7 +287,7 @@ fn a_launch_a_tick_answers_like_the_cpu() {
     let seed = 11;
     let tables = tables(&mut Random(seed), 1_500, 600);
     let mut market = Market::new(seed);
-    let mut kernel = TickKernel::new(&emulated::maker(&tables, 1_000)).expect("it is made");
+    let mut kernel = TickKernel::new(&maker(&tables, 1_000)).expect("it is made");
     let mut feed = Feed::new(Port::new(Arc::clone(kernel.rings())));
     let (mut cpu, mut device) = (WideState::new(&tables), WideState::new(&tables));
     let (mut wanted, mut answer) = (WideAnswer::new(&tables), WideAnswer::new(&tables));
@@ -316,7 +327,7 @@ fn a_launch_a_tick_answers_like_the_cpu() {
 #[test]
 fn a_launch_a_tick_says_what_it_cannot_take() {
     let tables = tables(&mut Random(1), 10, 10);
-    let mut kernel = TickKernel::new(&emulated::maker(&tables, 0)).expect("it is made");
+    let mut kernel = TickKernel::new(&maker(&tables, 0)).expect("it is made");
     let mut feed = Feed::new(Port::new(Arc::clone(kernel.rings())));
     let delete = MarketEvent { kind: EventKind::OrderDelete, order_id: 5, ..MarketEvent::NOTHING };
     feed.book_changed(2, &delete).expect("room");
