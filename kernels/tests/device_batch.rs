@@ -220,6 +220,8 @@ fn compare_relations(seed: u64, batch: &Batch, state: &WideState) {
     let tables = state.tables();
     let touches: Vec<_> = (0..LISTINGS).map(|listing| *state.touch(listing)).collect();
     batch.scan().expect("it runs");
+    batch.clear_hits().expect("it clears");
+    batch.scan().expect("it runs");
     let values = batch.relations().expect("they are read");
     assert_eq!(values.len(), tables.relations().len());
     let mut hits = 0;

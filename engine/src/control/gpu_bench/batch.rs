@@ -178,9 +178,14 @@ fn median_ns<S>(
     Ok(passes[PASSES / 2].max(1))
 }
 
-/// A pass on the device that needs nothing before it.
-fn device_ns(batch: &mut Batch, pass: impl Fn(&Batch) -> Result<(), DriverError>) -> Result<u64, Failure> {
-    median_ns(batch, |_| Ok(()), |batch| pass(batch).map_err(|error| failed(&error)))
+/// As [`median_ns`], of calls of the driver.
+fn device_ns(
+    batch: &mut Batch,
+    before: impl Fn(&Batch) -> Result<(), DriverError>,
+    pass: impl Fn(&Batch) -> Result<(), DriverError>,
+) -> Result<u64, Failure> {
+    let said = |result: Result<(), DriverError>| result.map_err(|error| failed(&error));
+    median_ns(batch, |batch| said(before(batch)), |batch| said(pass(batch)))
 }
 
 /// Books, relations, options.
@@ -243,7 +248,7 @@ fn measure_books(batch: &mut Batch, books: &mut VenueBooks, changes: &Changes) -
 fn measure_relations(batch: &mut Batch, state: &WideState) -> Result<Row, Failure> {
     let tables = state.tables();
     let touches: Vec<_> = (0..tables.listings().len() as u32).map(|listing| *state.touch(listing)).collect();
-    let device_ns = device_ns(batch, Batch::scan)?;
+    let device_ns = device_ns(batch, Batch::clear_hits, Batch::scan)?;
     let mut values = vec![[0; 5]; tables.relations().len()];
     let cpu_ns = median_ns(
         &mut values,
@@ -267,7 +272,7 @@ fn measure_relations(batch: &mut Batch, state: &WideState) -> Result<Row, Failur
 fn measure_options(batch: &mut Batch, state: &mut WideState) -> Result<Row, Failure> {
     let tables = Arc::clone(state.tables());
     let listings = tables.listings().len() as u32;
-    let device_ns = device_ns(batch, Batch::price)?;
+    let device_ns = device_ns(batch, |_| Ok(()), Batch::price)?;
     let answer = WideAnswer::new(&tables);
     let cpu_ns = median_ns(
         &mut (&mut *state, answer),

@@ -129,18 +129,25 @@ impl Batch {
         Ok(words.as_chunks::<8>().0.iter().map(BookTop::of).collect())
     }
 
+    /// Counts hits from zero again.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn clear_hits(&self) -> Result<(), DriverError> {
+        self.hits.zero()
+    }
+
     /// Evaluates every relation at the best prices of the last replay, a thread a relation.
     ///
     /// # Errors
     /// The driver's.
     pub fn scan(&self) -> Result<(), DriverError> {
-        self.hits.zero()?;
         // The kernel takes the low half of the first of them.
         let mut arguments = [u64::from(self.relations_len), self.hits.address()];
         self.run(c"scan_all", self.relations_len.div_ceil(LANES), &mut arguments)
     }
 
-    /// How many relations had something to take, at the last scan.
+    /// How many relations had something to take, in all scans since [`Self::clear_hits`], modulo 2^32.
     ///
     /// # Errors
     /// The driver's.
