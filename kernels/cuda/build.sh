@@ -41,19 +41,28 @@ CLUSTER="90 100 120"
 FLAGS=(-O3 -std=c++17 -fmad=false "-I$TOOLS/include")
 OUT=$(mktemp -d)
 trap 'rm -rf "$OUT"' EXIT
+ln -s "$TOOLS/lib" "$OUT/lib"
 
 nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/engine_grid.ptx" engine.cu
 nvcc "${FLAGS[@]}" -DWT_CLUSTER -arch=compute_90 -ptx -o "$OUT/engine_cluster.ptx" engine.cu
+nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/batch.ptx" batch.cu
 nvcc "${FLAGS[@]}" -arch=compute_75 -rdc=true -ptx -o "$OUT/epoch_end.ptx" epoch_end.cu
 
 # Every cubin is assembled from the PTX that is shipped: what is interpreted without a GPU is what a GPU runs.
 ENGINE=()
+BATCH=()
 CONTROL=()
 assemble() { # image, architecture
     ptxas --fmad=false -O3 "-arch=sm_$2" -o "$OUT/engine_$2.cubin" "$OUT/$1.ptx"
     ENGINE+=("--image3=kind=elf,sm=$2,file=$OUT/engine_$2.cubin")
-    ptxas -c "-arch=sm_$2" -o "$OUT/epoch_end_$2.o" "$OUT/epoch_end.ptx"
-    nvlink "-arch=sm_$2" "$OUT/epoch_end_$2.o" "-L$TOOLS/lib" -lcudadevrt -o "$OUT/epoch_end_$2.cubin"
+    ptxas --fmad=false -O3 "-arch=sm_$2" -o "$OUT/batch_$2.cubin" "$OUT/batch.ptx"
+    BATCH+=("--image3=kind=elf,sm=$2,file=$OUT/batch_$2.cubin")
+    # By relative names: the linker writes the library's path into what it links.
+    (
+        cd "$OUT"
+        ptxas -c "-arch=sm_$2" -o "epoch_end_$2.o" epoch_end.ptx
+        nvlink "-arch=sm_$2" "epoch_end_$2.o" -Llib -lcudadevrt -o "epoch_end_$2.cubin"
+    )
     CONTROL+=("--image3=kind=elf,sm=$2,file=$OUT/epoch_end_$2.cubin")
 }
 for ARCH in $GRID; do assemble engine_grid "$ARCH"; done
@@ -62,11 +71,13 @@ for ARCH in $CLUSTER; do assemble engine_cluster "$ARCH"; done
     cd "$OUT"
     fatbinary -64 --compress-mode=size "${ENGINE[@]}" --image3=kind=ptx,sm=75,file=engine_grid.ptx \
         --image3=kind=ptx,sm=90,file=engine_cluster.ptx --create=engine.fatbin
+    fatbinary -64 --compress-mode=size "${BATCH[@]}" --image3=kind=ptx,sm=75,file=batch.ptx --create=batch.fatbin
     fatbinary -64 --compress-mode=size "${CONTROL[@]}" --create=epoch_end.fatbin
 )
 sources_hash >"$OUT/sources.sha256"
 
-BUILT=(engine_grid.ptx engine_cluster.ptx epoch_end.ptx engine.fatbin epoch_end.fatbin sources.sha256)
+BUILT=(engine_grid.ptx engine_cluster.ptx batch.ptx epoch_end.ptx engine.fatbin batch.fatbin epoch_end.fatbin
+    sources.sha256)
 if [ $CHECK = 1 ]; then
     for FILE in "${BUILT[@]}"; do cmp "$OUT/$FILE" "built/$FILE"; done
     echo "kernels/cuda/built is what these sources give, byte for byte"

@@ -9,6 +9,7 @@
 // An epoch ends by an in-band line; then every warp leaves, and `epoch_end` tells the graph whether another follows.
 #include "abi.cuh"
 #include "book.cuh"
+#include "replica.cuh"
 #include "ring.cuh"
 #include "scan.cuh"
 #include "warp.cuh"
@@ -64,8 +65,6 @@ WT_DEVICE void team_sync() {
 #else
 WT_DEVICE uint32_t cta_number() { return blockIdx.x; }
 #endif
-
-WT_DEVICE bool is_book_kind(uint32_t kind) { return kind >= TICK_LEVEL && kind <= TICK_ELIGIBLE; }
 
 // Lines that were staged and are not free again: not sequenced, or a shard may still look at them.
 WT_DEVICE uint32_t lines_in_use(const EngineParameters& p, const Shared& s, uint32_t next) {
@@ -133,27 +132,14 @@ WT_DEVICE void read_ticks(const EngineParameters& p, Shared& s, uint32_t first) 
     }
 }
 
-WT_DEVICE BookView view_of(const EngineParameters& p, uint32_t listing) {
-    BookView view;
-    view.book = &p.books[listing];
-    view.listing = listing;
-    for (uint32_t sells = 0; sells < 2; ++sells) {
-        uint64_t at = ((uint64_t)listing * 2 + sells) * p.levels_max;
-        view.sides[sells] = {p.level_keys + at, p.level_quantities + at, &view.book->levels[sells], p.levels_max, sells};
-    }
-    return view;
-}
-
 // Works off one line of a book and says what came of it.
 WT_DEVICE void apply_line(const EngineParameters& p, Shared& s, const Orders& orders, uint32_t number) {
     const Staged& line = s.queue[number % QUEUE_LINES];
     const uint32_t listing = tick_listing(line);
-    const BookChange change = {tick_kind(line),     tick_sells(line),    tick_price(line),
-                               tick_quantity(line), tick_order_id(line), tick_second_id(line)};
     bool changed = false;
     uint32_t fault = FAULT_LISTING;
     if (listing < p.listings) {
-        fault = book_apply(view_of(p, listing), orders, change, &changed);
+        fault = book_apply(view_of(p, listing), orders, change_of(line), &changed);
     }
     if (wt_lane() == 0) {
         Found& found = s.found[number % QUEUE_LINES];
@@ -174,9 +160,7 @@ WT_DEVICE void apply_line(const EngineParameters& p, Shared& s, const Orders& or
 
 // Works off the lines of one shard's books.
 WT_DEVICE void keep_books(const EngineParameters& p, Shared& s, uint32_t shard, uint32_t first) {
-    const uint64_t slots = ((uint64_t)p.bucket_mask + 1) * BUCKET_SLOTS;
-    const Orders orders = {p.order_ids + shard * slots, p.order_prices + shard * slots,
-                           p.order_quantities + shard * slots, p.order_owners + shard * slots, p.bucket_mask};
+    const Orders orders = orders_of(p, shard);
     for (uint32_t next = first;;) {
         const uint32_t staged = wt_load_acquire_cta(&s.staged);
         // One lane's answer is all lanes'.

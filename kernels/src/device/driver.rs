@@ -169,6 +169,7 @@ driver_table! {
     cuStreamCreate => stream_create(stream: *mut sys::CUstream, flags: c_uint);
     cuStreamDestroy_v2 => stream_destroy(stream: sys::CUstream);
     cuStreamQuery => stream_query(stream: sys::CUstream);
+    cuStreamSynchronize => stream_synchronize(stream: sys::CUstream);
     cuLaunchKernelEx => launch_kernel(config: *const sys::CUlaunchConfig, function: sys::CUfunction, arguments: *mut *mut c_void, extra: *mut *mut c_void);
     cuGraphCreate => graph_create(graph: *mut sys::CUgraph, flags: c_uint);
     cuGraphDestroy => graph_destroy(graph: sys::CUgraph);

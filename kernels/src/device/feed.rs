@@ -68,32 +68,7 @@ impl Feed {
     /// No room; the replica lacks an event now.
     #[inline]
     pub fn book_changed(&mut self, listing: u32, event: &MarketEvent) -> Result<(), RingFull> {
-        let line = TickLine {
-            listing,
-            side: event.side,
-            price: event.price,
-            quantity: event.quantity,
-            order_id: event.order_id,
-            second_id: event.second_id,
-            ..TickLine::NOTHING
-        };
-        let line = match event.kind {
-            EventKind::OrderAdd => TickLine { kind: TickKind::OrderAdd, ..line },
-            EventKind::OrderReduce | EventKind::OrderExecute => {
-                TickLine { kind: TickKind::OrderReduce, ..line }
-            }
-            EventKind::OrderDelete => TickLine { kind: TickKind::OrderReduce, quantity: u64::MAX, ..line },
-            EventKind::OrderReplace => TickLine { kind: TickKind::OrderReplace, ..line },
-            EventKind::OrderModify => {
-                TickLine { kind: TickKind::OrderReplace, second_id: event.order_id, ..line }
-            }
-            EventKind::LevelSet => TickLine { kind: TickKind::Level, ..line },
-            EventKind::Clear => TickLine { kind: TickKind::Clear, ..line },
-            EventKind::Trade | EventKind::TradingStatus | EventKind::Gap | EventKind::Recovered => {
-                return Ok(());
-            }
-        };
-        self.hold(line)
+        line_of(listing, event).map_or(Ok(()), |line| self.hold(line))
     }
 
     /// Whether a listing counts has changed.
@@ -244,6 +219,33 @@ impl Feed {
         }
         self.set_eligible(listing, is_eligible)
     }
+}
+
+/// What an event means to the replica of a listing's book; `None` where it means nothing.
+#[must_use]
+#[inline]
+pub const fn line_of(listing: u32, event: &MarketEvent) -> Option<TickLine> {
+    let line = TickLine {
+        listing,
+        side: event.side,
+        price: event.price,
+        quantity: event.quantity,
+        order_id: event.order_id,
+        second_id: event.second_id,
+        ..TickLine::NOTHING
+    };
+    Some(match event.kind {
+        EventKind::OrderAdd => TickLine { kind: TickKind::OrderAdd, ..line },
+        EventKind::OrderReduce | EventKind::OrderExecute => TickLine { kind: TickKind::OrderReduce, ..line },
+        EventKind::OrderDelete => TickLine { kind: TickKind::OrderReduce, quantity: u64::MAX, ..line },
+        EventKind::OrderReplace => TickLine { kind: TickKind::OrderReplace, ..line },
+        EventKind::OrderModify => {
+            TickLine { kind: TickKind::OrderReplace, second_id: event.order_id, ..line }
+        }
+        EventKind::LevelSet => TickLine { kind: TickKind::Level, ..line },
+        EventKind::Clear => TickLine { kind: TickKind::Clear, ..line },
+        EventKind::Trade | EventKind::TradingStatus | EventKind::Gap | EventKind::Recovered => return None,
+    })
 }
 
 /// Lines that [`Feed::send_book`] sends for a book, at most.

@@ -6,6 +6,9 @@
 /// Code of the engine for compute capabilities 7.5, 8.0, 8.6, 8.9, 9.0, 10.0 and 12.0, and PTX.
 pub const ENGINE_FATBIN: &[u8] = include_bytes!("../../cuda/built/engine.fatbin");
 
+/// Code of the kernels that are launched for a batch or for a tick, for the same.
+pub const BATCH_FATBIN: &[u8] = include_bytes!("../../cuda/built/batch.fatbin");
+
 /// Code of the control kernel for the same.
 pub const EPOCH_END_FATBIN: &[u8] = include_bytes!("../../cuda/built/epoch_end.fatbin");
 
@@ -14,6 +17,9 @@ pub const ENGINE_GRID_PTX: &str = concat!(include_str!("../../cuda/built/engine_
 
 /// The engine as a cluster, PTX of compute capability 9.0, ended by a zero.
 pub const ENGINE_CLUSTER_PTX: &str = concat!(include_str!("../../cuda/built/engine_cluster.ptx"), "\0");
+
+/// The kernels that are launched for a batch or for a tick, PTX of compute capability 7.5, ended by a zero.
+pub const BATCH_PTX: &str = concat!(include_str!("../../cuda/built/batch.ptx"), "\0");
 
 /// The control kernel's PTX, ended by a zero.
 pub const EPOCH_END_PTX: &str = concat!(include_str!("../../cuda/built/epoch_end.ptx"), "\0");

@@ -65,7 +65,7 @@ struct StateRecord {
 /// `EngineParameters` of `state.cuh`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-struct Parameters {
+pub(super) struct Parameters {
     ticks: u64,
     signals: u64,
     control: u64,
@@ -74,10 +74,10 @@ struct Parameters {
     books: u64,
     level_keys: u64,
     level_quantities: u64,
-    order_ids: u64,
-    order_prices: u64,
-    order_quantities: u64,
-    order_owners: u64,
+    pub(super) order_ids: u64,
+    pub(super) order_prices: u64,
+    pub(super) order_quantities: u64,
+    pub(super) order_owners: u64,
     terms: u64,
     touches: u64,
     mids: u64,
@@ -92,16 +92,24 @@ struct Parameters {
     host_limit_ns: u64,
     ticks_mask: u32,
     signals_mask: u32,
-    listings: u32,
+    pub(super) listings: u32,
     levels_max: u32,
-    bucket_mask: u32,
+    pub(super) bucket_mask: u32,
     shards: u32,
     workers: u32,
-    options_len: u32,
+    pub(super) options_len: u32,
 }
 
 const _: () = assert!(size_of::<BookRecord>() == 64 && size_of::<StateRecord>() == 64);
 const _: () = assert!(size_of::<Parameters>() == 224);
+
+/// The tables that kernels change and the host reads back, by their places in [`Resident::memory`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Results {
+    Books = 2,
+    Relations = 6,
+    Options = 7,
+}
 
 /// How epochs follow each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,6 +249,23 @@ impl Resident {
         &self.rings
     }
 
+    /// What its kernel is launched with, for kernels that work on the same memory while it does not run.
+    pub(super) const fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    pub(super) const fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(super) fn results(&self, which: Results) -> &DeviceMemory {
+        &self.memory[which as usize]
+    }
+
     /// The kernel has to be resident as a whole: its CTAs wait for each other.
     fn check_occupancy(&self) -> Result<(), NoDevice> {
         let mut blocks = 0;
@@ -305,8 +330,8 @@ impl Resident {
         graph.instantiate()
     }
 
-    /// Everything as before the first line: rings, state, books.
-    fn start_anew(&mut self) -> Result<(), NoDevice> {
+    /// Everything as before the first line: rings, state, books. Nothing runs.
+    pub(super) fn start_anew(&mut self) -> Result<(), NoDevice> {
         self.rings.clear();
         let [state, mailboxes, books, mids, touches, owners, relation_last, option_last] =
             std::array::from_fn(|at| &self.memory[at]);
@@ -536,20 +561,20 @@ fn table<T: Copy>(driver: Driver, memory: &mut Vec<DeviceMemory>, table: &[T]) -
 }
 
 #[derive(Debug)]
-struct Module {
+pub(super) struct Module {
     driver: Driver,
     handle: sys::CUmodule,
 }
 
 impl Module {
-    fn new(driver: Driver, image: &[u8]) -> Result<Self, DriverError> {
+    pub(super) fn new(driver: Driver, image: &[u8]) -> Result<Self, DriverError> {
         let mut handle = std::ptr::null_mut();
         // SAFETY: the image is a fat binary, which knows its length, or text that ends with a zero.
         unsafe { driver.module_load_data(&raw mut handle, image.as_ptr().cast()) }?;
         Ok(Self { driver, handle })
     }
 
-    fn function(&self, name: &CStr) -> Result<sys::CUfunction, DriverError> {
+    pub(super) fn function(&self, name: &CStr) -> Result<sys::CUfunction, DriverError> {
         let mut function = std::ptr::null_mut();
         // SAFETY: the module is loaded, the name ends with a zero.
         unsafe { self.driver.module_get_function(&raw mut function, self.handle, name.as_ptr()) }?;
@@ -565,13 +590,13 @@ impl Drop for Module {
 }
 
 #[derive(Debug)]
-struct Stream {
+pub(super) struct Stream {
     driver: Driver,
-    handle: sys::CUstream,
+    pub(super) handle: sys::CUstream,
 }
 
 impl Stream {
-    fn new(driver: Driver) -> Result<Self, DriverError> {
+    pub(super) fn new(driver: Driver) -> Result<Self, DriverError> {
         let mut handle = std::ptr::null_mut();
         let non_blocking = sys::CUstream_flags::CU_STREAM_NON_BLOCKING as u32;
         // SAFETY: the pointer is that of a live variable.
@@ -587,6 +612,12 @@ impl Stream {
             Err(error) => Err(error),
         }
     }
+
+    /// Waits until all that was launched is done.
+    pub(super) fn synchronize(&self) -> Result<(), DriverError> {
+        // SAFETY: the stream is live.
+        unsafe { self.driver.stream_synchronize(self.handle) }
+    }
 }
 
 impl Drop for Stream {
@@ -597,19 +628,19 @@ impl Drop for Stream {
 }
 
 /// A kernel and its size.
-struct Launch {
-    function: sys::CUfunction,
-    ctas: u32,
-    threads: u32,
+pub(super) struct Launch {
+    pub(super) function: sys::CUfunction,
+    pub(super) ctas: u32,
+    pub(super) threads: u32,
 }
 
-struct Graph {
+pub(super) struct Graph {
     driver: Driver,
-    handle: sys::CUgraph,
+    pub(super) handle: sys::CUgraph,
 }
 
 impl Graph {
-    fn new(driver: Driver) -> Result<Self, DriverError> {
+    pub(super) fn new(driver: Driver) -> Result<Self, DriverError> {
         let mut handle = std::ptr::null_mut();
         // SAFETY: the pointer is that of a live variable; flags must be zero, and are.
         unsafe { driver.graph_create(&raw mut handle, 0) }?;
@@ -648,7 +679,7 @@ impl Graph {
         }
     }
 
-    fn add_kernel(
+    pub(super) fn add_kernel(
         &self,
         body: sys::CUgraph,
         behind: Option<sys::CUgraphNode>,
@@ -688,7 +719,7 @@ impl Graph {
         Ok(node)
     }
 
-    fn instantiate(&self) -> Result<Executable, DriverError> {
+    pub(super) fn instantiate(&self) -> Result<Executable, DriverError> {
         let mut handle = std::ptr::null_mut();
         // SAFETY: the graph is live; no flag is set.
         unsafe { self.driver.graph_instantiate(&raw mut handle, self.handle, 0) }?;
@@ -704,18 +735,18 @@ impl Drop for Graph {
 }
 
 #[derive(Debug)]
-struct Executable {
+pub(super) struct Executable {
     driver: Driver,
     handle: sys::CUgraphExec,
 }
 
 impl Executable {
-    fn upload(&self, stream: &Stream) -> Result<(), DriverError> {
+    pub(super) fn upload(&self, stream: &Stream) -> Result<(), DriverError> {
         // SAFETY: both are live.
         unsafe { self.driver.graph_upload(self.handle, stream.handle) }
     }
 
-    fn launch(&self, stream: &Stream) -> Result<(), DriverError> {
+    pub(super) fn launch(&self, stream: &Stream) -> Result<(), DriverError> {
         // SAFETY: both are live; the owner keeps the memory that the kernels use.
         unsafe { self.driver.graph_launch(self.handle, stream.handle) }
     }

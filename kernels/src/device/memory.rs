@@ -102,7 +102,15 @@ impl DeviceMemory {
     /// The driver's.
     pub fn zero(&self) -> Result<(), DriverError> {
         // SAFETY: the range is ours.
-        unsafe { self.driver.memory_set(self.address, 0, self.bytes) }
+        unsafe { self.driver.memory_set(self.address, 0, self.bytes) }?;
+        self.settle()
+    }
+
+    /// Waits for the default stream: filling and copying may return before they are done, and the streams that kernels run on
+    /// do not wait for it. A kernel that hangs on such a stream does not keep this waiting.
+    fn settle(&self) -> Result<(), DriverError> {
+        // SAFETY: null is the default stream's handle.
+        unsafe { self.driver.stream_synchronize(std::ptr::null_mut()) }
     }
 
     /// Copies a table to its start.
@@ -119,7 +127,8 @@ impl DeviceMemory {
             return Ok(());
         }
         // SAFETY: source and destination are live and at least that long.
-        unsafe { self.driver.copy_to_device(self.address, table.as_ptr().cast(), bytes) }
+        unsafe { self.driver.copy_to_device(self.address, table.as_ptr().cast(), bytes) }?;
+        self.settle()
     }
 
     /// Copies from its start into a table of plain old data.

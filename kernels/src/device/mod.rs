@@ -5,6 +5,7 @@
 //! asked for, and its absence is a reason, not a panic. `warptick-emulator` stands in for the library: it
 //! runs the same PTX.
 
+pub mod batch;
 pub mod check;
 pub mod check_day;
 pub mod driver;
