@@ -14,3 +14,11 @@ fn generated_days_are_computed_like_on_the_cpu() {
         println!("seed {seed}: {compared:?}");
     }
 }
+
+#[test]
+fn the_resident_kernel_is_one_graph() {
+    let day = Day { seed: 1, messages: 1_000, symbols: 2 };
+    let tables = std::sync::Arc::new(day.tables().expect("sound tables"));
+    let made = emulated::maker(&tables, day.messages).make().expect("a kernel");
+    assert_eq!(made.resident.mode(), &kernels::device::launch::Mode::Graph);
+}

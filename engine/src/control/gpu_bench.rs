@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::control::failure::Failure;
 use crate::control::gpu::Where;
 use crate::control::machine::Machine;
+use crate::control::wide_backend::BackendKind;
 use crate::control::wide_config::{MeasuredConfig, WorkKind, crossover};
 use crate::pipeline::tsc::Calibration;
 
@@ -73,7 +74,12 @@ struct Section {
 /// # Errors
 /// No device, or one that computes something else.
 pub fn run(place: Where, requests: u32, min_speedup: f64, profile: Option<&Path>) -> Result<String, Failure> {
-    report(&measure(place, requests, &WIDTHS)?, min_speedup, profile)
+    let text = report(&measure(place, requests, &WIDTHS)?, min_speedup, profile)?;
+    let note = match place.backend {
+        BackendKind::Emulated => "an interpreter on this CPU: its times say nothing of a GPU\n",
+        _ => "",
+    };
+    Ok(format!("{note}{text}"))
 }
 
 fn report(measured: &Measured, min_speedup: f64, profile: Option<&Path>) -> Result<String, Failure> {

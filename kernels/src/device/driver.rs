@@ -88,6 +88,9 @@ impl fmt::Display for DriverError {
 
 impl std::error::Error for DriverError {}
 
+/// Functions that drivers before CUDA 12.3 lack: their calls fail then, and each epoch is a launch of its own.
+const MAY_BE_ABSENT: [&str; 2] = ["cuGraphConditionalHandleCreate", "cuGraphAddNode_v2"];
+
 /// Declares the table, its names, and one method a function that turns a code into a `Result`.
 macro_rules! driver_table {
     ($($symbol:ident => $method:ident($($argument:ident: $kind:ty),*);)+) => {
@@ -109,17 +112,24 @@ macro_rules! driver_table {
             /// version 12.8 gives the name, and stays valid for the life of the process.
             ///
             /// # Errors
-            /// The first name without an address.
+            /// The first name without an address, but for [`MAY_BE_ABSENT`].
             pub unsafe fn of(symbol: impl Fn(&str) -> Option<*const c_void>) -> Result<Self, NoDevice> {
                 Ok(Self {
                     $($symbol: {
-                        let address = symbol(stringify!($symbol)).filter(|address| !address.is_null());
-                        let address = address.ok_or(NoDevice::MissingSymbol(stringify!($symbol)))?;
-                        // SAFETY: the caller vouches for signature and life of what the name stands for.
-                        unsafe {
-                            std::mem::transmute::<*const c_void, unsafe extern "C" fn($($kind),*) -> sys::CUresult>(
-                                address,
-                            )
+                        /// What stands where an older driver has nothing.
+                        unsafe extern "C" fn absent($(_: $kind),*) -> sys::CUresult {
+                            sys::CUresult::CUDA_ERROR_NOT_SUPPORTED
+                        }
+                        let name = stringify!($symbol);
+                        match symbol(name).filter(|address| !address.is_null()) {
+                            // SAFETY: the caller vouches for signature and life of what the name stands for.
+                            Some(address) => unsafe {
+                                std::mem::transmute::<*const c_void, unsafe extern "C" fn($($kind),*) -> sys::CUresult>(
+                                    address,
+                                )
+                            },
+                            None if MAY_BE_ABSENT.contains(&name) => absent,
+                            None => return Err(NoDevice::MissingSymbol(name)),
                         }
                     },)+
                 })

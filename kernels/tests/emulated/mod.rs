@@ -5,7 +5,7 @@ use kernels::device::check::Compared;
 use kernels::device::check_day::Day;
 use kernels::device::driver::Driver;
 use kernels::device::keeper::Keeper;
-use kernels::device::launch::{Images, Mode};
+use kernels::device::launch::Images;
 use kernels::device::maker::{Made, Maker};
 use kernels::device::plan::Demand;
 use std::sync::Arc;
@@ -30,7 +30,6 @@ pub fn run(day: Day) -> Compared {
     let tables = Arc::new(day.tables().expect("sound tables"));
     let maker = maker(&tables, day.messages);
     let Made { resident, .. } = maker.make().expect("a kernel");
-    assert_eq!(resident.mode(), &Mode::Graph);
     let (mut keeper, feed, _link) = Keeper::start(maker, resident, RETRY).expect("it starts");
     let compared = day.run(&tables, feed, |_, _| ()).unwrap_or_else(|failed| {
         panic!("{day:?}: {failed}; {:?}, {:?}", keeper.notes(), emulator::last_fault())
