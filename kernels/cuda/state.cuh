@@ -1,4 +1,4 @@
-// What the engine keeps in device memory, and where everything is; kernels/src/device/launch.rs has the same structs.
+// What the engine keeps in device memory, and where everything is; kernels/src/device/layout.rs has the same structs.
 #pragma once
 #include "abi.cuh"
 
@@ -19,7 +19,7 @@ struct EngineState {
 };
 static_assert(sizeof(EngineState) == 64, "engine state");
 
-// Where everything is; kernels/src/device/launch.rs fills it in. Pointers are the device's.
+// Where everything is; kernels/src/device/layout.rs fills it in. Pointers are the device's.
 struct EngineParameters {
     const Line* ticks;
     Line* signals;

@@ -199,7 +199,7 @@ pub enum SignalKind {
     End = 3,
     /// The epoch has ended after `request`'s line: `values[0]` is the sum of all books' hashes.
     EpochEnd = 4,
-    /// The replica cannot go on: `index` is the listing, `values[0]` a code of `launch.rs`. Nothing follows.
+    /// The replica cannot go on: `index` is the listing, `values[0]` a `BookFault` of `book.cuh`. Nothing follows.
     Broken = 5,
 }
 

@@ -13,8 +13,10 @@ pub use records::{BookChange, BookTop, ChangeLists, ReplayFault};
 pub use tick::{TickKernel, TickLaunch};
 
 use super::driver::{DriverError, NoDevice};
+use super::graph::Module;
 use super::images;
-use super::launch::{Images, Module, Parameters, Resident, Results};
+use super::launch::{Images, Resident};
+use super::layout::{Parameters, Results};
 use super::maker::{Maker, NoKernel};
 use super::memory::DeviceMemory;
 use super::plan::BUCKET_SLOTS;

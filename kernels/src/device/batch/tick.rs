@@ -5,7 +5,9 @@
 
 use super::{launch, module};
 use crate::device::driver::{DriverError, NoDevice};
-use crate::device::launch::{Executable, Graph, Launch, Module, Parameters, Resident};
+use crate::device::graph::{Executable, Graph, Launch, Module};
+use crate::device::launch::Resident;
+use crate::device::layout::Parameters;
 use crate::device::maker::{Maker, NoKernel};
 use crate::device::properties::DeviceProperties;
 use crate::device::ring::Rings;
