@@ -89,7 +89,7 @@ impl fmt::Display for DriverError {
 impl std::error::Error for DriverError {}
 
 /// Functions that drivers before CUDA 12.3 lack: their calls fail then, and each epoch is a launch of its own.
-const MAY_BE_ABSENT: [&str; 2] = ["cuGraphConditionalHandleCreate", "cuGraphAddNode_v2"];
+pub const MAY_BE_ABSENT: [&str; 2] = ["cuGraphConditionalHandleCreate", "cuGraphAddNode_v2"];
 
 /// Declares the table, its names, and one method a function that turns a code into a `Result`.
 macro_rules! driver_table {
