@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use emulator::EmulatedDevice;
 use engine::control::config::{Config, InstrumentConfig, Topology};
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::outcome::Outcome;
@@ -20,6 +21,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// Nobody else uses the interpreter as long as this lives; it runs at full speed.
 pub fn alone() -> MutexGuard<'static, ()> {
     let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // What a frozen kernel had is never given back: a hundred of them need more than the usual device has.
+    emulator::configure(EmulatedDevice { memory_bytes: 64 << 30, ..EmulatedDevice::default() });
     let hooks = emulator::hooks();
     hooks.only(Some("engine"));
     hooks.slow_down(std::time::Duration::ZERO);
