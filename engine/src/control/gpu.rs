@@ -58,18 +58,6 @@ fn refused(reason: &NoKernel) -> Failure {
     Failure::Input(format!("no device: {reason}"))
 }
 
-/// A desk with two full venues, for the plan that `info` shows.
-const EXAMPLE: Demand = Demand {
-    listings: 2_000,
-    orders: 4_000_000,
-    levels: 0,
-    relations: 10_000,
-    relation_places: 30_000,
-    expiries: 240,
-    options: 5_000,
-    items_max: 5_000,
-};
-
 /// What device there is. Without one this says why, which is no failure.
 #[must_use]
 pub fn info(place: Where) -> String {
@@ -107,17 +95,17 @@ fn describe(place: Where) -> Result<String, NoKernel> {
         }
     }
     let capability = Capability { compute: properties.compute, sms: *sms, memory_free: *memory_free };
-    let plan = Plan::new(&capability, &EXAMPLE)?;
+    let plan = Plan::new(&capability, &Demand::DESK)?;
     let layout = if plan.is_cluster { "cluster" } else { "grid" };
     let _ = write!(
         text,
         "plan for a desk of {} listings, {} orders, {} relations, {} options:\n  a {layout} of {} CTAs, {} shards, {} scanners, \
          {} levels a side, rings of {} and {} lines\n  {} MiB on the device, {} KiB pinned; room for {} more listings or {} \
          more options\n",
-        EXAMPLE.listings,
-        EXAMPLE.orders,
-        EXAMPLE.relations,
-        EXAMPLE.options,
+        Demand::DESK.listings,
+        Demand::DESK.orders,
+        Demand::DESK.relations,
+        Demand::DESK.options,
         plan.ctas,
         plan.shards,
         plan.workers,

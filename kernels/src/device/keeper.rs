@@ -37,10 +37,19 @@ struct Shared {
     has_fresh: AtomicBool,
     fresh: Mutex<Option<Feed>>,
     stop_ns: AtomicU64,
+    /// Why the hot side has given the device up; the keeper makes a note of it.
+    given_up: Mutex<Option<&'static str>>,
     notes: Mutex<Vec<String>>,
 }
 
 impl Shared {
+    /// Notes why the hot side has given the device up, if it has.
+    fn note_given_up(&self) {
+        if let Some(reason) = self.given_up.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.note(format!("the device was given up: {reason}"));
+        }
+    }
+
     fn note(&self, text: String) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
@@ -66,8 +75,9 @@ impl Link {
         self.shared.is_up.store(false, Ordering::Relaxed);
         // Only a running kernel can be given up: a stop goes before.
         let _ = self.shared.wanted.compare_exchange(RUN, GIVE_UP, Ordering::Release, Ordering::Relaxed);
-        if let Ok(mut notes) = self.shared.notes.try_lock() {
-            notes.push(format!("the device was given up: {reason}"));
+        // Only the words: the hot side makes no text. When the keeper holds the lock they are lost.
+        if let Ok(mut given_up) = self.shared.given_up.try_lock() {
+            *given_up = Some(reason);
         }
     }
 
@@ -111,6 +121,7 @@ impl Keeper {
             has_fresh: AtomicBool::new(false),
             fresh: Mutex::new(None),
             stop_ns: AtomicU64::new(0),
+            given_up: Mutex::new(None),
             notes: Mutex::new(Vec::new()),
         });
         let keeping = Arc::clone(&shared);
@@ -137,6 +148,7 @@ impl Keeper {
     /// What happened so far, in words.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
+        self.shared.note_given_up();
         self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -160,6 +172,7 @@ fn keep(shared: &Shared, maker: &Maker, resident: Resident, retry: Duration) {
     loop {
         // Acquire: pairs with the stores of `stop` and `give_up`.
         let wanted = shared.wanted.load(Ordering::Acquire);
+        shared.note_given_up();
         if let Some(kernel) = &mut resident {
             let ended = wanted != RUN || !goes_on(shared, kernel);
             if ended {

@@ -82,6 +82,19 @@ pub struct Demand {
 }
 
 impl Demand {
+    /// A desk with two full venues of 1,000 instruments, four million orders, ten thousand relations, 5,000 options: what
+    /// plans are shown for.
+    pub const DESK: Self = Self {
+        listings: 2_000,
+        orders: 4_000_000,
+        levels: 0,
+        relations: 10_000,
+        relation_places: 30_000,
+        expiries: 240,
+        options: 5_000,
+        items_max: 5_000,
+    };
+
     /// What tables want, with so many resting orders in all and levels a side (0: as many as usual).
     #[must_use]
     pub fn of(tables: &WideTables, orders: u64, levels: u32) -> Self {

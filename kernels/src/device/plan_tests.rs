@@ -3,18 +3,6 @@ use proptest::prelude::*;
 
 const GIB: u64 = 1 << 30;
 
-/// A desk with two full venues of 1,000 instruments, four million orders, ten thousand relations, 5,000 options.
-const DESK: Demand = Demand {
-    listings: 2_000,
-    orders: 4_000_000,
-    levels: 0,
-    relations: 10_000,
-    relation_places: 30_000,
-    expiries: 240,
-    options: 5_000,
-    items_max: 5_000,
-};
-
 /// Names, compute capabilities, multiprocessors and memory are the vendor's published ones; a fresh device has about 95 %
 /// of its memory free.
 const DEVICES: [(&str, (u32, u32), u32, u64); 15] = [
@@ -60,7 +48,7 @@ fn the_desk_on_fifteen_devices() {
         Some((true, 8, 16_384, 1 << 18)),
     ];
     for ((name, compute, sms, gib), expected) in DEVICES.into_iter().zip(expected) {
-        let plan = Plan::new(&capability(compute, sms, gib), &DESK);
+        let plan = Plan::new(&capability(compute, sms, gib), &Demand::DESK);
         match expected {
             None => assert_eq!(plan, Err(NoPlan::TooOld { compute }), "{name}"),
             Some(expected) => {
@@ -76,7 +64,7 @@ fn the_desk_on_fifteen_devices() {
 /// A market of 16,384 instruments at two venues does not fit a small card with all its levels.
 #[test]
 fn what_does_not_fit_shrinks_and_then_is_refused() {
-    let market = Demand { listings: 32_768, ..DESK };
+    let market = Demand { listings: 32_768, ..Demand::DESK };
     let on = |gib| Plan::new(&capability((8, 6), 28, gib), &market);
     let full = on(12).expect("12 GiB");
     assert_eq!((full.levels, full.buckets), (4096, 1 << 18));
@@ -89,10 +77,10 @@ fn what_does_not_fit_shrinks_and_then_is_refused() {
 
 #[test]
 fn a_request_wider_than_the_largest_ring_is_refused() {
-    let wide = Demand { items_max: SIGNAL_LINES_MAX, ..DESK };
+    let wide = Demand { items_max: SIGNAL_LINES_MAX, ..Demand::DESK };
     let device = capability((9, 0), 132, 80);
     assert_eq!(Plan::new(&device, &wide), Err(NoPlan::TooWide { items: SIGNAL_LINES_MAX }));
-    assert!(Plan::new(&device, &Demand { items_max: u32::MAX, ..DESK }).is_err());
+    assert!(Plan::new(&device, &Demand { items_max: u32::MAX, ..Demand::DESK }).is_err());
 }
 
 proptest! {
