@@ -25,6 +25,7 @@ pub mod paced;
 pub mod pairs;
 pub mod recorder;
 pub mod recording;
+pub mod rehearsal;
 pub mod risk;
 pub mod session_watch;
 pub mod settlement;
