@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use super::histograms::{Distribution, Measure, StageHistograms};
+use super::stage_sums::StageSums;
 use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
 use crate::pipeline::wide::WideReport;
@@ -95,6 +96,7 @@ impl Collector {
             trust: self.calibration.trust().to_string(),
             dropped_stamps,
             clipped: self.histograms.clipped(),
+            sums: self.histograms.sums(),
             from_due: self.histograms.paths_from_due(),
         }
     }
@@ -116,6 +118,7 @@ pub struct StageTable {
     trust: String,
     dropped_stamps: u64,
     clipped: u64,
+    sums: StageSums,
     from_due: u64,
 }
 
@@ -174,9 +177,13 @@ impl StageTable {
             )?;
         }
         if self.clipped > 0 {
-            writeln!(f, "{} stage durations were longer than a stamp holds and count as that", self.clipped)?;
+            writeln!(
+                f,
+                "{} order paths have a stage that was longer than a stamp holds and counts as that",
+                self.clipped
+            )?;
         }
-        Ok(())
+        write!(f, "{}", self.sums)
     }
 }
 
@@ -184,7 +191,7 @@ impl StageTable {
 mod tests {
     use super::*;
     use crate::order::OrderAction;
-    use crate::pipeline::stamps::{PathStamps, Stage, channel};
+    use crate::pipeline::stamps::{PathStamps, Stage, channel, path_order};
 
     fn collector(paths: usize, sampled: bool) -> Collector {
         let (mut writer, reader) = channel(2_048);
@@ -192,8 +199,8 @@ mod tests {
         for _ in 0..paths {
             let mut path = PathStamps::begin(sampled);
             path.mark(Stage::Decode);
-            let mut record = path.order_ready(OrderAction::New);
-            record.sent();
+            let mut record = path.order_ready(&path_order(OrderAction::New));
+            record.sent(record.ready_ticks, record.ready_ticks + 5);
             assert!(writer.push(record));
         }
         assert_eq!(collector.drain(), paths);
@@ -238,7 +245,14 @@ mod tests {
         let names: Vec<_> = written.iter().filter_map(|path| path.file_name()?.to_str()).collect();
         assert_eq!(
             names,
-            ["decode.hlog", "encode.hlog", "send.hlog", "tick_to_order.hlog", "tick_to_wire.hlog"]
+            [
+                "wait.hlog",
+                "decode.hlog",
+                "encode.hlog",
+                "send.hlog",
+                "tick_to_order.hlog",
+                "tick_to_wire.hlog"
+            ]
         );
     }
 }
