@@ -3,6 +3,7 @@
 mod bench_arguments;
 mod gpu_arguments;
 mod operator_arguments;
+mod report_arguments;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Task {
     Journal(JournalTask),
     /// Why an order left, and what became of it: packet, books, signal, risk, bytes, answers.
     Why(WhyArguments),
+    /// What `--report` of a run has written, as tables.
+    Report(report_arguments::ReportArguments),
     /// Record live lines as pcapng.
     Capture(CaptureArguments),
     /// Measure one thing on this machine; the last line is JSON.
@@ -340,6 +343,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Capture(arguments) => run_capture(arguments),
         Task::Bench(task) => print(&task.run()?),
         Task::Gpu(task) => print(&task.run()?),
+        Task::Report(arguments) => print(&arguments.run()?),
         Task::Journal(task) => run_journal(&task),
         Task::Why(arguments) => {
             let WhyArguments { cl_ord_id, journal, recording } = arguments;

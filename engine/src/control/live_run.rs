@@ -203,7 +203,8 @@ pub fn run(
     let snapshots =
         options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
     let (desk, answers) = wide_backend::desk_of(&universe, config, options.backend, false)?;
-    let mut decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board).with_wide(desk);
+    let decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
+    let mut decide = decide.with_wide(desk).stamped(options.stamps);
     if let (Some(_), Some(desk)) = (&resumption, port.desk_mut()) {
         let file = options.limits_file.as_ref().map(|file| file.display().to_string());
         let file = file.as_deref().unwrap_or("configuration");

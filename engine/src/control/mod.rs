@@ -69,6 +69,7 @@ pub mod session_store;
 pub mod shutdown;
 pub mod slice;
 pub mod snapshot_fetch;
+pub mod stage_sums;
 pub mod startup;
 pub mod stream_bench;
 pub mod summary;

@@ -156,6 +156,7 @@ pub(super) fn conclude(
         machine: Machine::read(),
         wide: wide.unwrap_or_default(),
         stages: summary::stages(keeper.collector.histograms()),
+        stage_sums: keeper.collector.histograms().sums(),
         journal: journal_summary,
         generator,
         machine_time: Some(machine_time),

@@ -106,7 +106,7 @@ pub fn replay(
     let (stamp_writer, stamp_reader) = stamps::channel(STAMP_RING);
     let decide = Decide::new(core, journal.as_mut().and_then(RunJournal::take_decide), digest_sender);
     let (desk, answers) = wide_backend::desk_of(inputs, config, options.backend, options.pace.is_none())?;
-    let decide = decide.with_wide(desk);
+    let decide = decide.with_wide(desk).stamped(options.stamps);
     let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::generator_report::GeneratorReport;
 use super::hiccups::{MachineLine, MachineTime};
 use super::histograms::{Distribution, Measure, StageHistograms};
+use super::stage_sums::StageSums;
 use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
 use crate::pipeline::wide::WideReport;
@@ -103,6 +104,7 @@ impl Collector {
             trust: self.calibration.trust().to_string(),
             dropped_stamps,
             clipped: self.histograms.clipped(),
+            sums: self.histograms.sums(),
             from_due: self.histograms.paths_from_due(),
             generator: None,
             machine: MachineTime::default(),
@@ -132,6 +134,7 @@ pub struct StageTable {
     trust: String,
     dropped_stamps: u64,
     clipped: u64,
+    sums: StageSums,
     from_due: u64,
     generator: Option<GeneratorReport>,
     machine: MachineTime,
@@ -224,9 +227,13 @@ impl StageTable {
             )?;
         }
         if self.clipped > 0 {
-            writeln!(f, "{} stage durations were longer than a stamp holds and count as that", self.clipped)?;
+            writeln!(
+                f,
+                "{} order paths have a stage that was longer than a stamp holds and counts as that",
+                self.clipped
+            )?;
         }
-        Ok(())
+        write!(f, "{}", self.sums)
     }
 }
 
@@ -234,7 +241,7 @@ impl StageTable {
 mod tests {
     use super::*;
     use crate::order::OrderAction;
-    use crate::pipeline::stamps::{PathStamps, Stage, channel};
+    use crate::pipeline::stamps::{PathStamps, Stage, channel, path_order};
 
     fn collector(paths: usize, sampled: bool) -> Collector {
         let (mut writer, reader) = channel(2_048);
@@ -242,8 +249,8 @@ mod tests {
         for _ in 0..paths {
             let mut path = PathStamps::begin(sampled);
             path.mark(Stage::Decode);
-            let mut record = path.order_ready(OrderAction::New);
-            record.sent();
+            let mut record = path.order_ready(&path_order(OrderAction::New));
+            record.sent(record.ready_ticks, record.ready_ticks + 5);
             assert!(writer.push(record));
         }
         assert_eq!(collector.drain(), paths);
@@ -288,7 +295,14 @@ mod tests {
         let names: Vec<_> = written.iter().filter_map(|path| path.file_name()?.to_str()).collect();
         assert_eq!(
             names,
-            ["decode.hlog", "encode.hlog", "send.hlog", "tick_to_order.hlog", "tick_to_wire.hlog"]
+            [
+                "wait.hlog",
+                "decode.hlog",
+                "encode.hlog",
+                "send.hlog",
+                "tick_to_order.hlog",
+                "tick_to_wire.hlog"
+            ]
         );
     }
 }

@@ -80,7 +80,8 @@ pub fn run_inline(
             continue;
         };
         if let Some(time_ns) = next.filter(|&time_ns| timer.due_ns() < time_ns) {
-            decide.timer(timer.due_ns(), &mut PathStamps::begin_answer(false), entry)?;
+            let mut stamps = decide.begin_answer();
+            decide.timer(timer.due_ns(), &mut stamps, entry)?;
             timer.skip_to(time_ns);
         }
         let mut stamps = release.begin(sampler);
@@ -190,7 +191,7 @@ pub fn run_split_decide(
         if live.is_some() {
             timer.start(now_ns);
             if timer.due_ns() <= now_ns {
-                let mut stamps = PathStamps::begin_answer(false);
+                let mut stamps = decide.begin_answer();
                 decide.timer(timer.due_ns(), &mut stamps, &mut OrderRing(orders))?;
                 timer.skip_to(now_ns);
             }
@@ -213,12 +214,10 @@ pub fn run_split_decide(
                     continue;
                 }
                 if timer.due_ns() < event.receive_ns {
-                    decide.timer(
-                        timer.due_ns(),
-                        &mut PathStamps::begin_answer(false),
-                        &mut OrderRing(orders),
-                    )?;
+                    let mut of_timer = decide.begin_answer();
+                    decide.timer(timer.due_ns(), &mut of_timer, &mut OrderRing(orders))?;
                     timer.skip_to(event.receive_ns);
+                    stamps.mark(Stage::Wait);
                 }
                 timer.start(event.receive_ns);
                 decide.market(&event, &mut stamps, &mut OrderRing(orders))?;
