@@ -252,7 +252,9 @@ pub fn run(
     let feeds = feed_report::of(config, &mut ingest);
     let directory = ingest.directory();
     let report = options.report.as_deref();
-    let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
+    let kept = options.journal.as_deref();
+    let ended =
+        Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report, kept };
     let mut outcome = outcome::conclude(ended, |error, venue, sequence| {
         Failure::Stopped(format!("venue {venue}: message {sequence}: {error}"))
     })?;

@@ -56,6 +56,8 @@ pub(super) struct Ended<'a> {
     pub(super) directory: &'a Directory,
     /// Where the `.hlog` files go.
     pub(super) report: Option<&'a Path>,
+    /// Where the journal is.
+    pub(super) kept: Option<&'a Path>,
 }
 
 /// Closes what a run has open and says what it came to; `book_failure` has the words for an event that did not fit
@@ -64,7 +66,7 @@ pub(super) fn conclude(
     ended: Ended<'_>,
     book_failure: impl Fn(BookError, u8, u64) -> Failure,
 ) -> Result<Outcome, Failure> {
-    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report } = ended;
+    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report, kept } = ended;
     let Finished { core, messages, dropped_stamps, entry, outcome } = run;
     keeper.collector.drain();
     keeper.progress.finish();
@@ -104,10 +106,9 @@ pub(super) fn conclude(
     let core_counters = *core.counters();
     notes.extend(counter_notes(&core_counters, counters));
     if let Some(dir) = report {
-        keeper
-            .collector
-            .write_logs(dir)
-            .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
+        let collector = &keeper.collector;
+        let written = collector.write_logs(dir).and_then(|_| collector.slowest(kept).write(dir));
+        written.map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
     }
     let failure = match (outcome, keeper.journal_error) {
         (Err(ReplayError::Capture(error)), _) => Some(Failure::from(error)),

@@ -138,6 +138,8 @@ pub fn replay(
     };
     let directory = ingest.directory();
     let report = options.report.as_deref();
-    let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
+    let kept = options.journal.as_deref();
+    let ended =
+        Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report, kept };
     outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))
 }
