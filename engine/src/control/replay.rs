@@ -19,6 +19,7 @@ use crate::control::report::Collector;
 use crate::control::run_header::RunJournal;
 use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
+use crate::control::slowest::scenes;
 use crate::control::startup;
 use crate::control::supervision::HotEnds;
 use crate::control::wide_backend::{self, BackendKind};
@@ -141,5 +142,12 @@ pub fn replay(
     let kept = options.journal.as_deref();
     let ended =
         Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report, kept };
-    outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))
+    let mut outcome =
+        outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    if let (Some(dir), Some(_)) = (report, kept) {
+        // What has gone wrong with them takes nothing from the run.
+        let said = scenes::keep(dir).unwrap_or_else(|failure| failure.to_string());
+        outcome.notes.push(format!("slowest orders: {said}"));
+    }
+    Ok(outcome)
 }

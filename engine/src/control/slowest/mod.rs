@@ -2,10 +2,12 @@
 //!
 //! [`Slowest`] lives in the collector on the cold thread: it keeps the records of the [`KEPT`] slowest ticks, new orders and
 //! replaces, by the time from the start of the path to complete bytes. It allocates at construction. `--report DIR` writes
-//! them as `DIR/slowest.json` ([`SlowestFile`]), which `warptick report DIR --slowest` prints ([`page`]).
+//! them as `DIR/slowest.json` ([`SlowestFile`]), which `warptick report DIR --slowest` prints ([`page`]). A run with a journal
+//! gets a scene of each beside it ([`scenes`]).
 
 mod file;
 pub mod page;
+pub mod scenes;
 
 pub use file::{SLOWEST_FILE, SlowOrder, SlowestFile};
 
