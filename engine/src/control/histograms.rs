@@ -117,6 +117,12 @@ impl Measure {
         }
     }
 
+    /// Whether it is a whole path of an order, not a stage of one.
+    #[must_use]
+    pub const fn is_path(self) -> bool {
+        self as u8 >= Self::TickToOrder as u8
+    }
+
     /// Whether the `--summary` file has it under `stages`; cancels and answers are kept apart, in the table and the
     /// logs only.
     #[must_use]

@@ -6,8 +6,10 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::generator_report::GeneratorReport;
+use super::hiccups::{MachineLine, MachineTime};
 use super::histograms::{Distribution, Measure, StageHistograms};
 use super::slowest::{Slowest, SlowestFile};
 use super::stage_sums::StageSums;
@@ -81,6 +83,12 @@ impl Collector {
         SlowestFile::new(&self.slowest, &self.calibration, journal)
     }
 
+    /// The histograms, to keep.
+    #[must_use]
+    pub fn into_histograms(self) -> StageHistograms {
+        self.histograms
+    }
+
     /// Writes the `.hlog` files of `--report DIR`; call it after the last [`Collector::drain`].
     ///
     /// # Errors
@@ -108,7 +116,15 @@ impl Collector {
             clipped: self.histograms.clipped(),
             sums: self.histograms.sums(),
             from_due: self.histograms.paths_from_due(),
+            generator: None,
+            machine: MachineTime::default(),
         }
+    }
+
+    /// When the run began, and how long ago that was: what a log says of itself.
+    #[must_use]
+    pub fn run_time(&self) -> (SystemTime, Duration) {
+        (self.started, self.clock.elapsed())
     }
 
     fn tenths_of_ns(&self, ticks: u64) -> f64 {
@@ -130,10 +146,15 @@ pub struct StageTable {
     clipped: u64,
     sums: StageSums,
     from_due: u64,
+    generator: Option<GeneratorReport>,
+    machine: MachineTime,
 }
 
 impl fmt::Display for StageTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(generator) = self.generator.filter(|generator| !generator.counts) {
+            writeln!(f, "THIS RUN DOES NOT COUNT: {generator}")?;
+        }
         writeln!(
             f,
             "{:<14} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
@@ -141,8 +162,10 @@ impl fmt::Display for StageTable {
         )?;
         for (measure, row) in &self.rows {
             write!(f, "{:<14} {:>10}", measure.name(), row.count)?;
-            for value in [row.min_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.p999_ns, row.max_ns] {
+            let values = [row.min_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.p999_ns, row.max_ns];
+            for (value, line_ns) in values.into_iter().zip(self.line_of(*measure)) {
                 match value {
+                    Some(ns) if MachineLine::explains(line_ns, ns) => write!(f, " {:>9}", format!("{ns}*"))?,
                     Some(ns) => write!(f, " {ns:>9}")?,
                     None => write!(f, " {:>9}", "-")?,
                 }
@@ -152,11 +175,35 @@ impl fmt::Display for StageTable {
         if self.rows.is_empty() {
             writeln!(f, "no order was sent: nothing to time")?;
         }
+        if self.machine.line.is_some() {
+            writeln!(
+                f,
+                "* the machine's: at least half of it happens at the same percentile without an engine"
+            )?;
+        }
+        write!(f, "{}", self.machine)?;
         self.write_notes(f)
     }
 }
 
 impl StageTable {
+    /// The same, with what the generator and the machine did during the run.
+    #[must_use]
+    pub fn beside(self, generator: Option<GeneratorReport>, machine: MachineTime) -> Self {
+        Self { generator, machine, ..self }
+    }
+
+    /// What the machine alone does at min, p50, p90, p99, p99.9 and max. Of whole paths only: what happens at a percentile of
+    /// a stage that takes nanoseconds happens at another one of the path.
+    fn line_of(&self, measure: Measure) -> [u64; 6] {
+        match self.machine.line {
+            Some(line) if measure.is_path() => {
+                [0, line.p50_ns, line.p90_ns, line.p99_ns, line.p999_ns, line.max_ns]
+            }
+            _ => [0; 6],
+        }
+    }
+
     fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mode {
             StampMode::Sampled => {
@@ -178,6 +225,9 @@ impl StageTable {
         )?;
         if self.from_due > 0 {
             writeln!(f, "{} order paths count from the due time of their message", self.from_due)?;
+        }
+        if let Some(generator) = &self.generator {
+            writeln!(f, "load: {generator}")?;
         }
         if self.dropped_stamps > 0 {
             writeln!(

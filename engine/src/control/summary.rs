@@ -10,6 +10,8 @@ use std::path::Path;
 
 use super::atomic_file;
 use super::feed_report::FeedSummary;
+use super::generator_report::GeneratorReport;
+use super::hiccups::MachineTime;
 use super::histograms::{Distribution, Measure, StageHistograms};
 use super::machine::Machine;
 use super::stage_sums::StageSums;
@@ -82,6 +84,12 @@ pub struct Summary {
     /// The journal, of a run that keeps one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalSummary>,
+    /// The load, of a replay whose messages had due times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<GeneratorReport>,
+    /// What the machine took from the run's cores, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_time: Option<MachineTime>,
     /// The venues' feeds, of a live run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<FeedSummary>,
@@ -153,6 +161,8 @@ mod tests {
             stages: stages(&histograms),
             stage_sums: histograms.sums(),
             journal: None,
+            generator: None,
+            machine_time: None,
             feeds: Vec::new(),
         }
     }
