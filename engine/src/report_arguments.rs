@@ -2,6 +2,7 @@
 
 use clap::Args;
 use engine::control::failure::Failure;
+use engine::control::slowest::page;
 use std::path::PathBuf;
 
 /// What of a run's report is shown.
@@ -25,7 +26,9 @@ impl ReportArguments {
     /// A directory that holds no report.
     pub fn run(&self) -> Result<String, Failure> {
         let Self { dir, slowest, orders } = self;
-        let what = if *slowest { format!("its {orders} slowest orders") } else { "its page".to_owned() };
-        Err(Failure::Input(format!("{}: {what} cannot be shown yet", dir.display())))
+        if *slowest {
+            return page::text(dir, *orders);
+        }
+        Err(Failure::Input(format!("{}: give --slowest; nothing else can be shown yet", dir.display())))
     }
 }

@@ -269,8 +269,20 @@ pub fn run(
     let report = options.report.as_deref();
     let surroundings = watch.end(None, hot.thread_times.take());
     let steps = hot.steps.into_steps();
-    let ended =
-        Ended { topology, plan, run, keeper, journal, counters, directory, report, surroundings, steps };
+    let kept = options.journal.as_deref();
+    let ended = Ended {
+        topology,
+        plan,
+        run,
+        keeper,
+        journal,
+        counters,
+        directory,
+        report,
+        kept,
+        surroundings,
+        steps,
+    };
     let mut outcome = outcome::conclude(ended, |error, venue, sequence| {
         Failure::Stopped(format!("venue {venue}: message {sequence}: {error}"))
     })?;

@@ -70,6 +70,7 @@ pub mod session_sockets;
 pub mod session_store;
 pub mod shutdown;
 pub mod slice;
+pub mod slowest;
 pub mod snapshot_fetch;
 pub mod stage_sums;
 pub mod start_steps;

@@ -61,6 +61,8 @@ pub(super) struct Ended<'a> {
     pub(super) directory: &'a Directory,
     /// Where the `.hlog` files go.
     pub(super) report: Option<&'a Path>,
+    /// Where the journal is.
+    pub(super) kept: Option<&'a Path>,
     /// What the machine did meanwhile.
     pub(super) surroundings: Surroundings,
     /// What was done before it began.
@@ -73,8 +75,19 @@ pub(super) fn conclude(
     ended: Ended<'_>,
     book_failure: impl Fn(BookError, u8, u64) -> Failure,
 ) -> Result<Outcome, Failure> {
-    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report, surroundings, steps } =
-        ended;
+    let Ended {
+        topology,
+        plan,
+        run,
+        mut keeper,
+        journal,
+        counters,
+        directory,
+        report,
+        kept,
+        surroundings,
+        steps,
+    } = ended;
     let Finished { core, messages, dropped_stamps, entry, outcome, generator, .. } = run;
     keeper.collector.drain();
     keeper.progress.finish();
@@ -118,7 +131,8 @@ pub(super) fn conclude(
         let (started, time) = keeper.collector.run_time();
         let written = keeper.collector.write_logs(dir);
         written
-            .and_then(|_| surroundings.write_logs(dir, started, time))
+            .and_then(|_| keeper.collector.slowest(kept).write(dir))
+            .and_then(|()| surroundings.write_logs(dir, started, time))
             .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
     }
     let failure = match (outcome, keeper.journal_error) {

@@ -24,6 +24,7 @@ use crate::control::report::Collector;
 use crate::control::run_header::RunJournal;
 use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
+use crate::control::slowest::scenes;
 use crate::control::start_steps::StartSteps;
 use crate::control::startup;
 use crate::control::supervision::HotEnds;
@@ -174,7 +175,26 @@ pub fn replay(
     let report = options.report.as_deref();
     let surroundings = watch.end(run.waiting.take(), hot.thread_times.take());
     let steps = hot.steps.into_steps();
-    let ended =
-        Ended { topology, plan, run, keeper, journal, counters, directory, report, surroundings, steps };
-    outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))
+    let kept = options.journal.as_deref();
+    let ended = Ended {
+        topology,
+        plan,
+        run,
+        keeper,
+        journal,
+        counters,
+        directory,
+        report,
+        kept,
+        surroundings,
+        steps,
+    };
+    let mut outcome =
+        outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    if let (Some(dir), Some(_)) = (report, kept) {
+        // What has gone wrong with them takes nothing from the run.
+        let said = scenes::keep(dir).unwrap_or_else(|failure| failure.to_string());
+        outcome.notes.push(format!("slowest orders: {said}"));
+    }
+    Ok(outcome)
 }

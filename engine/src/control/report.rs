@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::generator_report::GeneratorReport;
 use super::hiccups::{MachineLine, MachineTime};
 use super::histograms::{Distribution, Measure, StageHistograms};
+use super::slowest::{Slowest, SlowestFile};
 use super::stage_sums::StageSums;
 use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
@@ -27,6 +28,7 @@ pub struct Collector {
     cost: StampCost,
     mode: StampMode,
     histograms: StageHistograms,
+    slowest: Slowest,
     started: SystemTime,
     clock: Instant,
 }
@@ -41,6 +43,7 @@ impl Collector {
             cost: StampCost::measure(),
             mode,
             histograms: StageHistograms::new(),
+            slowest: Slowest::new(),
             started: SystemTime::now(),
             clock: Instant::now(),
         }
@@ -52,6 +55,7 @@ impl Collector {
         while taken < DRAIN_MAX {
             let Some(record) = self.reader.pop() else { break };
             self.histograms.record(&record, &self.calibration);
+            self.slowest.add(&record);
             taken += 1;
         }
         taken
@@ -71,6 +75,12 @@ impl Collector {
     #[must_use]
     pub fn histograms(&self) -> &StageHistograms {
         &self.histograms
+    }
+
+    /// The slowest orders so far; `journal` is where the run is journalled.
+    #[must_use]
+    pub fn slowest(&self, journal: Option<&Path>) -> SlowestFile {
+        SlowestFile::new(&self.slowest, &self.calibration, journal)
     }
 
     /// The histograms, to keep.

@@ -421,6 +421,21 @@ impl Strategy for MarketMaker {
         self.requote(view, intents);
     }
 
+    fn save(&self) -> Option<Vec<u64>> {
+        let mut words = self.volatility.to_words().to_vec();
+        words.extend([&self.bid, &self.ask].into_iter().flat_map(|s| [s.paused_until_ns, s.next_cancel_ns]));
+        Some(words)
+    }
+
+    fn restore(&mut self, saved: &[u64]) -> bool {
+        let Some((volatility, sides)) = saved.split_first_chunk() else { return false };
+        let &[bid_paused_ns, bid_cancel_ns, ask_paused_ns, ask_cancel_ns] = sides else { return false };
+        self.volatility = Volatility::from_words(volatility);
+        self.bid = QuoteSide { paused_until_ns: bid_paused_ns, next_cancel_ns: bid_cancel_ns };
+        self.ask = QuoteSide { paused_until_ns: ask_paused_ns, next_cancel_ns: ask_cancel_ns };
+        true
+    }
+
     fn explain(&self, view: &View<'_>) -> Vec<String> {
         explanation::of(self, view)
     }
