@@ -2,6 +2,7 @@
 
 mod gpu_arguments;
 mod operator_arguments;
+mod report_arguments;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +66,8 @@ enum Task {
     /// Measure one thing on this machine; the last line is JSON.
     #[command(subcommand)]
     Bench(BenchTask),
+    /// Make the page of a `--report` directory again, and print its stage table.
+    Report(report_arguments::ReportArguments),
     /// The device for wide work.
     #[command(subcommand)]
     Gpu(gpu_arguments::GpuTask),
@@ -109,7 +112,7 @@ struct ReplayArguments {
     /// Write the run's journal into this new directory.
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// Write .hlog files into this directory.
+    /// Write a page about the run, its figures (SVG) and .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the summary as JSON.
@@ -143,7 +146,7 @@ struct RunArguments {
     /// Record every packet into this new pcapng file.
     #[arg(long, value_name = "F.pcapng")]
     record: Option<PathBuf>,
-    /// Write .hlog files into this directory.
+    /// Write a page about the run, its figures (SVG) and .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the summary as JSON.
@@ -371,6 +374,7 @@ fn run(task: Task) -> Result<(), Failure> {
             print(&feed_bench::run(&feed_bench::FeedBenchOptions { rounds, packets })?)
         }
         Task::Gpu(task) => print(&task.run()?),
+        Task::Report(arguments) => print(&arguments.run()?),
         Task::Journal(task) => run_journal(&task),
         Task::Why(arguments) => {
             let WhyArguments { cl_ord_id, journal, recording } = arguments;

@@ -25,6 +25,7 @@ use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
 use crate::control::recovery::SnapshotThread;
 use crate::control::report::Collector;
+use crate::control::report_page::{gather::About, rings::RingWatch};
 use crate::control::resume::Resumption;
 use crate::control::resumed_limits;
 use crate::control::risk_config;
@@ -111,7 +112,7 @@ pub struct LiveOptions {
     pub journal: Option<PathBuf>,
     /// The journal of the run that this one goes on with.
     pub resume: Option<PathBuf>,
-    /// Where `.hlog` files go.
+    /// Where the page, its figures and the `.hlog` files go.
     pub report: Option<PathBuf>,
     /// The limits file that SIGHUP reads again.
     pub limits_file: Option<PathBuf>,
@@ -220,6 +221,7 @@ pub fn run(
         journal_error: None,
         kill: kill.clone(),
         watchdog: Some(watchdog),
+        rings: RingWatch::default(),
     };
     // Last, since packets wait in the kernel's buffers from here on.
     let OpenedLines { ingest, fetcher, notices } =
@@ -282,7 +284,19 @@ pub fn run(
             outcome.failure = Some(Failure::Check("the recording's writer panicked".to_owned()));
         }
     }
+    if let Some(dir) = report {
+        outcome.write_page(dir, &about(config, &universe, options))?;
+    }
     Ok(LiveOutcome { outcome, feeds })
+}
+
+fn about(config: &Config, universe: &LiveUniverse<'_>, options: &LiveOptions) -> About {
+    About {
+        sources: config.venues.iter().map(|venue| format!("lines of {}", venue.name)).collect(),
+        session_date: universe.date().to_string(),
+        pace: "live".to_owned(),
+        journal: options.journal.clone(),
+    }
 }
 
 /// Writes the recording until the run is over and the ring is empty.

@@ -53,6 +53,7 @@ pub mod recorded_lines;
 pub mod recovery;
 pub mod replay;
 pub mod report;
+pub mod report_page;
 pub mod resume;
 pub mod resumed_limits;
 pub mod risk_config;

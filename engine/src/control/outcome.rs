@@ -15,6 +15,8 @@ use crate::control::housekeeping::Housekeeping;
 use crate::control::machine::Machine;
 use crate::control::placement::Plan;
 use crate::control::report::StageTable;
+use crate::control::report_page;
+use crate::control::report_page::gather::{self, About, Observed};
 use crate::control::run_header::RunJournal;
 use crate::control::summary::{self, Summary, WideSummary};
 use crate::pipeline::decide::DecideError;
@@ -41,6 +43,8 @@ pub struct Outcome {
     pub summary: Summary,
     /// What the reader must know: placement, waits, drops.
     pub notes: Vec<String>,
+    /// What the page of `--report` says beside.
+    pub observed: Observed,
     /// Why it ended early, if it did.
     pub failure: Option<Failure>,
 }
@@ -99,6 +103,10 @@ pub(super) fn conclude(
         }
     }
     let digest = keeper.order_stream;
+    let (started, duration) = keeper.collector.since();
+    let mut observed = Observed::new(plan, started, duration);
+    observed.rings = std::mem::take(&mut keeper.rings).facts();
+    observed.breakdowns = keeper.collector.breakdowns();
     let wide = keeper.wide.as_ref().map(|report| wide_summary(report, &keeper.answer_stream));
     notes.extend(keeper.wide.iter().flat_map(wide_notes));
     let core_counters = *core.counters();
@@ -160,6 +168,7 @@ pub(super) fn conclude(
         table,
         summary,
         notes,
+        observed,
         failure,
     })
 }
@@ -221,6 +230,15 @@ fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
 }
 
 impl Outcome {
+    /// Writes facts, figures and page where `--report` says.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write_page(&self, dir: &Path, about: &About) -> Result<(), Failure> {
+        report_page::publish(dir, &gather::facts(self, about))
+            .map_err(|error| Failure::Input(error.to_string()))
+    }
+
     /// Writes the summary where `--summary` says.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use crate::control::kill_switch::KillSwitch;
 use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
+use crate::control::report_page::{gather::About, rings::RingWatch};
 use crate::control::run_header::RunJournal;
 use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
@@ -46,7 +47,7 @@ pub struct ReplayOptions {
     pub stamps: StampMode,
     /// Where the journal goes.
     pub journal: Option<PathBuf>,
-    /// Where `.hlog` files go.
+    /// Where the page, its figures and the `.hlog` files go.
     pub report: Option<PathBuf>,
     /// Label of the progress bar.
     pub label: &'static str,
@@ -113,6 +114,7 @@ pub fn replay(
         journal_error: None,
         kill: KillSwitch::new(),
         watchdog: None,
+        rings: RingWatch::default(),
     };
 
     let (kill, mode) = (keeper.kill.clone(), options.stamps);
@@ -139,5 +141,27 @@ pub fn replay(
     let directory = ingest.directory();
     let report = options.report.as_deref();
     let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
-    outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))
+    let outcome =
+        outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    if let Some(dir) = report {
+        outcome.write_page(dir, &about(inputs, options))?;
+    }
+    Ok(outcome)
+}
+
+fn about(inputs: &Inputs, options: &ReplayOptions) -> About {
+    About {
+        sources: inputs
+            .venues
+            .iter()
+            .map(|input| format!("{} as {}", input.capture.name(), input.venue))
+            .collect(),
+        session_date: inputs.date.to_string(),
+        pace: match options.pace {
+            None => "lockstep".to_owned(),
+            Some(Pace::Max) => "max".to_owned(),
+            Some(Pace::Times(times)) => format!("{times}x"),
+        },
+        journal: options.journal.clone(),
+    }
 }

@@ -6,10 +6,12 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::histograms::{Distribution, Measure, StageHistograms};
-use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
+use super::report_page::exemplars::Exemplars;
+use super::report_page::facts::{Breakdown, StageFacts, StampFacts};
+use crate::pipeline::stamps::{SAMPLE_PERIOD, Stage, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
 use crate::pipeline::wide::WideReport;
 
@@ -24,6 +26,7 @@ pub struct Collector {
     cost: StampCost,
     mode: StampMode,
     histograms: StageHistograms,
+    exemplars: Exemplars,
     started: SystemTime,
     clock: Instant,
 }
@@ -38,6 +41,7 @@ impl Collector {
             cost: StampCost::measure(),
             mode,
             histograms: StageHistograms::new(),
+            exemplars: Exemplars::default(),
             started: SystemTime::now(),
             clock: Instant::now(),
         }
@@ -49,6 +53,7 @@ impl Collector {
         while taken < DRAIN_MAX {
             let Some(record) = self.reader.pop() else { break };
             self.histograms.record(&record, &self.calibration);
+            self.exemplars.offer(&record);
             taken += 1;
         }
         taken
@@ -62,6 +67,24 @@ impl Collector {
                 self.histograms.add_times(measure, ns, value.count_at_value());
             }
         }
+    }
+
+    /// Records that wait to be drained, and how many there is room for.
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        self.reader.fill()
+    }
+
+    /// Two order paths stage by stage, for the page.
+    #[must_use]
+    pub fn breakdowns(&self) -> Vec<Breakdown> {
+        self.exemplars.breakdowns(&self.calibration)
+    }
+
+    /// When it began, and how long ago that was.
+    #[must_use]
+    pub fn since(&self) -> (SystemTime, Duration) {
+        (self.started, self.clock.elapsed())
     }
 
     /// The histograms so far.
@@ -144,6 +167,30 @@ impl fmt::Display for StageTable {
 }
 
 impl StageTable {
+    /// The same for the page: rows, and how they were measured.
+    #[must_use]
+    pub fn facts(&self) -> (Vec<StageFacts>, StampFacts) {
+        let is_stage = |measure| Stage::ALL.into_iter().any(|stage| Measure::from(stage) == measure);
+        let row = |(measure, distribution): &(Measure, Distribution)| StageFacts {
+            name: measure.name().to_owned(),
+            is_path: !is_stage(*measure),
+            distribution: *distribution,
+        };
+        let stamps = StampFacts {
+            mode: if self.mode == StampMode::All { "all" } else { "sampled" }.to_owned(),
+            period: SAMPLE_PERIOD,
+            cost_median_ns: self.stamp_median_ns,
+            cost_min_ns: self.stamp_min_ns,
+            clock: self.trust.clone(),
+            clock_mhz: self.ticks_per_second as f64 / 1e6,
+            residual_ns: self.residual_ns,
+            dropped: self.dropped_stamps,
+            clipped: self.clipped,
+            from_due: self.from_due,
+        };
+        (self.rows.iter().map(row).collect(), stamps)
+    }
+
     fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mode {
             StampMode::Sampled => {

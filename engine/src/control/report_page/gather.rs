@@ -1,0 +1,213 @@
+//! From what a run came to, to the facts of its page; what speaks for the figures and what against them is judged here.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use super::facts::{Breakdown, BuildFacts, Facts, RingFacts, RunFacts, Standing, Verdict};
+use crate::control::digest::hex;
+use crate::control::histograms::Measure;
+use crate::control::outcome::Outcome;
+use crate::control::placement::Plan;
+use crate::control::summary::Summary;
+
+/// New orders and replaces from which on the tail of a run is worth comparing.
+const ORDERS_WANTED: u64 = 10_000;
+
+/// What is known when the hot threads have ended, beside the histograms.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Which thread ran where.
+    pub placement: String,
+    /// Nothing but the kernel took time from the hot stages.
+    pub is_undisturbed: bool,
+    /// Hot stages shared a core.
+    pub shares_cores: bool,
+    /// Start of the stages.
+    pub started: SystemTime,
+    /// To their end.
+    pub duration: Duration,
+    /// How full the rings were.
+    pub rings: Vec<RingFacts>,
+    /// Two order paths.
+    pub breakdowns: Vec<Breakdown>,
+}
+
+impl Observed {
+    /// Of a run that has just ended.
+    pub fn new(plan: &Plan, started: SystemTime, duration: Duration) -> Self {
+        Self {
+            placement: plan.to_string(),
+            is_undisturbed: plan.is_undisturbed(),
+            shares_cores: plan.shares_cores(),
+            started,
+            duration,
+            rings: Vec::new(),
+            breakdowns: Vec::new(),
+        }
+    }
+}
+
+/// What only the command knows.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Captures, or lines.
+    pub sources: Vec<String>,
+    /// The session's date.
+    pub session_date: String,
+    /// `lockstep`, `max`, a speed or `live`.
+    pub pace: String,
+    /// Where the journal went.
+    pub journal: Option<PathBuf>,
+}
+
+/// The facts of a run.
+#[must_use]
+pub fn facts(outcome: &Outcome, about: &About) -> Facts {
+    let observed = &outcome.observed;
+    let (stages, stamps) = outcome.table.facts();
+    let mut facts = Facts {
+        run: RunFacts {
+            command: command(std::env::args()),
+            started_utc: jiff::Timestamp::try_from(observed.started)
+                .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+                .unwrap_or_default(),
+            duration_s: observed.duration.as_secs_f64(),
+            session_date: about.session_date.clone(),
+            sources: about.sources.clone(),
+            pace: about.pace.clone(),
+            journal: about.journal.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default(),
+            placement: observed.placement.clone(),
+            build: build(),
+        },
+        stages,
+        stamps,
+        breakdowns: observed.breakdowns.clone(),
+        rings: observed.rings.clone(),
+        notes: outcome.notes.clone(),
+        summary: Some(outcome.summary.clone()),
+        ..Facts::default()
+    };
+    facts.verdicts = verdicts(&facts, observed, outcome.failure.as_ref().map(ToString::to_string));
+    facts
+}
+
+fn verdicts(facts: &Facts, observed: &Observed, failure: Option<String>) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let mut say = |standing, text: String| verdicts.push(Verdict { standing, text });
+    match failure {
+        None => say(Standing::Good, "The run ended as it should.".to_owned()),
+        Some(text) => say(Standing::Bad, format!("The run failed: {text}")),
+    }
+    let timed = |measure: Measure| {
+        let stage = facts.stages.iter().find(|stage| stage.name == measure.name());
+        stage.map_or(0, |stage| stage.distribution.count)
+    };
+    let orders = timed(Measure::TickToOrder);
+    if orders >= ORDERS_WANTED {
+        say(Standing::Good, format!("{orders} new orders and replaces were timed."));
+    } else {
+        let text = format!(
+            "Only {orders} new orders and replaces were timed; a tail wants {ORDERS_WANTED} and more."
+        );
+        say(Standing::Note, text);
+    }
+    if facts.stamps.dropped > 0 {
+        let dropped = facts.stamps.dropped;
+        say(
+            Standing::Bad,
+            format!(
+                "{dropped} order paths found no room on their way to the histograms and are not in the figures."
+            ),
+        );
+    }
+    if facts.stamps.clipped > 0 {
+        say(
+            Standing::Note,
+            format!("{} stages took longer than a stamp holds and count as that.", facts.stamps.clipped),
+        );
+    }
+    match facts.run.pace.as_str() {
+        "lockstep" => say(
+            Standing::Note,
+            "Lockstep: venue and waiting are virtual. The times of stages are real, tick_to_wire ends in memory and no system call is in it."
+                .to_owned(),
+        ),
+        "max" => say(Standing::Note, "Pace max: service time, not latency under load: nothing is due.".to_owned()),
+        _ => {}
+    }
+    if observed.shares_cores {
+        let text = "Hot stages share a core: idle ones yield, and latencies include the scheduler.";
+        say(Standing::Note, text.to_owned());
+    } else if !observed.is_undisturbed {
+        let text =
+            "No isolated core for every hot stage: the far tail is the machine's (warptick tune check).";
+        say(Standing::Note, text.to_owned());
+    } else {
+        say(Standing::Good, "Every hot stage had an isolated core to itself.".to_owned());
+    }
+    verdicts.extend(facts.summary.as_ref().and_then(machine_verdict));
+    verdicts
+}
+
+/// A machine that is busy with something else.
+fn machine_verdict(summary: &Summary) -> Option<Verdict> {
+    let machine = &summary.machine;
+    let [load, ..] = machine.load_average?;
+    let is_busy = load > machine.cpus_online as f64 + 0.5;
+    is_busy.then(|| Verdict {
+        standing: Standing::Note,
+        text: format!("The machine was busy: load {load:.2} on {} CPUs.", machine.cpus_online),
+    })
+}
+
+fn build() -> BuildFacts {
+    BuildFacts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("WARPTICK_COMMIT").unwrap_or_default().to_owned(),
+        program_sha256: std::env::current_exe().ok().and_then(|path| sha256_of(&path)).unwrap_or_default(),
+        rustc: env!("WARPTICK_RUSTC").to_owned(),
+        profile: env!("WARPTICK_PROFILE").to_owned(),
+    }
+}
+
+fn sha256_of(path: &Path) -> Option<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path).ok()?, &mut hash).ok()?;
+    Some(hex(&hash.finalize().into()))
+}
+
+/// A command line that a shell takes back.
+fn command(arguments: impl Iterator<Item = String>) -> String {
+    let is_plain = |argument: &str| {
+        !argument.is_empty()
+            && argument.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./=@:,+%".contains(&byte))
+    };
+    let quoted = arguments.map(|argument| {
+        if is_plain(&argument) { argument } else { format!("'{}'", argument.replace('\'', r"'\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_the_command_back() {
+        let arguments = ["warptick", "replay", "a b.gz@X", "it's", "", "--pace", "1x"].map(str::to_owned);
+        assert_eq!(command(arguments.into_iter()), r"warptick replay 'a b.gz@X' 'it'\''s' '' --pace 1x");
+    }
+
+    #[test]
+    fn the_program_is_named_by_its_hash() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("abc");
+        std::fs::write(&path, "abc").expect("writable");
+        // FIPS 180-2, appendix B.1.
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_of(&path).as_deref(), Some(known));
+        assert_eq!(sha256_of(&dir.path().join("absent")), None);
+    }
+}
