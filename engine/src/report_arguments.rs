@@ -7,21 +7,32 @@ use engine::control::failure::Failure;
 use engine::control::report_page::terminal::Printed;
 use engine::control::report_page::{self, PAGE};
 
-/// What `warptick report` is given.
+/// What of a run's report is shown.
 #[derive(Args)]
 pub struct ReportArguments {
-    /// A directory that `--report` has written.
+    /// What `--report` of a run wrote.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// The slowest orders: where the time of each went, and how to replay it.
+    #[arg(long)]
+    slowest: bool,
+    /// How many of them.
+    #[arg(short = 'n', long, default_value_t = 10, requires = "slowest", value_name = "N")]
+    orders: usize,
 }
 
 impl ReportArguments {
-    /// Makes the page again; what is printed is its stage table.
+    /// The text for the terminal; without `--slowest` the page is made again too.
     ///
     /// # Errors
-    /// The directory holds no report, or a damaged one.
+    /// A directory that holds no report.
     pub fn run(&self) -> Result<String, Failure> {
-        let rendered = report_page::render(&self.dir).map_err(|error| Failure::Input(error.to_string()))?;
-        Ok(Printed { page: self.dir.join(PAGE), facts: rendered.facts }.to_string())
+        let Self { dir, slowest, orders } = self;
+        if *slowest {
+            let what = format!("its {orders} slowest orders");
+            return Err(Failure::Input(format!("{}: {what} cannot be shown yet", dir.display())));
+        }
+        let rendered = report_page::render(dir).map_err(|error| Failure::Input(error.to_string()))?;
+        Ok(Printed { page: dir.join(PAGE), facts: rendered.facts }.to_string())
     }
 }

@@ -329,9 +329,11 @@ impl DecisionCore {
         }
         if self.sweep_is_due && self.orders.live() > 0 {
             self.sweep_orders(probe, actions);
+            probe.mark(Stage::Risk);
         }
         if self.orders.to_ask() > 0 {
             self.ask_for_status(actions);
+            probe.mark(Stage::Risk);
         }
         Ok(())
     }
@@ -546,12 +548,12 @@ impl DecisionCore {
             risk: &self.risk,
         };
         ask(self.strategies[strategy].as_mut(), &view, &mut self.intents);
+        probe.mark(Stage::Decide);
         if self.intents.is_empty() {
             self.counters.intents_dropped += self.intents.clear();
             return;
         }
         probe.decided(self.strategies[strategy].as_ref(), &view, &self.intents);
-        probe.mark(Stage::Decide);
         self.approve_all(number, probe, actions);
         self.counters.intents_dropped += self.intents.clear();
         probe.mark(Stage::Risk);

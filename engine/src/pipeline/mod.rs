@@ -22,6 +22,7 @@ pub mod operator;
 pub mod order_entry;
 pub mod order_table;
 pub mod paced;
+pub mod pacer;
 pub mod pairs;
 pub mod recorder;
 pub mod recording;

@@ -401,14 +401,15 @@ impl SocketEntry {
         }
     }
 
+    /// Gives the socket what waits; whether there was a send call.
     #[inline]
-    fn flush(&mut self, venue: u8) {
+    fn flush(&mut self, venue: u8) -> bool {
         let pending = self.entry.pending(venue);
         if pending.is_empty() || self.entry.journal_full() {
-            return;
+            return false;
         }
         let Some(Line { connection: Some(connection), .. }) = self.lines.get_mut(usize::from(venue)) else {
-            return;
+            return false;
         };
         failpoint::reached("after_append");
         #[cfg(feature = "failpoints")]
@@ -422,6 +423,7 @@ impl SocketEntry {
             Ok(count) => self.entry.consume(venue, count),
             Err(error) => self.lose(usize::from(venue), error),
         }
+        true
     }
 
     /// Encodes one order; it leaves with [`Self::send_encoded`], so that all orders of one input share a system call.
@@ -436,7 +438,7 @@ impl SocketEntry {
         };
         match outcome {
             Ok(()) => {
-                let record = stamps.order_ready(order.action);
+                let record = stamps.order_ready(order);
                 if self.unsent.len() < UNSENT_MAX {
                     self.unsent.push(record);
                 } else {
@@ -450,11 +452,18 @@ impl SocketEntry {
     /// Sends what the orders of this input have encoded, and ends their paths.
     #[inline]
     pub(super) fn send_encoded(&mut self) {
-        for venue in 0..self.lines.len() {
-            self.flush(venue as u8);
+        // The bytes of all have waited for the last order's, and then for the calls to the venues before theirs.
+        let mut from_ticks = self.unsent.last().map_or(0, |last| last.ready_ticks);
+        for venue in 0..self.lines.len() as u8 {
+            if self.flush(venue) {
+                let sent_ticks = tsc::now();
+                for record in self.unsent.iter_mut().filter(|record| record.venue == venue) {
+                    record.sent(from_ticks, sent_ticks);
+                }
+                from_ticks = sent_ticks;
+            }
         }
-        for mut record in self.unsent.drain(..) {
-            record.sent();
+        for record in self.unsent.drain(..) {
             self.stamps.push(record);
         }
     }

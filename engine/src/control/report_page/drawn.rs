@@ -4,10 +4,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use hdrhistogram::Histogram;
+
+use super::facts::Facts;
 use super::figures::Curve;
 use super::figures::{percentiles, rates, waterfall};
 use super::{Rendered, write};
+use crate::control::hiccups::Phase;
 use crate::control::histograms::read_log;
+use crate::pipeline::pacer::LATE_NS;
 
 /// The files that a page may have, so that those of an earlier one go.
 const FILES: [&str; 6] = [
@@ -30,14 +35,21 @@ impl Drawn {
     /// An `.hlog` file is damaged.
     pub fn of(dir: &Path, rendered: &Rendered) -> io::Result<Self> {
         let facts = &rendered.facts;
-        let hiccups = hiccup_curves(dir, rendered)?;
+        let hiccups = hiccups(dir, facts)?;
         let mut paths = stage_curves(dir, rendered, true)?;
-        // The machine's line in the figure of the paths: what lies below it is the machine's.
-        paths.extend(hiccups.iter().cloned().map(|curve| Curve { series: None, ..curve }));
+        paths.extend(percentiles::worst(
+            "machine, worst core",
+            &hiccups.iter().map(Hiccups::judged).collect::<Vec<_>>(),
+        ));
+        let cores: Vec<Curve> = hiccups
+            .iter()
+            .enumerate()
+            .map(|(n, core)| percentiles::curve(&core.name, &core.histogram, Some(n)))
+            .collect();
         let mut drawn = Self::default();
         drawn.add(FILES[0], percentiles::figure(&paths))?;
         drawn.add(FILES[1], percentiles::figure(&stage_curves(dir, rendered, false)?))?;
-        drawn.add(FILES[2], percentiles::figure(&hiccups))?;
+        drawn.add(FILES[2], percentiles::figure(&cores))?;
         drawn.add(FILES[3], rates::figure(&rendered.beside.rates))?;
         for (file, name) in [(FILES[4], "median"), (FILES[5], "slowest")] {
             if let Some(path) = facts.breakdowns.iter().find(|path| path.name == name) {
@@ -90,14 +102,35 @@ fn stage_curves(dir: &Path, rendered: &Rendered, is_path: bool) -> io::Result<Ve
     Ok(curves)
 }
 
-fn hiccup_curves(dir: &Path, rendered: &Rendered) -> io::Result<Vec<Curve>> {
-    let mut curves = Vec::new();
-    for (series, hiccup) in rendered.facts.hiccups.iter().enumerate() {
-        let path = dir.join(&hiccup.log);
-        if !hiccup.log.is_empty() && path.exists() {
-            let name = format!("machine, core {} {}", hiccup.core, hiccup.phase);
-            curves.push(percentiles::curve(&name, &read_log(&path)?, Some(series)));
+/// A histogram of what the machine took from a core.
+struct Hiccups {
+    name: String,
+    histogram: Histogram<u64>,
+    /// An ordinary turn of a waiting loop is the engine's, not the machine's.
+    ours_up_to_ns: u64,
+}
+
+impl Hiccups {
+    fn judged(&self) -> (&Histogram<u64>, u64) {
+        (&self.histogram, self.ours_up_to_ns)
+    }
+}
+
+/// Reads the logs that `hiccups::Surroundings` writes: of each core before and after the run together, and of the waiting of the
+/// thread that handed messages over.
+fn hiccups(dir: &Path, facts: &Facts) -> io::Result<Vec<Hiccups>> {
+    let rows = facts.machine_time().map_or(&[][..], |time| &time.hiccups);
+    let mut found: Vec<Hiccups> = Vec::new();
+    for row in rows {
+        let (file, when, ours_up_to_ns) = match row.phase {
+            Phase::During => ("waiting", "waiting", LATE_NS),
+            Phase::Before | Phase::After => ("hiccup", "spinning", 0),
+        };
+        let name = format!("core {}, {when}", row.core);
+        let path = dir.join(format!("{file}_core{}.hlog", row.core));
+        if path.exists() && found.iter().all(|core| core.name != name) {
+            found.push(Hiccups { name, histogram: read_log(&path)?, ours_up_to_ns });
         }
     }
-    Ok(curves)
+    Ok(found)
 }

@@ -38,7 +38,7 @@ impl Exemplars {
     /// Shows it a path. Allocates nothing.
     pub fn offer(&mut self, path: &PathRecord) {
         let is_order = matches!(path.action, OrderAction::New | OrderAction::Replace);
-        if !is_order || path.trigger != Trigger::Market || path.stage_ticks(Stage::Encode).is_none() {
+        if !is_order || path.trigger() != Trigger::Market || path.stage_ticks(Stage::Encode).is_none() {
             return;
         }
         if self.slowest.is_none_or(|slowest| total_ticks(path) > total_ticks(&slowest)) {
@@ -95,13 +95,13 @@ fn breakdown(name: &str, what: String, path: &PathRecord, calibration: &Calibrat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::stamps::PathStamps;
+    use crate::pipeline::stamps::{PathStamps, path_order};
     use crate::pipeline::tsc;
 
     fn path(age: u64, action: OrderAction) -> PathRecord {
         let mut stamps = PathStamps::begin_at(tsc::now() - age, true);
         stamps.mark(Stage::Decode);
-        stamps.order_ready(action)
+        stamps.order_ready(&path_order(action))
     }
 
     #[test]

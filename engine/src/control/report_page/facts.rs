@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::control::atomic_file;
+use crate::control::hiccups::MachineTime;
 use crate::control::histograms::Distribution;
 use crate::control::summary::Summary;
 
@@ -31,15 +32,13 @@ pub struct Facts {
     pub stamps: StampFacts,
     /// Two order paths, stage by stage.
     pub breakdowns: Vec<Breakdown>,
-    /// What the machine itself took from the cores; none where it was not measured.
-    pub hiccups: Vec<HiccupFacts>,
     /// The rings between threads.
     pub rings: Vec<RingFacts>,
     /// The steps before trading began.
     pub startup: Vec<StartupStep>,
     /// What was to be known at the end.
     pub notes: Vec<String>,
-    /// What `--summary` writes: counts, digests, machine, feeds.
+    /// What `--summary` writes: counts, digests, machine, feeds, the generator and what the machine took.
     pub summary: Option<Summary>,
 }
 
@@ -180,20 +179,6 @@ pub struct StageTime {
     pub ns: u64,
 }
 
-/// What the machine took from one core.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HiccupFacts {
-    /// Core.
-    pub core: usize,
-    /// When and how it was measured.
-    pub phase: String,
-    /// Gaps, ns.
-    pub distribution: Distribution,
-    /// File of the histogram in the report's directory; empty where there is none.
-    pub log: String,
-}
-
 /// A ring between two threads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -227,6 +212,12 @@ pub struct StartupStep {
 }
 
 impl Facts {
+    /// What the machine took from the cores; none where it was not measured.
+    #[must_use]
+    pub fn machine_time(&self) -> Option<&MachineTime> {
+        self.summary.as_ref()?.machine_time.as_ref().filter(|time| !time.hiccups.is_empty())
+    }
+
     /// Reads the facts of a report's directory; `None` where there is no file.
     ///
     /// # Errors

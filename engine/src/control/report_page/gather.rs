@@ -128,6 +128,9 @@ fn verdicts(facts: &Facts, observed: &Observed, failure: Option<String>) -> Vec<
             format!("{} stages took longer than a stamp holds and count as that.", facts.stamps.clipped),
         );
     }
+    if let Some(summary) = &facts.summary {
+        verdicts_of_load(summary, &mut say);
+    }
     match facts.run.pace.as_str() {
         "lockstep" => say(
             Standing::Note,
@@ -149,6 +152,37 @@ fn verdicts(facts: &Facts, observed: &Observed, failure: Option<String>) -> Vec<
     }
     verdicts.extend(facts.summary.as_ref().and_then(machine_verdict));
     verdicts
+}
+
+/// The generator, and whether the stages account for the whole time.
+fn verdicts_of_load(summary: &Summary, say: &mut impl FnMut(Standing, String)) {
+    if let Some(generator) = summary.generator {
+        let standing = if generator.counts { Standing::Good } else { Standing::Bad };
+        let text = generator.to_string();
+        let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+        say(standing, format!("{}{rest}.", first.to_uppercase()));
+    }
+    let sums = summary.stage_sums;
+    if sums.unequal > 0 {
+        say(
+            Standing::Bad,
+            format!(
+                "The stages of {} of {} order paths do not add up to the whole.",
+                sums.unequal, sums.checked
+            ),
+        );
+    } else if sums.checked > 0 {
+        say(
+            Standing::Good,
+            format!("The stages of {} order paths were added up: each sum is the whole path.", sums.checked),
+        );
+    }
+    if sums.backwards > 0 {
+        say(
+            Standing::Note,
+            format!("The counters of two cores disagreed on {} order paths.", sums.backwards),
+        );
+    }
 }
 
 /// A machine that is busy with something else.

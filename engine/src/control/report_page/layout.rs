@@ -173,15 +173,14 @@ fn waterfalls(rendered: &Rendered, drawn: &Drawn) -> Markup {
 }
 
 fn hiccups(rendered: &Rendered, drawn: &Drawn) -> Markup {
-    let facts = &rendered.facts;
-    if facts.hiccups.is_empty() {
+    let Some(time) = rendered.facts.machine_time() else {
         return absent(
             "Not measured in this run: no core was watched for what the machine takes from it. `warptick tune jitter` measures it apart.",
         );
-    }
-    let caption = html! { "Gaps in a loop that does nothing but read the clock, by core." };
+    };
+    let caption = html! { "What the machine took from a core on which nothing was to be done." };
     html! {
         @if let Some(figure) = figure(drawn, "percentiles_hiccups.svg", "Hiccups by core", caption) { (figure) }
-        (tables::hiccups(facts))
+        (tables::hiccups(time))
     }
 }

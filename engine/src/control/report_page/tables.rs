@@ -9,6 +9,7 @@ use super::facts::{Facts, StageFacts};
 use super::layout::absent;
 use super::units::{count, duration};
 use crate::control::feed_report::FeedSummary;
+use crate::control::hiccups::MachineTime;
 use crate::control::histograms::Distribution;
 
 /// Rows of the table of slow orders; all are in `slowest.json`.
@@ -124,15 +125,46 @@ pub fn slowest(facts: &Facts, beside: &Beside) -> Markup {
     }
 }
 
-/// What the machine takes, core by core.
-pub fn hiccups(facts: &Facts) -> Markup {
+/// What the machine takes, core by core; then what the kernel says that the threads got.
+pub fn hiccups(time: &MachineTime) -> Markup {
     let head = html! { th.text { "core" } th.text { "when" } @for column in COLUMNS { th { (column) } } };
+    let line = time.line.map(|line| [0, line.p50_ns, line.p90_ns, line.p99_ns, line.p999_ns, line.max_ns]);
     let body = html! {
-        @for hiccup in &facts.hiccups {
-            tr { th scope="row" { (hiccup.core) } td.text { (hiccup.phase) } (distribution(&hiccup.distribution)) }
+        @for row in &time.hiccups {
+            tr { th scope="row" { (row.core) } td.text { (row.phase.name()) } (distribution(&row.hiccups)) }
+        }
+        @if let Some(line) = line {
+            tr.first-path {
+                th scope="row" { "worst" } td.text { "the machine's line" } td {} td {}
+                @for ns in &line[1..] { td { (count(*ns)) } }
+            }
         }
     };
-    table(head, body)
+    html! {
+        (table(head, body))
+        p.quiet {
+            "ns. Before and after: how late a thread that does nothing sees each of a million moments a second. During: between two looks of the "
+            "thread that waits for the next message; an ordinary turn of its loop is not counted against the machine in the line."
+        }
+        (threads(time))
+    }
+}
+
+fn threads(time: &MachineTime) -> Markup {
+    let stolen = |core: usize| time.host.iter().find(|host| host.core == core).map(|host| host.stolen_ns);
+    let head = html! {
+        th.text { "thread" } th { "core" } th { "ran" } th { "stood ready" } th { "turned out" } th { "gave way" } th { "taken by the host" }
+    };
+    let body = html! {
+        @for thread in &time.threads {
+            tr {
+                th scope="row" { (thread.stage) } td { (thread.core) } td { (self::time(Some(thread.ran_ns))) }
+                td { (self::time(Some(thread.queued_ns))) } td { (count(thread.preempted)) } td { (count(thread.gave_way)) }
+                td { (self::time(stolen(thread.core))) }
+            }
+        }
+    };
+    html! { @if !time.threads.is_empty() { (table(head, body)) } }
 }
 
 /// Each venue's feed and who won on which line.

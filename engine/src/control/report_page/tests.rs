@@ -4,13 +4,16 @@ use std::time::{Duration, SystemTime};
 
 use super::beside::Beside;
 use super::facts::{
-    Breakdown, Facts, HiccupFacts, RingFacts, RunFacts, StageFacts, StageTime, Standing, StartupStep, Verdict,
+    Breakdown, Facts, RingFacts, RunFacts, StageFacts, StageTime, Standing, StartupStep, Verdict,
 };
 use super::figures::palette;
 use super::*;
+use crate::control::core_time::ThreadTime;
 use crate::control::feed_report::{FeedSummary, LineSummary};
+use crate::control::hiccups::{HiccupRow, HostTime, MachineLine, MachineTime, Phase};
 use crate::control::histograms::{Measure, StageHistograms, write_log};
 use crate::control::machine::Machine;
+use crate::control::stage_sums::StageSums;
 use crate::control::summary::{self, Summary, WideSummary};
 
 /// What a name in a capture or on the command line may try.
@@ -54,6 +57,25 @@ fn summary(histograms: &StageHistograms) -> Summary {
         wide: WideSummary::default(),
         stages: summary::stages(histograms),
         journal: None,
+        generator: None,
+        machine_time: Some(MachineTime {
+            hiccups: vec![HiccupRow {
+                core: 1,
+                phase: Phase::Before,
+                hiccups: histograms.distribution(Measure::Risk),
+            }],
+            line: Some(MachineLine { p50_ns: 31, max_ns: 70, ..MachineLine::default() }),
+            threads: vec![ThreadTime {
+                stage: "wt-inline".into(),
+                core: 1,
+                ran_ns: 3_000_000_000,
+                queued_ns: 12_000,
+                preempted: 3,
+                gave_way: 0,
+            }],
+            host: vec![HostTime { core: 1, stolen_ns: 10_000_000 }],
+        }),
+        stage_sums: StageSums::default(),
         feeds: vec![FeedSummary {
             name: HOSTILE.into(),
             state: "live".into(),
@@ -104,12 +126,6 @@ fn full(dir: &Path) -> Facts {
         ],
         stages: stages.map(stage).into(),
         breakdowns: vec![path("median", 1_870), path("slowest", 41_900)],
-        hiccups: vec![HiccupFacts {
-            core: 1,
-            phase: "before the run".into(),
-            distribution: histograms.distribution(Measure::Risk),
-            log: "hiccup_core1.hlog".into(),
-        }],
         rings: vec![RingFacts {
             name: "market".into(),
             slots: 4_096,
@@ -163,7 +179,16 @@ fn everything_that_was_measured_is_on_the_page() {
         assert!(bytes.starts_with("<svg ") && bytes.trim_end().ends_with("</svg>"), "{name}");
         assert!(page.contains(&bytes), "{name} is not the one on the page");
     }
-    for text in ["1,234,567", "70.0 %", "lock memory", "99.9 %", "machine, core 1", &"ab".repeat(32)] {
+    for text in [
+        "1,234,567",
+        "70.0 %",
+        "lock memory",
+        "99.9 %",
+        "machine, worst core",
+        "core 1, spinning",
+        "wt-inline",
+        &"ab".repeat(32),
+    ] {
         assert!(page.contains(text), "no {text}");
     }
     // The rate at which the generator was late is struck out in the table, and not in the figure.
@@ -176,7 +201,7 @@ fn names_are_text_wherever_they_stand() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut facts = full(dir.path());
     lay_beside(dir.path());
-    facts.hiccups[0].phase = HOSTILE.into();
+    facts.breakdowns[0].what = HOSTILE.into();
     facts.breakdowns[0].stages[0].name = HOSTILE.into();
     let page = page_of(dir.path(), &facts);
     assert!(!page.contains("<script") && !page.contains("<img"), "a name became markup");

@@ -11,6 +11,9 @@ const HEIGHT: u32 = 440;
 /// Steps in which the distance to 100 % is halved, for the points of a curve.
 const TICKS_PER_HALF: u32 = 6;
 
+/// Points of a drawn line in the width of a nine.
+const STEPS_A_NINE: f64 = 20.0;
+
 /// The curve of a histogram of ns: it ends at the last percentile that the sample has, with its largest value.
 #[must_use]
 pub fn curve(name: &str, histogram: &Histogram<u64>, series: Option<usize>) -> Curve {
@@ -31,6 +34,21 @@ pub fn curve(name: &str, histogram: &Histogram<u64>, series: Option<usize>) -> C
     let half = nines(0.5);
     let marks = std::iter::once(half).chain((1..).map(f64::from)).take_while(|place| *place <= last);
     Curve { name: name.to_owned(), marks: marks.map(marked).collect(), points, series }
+}
+
+/// At each percentile the worst of several histograms, each with the values up to which it says nothing; `None` of none.
+#[must_use]
+pub fn worst(name: &str, of: &[(&Histogram<u64>, u64)]) -> Option<Curve> {
+    let samples = of.iter().map(|(histogram, _)| histogram.len()).max().filter(|samples| *samples > 0)?;
+    let last = nines(1.0 - 1.0 / samples as f64);
+    let at = |place: f64| {
+        let quantile = 1.0 - 10f64.powf(-place);
+        let values = of.iter().map(|(histogram, idle)| (histogram.value_at_quantile(quantile), *idle));
+        values.map(|(ns, idle)| if ns <= idle { 0 } else { ns }).max().unwrap_or(0) as f64
+    };
+    let places = (0..).map(|step| f64::from(step) / STEPS_A_NINE).take_while(|place| *place < last);
+    let points = places.chain([last]).map(|place| (place, at(place))).collect();
+    Some(Curve { name: name.to_owned(), points, ..Curve::default() })
 }
 
 /// The figure of some curves; none where none has a point.
