@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use super::facts::{Breakdown, BuildFacts, Facts, RingFacts, RunFacts, Standing, Verdict};
+use super::facts::{Breakdown, BuildFacts, Facts, RingFacts, RunFacts, Standing, StartupStep, Verdict};
 use crate::control::digest::hex;
 use crate::control::histograms::Measure;
 use crate::control::outcome::Outcome;
@@ -32,6 +32,8 @@ pub struct Observed {
     pub rings: Vec<RingFacts>,
     /// Two order paths.
     pub breakdowns: Vec<Breakdown>,
+    /// What was done before trading began.
+    pub startup: Vec<StartupStep>,
 }
 
 impl Observed {
@@ -45,6 +47,7 @@ impl Observed {
             duration,
             rings: Vec::new(),
             breakdowns: Vec::new(),
+            startup: Vec::new(),
         }
     }
 }
@@ -85,6 +88,7 @@ pub fn facts(outcome: &Outcome, about: &About) -> Facts {
         stamps,
         breakdowns: observed.breakdowns.clone(),
         rings: observed.rings.clone(),
+        startup: observed.startup.clone(),
         notes: outcome.notes.clone(),
         summary: Some(outcome.summary.clone()),
         ..Facts::default()

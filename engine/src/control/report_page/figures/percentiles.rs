@@ -67,3 +67,58 @@ pub fn figure(curves: &[Curve]) -> Result<Option<String>, String> {
     let x = Horizontal { from: 0.0, to, lines, name_of: &percentile, title: "percentile" };
     sheet(HEIGHT, |area| axis::curves(area, &curves, &x)).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(values: impl Iterator<Item = u64>) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds");
+        values.for_each(|ns| histogram.saturating_record(ns));
+        histogram
+    }
+
+    #[test]
+    fn a_curve_ends_with_its_largest_value_where_its_sample_ends() {
+        let curve = curve("risk", &histogram(1..=1_000), Some(0));
+        assert_eq!(curve.points.first(), Some(&(0.0, 1.0)));
+        let (place, ns) = *curve.points.last().expect("points");
+        assert!((place - 3.0).abs() < 1e-9 && ns == 1_000.0, "{place} {ns}");
+        assert!(curve.points.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1));
+        // 50, 90, 99 and 99.9 % of 1 to 1000.
+        let marks: Vec<f64> = curve.marks.iter().map(|mark| mark.1).collect();
+        assert_eq!(marks, [500.0, 900.0, 990.0, 999.0]);
+        assert!(super::curve("send", &histogram(std::iter::empty()), None).points.is_empty());
+    }
+
+    #[test]
+    fn the_worst_of_two_is_the_larger_at_each_percentile_and_idle_turns_are_none() {
+        let steady = histogram(std::iter::repeat_n(50, 10_000));
+        let tailed = histogram((0..10_000).map(|n| if n < 9_950 { 20 } else { 70_000 }));
+        let waiting = histogram(std::iter::repeat_n(900, 10_000));
+        let worst = worst("machine", &[(&steady, 0), (&tailed, 0), (&waiting, 1_000)]).expect("samples");
+        let below = worst.points.iter().filter(|point| point.0 < 2.2);
+        assert!(below.clone().count() > 40 && below.clone().all(|point| point.1 == 50.0));
+        assert!(worst.points.last().is_some_and(|point| (point.1 - 70_000.0).abs() < 100.0));
+        assert_eq!(super::worst("machine", &[]), None);
+    }
+
+    #[test]
+    fn a_figure_has_a_line_a_curve_and_none_without_curves() {
+        let curves = [1u64, 10, 100].map(|times| {
+            curve(
+                &format!("stage {times}"),
+                &histogram((1..2_000).map(|ns| ns * times)),
+                Some(times as usize),
+            )
+        });
+        let figure = figure(&curves).expect("drawn").expect("curves");
+        for curve in &curves {
+            assert!(figure.contains(&curve.name), "{}", curve.name);
+        }
+        // A curve has more points than any line of frame, grid and names.
+        let lines = figure.lines().filter(|line| line.starts_with("<polyline") && line.len() > 400).count();
+        assert_eq!(lines, 3);
+        assert_eq!(super::figure(&[Curve::default()]), Ok(None));
+    }
+}

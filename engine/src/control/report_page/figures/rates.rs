@@ -50,3 +50,27 @@ pub fn figure(rows: &[RateRow]) -> Result<Option<String>, String> {
     let x = Horizontal { from, to, lines, name_of: &name_of, title };
     sheet(HEIGHT, |area| axis::curves(area, &curves, &x)).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(offered_per_s: f64, p50_ns: Option<u64>, counts: Option<bool>) -> RateRow {
+        RateRow { offered_per_s, p50_ns, counts, ..RateRow::default() }
+    }
+
+    #[test]
+    fn rates_that_do_not_count_are_not_drawn() {
+        let marks = |rows: &[RateRow]| {
+            let figure = figure(rows).expect("drawn");
+            // One circle more is beside the name of the only curve.
+            figure.map_or(0, |text| text.matches("<circle").count() - 1)
+        };
+        let good = [row(1e3, Some(400), Some(true)), row(2e3, Some(410), None)];
+        assert_eq!(marks(&good), 2);
+        let [first, second] = good;
+        assert_eq!(marks(&[first.clone(), row(1.5e3, Some(1), Some(false)), second]), 2);
+        assert_eq!(marks(&[row(1e3, None, Some(true)), row(0.0, Some(4), Some(true))]), 0);
+        assert_eq!(marks(&[first]), 1, "one rate alone is a figure too");
+    }
+}
