@@ -132,7 +132,12 @@ impl Rehearsal {
             ticks.push(tsc::now().saturating_sub(start));
         }
         let (first, last) = (median(&ticks[..MEDIAN_TURNS]), median(&ticks[ticks.len() - MEDIAN_TURNS..]));
-        Warmed { turns: self.turns - turns, orders: self.orders - orders, first_ticks: first, last_ticks: last }
+        Warmed {
+            turns: self.turns - turns,
+            orders: self.orders - orders,
+            first_ticks: first,
+            last_ticks: last,
+        }
     }
 
     /// The market moves up, or back.
@@ -204,7 +209,8 @@ impl Rehearsal {
         while let Some(record) = digest.take() {
             self.orders += 1;
             let Some(execution) = acceptance(&record, *time_ns) else { continue };
-            self.is_over |= decide.execution(&execution, &mut PathStamps::begin_answer(false), entry).is_err();
+            self.is_over |=
+                decide.execution(&execution, &mut PathStamps::begin_answer(false), entry).is_err();
         }
         entry.discard(false);
         while stamps.pop().is_some() {}

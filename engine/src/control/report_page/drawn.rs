@@ -37,10 +37,12 @@ impl Drawn {
         let facts = &rendered.facts;
         let hiccups = hiccups(dir, facts)?;
         let mut paths = stage_curves(dir, rendered, true)?;
-        paths.extend(percentiles::worst(
-            "machine, worst core",
-            &hiccups.iter().map(Hiccups::judged).collect::<Vec<_>>(),
-        ));
+        let ends = paths.iter().filter_map(|curve| curve.points.last()).map(|end| end.0);
+        let judged: Vec<_> = hiccups.iter().map(Hiccups::judged).collect();
+        let machine = percentiles::worst("machine, worst core", &judged, ends.fold(1.0, f64::max));
+        if !paths.is_empty() {
+            paths.extend(machine);
+        }
         let cores: Vec<Curve> = hiccups
             .iter()
             .enumerate()

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 
 use super::facts::{Breakdown, BuildFacts, Facts, RingFacts, RunFacts, Standing, StartupStep, Verdict};
+use super::units::count;
 use crate::control::digest::hex;
+use crate::control::hiccups::MachineLine;
 use crate::control::histograms::Measure;
 use crate::control::outcome::Outcome;
 use crate::control::placement::Plan;
@@ -110,10 +112,12 @@ fn verdicts(facts: &Facts, observed: &Observed, failure: Option<String>) -> Vec<
     };
     let orders = timed(Measure::TickToOrder);
     if orders >= ORDERS_WANTED {
-        say(Standing::Good, format!("{orders} new orders and replaces were timed."));
+        say(Standing::Good, format!("{} new orders and replaces were timed.", count(orders)));
     } else {
         let text = format!(
-            "Only {orders} new orders and replaces were timed; a tail wants {ORDERS_WANTED} and more."
+            "Only {} new orders and replaces were timed; a tail wants {} and more.",
+            count(orders),
+            count(ORDERS_WANTED)
         );
         say(Standing::Note, text);
     }
@@ -154,6 +158,7 @@ fn verdicts(facts: &Facts, observed: &Observed, failure: Option<String>) -> Vec<
     } else {
         say(Standing::Good, "Every hot stage had an isolated core to itself.".to_owned());
     }
+    verdicts.extend(machines_share(facts));
     verdicts.extend(facts.summary.as_ref().and_then(machine_verdict));
     verdicts
 }
@@ -172,13 +177,17 @@ fn verdicts_of_load(summary: &Summary, say: &mut impl FnMut(Standing, String)) {
             Standing::Bad,
             format!(
                 "The stages of {} of {} order paths do not add up to the whole.",
-                sums.unequal, sums.checked
+                count(sums.unequal),
+                count(sums.checked)
             ),
         );
     } else if sums.checked > 0 {
         say(
             Standing::Good,
-            format!("The stages of {} order paths were added up: each sum is the whole path.", sums.checked),
+            format!(
+                "The stages of {} order paths were added up: each sum is the whole path.",
+                count(sums.checked)
+            ),
         );
     }
     if sums.backwards > 0 {
@@ -187,6 +196,33 @@ fn verdicts_of_load(summary: &Summary, say: &mut impl FnMut(Standing, String)) {
             format!("The counters of two cores disagreed on {} order paths.", sums.backwards),
         );
     }
+}
+
+/// Which percentiles are the machine's rather than the engine's.
+fn machines_share(facts: &Facts) -> Option<Verdict> {
+    let line = facts.machine_time()?.line?;
+    let order = facts.stages.iter().find(|stage| stage.name == Measure::TickToOrder.name())?.distribution;
+    let percentiles = [
+        ("p50", order.p50_ns, line.p50_ns),
+        ("p90", order.p90_ns, line.p90_ns),
+        ("p99", order.p99_ns, line.p99_ns),
+        ("p99.9", order.p999_ns, line.p999_ns),
+        ("max", order.max_ns, line.max_ns),
+    ];
+    let explained =
+        percentiles.iter().filter(|(_, ns, line)| ns.is_some_and(|ns| MachineLine::explains(*line, ns)));
+    let explained: Vec<&str> = explained.map(|(name, ..)| *name).collect();
+    if explained.is_empty() {
+        let text = "No percentile of tick_to_order is the machine's: its own line is below half of each.";
+        return Some(Verdict { standing: Standing::Good, text: text.to_owned() });
+    }
+    let standing = if explained.contains(&"p50") { Standing::Bad } else { Standing::Note };
+    let text = format!(
+        "Of tick_to_order {} {} the machine's: an engine that does nothing would have had half of it and more.",
+        explained.join(", "),
+        if explained.len() == 1 { "is" } else { "are" }
+    );
+    Some(Verdict { standing, text })
 }
 
 /// A machine that is busy with something else.

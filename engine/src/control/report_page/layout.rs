@@ -71,7 +71,9 @@ fn sections(rendered: &Rendered, drawn: &Drawn) -> Vec<Section> {
 
 /// What stands where a section has no data.
 pub fn absent(what: &str) -> Markup {
-    html! { p.absent { (what) } }
+    // Commands stand between backticks.
+    let parts = what.split('`').enumerate();
+    html! { p.absent { @for (number, part) in parts { @if number % 2 == 1 { code { (part) } } @else { (part) } } } }
 }
 
 fn figure(drawn: &Drawn, file: &str, label: &str, caption: Markup) -> Option<Markup> {

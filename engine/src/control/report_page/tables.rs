@@ -9,7 +9,7 @@ use super::facts::{Facts, StageFacts};
 use super::layout::absent;
 use super::units::{count, duration};
 use crate::control::feed_report::FeedSummary;
-use crate::control::hiccups::MachineTime;
+use crate::control::hiccups::{MachineLine, MachineTime};
 use crate::control::histograms::Distribution;
 
 /// Rows of the table of slow orders; all are in `slowest.json`.
@@ -17,11 +17,23 @@ const SLOWEST_SHOWN: usize = 20;
 
 const COLUMNS: [&str; 7] = ["count", "min", "p50", "p90", "p99", "p99.9", "max"];
 
-fn distribution(of: &Distribution) -> Markup {
-    let Distribution { count: samples, min_ns, p50_ns, p90_ns, p99_ns, p999_ns, max_ns } = of;
+/// Count and times; with the machine's line an asterisk at what is the machine's.
+fn distribution(of: &Distribution, line: Option<MachineLine>) -> Markup {
+    let Distribution { count: samples, min_ns, p50_ns, p90_ns, p99_ns, p999_ns, max_ns } = *of;
+    let line = line.unwrap_or_default();
+    let cells = [
+        (min_ns, 0),
+        (p50_ns, line.p50_ns),
+        (p90_ns, line.p90_ns),
+        (p99_ns, line.p99_ns),
+        (p999_ns, line.p999_ns),
+        (max_ns, line.max_ns),
+    ];
     html! {
-        td { (count(*samples)) }
-        @for value in [min_ns, p50_ns, p90_ns, p99_ns, p999_ns, max_ns] { td { (whole_ns(*value)) } }
+        td { (count(samples)) }
+        @for (value, line_ns) in cells {
+            td { (whole_ns(value)) @if value.is_some_and(|ns| MachineLine::explains(line_ns, ns)) { "*" } }
+        }
     }
 }
 
@@ -44,16 +56,23 @@ pub fn stages(facts: &Facts) -> Markup {
         return absent("Not measured in this run: no order was sent, so that there is nothing to time.");
     }
     let first_path = facts.stages.iter().position(|stage| stage.is_path);
+    let line = facts.machine_time().and_then(|time| time.line);
     let row = |number: usize, stage: &StageFacts| {
         html! {
             tr.first-path[Some(number) == first_path && number > 0] {
-                th scope="row" { (stage.name) } (distribution(&stage.distribution))
+                th scope="row" { (stage.name) } (distribution(&stage.distribution, line.filter(|_| stage.is_path)))
             }
         }
     };
     let head = html! { th.text { "ns" } @for column in COLUMNS { th scope="col" { (column) } } };
     let body = html! { @for (number, stage) in facts.stages.iter().enumerate() { (row(number, stage)) } };
-    html! { (table(head, body)) (stamps(facts)) }
+    html! {
+        (table(head, body))
+        @if line.is_some() {
+            p.quiet { "* the machine's: at least half of it happens at the same percentile to an engine that does nothing." }
+        }
+        (stamps(facts))
+    }
 }
 
 fn stamps(facts: &Facts) -> Markup {
@@ -131,7 +150,7 @@ pub fn hiccups(time: &MachineTime) -> Markup {
     let line = time.line.map(|line| [0, line.p50_ns, line.p90_ns, line.p99_ns, line.p999_ns, line.max_ns]);
     let body = html! {
         @for row in &time.hiccups {
-            tr { th scope="row" { (row.core) } td.text { (row.phase.name()) } (distribution(&row.hiccups)) }
+            tr { th scope="row" { (row.core) } td.text { (row.phase.name()) } (distribution(&row.hiccups, None)) }
         }
         @if let Some(line) = line {
             tr.first-path {

@@ -36,11 +36,12 @@ pub fn curve(name: &str, histogram: &Histogram<u64>, series: Option<usize>) -> C
     Curve { name: name.to_owned(), marks: marks.map(marked).collect(), points, series }
 }
 
-/// At each percentile the worst of several histograms, each with the values up to which it says nothing; `None` of none.
+/// At each percentile the worst of several histograms, each with the values up to which it says nothing; `None` of none. It goes
+/// no further than `nines_max`.
 #[must_use]
-pub fn worst(name: &str, of: &[(&Histogram<u64>, u64)]) -> Option<Curve> {
+pub fn worst(name: &str, of: &[(&Histogram<u64>, u64)], nines_max: f64) -> Option<Curve> {
     let samples = of.iter().map(|(histogram, _)| histogram.len()).max().filter(|samples| *samples > 0)?;
-    let last = nines(1.0 - 1.0 / samples as f64);
+    let last = nines(1.0 - 1.0 / samples as f64).min(nines_max);
     let at = |place: f64| {
         let quantile = 1.0 - 10f64.powf(-place);
         let values = of.iter().map(|(histogram, idle)| (histogram.value_at_quantile(quantile), *idle));
@@ -63,7 +64,9 @@ pub fn figure(curves: &[Curve]) -> Result<Option<String>, String> {
     let ends = curves.iter().filter_map(|curve| curve.points.last()).map(|point| point.0);
     let to = ends.fold(1.0, f64::max);
     let whole = (1..=to.floor() as i32).map(f64::from);
-    let lines: Vec<f64> = [0.0, nines(0.5)].into_iter().chain(whole).collect();
+    // On a long axis the names of 0 % and 50 % would meet.
+    let first = if to > 4.3 { None } else { Some(0.0) };
+    let lines: Vec<f64> = first.into_iter().chain([nines(0.5)]).chain(whole).collect();
     let x = Horizontal { from: 0.0, to, lines, name_of: &percentile, title: "percentile" };
     sheet(HEIGHT, |area| axis::curves(area, &curves, &x)).map(Some)
 }
@@ -96,11 +99,11 @@ mod tests {
         let steady = histogram(std::iter::repeat_n(50, 10_000));
         let tailed = histogram((0..10_000).map(|n| if n < 9_950 { 20 } else { 70_000 }));
         let waiting = histogram(std::iter::repeat_n(900, 10_000));
-        let worst = worst("machine", &[(&steady, 0), (&tailed, 0), (&waiting, 1_000)]).expect("samples");
+        let worst = worst("machine", &[(&steady, 0), (&tailed, 0), (&waiting, 1_000)], 9.0).expect("samples");
         let below = worst.points.iter().filter(|point| point.0 < 2.2);
         assert!(below.clone().count() > 40 && below.clone().all(|point| point.1 == 50.0));
         assert!(worst.points.last().is_some_and(|point| (point.1 - 70_000.0).abs() < 100.0));
-        assert_eq!(super::worst("machine", &[]), None);
+        assert_eq!(super::worst("machine", &[], 9.0), None);
     }
 
     #[test]
