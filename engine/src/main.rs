@@ -113,7 +113,7 @@ struct ReplayArguments {
     /// Write the run's journal into this new directory.
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// Write .hlog files into this directory.
+    /// Write a page about the run, its figures (SVG) and .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the summary as JSON.
@@ -147,7 +147,7 @@ struct RunArguments {
     /// Record every packet into this new pcapng file.
     #[arg(long, value_name = "F.pcapng")]
     record: Option<PathBuf>,
-    /// Write .hlog files into this directory.
+    /// Write a page about the run, its figures (SVG) and .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the summary as JSON.

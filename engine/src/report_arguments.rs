@@ -1,9 +1,12 @@
 //! The command line of `warptick report`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use engine::control::failure::Failure;
+use engine::control::report_page::terminal::Printed;
+use engine::control::report_page::{self, PAGE};
 use engine::control::slowest::page;
-use std::path::PathBuf;
 
 /// What of a run's report is shown.
 #[derive(Args)]
@@ -20,7 +23,7 @@ pub struct ReportArguments {
 }
 
 impl ReportArguments {
-    /// The text for the terminal.
+    /// The text for the terminal; without `--slowest` the page is made again too.
     ///
     /// # Errors
     /// A directory that holds no report.
@@ -29,6 +32,7 @@ impl ReportArguments {
         if *slowest {
             return page::text(dir, *orders);
         }
-        Err(Failure::Input(format!("{}: give --slowest; nothing else can be shown yet", dir.display())))
+        let rendered = report_page::render(dir).map_err(|error| Failure::Input(error.to_string()))?;
+        Ok(Printed { page: dir.join(PAGE), facts: rendered.facts }.to_string())
     }
 }

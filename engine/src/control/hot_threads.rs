@@ -506,6 +506,9 @@ impl Hot<'_> {
         let (mut to_decide, mut market) = ring(rings.market_ring);
         let (mut orders, mut order_queue) = ring(rings.order_ring);
         let (mut executions, mut execution_queue) = ring(rings.execution_ring);
+        keeper.rings.watch("market", "ingest to decide", to_decide.gauge());
+        keeper.rings.watch("orders", "decide to order entry", orders.gauge());
+        keeper.rings.watch("executions", "order entry to decide", executions.gauge());
         let (quiet, finished) = (AtomicBool::new(false), AtomicBool::new(false));
         let HotEnds { mut controls, order_entry: mut entry_beat, ingest: mut ingest_beat, .. } = hot;
         std::thread::scope(|scope| {

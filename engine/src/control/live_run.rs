@@ -29,6 +29,7 @@ use crate::control::progress::Progress;
 use crate::control::recovery::SnapshotThread;
 use crate::control::rehearsing;
 use crate::control::report::Collector;
+use crate::control::report_page::{gather::About, rings::RingWatch};
 use crate::control::resume::Resumption;
 use crate::control::resumed_limits;
 use crate::control::risk_config;
@@ -116,7 +117,7 @@ pub struct LiveOptions {
     pub journal: Option<PathBuf>,
     /// The journal of the run that this one goes on with.
     pub resume: Option<PathBuf>,
-    /// Where `.hlog` files go.
+    /// Where the page, its figures and the `.hlog` files go.
     pub report: Option<PathBuf>,
     /// The limits file that SIGHUP reads again.
     pub limits_file: Option<PathBuf>,
@@ -229,6 +230,7 @@ pub fn run(
         journal_error: None,
         kill: kill.clone(),
         watchdog: Some(watchdog),
+        rings: RingWatch::default(),
     };
     let warmer = rehearsing::warmer(&universe, config, calibration, true)?;
     memory_at_start::prepare(&steps, since, faults, config.pipeline.lock_memory);
@@ -313,7 +315,19 @@ pub fn run(
             outcome.failure = Some(Failure::Check("the recording's writer panicked".to_owned()));
         }
     }
+    if let Some(dir) = report {
+        outcome.write_page(dir, &about(config, &universe, options))?;
+    }
     Ok(LiveOutcome { outcome, feeds })
+}
+
+fn about(config: &Config, universe: &LiveUniverse<'_>, options: &LiveOptions) -> About {
+    About {
+        sources: config.venues.iter().map(|venue| format!("lines of {}", venue.name)).collect(),
+        session_date: universe.date().to_string(),
+        pace: "live".to_owned(),
+        journal: options.journal.clone(),
+    }
 }
 
 /// Writes the recording until the run is over and the ring is empty.

@@ -58,6 +58,7 @@ pub mod recovery;
 mod rehearsing;
 pub mod replay;
 pub mod report;
+pub mod report_page;
 pub mod resume;
 pub mod resumed_limits;
 pub mod risk_config;

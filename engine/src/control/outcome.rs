@@ -17,6 +17,8 @@ use crate::control::housekeeping::Housekeeping;
 use crate::control::machine::Machine;
 use crate::control::placement::Plan;
 use crate::control::report::StageTable;
+use crate::control::report_page;
+use crate::control::report_page::gather::{self, About, Observed};
 use crate::control::run_header::RunJournal;
 use crate::control::start_steps::StartStep;
 use crate::control::summary::{self, Summary, WideSummary};
@@ -46,6 +48,8 @@ pub struct Outcome {
     pub summary: Summary,
     /// What the reader must know: placement, waits, drops.
     pub notes: Vec<String>,
+    /// What the page of `--report` says beside.
+    pub observed: Observed,
     /// Why it ended early, if it did.
     pub failure: Option<Failure>,
 }
@@ -123,6 +127,11 @@ pub(super) fn conclude(
         }
     }
     let digest = keeper.order_stream;
+    let (started, duration) = keeper.collector.run_time();
+    let mut observed = Observed::new(plan, started, duration);
+    observed.rings = std::mem::take(&mut keeper.rings).facts();
+    observed.breakdowns = keeper.collector.breakdowns();
+    observed.startup = steps;
     let wide = keeper.wide.as_ref().map(|report| wide_summary(report, &keeper.answer_stream));
     notes.extend(keeper.wide.iter().flat_map(wide_notes));
     let core_counters = *core.counters();
@@ -179,7 +188,6 @@ pub(super) fn conclude(
         journal: journal_summary,
         generator,
         machine_time: Some(machine_time),
-        start: steps,
         feeds: Vec::new(),
     };
     Ok(Outcome {
@@ -192,6 +200,7 @@ pub(super) fn conclude(
         histograms: keeper.collector.into_histograms(),
         summary,
         notes,
+        observed,
         failure,
     })
 }
@@ -253,6 +262,15 @@ fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
 }
 
 impl Outcome {
+    /// Writes facts, figures and page where `--report` says.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write_page(&self, dir: &Path, about: &About) -> Result<(), Failure> {
+        report_page::publish(dir, &gather::facts(self, about))
+            .map_err(|error| Failure::Input(error.to_string()))
+    }
+
     /// Writes the summary where `--summary` says.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
 use crate::control::rehearsing;
 use crate::control::report::Collector;
+use crate::control::report_page::{gather::About, rings::RingWatch};
 use crate::control::run_header::RunJournal;
 use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
@@ -54,7 +55,7 @@ pub struct ReplayOptions {
     pub stamps: StampMode,
     /// Where the journal goes.
     pub journal: Option<PathBuf>,
-    /// Where `.hlog` files go.
+    /// Where the page, its figures and the `.hlog` files go.
     pub report: Option<PathBuf>,
     /// Label of the progress bar.
     pub label: &'static str,
@@ -128,6 +129,7 @@ pub fn replay(
         journal_error: None,
         kill: KillSwitch::new(),
         watchdog: None,
+        rings: RingWatch::default(),
     };
 
     let (kill, mode) = (keeper.kill.clone(), options.stamps);
@@ -196,5 +198,26 @@ pub fn replay(
         let said = scenes::keep(dir).unwrap_or_else(|failure| failure.to_string());
         outcome.notes.push(format!("slowest orders: {said}"));
     }
+    if let Some(dir) = report {
+        outcome.write_page(dir, &about(inputs, options))?;
+    }
     Ok(outcome)
+}
+
+fn about(inputs: &Inputs, options: &ReplayOptions) -> About {
+    About {
+        sources: inputs
+            .venues
+            .iter()
+            .map(|input| format!("{} as {}", input.capture.name(), input.venue))
+            .collect(),
+        session_date: inputs.date.to_string(),
+        pace: match options.pace {
+            None => "lockstep".to_owned(),
+            Some(Pace::Max) => "max".to_owned(),
+            Some(Pace::Times(times)) => format!("{times}x"),
+            Some(Pace::Rate(per_s)) => format!("{per_s}/s"),
+        },
+        journal: options.journal.clone(),
+    }
 }
