@@ -226,13 +226,13 @@ pub fn run(
         kill: kill.clone(),
         watchdog: Some(watchdog),
     };
+    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
     // Last, since packets wait in the kernel's buffers from here on.
     let OpenedLines { ingest, fetcher, notices } =
         live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
     let mut ingest = ingest.watched(pulse);
     let mode = options.stamps;
     let thread_times = ThreadTimes::default();
-    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
     let (plan, counters) = (&plan, &counters);
     let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times };
     let over = &AtomicBool::new(false);

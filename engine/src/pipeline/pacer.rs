@@ -8,8 +8,8 @@
 //!
 //! The pacer tells them apart by its last look at the clock. While a message is not due, each look is noted, until the
 //! thread does anything else ([`Pacer::worked`]). A message that is handed over late although the look before said «not
-//! yet» is late by the generator, and so is what was queued up behind it, up to the next message that has to be waited
-//! for. In time is what is at most [`LATE_NS`] late. The price is one compare and one store a message.
+//! yet» is late by the generator, and so is what was queued up behind it, up to the next message that is in time: at most
+//! [`LATE_NS`] late. The price is one compare and one store a message.
 //!
 //! What passes between two such looks is kept in a histogram: an idle turn takes about as long as its looks at the
 //! sockets, and what lies far above that was taken from the core.
@@ -61,7 +61,7 @@ pub struct Pacer {
     start_ticks: u64,
     /// The last look that said «not yet», with nothing done since; 0: there is none.
     looked_ticks: u64,
-    /// What is late now is late by the generator: no message has been waited for since one that was.
+    /// What is late now is late by the generator: no message has been in time since one that was.
     is_generators: bool,
     /// Messages handed over that had a due time.
     released: u64,
@@ -165,6 +165,8 @@ impl Pacer {
         }
         if now_ticks - due_ticks > self.late_above_ticks {
             self.release_late(now_ticks - due_ticks);
+        } else {
+            self.is_generators = false;
         }
         self.looked_ticks = 0;
         self.released += 1;
@@ -290,13 +292,12 @@ mod tests {
 
     proptest! {
         /// Against the definition, told by a list of what happened: a late message is the generator's when, going back
-        /// from it, the first thing other than a release is a look that said «not yet», and the release right behind
-        /// that look was late.
+        /// over late messages, one comes right behind a look that said «not yet».
         #[test]
         fn blame_follows_the_definition(steps in prop::collection::vec((0u8..3, 1u64..400), 1..200)) {
             let mut pacer = pacer();
             let (mut now, mut late) = (1_000u64, 0u64);
-            // Since the last look that said «not yet»: whether it was followed by work, and by a release late or not.
+            // Whether the last thing was such a look, and whether the last message was late by the generator.
             let (mut waited, mut blamed) = (false, false);
             for (what, ticks) in steps {
                 now += ticks;
@@ -311,10 +312,8 @@ mod tests {
                     }
                     _ => {
                         prop_assert!(pacer.look(now - ticks, now).is_some());
-                        if ticks > 100 {
-                            blamed |= waited;
-                            late += u64::from(blamed);
-                        }
+                        blamed = ticks > 100 && (blamed || waited);
+                        late += u64::from(blamed);
                         waited = false;
                     }
                 }
