@@ -143,11 +143,16 @@ impl Decide {
         &self.core
     }
 
-    /// A market event of the merged stream.
+    /// Begins with the first ClOrdID again; of a rehearsal only, when no order is open.
+    pub(super) fn restart_ids(&mut self) {
+        self.core.restart_ids();
+    }
+
+    /// A market event of the merged stream. Never inlined: a rehearsal warms these very instructions.
     ///
     /// # Errors
     /// See [`DecideError`].
-    #[inline]
+    #[inline(never)]
     pub fn market(
         &mut self,
         event: &MarketEvent,

@@ -282,6 +282,12 @@ impl DecisionCore {
         &self.risk
     }
 
+    /// Begins with the first ClOrdID again; of a rehearsal only, when no order is open.
+    pub(super) fn restart_ids(&mut self) {
+        self.orders.restart_ids();
+        self.risk.restart_ids();
+    }
+
     /// One hash over all books of all venues.
     #[must_use]
     pub fn book_hash(&self) -> u64 {

@@ -26,6 +26,7 @@ pub mod pacer;
 pub mod pairs;
 pub mod recorder;
 pub mod recording;
+pub mod rehearsal;
 pub mod risk;
 pub mod session_watch;
 pub mod settlement;

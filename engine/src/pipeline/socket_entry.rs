@@ -93,6 +93,8 @@ struct Line {
     session: Option<SessionSpan>,
     /// The session is over, and we have said so.
     is_ending: bool,
+    /// There is no connection and never will be one: what is encoded is thrown away.
+    is_rehearsal: bool,
 }
 
 /// See the module's text.
@@ -166,6 +168,30 @@ impl SocketEntry {
             this.take(made);
         }
         this
+    }
+
+    /// Order entry whose sessions are logged on and whose bytes go nowhere, for a rehearsal.
+    #[must_use]
+    pub(crate) fn rehearsing(
+        entry: OrderEntry,
+        venues: usize,
+        stamps: StampWriter,
+        calibration: Calibration,
+    ) -> Self {
+        let mut this = Self::new(entry, Vec::new(), stamps, calibration);
+        this.lines.resize_with(venues, || Line { is_rehearsal: true, ..Line::default() });
+        this
+    }
+
+    /// Throws away what was encoded, and begins with the first MsgSeqNum(34) again where asked to; of a rehearsal only.
+    pub(super) fn discard(&mut self, restarts: bool) {
+        for venue in 0..self.lines.len() as u8 {
+            let count = self.entry.pending(venue).len();
+            self.entry.consume(venue, count);
+            if restarts {
+                self.entry.start_over(venue);
+            }
+        }
     }
 
     /// The same, with somebody who makes lost connections anew.
@@ -430,7 +456,7 @@ impl SocketEntry {
     #[inline]
     pub(super) fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
         let line = self.lines.get(usize::from(order.venue));
-        let connected = line.is_some_and(|line| line.connection.is_some());
+        let connected = line.is_some_and(|line| line.connection.is_some() || line.is_rehearsal);
         let outcome = if connected {
             self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
         } else {
