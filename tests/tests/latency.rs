@@ -4,7 +4,7 @@
 //! Nothing here depends on how fast the machine is: what a busy machine can do to a run is that it does not count, and
 //! then it has to say so.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use serde_json::Value;
 use warptick_tests::warptick::{Finished, command, run};
 
 /// A generated session of both venues.
-fn generated(directory: &Path, messages: u64) -> [PathBuf; 2] {
+fn generated(directory: &Path, messages: u64) -> [String; 2] {
     let start = directory.join("day");
     let (start, messages) = (start.to_str().expect("a path in UTF-8"), messages.to_string());
     let made = run(["generate", start, "--messages", messages.as_str(), "--symbols", "40"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-    ["nasdaq", "bx"].map(|venue| PathBuf::from(format!("{start}.{venue}.itch")))
+    ["NASDAQ", "BX"].map(|venue| format!("{start}.{}.itch@{venue}", venue.to_lowercase()))
 }
 
 fn json_of(path: &Path) -> Value {

@@ -11,8 +11,8 @@
 //! yet» is late by the generator, and so is what was queued up behind it, up to the next message that is in time: at most
 //! [`LATE_NS`] late. The price is one compare and one store a message.
 //!
-//! What passes between two such looks is kept in a histogram: an idle turn takes about as long as its looks at the
-//! sockets, and what lies far above that was taken from the core.
+//! What passes between two such looks, and before such a late hand-over, is kept in a histogram: an idle turn takes about as
+//! long as its looks at the sockets, and what lies far above that was taken from the core.
 //!
 //! Allocates at construction only. The thread that hands messages over owns it.
 
@@ -164,7 +164,7 @@ impl Pacer {
             return None;
         }
         if now_ticks - due_ticks > self.late_above_ticks {
-            self.release_late(now_ticks - due_ticks);
+            self.release_late(now_ticks - due_ticks, now_ticks);
         } else {
             self.is_generators = false;
         }
@@ -184,8 +184,11 @@ impl Pacer {
     }
 
     #[cold]
-    fn release_late(&mut self, late_ticks: u64) {
-        self.is_generators |= self.looked_ticks != 0;
+    fn release_late(&mut self, late_ticks: u64, now_ticks: u64) {
+        if self.looked_ticks != 0 {
+            self.is_generators = true;
+            self.waits.saturating_record(now_ticks.saturating_sub(self.looked_ticks));
+        }
         if self.is_generators {
             self.late += 1;
             self.latest_ticks = self.latest_ticks.max(late_ticks);
@@ -252,6 +255,10 @@ mod tests {
             assert!(pacer.look(due, 5_000).is_some());
         }
         assert_eq!((pacer.late(), pacer.latest_ticks()), (4, 4_000));
+        assert!(
+            pacer.waits().len() == 1 && pacer.waits().max().abs_diff(4_100) < 41,
+            "the core was away for one look"
+        );
         // In time again; then the engine is busy with it until 9,000.
         assert_eq!(pacer.look(6_000, 5_500), None);
         assert!(pacer.look(6_000, 6_001).is_some());
