@@ -341,7 +341,11 @@ fn run(task: Task) -> Result<(), Failure> {
             )
         }
         Task::Capture(arguments) => run_capture(arguments),
-        Task::Bench(task) => print(&task.run()?),
+        Task::Bench(task) => {
+            let (text, result) = task.run(&read_config)?;
+            print(&text)?;
+            result
+        }
         Task::Gpu(task) => print(&task.run()?),
         Task::Report(arguments) => print(&arguments.run()?),
         Task::Journal(task) => run_journal(&task),

@@ -37,6 +37,8 @@ pub mod journal;
 pub mod journal_config;
 pub mod journal_replay;
 pub mod kill_switch;
+pub mod latency_bench;
+pub mod latency_self_test;
 pub mod limits_desk;
 pub mod limits_file;
 pub mod live_lines;

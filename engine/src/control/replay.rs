@@ -11,7 +11,7 @@ use crate::control::core_time::ThreadTimes;
 use crate::control::counters::Counters;
 use crate::control::digest::digest_ring;
 use crate::control::failure::Failure;
-use crate::control::hiccups::MachineWatch;
+use crate::control::hiccups::{MachineWatch, Surroundings};
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
@@ -63,7 +63,7 @@ pub struct ReplayOptions {
     pub backend: BackendKind,
     /// A paced replay ends behind so many messages.
     pub messages_max: Option<u64>,
-    /// How long each core of the run is looked at for hiccups, before the run and behind it.
+    /// How long each core of a paced run is looked at for hiccups, before the run and behind it.
     pub hiccups: Duration,
 }
 
@@ -135,7 +135,8 @@ pub fn replay(
     let (kill, mode) = (keeper.kill.clone(), options.stamps);
     let sockets = SessionSockets::default();
     let thread_times = ThreadTimes::default();
-    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
+    let hiccups = options.pace.map_or(Duration::ZERO, |_| options.hiccups);
+    let watch = MachineWatch::begin(&plan, hiccups, calibration);
     let (plan, counters, stop) = (&plan, &counters, &stop);
     let mut warmer = Warmer::default();
     if options.pace.is_some() {
@@ -175,7 +176,11 @@ pub fn replay(
     };
     let directory = ingest.directory();
     let report = options.report.as_deref();
-    let surroundings = watch.end(run.waiting.take(), hot.thread_times.take());
+    let surroundings = match options.pace {
+        Some(_) => watch.end(run.waiting.take(), hot.thread_times.take()),
+        // Lockstep waits for nothing: what the machine took is in no figure.
+        None => Surroundings::default(),
+    };
     let steps = hot.steps.into_steps();
     let kept = options.journal.as_deref();
     let ended = Ended {
