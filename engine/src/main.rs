@@ -2,6 +2,7 @@
 
 mod gpu_arguments;
 mod operator_arguments;
+mod tune_arguments;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,13 +16,12 @@ use engine::control::replay::ReplayOptions;
 use engine::control::wide_backend::BackendKind;
 use engine::control::{
     acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
-    limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune,
+    limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup,
     venue_run, why,
 };
 use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
 use feeds::source::udp::{Backend as ReceiveBackend, LineConfig};
-use tuning::host::HostFiles;
 
 /// A tick-to-trade engine for small market-making and arbitrage desks.
 #[derive(Parser)]
@@ -68,9 +68,9 @@ enum Task {
     /// The device for wide work.
     #[command(subcommand)]
     Gpu(gpu_arguments::GpuTask),
-    /// Look at what of this machine is not as a trading machine should be.
+    /// The host: what should be another way, what it steals, which thread should run where.
     #[command(subcommand)]
-    Tune(TuneTask),
+    Tune(tune_arguments::TuneTask),
 }
 
 #[derive(Args)]
@@ -266,16 +266,6 @@ enum JournalTask {
     },
 }
 
-#[derive(Subcommand)]
-enum TuneTask {
-    /// Read the host's settings and print each beside what is wanted; nothing is changed.
-    Check {
-        /// Exit with 1 when a setting is bad.
-        #[arg(long)]
-        strict: bool,
-    },
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 enum StampArgument {
     Sampled,
@@ -378,11 +368,7 @@ fn run(task: Task) -> Result<(), Failure> {
             print(&trace.text)?;
             trace.failure.map_or(Ok(()), Err)
         }
-        Task::Tune(TuneTask::Check { strict }) => {
-            let (text, result) = tune::check(&HostFiles::this_machine(), strict);
-            print(&text)?;
-            result
-        }
+        Task::Tune(task) => task.run(&print),
     }
 }
 
