@@ -52,7 +52,7 @@ pub struct JitterArguments {
     /// Watch all cores at the same time.
     #[arg(long)]
     at_once: bool,
-    /// Write hiccups-cpuN.hlog into this directory.
+    /// Write gaps_coreN.hlog into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
 }

@@ -233,8 +233,9 @@ impl Plan {
 
     /// A plan by rule, the most important stage first: each hot stage gets a CPU of its own while there are any,
     /// isolated ones first, on a physical core of its own where possible, on the memory node of the network card, or at
-    /// least on one node together, CPU 0 (interrupts, kernel threads) last. Cold stages then take what the hot ones left, ordinary CPUs first. CPUs outside the process's affinity mask are used
-    /// only if they are isolated, since `isolcpus` takes those out of everyone's mask.
+    /// least on one node together, CPU 0 (interrupts, kernel threads) last. Cold stages then take what the hot ones left,
+    /// ordinary CPUs first. CPUs outside the process's affinity mask are used only if they are isolated, since `isolcpus`
+    /// takes those out of everyone's mask.
     ///
     /// # Errors
     /// A stage is named twice, or no CPU is open to this process.
@@ -290,6 +291,13 @@ impl Plan {
     #[must_use]
     pub fn cpu_of(&self, role: Role) -> Option<usize> {
         self.places.iter().find(|place| place.0 == role).map(|place| place.1.id)
+    }
+
+    /// The CPUs that are used, each once, in ascending order.
+    #[must_use]
+    pub fn cores(&self) -> Vec<usize> {
+        let cores: std::collections::BTreeSet<usize> = self.places.iter().map(|place| place.1.id).collect();
+        cores.into_iter().collect()
     }
 
     /// Whether every hot stage has an isolated core to itself: nothing but the kernel takes time from it.
@@ -460,11 +468,17 @@ mod tests {
         let plan = Plan::automatic(&closed, &[Role::Inline]).expect("one isolated core");
         assert_eq!(plan.cpu_of(Role::Inline), Some(1));
         let dir = tempfile::tempdir().expect("a temporary directory");
-        std::fs::write(dir.path().join("online"), "0-3").expect("writable");
-        let masked = Host::read_from(dir.path(), &[2].into()).expect("readable");
+        let folder = dir.path().join("sys/devices/system/cpu");
+        std::fs::create_dir_all(&folder).expect("writable");
+        std::fs::write(folder.join("online"), "0-3").expect("writable");
+        let files = tuning::host::HostFiles::under(dir.path());
+        let masked = Host::of(&files, &[2].into()).expect("readable");
         let plan = Plan::automatic(&masked, &[Role::Inline, Role::Housekeeping]).expect("one open core");
         assert_eq!(cpus(&plan, &[Role::Inline, Role::Housekeeping]), [2, 2]);
-        let nothing = Host::read_from(dir.path(), &[].into()).expect("readable");
+        let refused = Plan::configured(&masked, &[Role::Inline], &placed(&[(Role::Inline, 1)], false));
+        let text = refused.expect_err("closed").to_string();
+        assert!(text.contains("inline: core 1 is not open"), "{text}");
+        let nothing = Host::of(&files, &[].into()).expect("readable");
         assert!(matches!(Plan::automatic(&nothing, &[Role::Inline]), Err(PlacementError::NoCpu)));
     }
 
@@ -504,19 +518,6 @@ mod tests {
         assert!(text.contains("decide and order_entry are both on core 3"), "{text}");
         let plan = Plan::configured(&host, &roles, &placed(&twice, true)).expect("said to share");
         assert!(plan.shares_cores());
-    }
-
-    #[test]
-    fn a_core_outside_the_mask_is_refused_by_name() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let folder = dir.path().join("sys/devices/system/cpu");
-        std::fs::create_dir_all(&folder).expect("writable");
-        std::fs::write(folder.join("online"), "0-1").expect("writable");
-        let files = tuning::host::HostFiles::under(dir.path());
-        let host = Host::of(&files, &std::collections::BTreeSet::from([0])).expect("two CPUs");
-        let refused = Plan::configured(&host, &[Role::Inline], &placed(&[(Role::Inline, 1)], false));
-        let text = refused.expect_err("closed").to_string();
-        assert!(text.contains("inline: core 1 is not open"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A gap is time in which the core did something else: an interrupt, another task, the hypervisor. The thread reads,
 //! compares, records what is above the threshold, and reads anew after recording, so that recording is no gap. The histogram
-//! is allocated before.
+//! is allocated before. A run's own hiccups (`control::hiccups`) are another figure: how late each event of an open load
+//! would have been, to stand beside the run's percentiles; here each gap counts once, and their sum is what was stolen.
 
 use std::fmt;
 

@@ -48,7 +48,7 @@ pub struct JitterOptions {
     pub cpus: BTreeSet<usize>,
     /// Watch all cores for hiccups at the same time: what they do to each other is then in it.
     pub at_once: bool,
-    /// Write `hiccups-cpuN.hlog` here.
+    /// Write `gaps_coreN.hlog` here.
     pub report: Option<PathBuf>,
 }
 
@@ -88,7 +88,7 @@ pub fn run(options: &JitterOptions, stop: &Stop, out: &mut dyn Write) -> Result<
         std::fs::create_dir_all(dir)
             .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
         for (found, log) in hiccups.iter().zip(&logs) {
-            let name = format!("hiccups-cpu{}", found.cpu);
+            let name = format!("gaps_core{}", found.cpu);
             let length = std::time::Duration::from_secs_f64(found.seconds);
             write_log(&dir.join(format!("{name}.hlog")), log, &name, started, length)
                 .map_err(|error| Failure::Input(error.to_string()))?;
@@ -227,7 +227,7 @@ mod tests {
             assert!(jitter.tcp_round_trip.is_some_and(|tcp| tcp.count > 0 && tcp.min_ns > 500));
         }
         let first = &jitter.hiccups[0];
-        let log = read_log(&dir.path().join(format!("report/hiccups-cpu{}.hlog", first.cpu))).expect("a log");
+        let log = read_log(&dir.path().join(format!("report/gaps_core{}.hlog", first.cpu))).expect("a log");
         assert_eq!(log.len(), first.count);
     }
 
