@@ -117,7 +117,11 @@ numbers() {
 # A list without the numbers of another, in ranges.
 without() {
     comm -23 <(numbers "$1" | sort) <(numbers "$2" | sort) | sort -n | awk '
-        function flush() { if (first != "") printf "%s%s", sep, first == last ? first : first "-" last; sep = "," }
+        function flush() {
+            if (first == "") return
+            printf "%s%s", sep, first == last ? first : first "-" last
+            sep = ","
+        }
         { if (first != "" && $1 == last + 1) { last = $1; next } flush(); first = last = $1 }
         END { flush() }'
 }
@@ -150,6 +154,10 @@ if [ -n "$absent" ]; then
     exit 2
 fi
 others=$(without "$online" "${hot:-$online}")
+if [ -n "$cpus" ] && [ -z "$others" ]; then
+    say "apply.sh: --cpus $cpus leaves no core to everything else" >&2
+    exit 2
+fi
 
 for setting in "${sysctls[@]}"; do
     name=${setting%%=*}

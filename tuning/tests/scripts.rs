@@ -206,6 +206,7 @@ fn bad_usage_ends_with_2_and_changes_nothing() {
         &["--cpus", "1-"],
         &["--cpus", "1;reboot"],
         &["--cpus", "7-9"],
+        &["--cpus", "0-7"],
         &["--huge-pages", "many"],
         &["--nonsense"],
     ] {
