@@ -114,7 +114,7 @@ fn jitter_ends_by_itself_and_by_a_signal() {
         serde_json::from_str(text.lines().last().expect("a line")).expect("JSON at the end")
     };
     assert_eq!(json(&measured.stdout)["interrupted"], false);
-    line(&measured.stdout, "hiccups:");
+    assert!(line(&measured.stdout, "hiccups:").contains("gaps above"));
     let mut child = command()
         .args(["tune", "jitter", "--seconds", "600"])
         .stdout(Stdio::piped())
