@@ -118,6 +118,13 @@ fn commands_are_those_of_the_host() {
     };
     use Fixture::{GpuServer, Laptop, TunedServer, VirtualMachine};
     is(Laptop, "isolcpus", "boot with isolcpus=managed_irq,domain,1,5", "boot without isolcpus");
+    is(
+        VirtualMachine,
+        "nohz_full",
+        "boot with nohz_full=1, on a kernel with CONFIG_NO_HZ_FULL, which this one is not",
+        "boot without nohz_full",
+    );
+    is(Laptop, "nohz_full", "boot with nohz_full=1,5", "boot without nohz_full");
     is(VirtualMachine, "isolcpus", "boot with isolcpus=managed_irq,domain,1", "boot without isolcpus");
     is(
         TunedServer,

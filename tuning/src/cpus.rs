@@ -62,7 +62,8 @@ pub fn check(host: &HostFiles, topology: Option<&Topology>) -> Vec<Finding> {
     let boot = |name: &str, prefix: &str| boot_mending(host, name, &format!("{prefix}{}", hot.as_ref()?));
     vec![
         ISOLATED.finding_mended(isolated(host), boot("isolcpus", "managed_irq,domain,")),
-        NOHZ_FULL.finding_mended(nohz_full(host), boot("nohz_full", "")),
+        NOHZ_FULL
+            .finding_mended(nohz_full(host), boot("nohz_full", "").map(|mending| tickless(host, mending))),
         RCU_NOCBS.finding_mended(rcu_nocbs(host), boot("rcu_nocbs", "")),
         SMT.finding_mended(siblings(host), smt_mending(host)),
     ]
@@ -74,6 +75,15 @@ fn boot_mending(host: &HostFiles, name: &str, value: &str) -> Option<Mending> {
     let undo =
         former.map_or_else(|| format!("boot without {name}"), |former| format!("boot with {name}={former}"));
     Some((format!("boot with {name}={value}"), undo))
+}
+
+/// A kernel without the file was built without the feature: the parameter alone does nothing.
+fn tickless(host: &HostFiles, (set, undo): Mending) -> Mending {
+    let can = host.text("sys/devices/system/cpu/nohz_full").is_ok_and(|text| text.is_some());
+    (
+        if can { set } else { format!("{set}, on a kernel with CONFIG_NO_HZ_FULL, which this one is not") },
+        undo,
+    )
 }
 
 fn smt_mending(host: &HostFiles) -> Option<Mending> {

@@ -183,6 +183,7 @@ fn boot_parameters_are_written_only_when_asked() {
 fn a_host_that_lacks_files_is_told_and_left_alone() {
     let host = Host::of(Fixture::VirtualMachine);
     fs::remove_file(host.root.join("proc/sys/kernel/nmi_watchdog")).expect("there");
+    fs::remove_dir_all(host.root.join("sys/devices/system/cpu/cpu1/cpuidle")).expect("there");
     let said = host.done("apply.sh", &["--cpus", "1"]);
     for line in [
         "/proc/sys/kernel/nmi_watchdog: not on this machine, skipped",
