@@ -167,6 +167,7 @@ pub fn run(
     let counters = Counters::default();
     let calibration = Calibration::measure();
     let plan = startup::placement(config, topology, false)?;
+    startup::place_housekeeping(&plan)?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
     let say = |what: String| eprintln!("warptick: {what}");

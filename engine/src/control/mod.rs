@@ -53,6 +53,7 @@ pub mod operator_config;
 pub mod operator_port;
 pub mod outcome;
 pub mod placement;
+pub mod placement_config;
 pub mod progress;
 pub mod reconnector;
 pub mod recorded_lines;

@@ -98,6 +98,7 @@ pub fn replay(
     let counters = Counters::default();
     let calibration = Calibration::measure();
     let plan = startup::placement(config, topology, options.pace.is_some())?;
+    startup::place_housekeeping(&plan)?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
     let (steps, since, faults) = (StartSteps::default(), Instant::now(), PageFaults::of_process());
