@@ -1,5 +1,6 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
+mod compare_arguments;
 mod gpu_arguments;
 mod operator_arguments;
 
@@ -62,6 +63,8 @@ enum Task {
     Why(WhyArguments),
     /// Record live lines as pcapng.
     Capture(CaptureArguments),
+    /// Whether B is slower than A, with a stated rate of false alarms: two binaries in turns, or summaries of runs.
+    Compare(compare_arguments::CompareArguments),
     /// Measure one thing on this machine; the last line is JSON.
     #[command(subcommand)]
     Bench(BenchTask),
@@ -236,6 +239,8 @@ struct CaptureArguments {
 
 #[derive(Subcommand)]
 enum BenchTask {
+    /// The path of orders on one thread, a session in memory replayed again and again.
+    Path(compare_arguments::PathArguments),
     /// The receive backends side by side on loopback, and what the live receive path adds to a bare loop.
     Feed {
         /// Turns of every variant.
@@ -370,6 +375,8 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Bench(BenchTask::Feed { rounds, packets }) => {
             print(&feed_bench::run(&feed_bench::FeedBenchOptions { rounds, packets })?)
         }
+        Task::Bench(BenchTask::Path(arguments)) => arguments.run(),
+        Task::Compare(arguments) => arguments.run(),
         Task::Gpu(task) => print(&task.run()?),
         Task::Journal(task) => run_journal(&task),
         Task::Why(arguments) => {

@@ -20,6 +20,7 @@ use hdrhistogram::serialization::interval_log::{
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::atomic_file;
+use super::path_blocks::{Blocks, PathBlocks};
 use crate::order::OrderAction;
 use crate::pipeline::stamps::{PathRecord, Stage, Trigger};
 use crate::pipeline::tsc::Calibration;
@@ -170,6 +171,7 @@ pub struct StageHistograms {
     histograms: Vec<Histogram<u64>>,
     clipped: u64,
     from_due: u64,
+    blocks: PathBlocks,
 }
 
 impl Default for StageHistograms {
@@ -182,7 +184,12 @@ impl StageHistograms {
     /// Empty histograms, all memory allocated.
     #[must_use]
     pub fn new() -> Self {
-        Self { histograms: Measure::ALL.iter().map(|_| empty()).collect(), clipped: 0, from_due: 0 }
+        Self {
+            histograms: Measure::ALL.iter().map(|_| empty()).collect(),
+            clipped: 0,
+            from_due: 0,
+            blocks: PathBlocks::default(),
+        }
     }
 
     /// Records the stages and the whole path of one order message.
@@ -209,10 +216,16 @@ impl StageHistograms {
             self.add(Measure::TickToCancel, order_ns);
             return;
         }
-        self.add(Measure::TickToOrder, order_ns);
+        self.record_tick_to_order(order_ns);
         if let Some(ticks) = path.wire_ticks() {
             self.add(Measure::TickToWire, calibration.ticks_to_ns(ticks));
         }
+    }
+
+    /// Records the whole path of a new order or a replace, in its place in the run.
+    pub fn record_tick_to_order(&mut self, ns: u64) {
+        self.add(Measure::TickToOrder, ns);
+        self.blocks.add(ns);
     }
 
     /// Records one value.
@@ -244,6 +257,12 @@ impl StageHistograms {
             .map(|path| self.of(path).len())
             .iter()
             .sum()
+    }
+
+    /// How the median of [`Measure::TickToOrder`] went along.
+    #[must_use]
+    pub fn blocks(&self) -> Blocks {
+        self.blocks.blocks()
     }
 
     /// Of these, paths whose time counts from the due time.

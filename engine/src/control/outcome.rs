@@ -150,6 +150,9 @@ pub(super) fn conclude(
         stages: summary::stages(keeper.collector.histograms()),
         journal: journal_summary,
         feeds: Vec::new(),
+        pace: String::new(),
+        stamps: keeper.collector.mode().name().to_owned(),
+        blocks: keeper.collector.histograms().blocks(),
     };
     Ok(Outcome {
         digest,

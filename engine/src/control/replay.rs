@@ -139,5 +139,12 @@ pub fn replay(
     let directory = ingest.directory();
     let report = options.report.as_deref();
     let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
-    outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))
+    let mut outcome =
+        outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    outcome.summary.pace = match options.pace {
+        None => "lockstep".to_owned(),
+        Some(Pace::Max) => "max".to_owned(),
+        Some(Pace::Times(times)) => format!("{times}x"),
+    };
+    Ok(outcome)
 }

@@ -64,6 +64,12 @@ impl Collector {
         }
     }
 
+    /// Which paths are stamped at every stage.
+    #[must_use]
+    pub fn mode(&self) -> StampMode {
+        self.mode
+    }
+
     /// The histograms so far.
     #[must_use]
     pub fn histograms(&self) -> &StageHistograms {

@@ -9,6 +9,9 @@
 //! it nothing here allocates, blocks, or calls the system. A full ring drops the record and counts it. The thread that
 //! completes orders owns the writer, the cold thread the reader.
 
+#[cfg(feature = "planted_slowdown")]
+mod planted_slowdown;
+
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::tsc;
@@ -77,6 +80,17 @@ pub enum StampMode {
     Sampled,
     /// Every path: for attribution, not for the fastest figures.
     All,
+}
+
+impl StampMode {
+    /// The name on the command line and in the summary.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Chooses the sampled paths. One per thread that begins paths.
@@ -203,6 +217,8 @@ impl PathStamps {
     #[inline(always)]
     #[must_use]
     pub fn order_ready(mut self, action: OrderAction) -> PathRecord {
+        #[cfg(feature = "planted_slowdown")]
+        self.slow_down();
         let end = tsc::now();
         let mut durations = [0; Stage::COUNT];
         durations[..Stage::BEFORE_ENCODE].copy_from_slice(&self.durations);
