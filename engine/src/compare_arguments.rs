@@ -9,7 +9,7 @@ use engine::control::compare::binaries::{Rivals, Way};
 use engine::control::compare::figures::medians;
 use engine::control::compare::judge::Plan;
 use engine::control::compare::report::Comparison;
-use engine::control::compare::rounds::{self, Rounds, SessionArguments};
+use engine::control::compare::rounds::{self, Rounds, Session, SessionArguments};
 use engine::control::compare::summaries::{self, Side};
 use engine::control::compare::{is_program, of_binaries};
 use engine::control::cpus::affinity_of_current_thread;
@@ -170,11 +170,14 @@ impl PathArguments {
     /// A session that cannot be replayed.
     pub fn run(self) -> Result<(), Failure> {
         let PathArguments { captures, date, cpu, rounds, serve } = self;
-        let mut session = Rounds::new(&SessionArguments { captures, date, cpu })?;
+        let session = Session::open(&SessionArguments { captures, date })?;
+        let mut session = Rounds::new(&session, cpu)?;
         if serve {
             return rounds::serve(&mut session, std::io::stdin().lock(), std::io::stdout().lock());
         }
         let found = (0..rounds).map(|_| session.run()).collect::<Result<Vec<_>, _>>()?;
+        let orders: u64 = found.iter().map(|round| round.orders).sum();
+        let figures: Vec<_> = found.into_iter().map(|round| round.figures).collect();
         let ns_per_tick = 1e9 / Calibration::measure().ticks_per_second() as f64;
         let mut text = String::new();
         let mut line = serde_json::json!({
@@ -183,10 +186,11 @@ impl PathArguments {
             "machine": Machine::read(),
             "load_model": "closed loop, one thread, lockstep: the next message when the last is done; medians over the rounds",
             "clock": "rdtsc",
-            "warm_up": "one replay of the session",
+            "warm_up": "the first 8,000 messages of the session",
             "rounds": rounds,
+            "orders": orders,
         });
-        for (name, ticks) in medians(&found).0 {
+        for (name, ticks) in medians(&figures).0 {
             let ns = (ticks * ns_per_tick * 10.0).round() / 10.0;
             text.push_str(&format!("{name:<20} {ns:>10.1} ns\n"));
             line[name.replace(' ', "_") + "_ns"] = ns.into();

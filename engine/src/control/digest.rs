@@ -224,6 +224,12 @@ impl DigestReceiver {
         waiting
     }
 
+    /// The digest of what was hashed so far; more may be in the ring.
+    #[must_use]
+    pub fn so_far(&self) -> OrderDigest {
+        self.digest.clone()
+    }
+
     /// Hashes the rest and returns the digest.
     ///
     /// # Errors

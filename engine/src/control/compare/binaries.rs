@@ -114,17 +114,19 @@ fn measure_pair(rivals: &Rivals, coins: &mut Coins) -> Result<Pair, Failure> {
     match &rivals.way {
         Way::Path { arguments, rounds } => {
             let (mut a, mut b) = in_turns(coins, rivals, |binary| Served::start(binary, arguments))?;
-            let (said_a, said_b) = (a.greeting(), b.greeting());
-            same_work(rivals, &said_a.order_stream_sha256, &said_b.order_stream_sha256)?;
-            let mut pair = Pair { a: Vec::new(), b: Vec::new(), session: said_a.session.clone() };
+            let mut pair = Pair { a: Vec::new(), b: Vec::new(), session: a.greeting().session.clone() };
             for _ in 0..*rounds {
+                let (of_a, of_b);
                 if coins.toss() {
-                    pair.a.push(a.round()?);
-                    pair.b.push(b.round()?);
+                    of_a = a.round()?;
+                    of_b = b.round()?;
                 } else {
-                    pair.b.push(b.round()?);
-                    pair.a.push(a.round()?);
+                    of_b = b.round()?;
+                    of_a = a.round()?;
                 }
+                same_work(rivals, &of_a.order_stream_sha256, &of_b.order_stream_sha256)?;
+                pair.a.push(of_a.figures);
+                pair.b.push(of_b.figures);
             }
             Ok(pair)
         }

@@ -9,8 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::figures::Figures;
-use super::rounds::{Greeting, PROTOCOL, ROUND};
+use super::rounds::{Greeting, PROTOCOL, ROUND, Round};
 use crate::control::failure::Failure;
 
 /// A binary that serves rounds.
@@ -38,14 +37,7 @@ impl Served {
         let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Failure::Input(format!("{name}: started without pipes")));
         };
-        let greeting = Greeting {
-            protocol: 0,
-            version: String::new(),
-            session: String::new(),
-            messages: 0,
-            orders: 0,
-            order_stream_sha256: String::new(),
-        };
+        let greeting = Greeting { protocol: 0, version: String::new(), session: String::new() };
         let mut served =
             Self { name, child, questions: Some(questions), answers: BufReader::new(answers), greeting };
         served.greeting = served.answer()?;
@@ -69,7 +61,7 @@ impl Served {
     ///
     /// # Errors
     /// The process ended, or its answer is none.
-    pub fn round(&mut self) -> Result<Figures, Failure> {
+    pub fn round(&mut self) -> Result<Round, Failure> {
         // A process that has ended shows in the answer, with its reason.
         if let Some(questions) = &mut self.questions {
             let _ = writeln!(questions, "{ROUND}").and_then(|()| questions.flush());
