@@ -37,13 +37,13 @@ pub struct CompareArguments {
     #[arg(long, default_value = "path")]
     by: By,
     /// The smallest difference that counts, per cent.
-    #[arg(long, default_value_t = 2.0, value_name = "PER_CENT", value_parser = parse_per_cent)]
+    #[arg(long, default_value_t = 3.0, value_name = "PER_CENT", value_parser = parse_per_cent)]
     counts: f64,
     /// How often equal sides may be called different.
     #[arg(long, default_value_t = 0.001, value_name = "RATE", value_parser = parse_rate)]
     false_alarm: f64,
     /// Pairs of processes at most.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pairs: u16,
     /// Rounds of each process in a pair.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1_000))]
@@ -164,18 +164,19 @@ pub struct PathArguments {
 }
 
 impl PathArguments {
-    /// Runs the rounds, or serves them.
+    /// Runs the rounds and gives what to print, or serves them.
     ///
     /// # Errors
     /// A session that cannot be replayed.
-    pub fn run(self) -> Result<(), Failure> {
-        let PathArguments { captures, date, cpu, rounds, serve } = self;
-        let session = Session::open(&SessionArguments { captures, date })?;
-        let mut session = Rounds::new(&session, cpu)?;
-        if serve {
-            return rounds::serve(&mut session, std::io::stdin().lock(), std::io::stdout().lock());
+    pub fn run(&self) -> Result<String, Failure> {
+        let arguments = SessionArguments { captures: self.captures.clone(), date: self.date.clone() };
+        let session = Session::open(&arguments)?;
+        let mut session = Rounds::new(&session, self.cpu)?;
+        if self.serve {
+            let served = rounds::serve(&mut session, std::io::stdin().lock(), std::io::stdout().lock());
+            return served.map(|()| String::new());
         }
-        let found = (0..rounds).map(|_| session.run()).collect::<Result<Vec<_>, _>>()?;
+        let found = (0..self.rounds).map(|_| session.run()).collect::<Result<Vec<_>, _>>()?;
         let orders: u64 = found.iter().map(|round| round.orders).sum();
         let figures: Vec<_> = found.into_iter().map(|round| round.figures).collect();
         let ns_per_tick = 1e9 / Calibration::measure().ticks_per_second() as f64;
@@ -187,7 +188,7 @@ impl PathArguments {
             "load_model": "closed loop, one thread, lockstep: the next message when the last is done; medians over the rounds",
             "clock": "rdtsc",
             "warm_up": "the first 8,000 messages of the session",
-            "rounds": rounds,
+            "rounds": self.rounds,
             "orders": orders,
         });
         for (name, ticks) in medians(&figures).0 {
@@ -195,7 +196,7 @@ impl PathArguments {
             text.push_str(&format!("{name:<20} {ns:>10.1} ns\n"));
             line[name.replace(' ', "_") + "_ns"] = ns.into();
         }
-        write(&format!("{text}{line}\n"))
+        Ok(format!("{text}{line}\n"))
     }
 }
 

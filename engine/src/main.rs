@@ -1,8 +1,10 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
+mod bench_arguments;
 mod compare_arguments;
 mod gpu_arguments;
 mod operator_arguments;
+mod report_arguments;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,11 +17,9 @@ use engine::control::journal;
 use engine::control::replay::ReplayOptions;
 use engine::control::wide_backend::BackendKind;
 use engine::control::{
-    acceptance_run, book_report, capture, demo, feed_bench, generate, journal_replay, kill_switch,
-    limits_file, live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune,
-    venue_run, why,
+    acceptance_run, book_report, capture, demo, generate, journal_replay, kill_switch, limits_file,
+    live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune, venue_run, why,
 };
-use engine::pipeline::paced::Pace;
 use engine::pipeline::stamps::StampMode;
 use feeds::source::udp::{Backend as ReceiveBackend, LineConfig};
 use tuning::host::HostFiles;
@@ -61,13 +61,15 @@ enum Task {
     Journal(JournalTask),
     /// Why an order left, and what became of it: packet, books, signal, risk, bytes, answers.
     Why(WhyArguments),
+    /// What `--report` of a run has written, as tables.
+    Report(report_arguments::ReportArguments),
     /// Record live lines as pcapng.
     Capture(CaptureArguments),
     /// Whether B is slower than A, with a stated rate of false alarms: two binaries in turns, or summaries of runs.
     Compare(compare_arguments::CompareArguments),
     /// Measure one thing on this machine; the last line is JSON.
     #[command(subcommand)]
-    Bench(BenchTask),
+    Bench(bench_arguments::BenchTask),
     /// The device for wide work.
     #[command(subcommand)]
     Gpu(gpu_arguments::GpuTask),
@@ -94,9 +96,11 @@ struct ReplayArguments {
     /// Captures, one a venue.
     #[arg(required = true, value_name = "FILE[@VENUE]")]
     captures: Vec<CaptureArgument>,
-    /// lockstep, max, or N times the capture's speed.
-    #[arg(long, default_value = "lockstep", value_name = "lockstep|max|Nx", value_parser = parse_pace)]
-    pace: PaceArgument,
+    /// lockstep, max, N times the capture's speed, or N messages a second.
+    #[arg(long, default_value = "lockstep", value_name = "lockstep|max|Nx|N/s", value_parser = bench_arguments::parse_pace)]
+    pace: bench_arguments::PaceArgument,
+    #[command(flatten)]
+    hiccups: bench_arguments::HiccupArguments,
     /// How stages are laid out on cores.
     #[arg(long)]
     topology: Option<Topology>,
@@ -152,6 +156,8 @@ struct RunArguments {
     /// Write the summary as JSON.
     #[arg(long, value_name = "F.json")]
     summary: Option<PathBuf>,
+    #[command(flatten)]
+    hiccups: bench_arguments::HiccupArguments,
     /// Which order paths are stamped at every stage.
     #[arg(long, default_value = "sampled")]
     stamps: StampArgument,
@@ -238,21 +244,6 @@ struct CaptureArguments {
 }
 
 #[derive(Subcommand)]
-enum BenchTask {
-    /// The path of orders on one thread, a session in memory replayed again and again.
-    Path(compare_arguments::PathArguments),
-    /// The receive backends side by side on loopback, and what the live receive path adds to a bare loop.
-    Feed {
-        /// Turns of every variant.
-        #[arg(long, default_value_t = 10)]
-        rounds: u64,
-        /// Packets of a turn.
-        #[arg(long, default_value_t = 10_000)]
-        packets: u64,
-    },
-}
-
-#[derive(Subcommand)]
 enum JournalTask {
     /// Check every record.
     Verify {
@@ -293,25 +284,6 @@ impl StampArgument {
             Self::Sampled => StampMode::Sampled,
             Self::All => StampMode::All,
         }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum PaceArgument {
-    Lockstep,
-    Paced(Pace),
-}
-
-fn parse_pace(text: &str) -> Result<PaceArgument, String> {
-    match text {
-        "lockstep" => return Ok(PaceArgument::Lockstep),
-        "max" => return Ok(PaceArgument::Paced(Pace::Max)),
-        _ => {}
-    }
-    let times = text.strip_suffix('x').and_then(|number| number.parse::<f64>().ok());
-    match times.filter(|times| times.is_finite() && *times > 0.0 && *times <= 1e6) {
-        Some(times) => Ok(PaceArgument::Paced(Pace::Times(times))),
-        None => Err("lockstep, max, or a speed such as 1x or 20x".to_owned()),
     }
 }
 
@@ -372,12 +344,10 @@ fn run(task: Task) -> Result<(), Failure> {
             )
         }
         Task::Capture(arguments) => run_capture(arguments),
-        Task::Bench(BenchTask::Feed { rounds, packets }) => {
-            print(&feed_bench::run(&feed_bench::FeedBenchOptions { rounds, packets })?)
-        }
-        Task::Bench(BenchTask::Path(arguments)) => arguments.run(),
+        Task::Bench(task) => print(&task.run()?),
         Task::Compare(arguments) => arguments.run(),
         Task::Gpu(task) => print(&task.run()?),
+        Task::Report(arguments) => print(&arguments.run()?),
         Task::Journal(task) => run_journal(&task),
         Task::Why(arguments) => {
             let WhyArguments { cl_ord_id, journal, recording } = arguments;
@@ -417,15 +387,14 @@ fn run_replay(arguments: &ReplayArguments) -> Result<(), Failure> {
         config.pipeline.topology = topology;
     }
     let options = ReplayOptions {
-        pace: match arguments.pace {
-            PaceArgument::Lockstep => None,
-            PaceArgument::Paced(pace) => Some(pace),
-        },
+        pace: arguments.pace.0,
         stamps: arguments.stamps.mode(),
         journal: arguments.journal.clone(),
         report: arguments.report.clone(),
         label: "messages",
         backend: arguments.backend,
+        hiccups: arguments.hiccups.time(arguments.report.is_some()),
+        ..ReplayOptions::default()
     };
     let outcome = replay::replay(&inputs, &config, &options, Vec::new())?;
     print(&outcome.to_string())?;
@@ -443,6 +412,7 @@ fn run_live(arguments: RunArguments) -> Result<(), Failure> {
     }
     let options = live_run::LiveOptions {
         stamps: arguments.stamps.mode(),
+        hiccups: arguments.hiccups.time(arguments.report.is_some()),
         journal: arguments.journal,
         resume: arguments.resume,
         report: arguments.report,

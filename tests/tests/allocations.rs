@@ -20,7 +20,8 @@ use engine::pipeline::decide::Decide;
 use engine::pipeline::decision_core::CoreCounters;
 use engine::pipeline::lockstep::{self, IntervalTimer};
 use engine::pipeline::order_table::LiveOrder;
-use engine::pipeline::paced::{self, Pace, Pacer};
+use engine::pipeline::paced;
+use engine::pipeline::pacer::{Pace, Pacer};
 use engine::pipeline::risk::RiskReasons;
 use engine::pipeline::socket_entry::SocketEntry;
 use engine::pipeline::stamps::{self, Sampler, StampMode};
@@ -238,13 +239,13 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
         let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
         let stop = Stop::new();
         entry.log_on(&stop).expect("the venue answers");
-        let pacer = Pacer::new(Pace::Max, &calibration, ingest.next_time_ns().unwrap_or(0));
+        let mut pacer = Pacer::new(Pace::Max, &calibration, ingest.next_time_ns().unwrap_or(0));
         let mut controls = Controls::new(KillSwitch::new());
         let outcome = paced::run_inline(
             &mut ingest,
             &mut decide,
             &mut entry,
-            pacer,
+            &mut pacer,
             IntervalTimer::new(1_000_000_000),
             &mut Sampler::new(StampMode::Sampled),
             released,

@@ -1,6 +1,6 @@
 //! HDR histograms of every stage and path, and their `.hlog` files.
 //!
-//! [`StageHistograms`] allocates all its counts at start (15 histograms of about 270 KiB) and records without
+//! [`StageHistograms`] allocates all its counts at start (16 histograms of about 270 KiB) and records without
 //! allocating afterwards; it belongs to the cold thread. Values are nanoseconds at 3 significant digits. It refuses to
 //! name a percentile that its sample count does not support ([`Distribution`]).
 //!
@@ -21,6 +21,7 @@ use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::atomic_file;
 use super::path_blocks::{Blocks, PathBlocks};
+use super::stage_sums::StageSums;
 use crate::order::OrderAction;
 use crate::pipeline::stamps::{PathRecord, Stage, Trigger};
 use crate::pipeline::tsc::Calibration;
@@ -31,49 +32,52 @@ const VALUE_MAX_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits: a value is right to one part in 1000.
 const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// What a histogram measures: the ten stages, then the whole paths.
+/// What a histogram measures: the eleven stages, then the whole paths.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Measure {
+    /// [`Stage::Wait`], zero on a path that was never kept waiting.
+    Wait = 0,
     /// [`Stage::Decode`].
-    Decode = 0,
+    Decode = 1,
     /// [`Stage::Ring`].
-    Ring = 1,
+    Ring = 2,
     /// [`Stage::Book`].
-    Book = 2,
+    Book = 3,
     /// [`Stage::Scan`].
-    Scan = 3,
+    Scan = 4,
     /// [`Stage::Price`].
-    Price = 4,
+    Price = 5,
     /// [`Stage::Decide`].
-    Decide = 5,
+    Decide = 6,
     /// [`Stage::Risk`].
-    Risk = 6,
+    Risk = 7,
     /// [`Stage::Journal`].
-    Journal = 7,
+    Journal = 8,
     /// [`Stage::Encode`].
-    Encode = 8,
+    Encode = 9,
     /// [`Stage::Send`].
-    Send = 9,
+    Send = 10,
     /// Market message handed to decode (or due) to complete bytes, new orders and replaces.
-    TickToOrder = 10,
+    TickToOrder = 11,
     /// Start of the path to the return of the send call, new orders and replaces.
-    TickToWire = 11,
+    TickToWire = 12,
     /// As [`Measure::TickToOrder`], cancels.
-    TickToCancel = 12,
+    TickToCancel = 13,
     /// Execution or timer handed to decide to complete bytes, of every action: no market message was decoded and no
     /// book changed, so that these are no ticks.
-    AnswerToOrder = 13,
+    AnswerToOrder = 14,
     /// Execution or timer handed to decide to the return of the send call, of every action.
-    AnswerToWire = 14,
+    AnswerToWire = 15,
 }
 
 impl Measure {
     /// How many measures there are.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 16;
 
     /// All measures, in the order of the tables.
     pub const ALL: [Self; Self::COUNT] = [
+        Self::Wait,
         Self::Decode,
         Self::Ring,
         Self::Book,
@@ -95,6 +99,7 @@ impl Measure {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Wait => "wait",
             Self::Decode => "decode",
             Self::Ring => "ring",
             Self::Book => "book",
@@ -111,6 +116,12 @@ impl Measure {
             Self::AnswerToOrder => "answer_to_order",
             Self::AnswerToWire => "answer_to_wire",
         }
+    }
+
+    /// Whether it is a whole path of an order, not a stage of one.
+    #[must_use]
+    pub const fn is_path(self) -> bool {
+        self as u8 >= Self::TickToOrder as u8
     }
 
     /// Whether the `--summary` file has it under `stages`; cancels and answers are kept apart, in the table and the
@@ -169,6 +180,7 @@ impl From<&Histogram<u64>> for Distribution {
 #[derive(Debug)]
 pub struct StageHistograms {
     histograms: Vec<Histogram<u64>>,
+    sums: StageSums,
     clipped: u64,
     from_due: u64,
     blocks: PathBlocks,
@@ -184,25 +196,25 @@ impl StageHistograms {
     /// Empty histograms, all memory allocated.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            histograms: Measure::ALL.iter().map(|_| empty()).collect(),
-            clipped: 0,
-            from_due: 0,
-            blocks: PathBlocks::default(),
-        }
+        let histograms = Measure::ALL.iter().map(|_| empty()).collect();
+        let (sums, blocks) = (StageSums::default(), PathBlocks::default());
+        Self { histograms, sums, clipped: 0, from_due: 0, blocks }
     }
 
     /// Records the stages and the whole path of one order message.
     pub fn record(&mut self, path: &PathRecord, calibration: &Calibration) {
         for stage in Stage::ALL {
-            if let Some(ticks) = path.stage_ticks(stage) {
-                self.clipped += u64::from(ticks == u32::MAX);
-                self.add(stage.into(), calibration.ticks_to_ns(u64::from(ticks)));
+            // Of wide work it is the requests that are counted, not the orders.
+            let is_wide = matches!(stage, Stage::Scan | Stage::Price);
+            if let Some(ticks) = path.stage_ticks(stage).filter(|_| !is_wide) {
+                self.add(stage.into(), calibration.ticks_to_ns(ticks));
             }
         }
-        self.from_due += u64::from(path.from_due);
+        self.sums.add(path);
+        self.clipped += u64::from(path.is_clipped());
+        self.from_due += u64::from(path.is_from_due());
         let order_ns = calibration.ticks_to_ns(path.order_ticks());
-        if path.trigger == Trigger::Other {
+        if path.trigger() == Trigger::Other {
             self.add(Measure::AnswerToOrder, order_ns);
             if let Some(ticks) = path.wire_ticks() {
                 self.add(Measure::AnswerToWire, calibration.ticks_to_ns(ticks));
@@ -271,7 +283,13 @@ impl StageHistograms {
         self.from_due
     }
 
-    /// Stage durations longer than a stamp can hold (1.5 s at 2.8 GHz), recorded as that.
+    /// Whether the stages account for all of the paths.
+    #[must_use]
+    pub fn sums(&self) -> StageSums {
+        self.sums
+    }
+
+    /// Paths with a stage longer than a stamp can hold (1.5 s at 2.8 GHz), recorded as that.
     #[must_use]
     pub fn clipped(&self) -> u64 {
         self.clipped
@@ -385,7 +403,7 @@ fn decode_log(bytes: &[u8]) -> Result<Histogram<u64>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::stamps::PathStamps;
+    use crate::pipeline::stamps::{PathStamps, path_order};
     use proptest::prelude::*;
 
     /// The value at a rank of `numerator / 1000` of the sorted sample, counted as HdrHistogram counts.
@@ -458,8 +476,8 @@ mod tests {
         for action in [OrderAction::New, OrderAction::Replace, OrderAction::Cancel] {
             let mut path = PathStamps::begin(true);
             path.mark(Stage::Decode);
-            let mut record = path.order_ready(action);
-            record.sent();
+            let mut record = path.order_ready(&path_order(action));
+            record.sent(record.ready_ticks, record.ready_ticks + 5);
             histograms.record(&record, &calibration);
         }
         let count = |measure| histograms.of(measure).len();
@@ -475,8 +493,8 @@ mod tests {
         for action in [OrderAction::New, OrderAction::Replace, OrderAction::Cancel] {
             let mut path = PathStamps::begin_answer(true);
             path.mark(Stage::Risk);
-            let mut record = path.order_ready(action);
-            record.sent();
+            let mut record = path.order_ready(&path_order(action));
+            record.sent(record.ready_ticks, record.ready_ticks + 5);
             histograms.record(&record, &calibration);
         }
         let count = |measure| histograms.of(measure).len();

@@ -8,8 +8,11 @@ use std::thread::{Scope, ScopedJoinHandle};
 use rtrb::RingBuffer;
 
 use crate::control::config::{Config, Topology};
+use crate::control::core_time::ThreadTimes;
 use crate::control::counters::Counters;
 use crate::control::failure::Failure;
+use crate::control::generator_report::GeneratorReport;
+use crate::control::hiccups::Hiccups;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
 use crate::control::kill_switch::KillSwitch;
@@ -31,7 +34,8 @@ use crate::pipeline::live::{self, Distrust, LiveIngest, LiveShared};
 use crate::pipeline::lockstep::{self, Horizon, IntervalTimer, ReplayError};
 use crate::pipeline::operator::KillCause;
 use crate::pipeline::order_entry::OrderEntry;
-use crate::pipeline::paced::{self, Pace, Pacer};
+use crate::pipeline::paced;
+use crate::pipeline::pacer::{Pace, Pacer};
 use crate::pipeline::slot_ring::{Producer, ring};
 use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{Sampler, StampMode, StampWriter};
@@ -46,6 +50,10 @@ pub(super) struct Finished {
     pub(super) dropped_stamps: u64,
     pub(super) entry: OrderEntry,
     pub(super) outcome: Result<(), ReplayError>,
+    /// Of a replay whose messages had due times.
+    pub(super) generator: Option<GeneratorReport>,
+    /// What its waiting saw.
+    pub(super) waiting: Option<Hiccups>,
 }
 
 /// What every hot thread is given.
@@ -61,6 +69,8 @@ pub(super) struct Hot<'a> {
     pub(super) kill: KillSwitch,
     /// A descriptor of each session's socket, in a live run.
     pub(super) sockets: SessionSockets,
+    /// What each of them got of its core.
+    pub(super) thread_times: ThreadTimes,
 }
 
 /// A stage that panics must not leave the others waiting for it, nor its orders at the venues. (In a release build a panic
@@ -107,16 +117,20 @@ impl Hot<'_> {
         'env: 'scope,
     {
         let (plan, stop, kill, sockets, idle) = (self.plan, self.stop, &self.kill, &self.sockets, self.idle);
+        let times = &self.thread_times;
         scope.spawn(move || {
             let _guard = StopOnPanic { stop, kill, sockets };
-            if let Err(error) = plan.pin_current(role) {
-                stop.request();
-                return Err(Failure::Check(format!("placement: {error}")));
-            }
+            let core = match plan.pin_current(role) {
+                Ok(core) => core,
+                Err(error) => {
+                    stop.request();
+                    return Err(Failure::Check(format!("placement: {error}")));
+                }
+            };
             if idle == Idle::Yield {
                 slice::shorten();
             }
-            Ok(work())
+            Ok(times.around(role, core, work))
         })
     }
 
@@ -146,7 +160,8 @@ impl Hot<'_> {
             keeper.watch(self.counters, &[&thread]);
             let (decide, exchange, dropped_stamps, messages, outcome) = thread.join().or_else(panicked)??;
             let core = keeper.close(decide);
-            Ok(Finished { core, messages, dropped_stamps, entry: exchange.finish(), outcome })
+            let entry = exchange.finish();
+            Ok(Finished { core, messages, dropped_stamps, entry, outcome, generator: None, waiting: None })
         })
     }
 
@@ -225,7 +240,8 @@ impl Hot<'_> {
                     if matches!(first, Ok(()) | Err(ReplayError::Stopped)) { next.and(first) } else { first }
                 })
                 .unwrap_or(Ok(()));
-            Ok(Finished { core, messages, dropped_stamps, entry: exchange.finish(), outcome })
+            let entry = exchange.finish();
+            Ok(Finished { core, messages, dropped_stamps, entry, outcome, generator: None, waiting: None })
         })
     }
 
@@ -239,6 +255,7 @@ impl Hot<'_> {
         stamp_writer: StampWriter,
         calibration: Calibration,
         pace: Pace,
+        messages_max: Option<u64>,
         keeper: &mut Housekeeping,
         hot: HotEnds,
     ) -> Result<Finished, Failure> {
@@ -246,7 +263,10 @@ impl Hot<'_> {
         let mut venue = VenueServer::bind(inputs, self.config)?;
         let addresses = venue.addresses();
         let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
+        let pacer = Pacer::new(pace, &calibration, ingest.next_time_ns().unwrap_or(0));
+        let mut pacer = pacer.limited_to(messages_max.unwrap_or(u64::MAX));
+        let pacing = &mut pacer;
+        let finished = std::thread::scope(|scope| {
             let over = &over;
             let venue_thread = self.spawn(scope, Role::Venue, move || {
                 venue.serve(server::Clock::Following(released), || {
@@ -270,7 +290,6 @@ impl Hot<'_> {
             if let Err(error) = entry.log_on(self.stop) {
                 return finish(Err(Failure::Input(error)), keeper);
             }
-            let pacer = Pacer::new(pace, &calibration, ingest.next_time_ns().unwrap_or(0));
             let result = match self.config.pipeline.topology {
                 Topology::Inline => {
                     let mut controls = hot.controls;
@@ -280,7 +299,7 @@ impl Hot<'_> {
                             ingest,
                             &mut decide,
                             &mut entry,
-                            pacer,
+                            pacing,
                             self.timer,
                             &mut sampler,
                             released,
@@ -298,7 +317,7 @@ impl Hot<'_> {
                         let outcome = paced::run_split_ingest(
                             ingest,
                             to_decide,
-                            pacer,
+                            pacing,
                             &mut Sampler::new(self.mode),
                             released,
                             &self.counters.ingest.market_ring_full,
@@ -314,11 +333,22 @@ impl Hot<'_> {
                 self.end_sessions(&mut entry, &outcome);
                 let dropped_stamps = entry.dropped_stamps();
                 let core = keeper.close(decide);
-                Finished { core, messages, dropped_stamps, entry: entry.finish(), outcome }
+                let entry = entry.finish();
+                Finished { core, messages, dropped_stamps, entry, outcome, generator: None, waiting: None }
             });
             let result = finish(result, keeper);
             let _ = venue_thread.join();
             result
+        })?;
+        let hands_over = match self.config.pipeline.topology {
+            Topology::Inline => Role::Inline,
+            Topology::Split => Role::Ingest,
+        };
+        let core = self.plan.cpu_of(hands_over);
+        Ok(Finished {
+            generator: GeneratorReport::of(&pacer, pace, &calibration),
+            waiting: core.and_then(|core| Hiccups::of_waiting(&pacer, core, &calibration)),
+            ..finished
         })
     }
 
@@ -425,7 +455,8 @@ impl Hot<'_> {
         self.end_sessions(&mut entry, &outcome);
         let dropped_stamps = entry.dropped_stamps();
         let core = keeper.close(decide);
-        Ok(Finished { core, messages, dropped_stamps, entry: entry.finish(), outcome })
+        let entry = entry.finish();
+        Ok(Finished { core, messages, dropped_stamps, entry, outcome, generator: None, waiting: None })
     }
 
     /// Logs out; without a word where nothing can be journalled any more.

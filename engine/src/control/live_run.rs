@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use feeds::directory::Directory;
 use feeds::symbol::Symbol;
@@ -13,10 +13,12 @@ use kernels::cpu::book::BookConfig;
 
 use crate::control::capture::RecordingFile;
 use crate::control::config::Config;
+use crate::control::core_time::ThreadTimes;
 use crate::control::counters::Counters;
 use crate::control::digest::digest_ring;
 use crate::control::failure::Failure;
 use crate::control::feed_report::{self, FeedReport};
+use crate::control::hiccups::MachineWatch;
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::journal::JournalKeeper;
@@ -119,6 +121,8 @@ pub struct LiveOptions {
     pub record: Option<PathBuf>,
     /// Who computes wide work.
     pub backend: BackendKind,
+    /// How long each core of the run is looked at for hiccups, before the run and behind it.
+    pub hiccups: Duration,
 }
 
 /// What a live run came to.
@@ -199,7 +203,8 @@ pub fn run(
     let snapshots =
         options.journal.as_ref().zip(keeper.as_ref()).map(|(dir, keeper)| saver(dir, keeper)).transpose()?;
     let (desk, answers) = wide_backend::desk_of(&universe, config, options.backend, false)?;
-    let mut decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board).with_wide(desk);
+    let decide = Decide::new(core, recorder, digest_sender).shown(kill.clone(), board);
+    let mut decide = decide.with_wide(desk).stamped(options.stamps);
     if let (Some(_), Some(desk)) = (&resumption, port.desk_mut()) {
         let file = options.limits_file.as_ref().map(|file| file.display().to_string());
         let file = file.as_deref().unwrap_or("configuration");
@@ -226,7 +231,10 @@ pub fn run(
         live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
     let mut ingest = ingest.watched(pulse);
     let mode = options.stamps;
-    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop, timer, mode, kill, sockets };
+    let thread_times = ThreadTimes::default();
+    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
+    let (plan, counters) = (&plan, &counters);
+    let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times };
     let over = &AtomicBool::new(false);
     let (started, clock) = (SystemTime::now(), Instant::now());
     let (run, fetched, written, saved) = std::thread::scope(|scope| {
@@ -251,7 +259,8 @@ pub fn run(
     let feeds = feed_report::of(config, &mut ingest);
     let directory = ingest.directory();
     let report = options.report.as_deref();
-    let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
+    let surroundings = watch.end(None, hot.thread_times.take());
+    let ended = Ended { topology, plan, run, keeper, journal, counters, directory, report, surroundings };
     let mut outcome = outcome::conclude(ended, |error, venue, sequence| {
         Failure::Stopped(format!("venue {venue}: message {sequence}: {error}"))
     })?;

@@ -10,6 +10,8 @@ use crate::control::config::Topology;
 use crate::control::counters::Counters;
 use crate::control::digest::hex;
 use crate::control::failure::Failure;
+use crate::control::hiccups::Surroundings;
+use crate::control::histograms::StageHistograms;
 use crate::control::hot_threads::Finished;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::machine::Machine;
@@ -37,6 +39,8 @@ pub struct Outcome {
     pub open_orders: u32,
     /// The stage table.
     pub table: StageTable,
+    /// What the table is made of.
+    pub histograms: StageHistograms,
     /// The machine-readable summary.
     pub summary: Summary,
     /// What the reader must know: placement, waits, drops.
@@ -56,6 +60,8 @@ pub(super) struct Ended<'a> {
     pub(super) directory: &'a Directory,
     /// Where the `.hlog` files go.
     pub(super) report: Option<&'a Path>,
+    /// What the machine did meanwhile.
+    pub(super) surroundings: Surroundings,
 }
 
 /// Closes what a run has open and says what it came to; `book_failure` has the words for an event that did not fit
@@ -64,8 +70,8 @@ pub(super) fn conclude(
     ended: Ended<'_>,
     book_failure: impl Fn(BookError, u8, u64) -> Failure,
 ) -> Result<Outcome, Failure> {
-    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report } = ended;
-    let Finished { core, messages, dropped_stamps, entry, outcome } = run;
+    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report, surroundings } = ended;
+    let Finished { core, messages, dropped_stamps, entry, outcome, generator, .. } = run;
     keeper.collector.drain();
     keeper.progress.finish();
     let mut notes = vec![format!("placement: {plan}")];
@@ -104,9 +110,10 @@ pub(super) fn conclude(
     let core_counters = *core.counters();
     notes.extend(counter_notes(&core_counters, counters));
     if let Some(dir) = report {
-        keeper
-            .collector
-            .write_logs(dir)
+        let (started, time) = keeper.collector.run_time();
+        let written = keeper.collector.write_logs(dir);
+        written
+            .and_then(|_| surroundings.write_logs(dir, started, time))
             .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
     }
     let failure = match (outcome, keeper.journal_error) {
@@ -132,7 +139,8 @@ pub(super) fn conclude(
         }
         (Ok(()), None) => keeper.wide.as_ref().and_then(device_failure),
     };
-    let table = keeper.collector.table(dropped_stamps);
+    let machine_time = surroundings.figures();
+    let table = keeper.collector.table(dropped_stamps).beside(generator, machine_time.clone());
     let book_hash = book_hash::by_symbol(core.books(), directory);
     let summary = Summary {
         messages,
@@ -148,7 +156,10 @@ pub(super) fn conclude(
         machine: Machine::read(),
         wide: wide.unwrap_or_default(),
         stages: summary::stages(keeper.collector.histograms()),
+        stage_sums: keeper.collector.histograms().sums(),
         journal: journal_summary,
+        generator,
+        machine_time: Some(machine_time),
         feeds: Vec::new(),
         pace: String::new(),
         stamps: keeper.collector.mode().name().to_owned(),
@@ -161,6 +172,7 @@ pub(super) fn conclude(
         counters: core_counters,
         open_orders: core.orders().live(),
         table,
+        histograms: keeper.collector.into_histograms(),
         summary,
         notes,
         failure,

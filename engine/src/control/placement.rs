@@ -215,6 +215,13 @@ impl Plan {
         self.places.iter().find(|place| place.0 == role).map(|place| place.1.id)
     }
 
+    /// The CPUs that are used, each once, in ascending order.
+    #[must_use]
+    pub fn cores(&self) -> Vec<usize> {
+        let cores: std::collections::BTreeSet<usize> = self.places.iter().map(|place| place.1.id).collect();
+        cores.into_iter().collect()
+    }
+
     /// Whether every hot stage has an isolated core to itself: nothing but the kernel takes time from it.
     #[must_use]
     pub fn is_undisturbed(&self) -> bool {

@@ -4,11 +4,14 @@
 //! `housekeeping`. This file puts a run together and says what it came to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::control::config::{Config, Topology};
+use crate::control::core_time::ThreadTimes;
 use crate::control::counters::Counters;
 use crate::control::digest::digest_ring;
 use crate::control::failure::Failure;
+use crate::control::hiccups::MachineWatch;
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
@@ -26,7 +29,7 @@ use crate::pipeline::board::Board;
 use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::lockstep::IntervalTimer;
-use crate::pipeline::paced::Pace;
+use crate::pipeline::pacer::Pace;
 use crate::pipeline::stamps::{self, StampMode};
 use crate::pipeline::tsc::Calibration;
 use crate::strategy::Strategy;
@@ -52,6 +55,10 @@ pub struct ReplayOptions {
     pub label: &'static str,
     /// Who computes wide work.
     pub backend: BackendKind,
+    /// A paced replay ends behind so many messages.
+    pub messages_max: Option<u64>,
+    /// How long each core of the run is looked at for hiccups, before the run and behind it.
+    pub hiccups: Duration,
 }
 
 impl Default for ReplayOptions {
@@ -64,6 +71,8 @@ impl Default for ReplayOptions {
             report: None,
             label: "messages",
             backend: BackendKind::Auto,
+            messages_max: None,
+            hiccups: Duration::ZERO,
         }
     }
 }
@@ -97,7 +106,7 @@ pub fn replay(
     let (stamp_writer, stamp_reader) = stamps::channel(STAMP_RING);
     let decide = Decide::new(core, journal.as_mut().and_then(RunJournal::take_decide), digest_sender);
     let (desk, answers) = wide_backend::desk_of(inputs, config, options.backend, options.pace.is_none())?;
-    let decide = decide.with_wide(desk);
+    let decide = decide.with_wide(desk).stamped(options.stamps);
     let entry_journal = journal.as_mut().and_then(RunJournal::take_order_entry);
     let timer = IntervalTimer::new(config.pipeline.timer_ms * 1_000_000);
     let mut keeper = Housekeeping {
@@ -117,8 +126,11 @@ pub fn replay(
 
     let (kill, mode) = (keeper.kill.clone(), options.stamps);
     let sockets = SessionSockets::default();
-    let hot = Hot { config, plan: &plan, idle, counters: &counters, stop: &stop, timer, mode, kill, sockets };
-    let run = match (options.pace, topology) {
+    let thread_times = ThreadTimes::default();
+    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
+    let (plan, counters, stop) = (&plan, &counters, &stop);
+    let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times };
+    let mut run = match (options.pace, topology) {
         (None, Topology::Inline) => {
             let exchange = startup::exchange(inputs, config, entry_journal)?;
             hot.lockstep_inline(&mut ingest, decide, exchange, stamp_writer, &mut keeper)?
@@ -133,18 +145,31 @@ pub fn replay(
             let entry = entry.obeying(hot.kill.clone());
             let decide = decide.shown(hot.kill.clone(), Board::default());
             let ends = HotEnds::unwatched(hot.kill.clone());
-            hot.paced(inputs, &mut ingest, decide, entry, stamp_writer, calibration, pace, &mut keeper, ends)?
+            hot.paced(
+                inputs,
+                &mut ingest,
+                decide,
+                entry,
+                stamp_writer,
+                calibration,
+                pace,
+                options.messages_max,
+                &mut keeper,
+                ends,
+            )?
         }
     };
     let directory = ingest.directory();
     let report = options.report.as_deref();
-    let ended = Ended { topology, plan: &plan, run, keeper, journal, counters: &counters, directory, report };
+    let surroundings = watch.end(run.waiting.take(), hot.thread_times.take());
+    let ended = Ended { topology, plan, run, keeper, journal, counters, directory, report, surroundings };
     let mut outcome =
         outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
     outcome.summary.pace = match options.pace {
         None => "lockstep".to_owned(),
         Some(Pace::Max) => "max".to_owned(),
         Some(Pace::Times(times)) => format!("{times}x"),
+        Some(Pace::Rate(messages_per_s)) => format!("{messages_per_s}/s"),
     };
     Ok(outcome)
 }

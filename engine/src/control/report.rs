@@ -6,9 +6,12 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::generator_report::GeneratorReport;
+use super::hiccups::{MachineLine, MachineTime};
 use super::histograms::{Distribution, Measure, StageHistograms};
+use super::stage_sums::StageSums;
 use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
 use crate::pipeline::wide::WideReport;
@@ -76,6 +79,12 @@ impl Collector {
         &self.histograms
     }
 
+    /// The histograms, to keep.
+    #[must_use]
+    pub fn into_histograms(self) -> StageHistograms {
+        self.histograms
+    }
+
     /// Writes the `.hlog` files of `--report DIR`; call it after the last [`Collector::drain`].
     ///
     /// # Errors
@@ -101,8 +110,17 @@ impl Collector {
             trust: self.calibration.trust().to_string(),
             dropped_stamps,
             clipped: self.histograms.clipped(),
+            sums: self.histograms.sums(),
             from_due: self.histograms.paths_from_due(),
+            generator: None,
+            machine: MachineTime::default(),
         }
+    }
+
+    /// When the run began, and how long ago that was: what a log says of itself.
+    #[must_use]
+    pub fn run_time(&self) -> (SystemTime, Duration) {
+        (self.started, self.clock.elapsed())
     }
 
     fn tenths_of_ns(&self, ticks: u64) -> f64 {
@@ -122,11 +140,17 @@ pub struct StageTable {
     trust: String,
     dropped_stamps: u64,
     clipped: u64,
+    sums: StageSums,
     from_due: u64,
+    generator: Option<GeneratorReport>,
+    machine: MachineTime,
 }
 
 impl fmt::Display for StageTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(generator) = self.generator.filter(|generator| !generator.counts) {
+            writeln!(f, "THIS RUN DOES NOT COUNT: {generator}")?;
+        }
         writeln!(
             f,
             "{:<14} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
@@ -134,8 +158,10 @@ impl fmt::Display for StageTable {
         )?;
         for (measure, row) in &self.rows {
             write!(f, "{:<14} {:>10}", measure.name(), row.count)?;
-            for value in [row.min_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.p999_ns, row.max_ns] {
+            let values = [row.min_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.p999_ns, row.max_ns];
+            for (value, line_ns) in values.into_iter().zip(self.line_of(*measure)) {
                 match value {
+                    Some(ns) if MachineLine::explains(line_ns, ns) => write!(f, " {:>9}", format!("{ns}*"))?,
                     Some(ns) => write!(f, " {ns:>9}")?,
                     None => write!(f, " {:>9}", "-")?,
                 }
@@ -145,11 +171,35 @@ impl fmt::Display for StageTable {
         if self.rows.is_empty() {
             writeln!(f, "no order was sent: nothing to time")?;
         }
+        if self.machine.line.is_some() {
+            writeln!(
+                f,
+                "* the machine's: at least half of it happens at the same percentile without an engine"
+            )?;
+        }
+        write!(f, "{}", self.machine)?;
         self.write_notes(f)
     }
 }
 
 impl StageTable {
+    /// The same, with what the generator and the machine did during the run.
+    #[must_use]
+    pub fn beside(self, generator: Option<GeneratorReport>, machine: MachineTime) -> Self {
+        Self { generator, machine, ..self }
+    }
+
+    /// What the machine alone does at min, p50, p90, p99, p99.9 and max. Of whole paths only: what happens at a percentile of
+    /// a stage that takes nanoseconds happens at another one of the path.
+    fn line_of(&self, measure: Measure) -> [u64; 6] {
+        match self.machine.line {
+            Some(line) if measure.is_path() => {
+                [0, line.p50_ns, line.p90_ns, line.p99_ns, line.p999_ns, line.max_ns]
+            }
+            _ => [0; 6],
+        }
+    }
+
     fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mode {
             StampMode::Sampled => {
@@ -172,6 +222,9 @@ impl StageTable {
         if self.from_due > 0 {
             writeln!(f, "{} order paths count from the due time of their message", self.from_due)?;
         }
+        if let Some(generator) = &self.generator {
+            writeln!(f, "load: {generator}")?;
+        }
         if self.dropped_stamps > 0 {
             writeln!(
                 f,
@@ -180,9 +233,13 @@ impl StageTable {
             )?;
         }
         if self.clipped > 0 {
-            writeln!(f, "{} stage durations were longer than a stamp holds and count as that", self.clipped)?;
+            writeln!(
+                f,
+                "{} order paths have a stage that was longer than a stamp holds and counts as that",
+                self.clipped
+            )?;
         }
-        Ok(())
+        write!(f, "{}", self.sums)
     }
 }
 
@@ -190,7 +247,7 @@ impl StageTable {
 mod tests {
     use super::*;
     use crate::order::OrderAction;
-    use crate::pipeline::stamps::{PathStamps, Stage, channel};
+    use crate::pipeline::stamps::{PathStamps, Stage, channel, path_order};
 
     fn collector(paths: usize, sampled: bool) -> Collector {
         let (mut writer, reader) = channel(2_048);
@@ -198,8 +255,8 @@ mod tests {
         for _ in 0..paths {
             let mut path = PathStamps::begin(sampled);
             path.mark(Stage::Decode);
-            let mut record = path.order_ready(OrderAction::New);
-            record.sent();
+            let mut record = path.order_ready(&path_order(OrderAction::New));
+            record.sent(record.ready_ticks, record.ready_ticks + 5);
             assert!(writer.push(record));
         }
         assert_eq!(collector.drain(), paths);
@@ -244,7 +301,14 @@ mod tests {
         let names: Vec<_> = written.iter().filter_map(|path| path.file_name()?.to_str()).collect();
         assert_eq!(
             names,
-            ["decode.hlog", "encode.hlog", "send.hlog", "tick_to_order.hlog", "tick_to_wire.hlog"]
+            [
+                "wait.hlog",
+                "decode.hlog",
+                "encode.hlog",
+                "send.hlog",
+                "tick_to_order.hlog",
+                "tick_to_wire.hlog"
+            ]
         );
     }
 }

@@ -426,13 +426,25 @@ pub fn exchange(
     config: &Config,
     journal: Option<SegmentWriter>,
 ) -> Result<InMemoryExchange, Failure> {
-    // Both sides are ours and nobody listens: a replay needs no secrets.
+    let start_ns = inputs.ingest(config.latency.line_ns)?.next_time_ns().unwrap_or(0);
+    exchange_of(inputs, config, journal, start_ns)
+}
+
+/// The same for any universe, from `start_ns` on.
+///
+/// # Errors
+/// As [`exchange`].
+pub(super) fn exchange_of(
+    universe: &impl Universe,
+    config: &Config,
+    journal: Option<SegmentWriter>,
+    start_ns: u64,
+) -> Result<InMemoryExchange, Failure> {
+    // Both sides are ours and nobody listens: no secrets are needed.
     let mut config = config.clone();
     config.venues.iter_mut().for_each(|venue| venue.logon = LogonConfig::default());
-    let config = &config;
-    let entry = order_entry(inputs, config, journal)?;
-    let start_ns = inputs.ingest(config.latency.line_ns)?.next_time_ns().unwrap_or(0);
-    Ok(InMemoryExchange::new(entry, gateways(inputs, config)?, latencies(config), start_ns))
+    let entry = order_entry(universe, &config, journal)?;
+    Ok(InMemoryExchange::new(entry, gateways(universe, &config)?, latencies(&config), start_ns))
 }
 
 /// Where the hot stages of a run go; `with_venue` when the simulated venue runs in this process.

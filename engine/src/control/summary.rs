@@ -10,9 +10,12 @@ use std::path::Path;
 
 use super::atomic_file;
 use super::feed_report::FeedSummary;
+use super::generator_report::GeneratorReport;
+use super::hiccups::MachineTime;
 use super::histograms::{Distribution, Measure, StageHistograms};
 use super::machine::Machine;
 use super::path_blocks::Blocks;
+use super::stage_sums::StageSums;
 
 /// The wide work of a run (option chains, arbitrage relations).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -76,9 +79,18 @@ pub struct Summary {
     pub wide: WideSummary,
     /// Per stage name, see [`stages`].
     pub stages: BTreeMap<String, Distribution>,
+    /// Whether the stages of each order account for all of its time.
+    #[serde(default)]
+    pub stage_sums: StageSums,
     /// The journal, of a run that keeps one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalSummary>,
+    /// The load, of a replay whose messages had due times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<GeneratorReport>,
+    /// What the machine took from the run's cores, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_time: Option<MachineTime>,
     /// The venues' feeds, of a live run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<FeedSummary>,
@@ -93,7 +105,7 @@ pub struct Summary {
     pub blocks: Blocks,
 }
 
-/// The `stages` object: all twelve names, those without samples with a count of 0 and nulls.
+/// The `stages` object: all thirteen names, those without samples with a count of 0 and nulls.
 #[must_use]
 pub fn stages(histograms: &StageHistograms) -> BTreeMap<String, Distribution> {
     Measure::ALL
@@ -157,7 +169,10 @@ mod tests {
                 answers_sha256: String::new(),
             },
             stages: stages(&histograms),
+            stage_sums: histograms.sums(),
             journal: None,
+            generator: None,
+            machine_time: None,
             feeds: Vec::new(),
             pace: String::new(),
             stamps: String::new(),
@@ -186,12 +201,14 @@ mod tests {
             "machine",
             "wide",
             "stages",
+            "stage_sums",
         ];
         expected.sort_unstable();
         let mut found = keys(&json);
         found.sort_unstable();
         assert_eq!(found, expected);
         let mut stage_names = [
+            "wait",
             "decode",
             "ring",
             "book",

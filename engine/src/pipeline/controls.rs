@@ -18,7 +18,6 @@ use crate::pipeline::decide::{Decide, DecideError, OrderSink};
 use crate::pipeline::heartbeat::Beat;
 use crate::pipeline::operator::{Command, KillCause, LimitChange, OperatorNote, Scope};
 use crate::pipeline::session_watch::SessionWatch;
-use crate::pipeline::stamps::PathStamps;
 
 /// Commands taken in one turn at most.
 const COMMANDS_A_TURN: usize = 16;
@@ -338,7 +337,8 @@ fn give(
     command: Command,
     sink: &mut impl OrderSink,
 ) -> Result<(), DecideError> {
-    decide.command(now_ns, command, &mut PathStamps::begin_answer(false), sink)
+    let mut stamps = decide.begin_answer();
+    decide.command(now_ns, command, &mut stamps, sink)
 }
 
 #[cfg(test)]

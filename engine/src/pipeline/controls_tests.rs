@@ -6,6 +6,7 @@ use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
 use crate::pipeline::heartbeat::Pulse;
 use crate::pipeline::order_entry::in_doubt;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, RiskApproved};
+use crate::pipeline::stamps::PathStamps;
 use crate::strategy::{Intents, Strategy, View};
 use feeds::event::{EventKind, MarketEvent, Side, flags};
 use kernels::cpu::book::{BookConfig, VenueBooks};

@@ -20,7 +20,7 @@ use crate::pipeline::board::Board;
 use crate::pipeline::decision_core::{Actions, DecisionCore, Input, Probe};
 use crate::pipeline::operator::{Command, KillCause, OperatorNote};
 use crate::pipeline::risk::RiskApproved;
-use crate::pipeline::stamps::{PathStamps, Stage};
+use crate::pipeline::stamps::{PathStamps, Sampler, Stage, StampMode};
 use crate::pipeline::wide::{WideDesk, WideReport};
 use feeds::event::MarketEvent;
 use kernels::cpu::book::BookError;
@@ -86,6 +86,8 @@ pub struct Decide {
     kill: Option<KillSwitch>,
     board: Board,
     wide: Option<Box<WideDesk>>,
+    /// Of the paths that begin here.
+    sampler: Sampler,
 }
 
 impl Decide {
@@ -93,7 +95,8 @@ impl Decide {
     #[must_use]
     pub fn new(core: DecisionCore, journal: Option<RunRecorder>, digest: DigestSender) -> Self {
         let actions = Actions::new(core.actions_max());
-        Self { core, actions, journal, digest, kill: None, board: Board::default(), wide: None }
+        let sampler = Sampler::new(StampMode::Sampled);
+        Self { core, actions, journal, digest, kill: None, board: Board::default(), wide: None, sampler }
     }
 
     /// The same, setting a kill switch and showing its figures on a board.
@@ -107,6 +110,19 @@ impl Decide {
     #[must_use]
     pub fn with_wide(self, desk: Option<WideDesk>) -> Self {
         Self { wide: desk.map(Box::new), ..self }
+    }
+
+    /// The same, with the paths that begin here stamped at as many stages as the others.
+    #[must_use]
+    pub fn stamped(self, mode: StampMode) -> Self {
+        Self { sampler: Sampler::new(mode), ..self }
+    }
+
+    /// Begins the path of what no market message led to.
+    #[inline]
+    #[must_use]
+    pub fn begin_answer(&mut self) -> PathStamps {
+        PathStamps::begin_answer(self.sampler.sample())
     }
 
     /// What the wide work has come to so far.
@@ -127,11 +143,16 @@ impl Decide {
         &self.core
     }
 
-    /// A market event of the merged stream.
+    /// Begins with the first ClOrdID again; of a rehearsal only, when no order is open.
+    pub(super) fn restart_ids(&mut self) {
+        self.core.restart_ids();
+    }
+
+    /// A market event of the merged stream. Never inlined: a rehearsal warms these very instructions.
     ///
     /// # Errors
     /// See [`DecideError`].
-    #[inline]
+    #[inline(never)]
     pub fn market(
         &mut self,
         event: &MarketEvent,
@@ -151,8 +172,7 @@ impl Decide {
     ) -> Result<(), DecideError> {
         let (Some(desk), Some(watch)) = (&mut self.wide, self.core.wide()) else { return Ok(()) };
         desk.market(event, watch, self.core.books());
-        // What a backend computes here is not charged to the stage that comes next on an order's path.
-        *stamps = stamps.fork();
+        stamps.mark(Stage::Scan);
         if desk.is_virtual() || watch.oldest().is_none() {
             return Ok(());
         }
@@ -188,7 +208,8 @@ impl Decide {
         if !awaits {
             return Ok(false);
         }
-        self.take_answers(now_ns, &mut PathStamps::begin_answer(false), sink)
+        let mut stamps = self.begin_answer();
+        self.take_answers(now_ns, &mut stamps, sink)
     }
 
     fn take_answers(
@@ -214,7 +235,10 @@ impl Decide {
     ) -> Option<Result<(), DecideError>> {
         let oldest = *self.core.wide()?.oldest()?;
         let mut desk = self.wide.take()?;
-        let taken = desk.answer(&oldest, time_ns, |answer| self.input(Input::Answer(answer), stamps, sink));
+        let taken = desk.answer(&oldest, time_ns, |answer| {
+            stamps.mark(Stage::Scan);
+            self.input(Input::Answer(answer), stamps, sink)
+        });
         self.wide = Some(desk);
         // Nothing leaves that cannot be compared.
         taken.map(|outcome| self.stop_unless(outcome))
@@ -361,7 +385,8 @@ impl Decide {
             self.digest.push(&order)?;
             stamps.mark(Stage::Journal);
             sink.send(order, *stamps);
-            *stamps = stamps.fork();
+            // What comes next of the same input has waited for this order.
+            stamps.mark(Stage::Wait);
         }
         sink.flush();
         self.board.show(&self.core);

@@ -282,6 +282,12 @@ impl DecisionCore {
         &self.risk
     }
 
+    /// Begins with the first ClOrdID again; of a rehearsal only, when no order is open.
+    pub(super) fn restart_ids(&mut self) {
+        self.orders.restart_ids();
+        self.risk.restart_ids();
+    }
+
     /// One hash over all books of all venues.
     #[must_use]
     pub fn book_hash(&self) -> u64 {
@@ -329,9 +335,11 @@ impl DecisionCore {
         }
         if self.sweep_is_due && self.orders.live() > 0 {
             self.sweep_orders(probe, actions);
+            probe.mark(Stage::Risk);
         }
         if self.orders.to_ask() > 0 {
             self.ask_for_status(actions);
+            probe.mark(Stage::Risk);
         }
         Ok(())
     }
@@ -546,12 +554,12 @@ impl DecisionCore {
             risk: &self.risk,
         };
         ask(self.strategies[strategy].as_mut(), &view, &mut self.intents);
+        probe.mark(Stage::Decide);
         if self.intents.is_empty() {
             self.counters.intents_dropped += self.intents.clear();
             return;
         }
         probe.decided(self.strategies[strategy].as_ref(), &view, &self.intents);
-        probe.mark(Stage::Decide);
         self.approve_all(number, probe, actions);
         self.counters.intents_dropped += self.intents.clear();
         probe.mark(Stage::Risk);

@@ -377,6 +377,17 @@ impl<'a> Ingest<'a> {
         self.messages
     }
 
+    /// Number of the next message, from 0; the events that are left of one have its number.
+    #[inline(always)]
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        let is_left = match self.next.map(|at| &self.sources[at]) {
+            Some(Source::Stream(source)) => source.taken > 0 && source.taken < source.events.len(),
+            _ => false,
+        };
+        self.messages.saturating_sub(u64::from(is_left))
+    }
+
     /// Messages decoded so far of source number `source`, in the order that [`Self::new`] was given; 0 for one that
     /// is not there.
     #[must_use]

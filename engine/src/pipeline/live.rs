@@ -163,7 +163,7 @@ impl LiveIngest {
                     break;
                 }
             };
-            let stamps = PathStamps::begin(sampler.sample());
+            let mut stamps = PathStamps::begin(sampler.sample());
             worked = true;
             self.packets += 1;
             if let Some(tee) = tee {
@@ -173,10 +173,11 @@ impl LiveIngest {
             let Some(LiveVenue { feed, .. }) = venues.get_mut(usize::from(venue)) else { continue };
             pulse.packet(usize::from(venue), self.packets);
             feed.on_packet(directory, usize::from(line), payload, receive_ns, now_ns, &mut |event| {
-                let mut stamps = stamps;
                 stamps.mark(Stage::Decode);
                 *events += 1;
                 sink(event, stamps);
+                // The packet's further messages have waited for what came of this one.
+                stamps.mark(Stage::Wait);
             });
             if feed.arbiter().is_over() {
                 pulse.ended(usize::from(venue));
@@ -188,10 +189,10 @@ impl LiveIngest {
                 let Self { venues, directory, events, .. } = self;
                 venues[venue].feed.distrust(directory, now_ns, &mut |event| {
                     *events += 1;
-                    sink(event, PathStamps::begin_answer(false));
+                    sink(event, PathStamps::begin_answer(sampler.sample()));
                 });
             }
-            worked |= self.recover(venue, now_ns, &mut sink);
+            worked |= self.recover(venue, now_ns, sampler, &mut sink);
         }
         worked
     }
@@ -202,6 +203,7 @@ impl LiveIngest {
         &mut self,
         venue: usize,
         now_ns: u64,
+        sampler: &mut Sampler,
         sink: &mut impl FnMut(&MarketEvent, PathStamps),
     ) -> bool {
         let Self { venues, directory, events, .. } = self;
@@ -209,7 +211,7 @@ impl LiveIngest {
         let loading = feed.is_loading();
         let action = feed.on_time(directory, now_ns, &mut |event| {
             *events += 1;
-            sink(event, PathStamps::begin(false));
+            sink(event, PathStamps::begin(sampler.sample()));
         });
         if feed.arbiter().state() == FeedState::Live && action.is_none() && !loading {
             return false;
@@ -217,7 +219,7 @@ impl LiveIngest {
         if loading {
             self.record_portion(venue, now_ns);
         }
-        self.recovering(venue, now_ns, action, sink);
+        self.recovering(venue, now_ns, action, sampler, sink);
         true
     }
 
@@ -240,13 +242,14 @@ impl LiveIngest {
         at: usize,
         now_ns: u64,
         action: Option<Action>,
+        sampler: &mut Sampler,
         sink: &mut impl FnMut(&MarketEvent, PathStamps),
     ) {
         let Self { venues, directory, snapshots, buffer, tee, events, pulse, .. } = self;
         let LiveVenue { feed, retransmission, tee_answers, .. } = &mut venues[at];
         let mut emit = |event: &MarketEvent| {
             *events += 1;
-            sink(event, PathStamps::begin(false));
+            sink(event, PathStamps::begin(sampler.sample()));
         };
         match (action, &retransmission, feed.arbiter().session()) {
             (Some(Action::Request { sequence, count }), Some(socket), Some(session)) => {
@@ -407,7 +410,8 @@ pub fn run_inline(
             }
             timer.start(now_ns);
             if timer.due_ns() <= now_ns {
-                decide.timer(timer.due_ns(), &mut PathStamps::begin_answer(false), entry)?;
+                let mut stamps = decide.begin_answer();
+                decide.timer(timer.due_ns(), &mut stamps, entry)?;
                 timer.skip_to(now_ns);
             }
         }

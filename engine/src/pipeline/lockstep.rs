@@ -122,9 +122,8 @@ impl OrderSink for Direct<'_> {
     }
 
     fn send(&mut self, order: RiskApproved<Order>, stamps: PathStamps) {
-        let action = order.action;
         if self.exchange.submit(&order) {
-            self.stamps.push(stamps.order_ready(action));
+            self.stamps.push(stamps.order_ready(&order));
         }
     }
 }
@@ -501,9 +500,8 @@ pub fn run_split_order_entry(
         let (executions_worked_off, their_market) = theirs.read();
         while let Ok(OrderItem { order, mut stamps }) = orders.pop() {
             stamps.mark(Stage::Ring);
-            let action = order.action;
             if exchange.submit(&order) {
-                stamp_writer.push(stamps.order_ready(action));
+                stamp_writer.push(stamps.order_ready(&order));
             }
         }
         // A full execution ring does not stop the venues: decide may be waiting for the next market event before it takes

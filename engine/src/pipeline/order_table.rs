@@ -279,6 +279,13 @@ impl OrderTable {
         (counter < self.by_counter.len() as u64).then_some(self.date_base + counter)
     }
 
+    /// Begins with the first ClOrdID again. Of a rehearsal only, when no order is open: a venue would refuse them.
+    pub(super) fn restart_ids(&mut self) {
+        assert_eq!(self.live, 0, "an order that is open keeps its ClOrdID");
+        self.by_counter[..self.next_counter as usize].fill(NO_SLOT);
+        self.next_counter = 1;
+    }
+
     /// Open orders.
     #[must_use]
     pub const fn live(&self) -> u32 {

@@ -1,4 +1,5 @@
-//! Paced replay: the capture at its own speed, at N times it, or as fast as it goes, through real sockets.
+//! Paced replay: the capture at its own speed, at N times it, at a constant rate, or as fast as it goes, through real
+//! sockets. When a message is due says the `pacer`.
 //!
 //! The stages are those of lockstep; what differs is that executions come when the venue sends them, so a run is not
 //! reproduced bit for bit (its journal is). At `max` the path of an order is timed from the hand-over of its message
@@ -22,77 +23,16 @@ use crate::pipeline::ingest::Ingest;
 use crate::pipeline::live::{self, LiveShared};
 use crate::pipeline::lockstep::{IntervalTimer, OrderItem, ReplayError};
 use crate::pipeline::operator::KillCause;
+pub use crate::pipeline::pacer::Pace;
+use crate::pipeline::pacer::Pacer;
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::slot_ring::{Consumer, Producer};
 use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
-use crate::pipeline::tsc::{self, Calibration};
+use crate::pipeline::tsc;
 
 /// Messages between two looks at the sockets while there is market data to work on.
 const POLL_EVERY: u64 = 8;
-
-/// How fast market messages are handed on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
-    /// As fast as the stages take them.
-    Max,
-    /// This many times the capture's own speed.
-    Times(f64),
-}
-
-/// When messages are due.
-#[derive(Clone, Copy, Debug)]
-pub struct Pacer {
-    ticks_per_virtual_ns: Option<f64>,
-    start_ticks: u64,
-    start_ns: u64,
-}
-
-impl Pacer {
-    /// A pacer whose first message, of virtual time `start_ns`, is due now.
-    #[must_use]
-    pub fn new(pace: Pace, calibration: &Calibration, start_ns: u64) -> Self {
-        let ticks_per_virtual_ns = match pace {
-            Pace::Max => None,
-            Pace::Times(times) => Some(calibration.ticks_per_second() as f64 / 1e9 / times),
-        };
-        Self { ticks_per_virtual_ns, start_ticks: tsc::now(), start_ns }
-    }
-
-    /// The tick at which a message of virtual time `time_ns` is due; `None` when it always is.
-    #[inline]
-    fn due_ticks(&self, time_ns: u64) -> Option<u64> {
-        let rate = self.ticks_per_virtual_ns?;
-        Some(self.start_ticks + (time_ns.saturating_sub(self.start_ns) as f64 * rate) as u64)
-    }
-
-    /// What the path of a message of virtual time `time_ns` counts from; `None` when it is not due yet.
-    #[inline]
-    fn release(&self, time_ns: u64) -> Option<Release> {
-        match self.due_ticks(time_ns) {
-            None => Some(Release { due_ticks: None }),
-            Some(due) => (tsc::now() >= due).then_some(Release { due_ticks: Some(due) }),
-        }
-    }
-}
-
-/// A message that may be handed over now.
-#[derive(Clone, Copy, Debug)]
-struct Release {
-    due_ticks: Option<u64>,
-}
-
-impl Release {
-    /// Begins the path, right before the message goes to decode: at `max` nothing that came before (a look at the
-    /// sockets) is in it, at a pace everything since the due time is.
-    #[inline]
-    fn begin(self, sampler: &mut Sampler) -> PathStamps {
-        match self.due_ticks {
-            None => PathStamps::begin(sampler.sample()),
-            Some(due) => PathStamps::begin_due(due, tsc::now(), sampler.sample()),
-        }
-    }
-}
 
 /// All stages in one loop. `released` counts the messages handed on, for a venue that replays the same capture.
 ///
@@ -103,7 +43,7 @@ pub fn run_inline(
     ingest: &mut Ingest<'_>,
     decide: &mut Decide,
     entry: &mut SocketEntry,
-    pacer: Pacer,
+    pacer: &mut Pacer,
     mut timer: IntervalTimer,
     sampler: &mut Sampler,
     released: &Counter,
@@ -111,12 +51,14 @@ pub fn run_inline(
     controls: &mut Controls,
 ) -> Result<(), ReplayError> {
     let mut turns = 0u64;
+    pacer.start();
     loop {
         turns += 1;
-        controls.turn(decide, 0, entry)?;
-        decide.poll_answers(0, entry)?;
-        let next = ingest.next_time_ns();
-        let release = next.and_then(|time_ns| pacer.release(time_ns));
+        if controls.turn(decide, 0, entry)? | decide.poll_answers(0, entry)? {
+            pacer.worked();
+        }
+        let next = pacer.next_time_ns(ingest);
+        let release = next.and_then(|time_ns| pacer.release(time_ns, ingest));
         if release.is_none() || turns.is_multiple_of(POLL_EVERY) {
             entry.poll();
             if entry.journal_failed() {
@@ -126,6 +68,7 @@ pub fn run_inline(
                 return Err(ReplayError::Stopped);
             }
             while let Some(execution) = entry.next_execution() {
+                pacer.worked();
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
                 decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
             }
@@ -137,7 +80,8 @@ pub fn run_inline(
             continue;
         };
         if let Some(time_ns) = next.filter(|&time_ns| timer.due_ns() < time_ns) {
-            decide.timer(timer.due_ns(), &mut PathStamps::begin_answer(false), entry)?;
+            let mut stamps = decide.begin_answer();
+            decide.timer(timer.due_ns(), &mut stamps, entry)?;
             timer.skip_to(time_ns);
         }
         let mut stamps = release.begin(sampler);
@@ -159,16 +103,17 @@ pub fn run_inline(
 pub fn run_split_ingest(
     ingest: &mut Ingest<'_>,
     to_decide: &mut Producer<MarketHop>,
-    pacer: Pacer,
+    pacer: &mut Pacer,
     sampler: &mut Sampler,
     released: &Counter,
     ring_full: &Counter,
     stop: &Stop,
     idle: Idle,
 ) -> Result<(), ReplayError> {
+    pacer.start();
     let outcome = loop {
-        let Some(time_ns) = ingest.next_time_ns() else { break Ok(()) };
-        let Some(release) = pacer.release(time_ns) else {
+        let Some(time_ns) = pacer.next_time_ns(ingest) else { break Ok(()) };
+        let Some(release) = pacer.release(time_ns, ingest) else {
             if stop.requested() {
                 return Err(ReplayError::Stopped);
             }
@@ -246,7 +191,7 @@ pub fn run_split_decide(
         if live.is_some() {
             timer.start(now_ns);
             if timer.due_ns() <= now_ns {
-                let mut stamps = PathStamps::begin_answer(false);
+                let mut stamps = decide.begin_answer();
                 decide.timer(timer.due_ns(), &mut stamps, &mut OrderRing(orders))?;
                 timer.skip_to(now_ns);
             }
@@ -269,12 +214,10 @@ pub fn run_split_decide(
                     continue;
                 }
                 if timer.due_ns() < event.receive_ns {
-                    decide.timer(
-                        timer.due_ns(),
-                        &mut PathStamps::begin_answer(false),
-                        &mut OrderRing(orders),
-                    )?;
+                    let mut of_timer = decide.begin_answer();
+                    decide.timer(timer.due_ns(), &mut of_timer, &mut OrderRing(orders))?;
                     timer.skip_to(event.receive_ns);
+                    stamps.mark(Stage::Wait);
                 }
                 timer.start(event.receive_ns);
                 decide.market(&event, &mut stamps, &mut OrderRing(orders))?;

@@ -438,6 +438,11 @@ impl Risk {
         self.blocks.of_all().is_some()
     }
 
+    /// ClOrdIDs begin with the first one again; of a rehearsal only.
+    pub(super) const fn restart_ids(&mut self) {
+        self.last_cl_ord_id = 0;
+    }
+
     /// What is blocked.
     #[must_use]
     pub const fn blocks(&self) -> &Blocks {

@@ -93,6 +93,8 @@ struct Line {
     session: Option<SessionSpan>,
     /// The session is over, and we have said so.
     is_ending: bool,
+    /// There is no connection and never will be one: what is encoded is thrown away.
+    is_rehearsal: bool,
 }
 
 /// See the module's text.
@@ -166,6 +168,30 @@ impl SocketEntry {
             this.take(made);
         }
         this
+    }
+
+    /// Order entry whose sessions are logged on and whose bytes go nowhere, for a rehearsal.
+    #[must_use]
+    pub(crate) fn rehearsing(
+        entry: OrderEntry,
+        venues: usize,
+        stamps: StampWriter,
+        calibration: Calibration,
+    ) -> Self {
+        let mut this = Self::new(entry, Vec::new(), stamps, calibration);
+        this.lines.resize_with(venues, || Line { is_rehearsal: true, ..Line::default() });
+        this
+    }
+
+    /// Throws away what was encoded, and begins with the first MsgSeqNum(34) again where asked to; of a rehearsal only.
+    pub(super) fn discard(&mut self, restarts: bool) {
+        for venue in 0..self.lines.len() as u8 {
+            let count = self.entry.pending(venue).len();
+            self.entry.consume(venue, count);
+            if restarts {
+                self.entry.start_over(venue);
+            }
+        }
     }
 
     /// The same, with somebody who makes lost connections anew.
@@ -401,14 +427,15 @@ impl SocketEntry {
         }
     }
 
+    /// Gives the socket what waits; whether there was a send call.
     #[inline]
-    fn flush(&mut self, venue: u8) {
+    fn flush(&mut self, venue: u8) -> bool {
         let pending = self.entry.pending(venue);
         if pending.is_empty() || self.entry.journal_full() {
-            return;
+            return false;
         }
         let Some(Line { connection: Some(connection), .. }) = self.lines.get_mut(usize::from(venue)) else {
-            return;
+            return false;
         };
         failpoint::reached("after_append");
         #[cfg(feature = "failpoints")]
@@ -422,13 +449,14 @@ impl SocketEntry {
             Ok(count) => self.entry.consume(venue, count),
             Err(error) => self.lose(usize::from(venue), error),
         }
+        true
     }
 
     /// Encodes one order; it leaves with [`Self::send_encoded`], so that all orders of one input share a system call.
     #[inline]
     pub(super) fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
         let line = self.lines.get(usize::from(order.venue));
-        let connected = line.is_some_and(|line| line.connection.is_some());
+        let connected = line.is_some_and(|line| line.connection.is_some() || line.is_rehearsal);
         let outcome = if connected {
             self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
         } else {
@@ -436,7 +464,7 @@ impl SocketEntry {
         };
         match outcome {
             Ok(()) => {
-                let record = stamps.order_ready(order.action);
+                let record = stamps.order_ready(order);
                 if self.unsent.len() < UNSENT_MAX {
                     self.unsent.push(record);
                 } else {
@@ -450,11 +478,18 @@ impl SocketEntry {
     /// Sends what the orders of this input have encoded, and ends their paths.
     #[inline]
     pub(super) fn send_encoded(&mut self) {
-        for venue in 0..self.lines.len() {
-            self.flush(venue as u8);
+        // The bytes of all have waited for the last order's, and then for the calls to the venues before theirs.
+        let mut from_ticks = self.unsent.last().map_or(0, |last| last.ready_ticks);
+        for venue in 0..self.lines.len() as u8 {
+            if self.flush(venue) {
+                let sent_ticks = tsc::now();
+                for record in self.unsent.iter_mut().filter(|record| record.venue == venue) {
+                    record.sent(from_ticks, sent_ticks);
+                }
+                from_ticks = sent_ticks;
+            }
         }
-        for mut record in self.unsent.drain(..) {
-            record.sent();
+        for record in self.unsent.drain(..) {
             self.stamps.push(record);
         }
     }

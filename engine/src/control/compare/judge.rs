@@ -15,16 +15,18 @@ use super::ranks::{self, Shift};
 pub struct Plan {
     /// Probability that two equal sides are called different, all looks together.
     pub false_alarm: f64,
-    /// The smallest ratio that counts, above 1: 1.02 is two per cent.
+    /// The smallest ratio that counts, above 1: 1.03 is three per cent.
     pub counts: f64,
     /// After how many pairs one looks, rising; the last is the most that is measured.
     pub looks: Vec<usize>,
 }
 
 impl Default for Plan {
-    /// One false alarm in 1,000, two per cent, at most 64 pairs.
+    /// One false alarm in 1,000, three per cent, at most 96 pairs: on hosts as noisy as those of `noise_tests` equal sides are
+    /// then shown to be equal, and 5 % is found. (With two per cent and 64 pairs half of the comparisons of equal sides could
+    /// not tell where one process in four was 4 % slower for no reason.)
     fn default() -> Self {
-        Self { false_alarm: 0.001, counts: 1.02, looks: vec![16, 24, 32, 48, 64] }
+        Self { false_alarm: 0.001, counts: 1.03, looks: vec![16, 24, 32, 48, 64, 96] }
     }
 }
 
@@ -118,17 +120,17 @@ mod tests {
     fn verdicts_go_by_the_interval_and_by_what_counts() {
         let plan = Plan::default();
         let of = |low, estimate, high| Verdict::of(&shift(low, estimate, high), &plan);
-        assert_eq!(of(0.99, 1.0, 1.01), Verdict::Same);
-        assert_eq!(of(1.001, 1.005, 1.015), Verdict::Same, "there, but too small to count");
-        assert_eq!(of(1.01, 1.03, 1.05), Verdict::Slower);
-        assert_eq!(of(0.95, 0.97, 0.99), Verdict::Faster);
-        assert_eq!(of(0.98, 1.03, 1.08), Verdict::CannotTell);
-        assert_eq!(of(1.001, 1.015, 1.03), Verdict::CannotTell, "slower, but does it count?");
+        assert_eq!(of(0.98, 1.0, 1.02), Verdict::Same);
+        assert_eq!(of(1.001, 1.015, 1.025), Verdict::Same, "there, but too small to count");
+        assert_eq!(of(1.01, 1.04, 1.06), Verdict::Slower);
+        assert_eq!(of(0.94, 0.96, 0.99), Verdict::Faster);
+        assert_eq!(of(0.96, 1.04, 1.08), Verdict::CannotTell);
+        assert_eq!(of(1.001, 1.02, 1.04), Verdict::CannotTell, "slower, but does it count?");
         let nothing = Shift { low: f64::NEG_INFINITY, estimate: 1.0, high: f64::INFINITY };
         assert_eq!(Verdict::of(&nothing, &plan), Verdict::CannotTell);
         assert_eq!(pairs_needed(&nothing, 3, &plan), None);
         let wide = shift(0.96, 1.0, 1.04);
-        assert!((200..400).contains(&pairs_needed(&wide, 16, &plan).expect("an interval")));
+        assert!((90..160).contains(&pairs_needed(&wide, 16, &plan).expect("an interval")));
     }
 
     #[test]
@@ -136,7 +138,7 @@ mod tests {
         assert_eq!(Plan::default().at_most(32).looks, [16, 24, 32]);
         assert_eq!(Plan::default().at_most(20).looks, [16, 20]);
         assert_eq!(Plan::default().at_most(5).looks, [5]);
-        assert_eq!(Plan::default().pairs_max(), 64);
+        assert_eq!(Plan::default().pairs_max(), 96);
         assert!((Plan::default().at_most(32).miss_of_a_look() - 0.001 / 3.0).abs() < 1e-12);
     }
 }

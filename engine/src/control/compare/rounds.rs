@@ -216,14 +216,14 @@ fn begin(session: &Session) -> Result<Running<'_>, Failure> {
 /// New orders and replaces of market messages, as `tick_to_order` counts them; their stages where they were marked.
 fn figures(paths: impl Iterator<Item = PathRecord>) -> Figures {
     let is_tick = |path: &PathRecord| {
-        path.trigger == Trigger::Market && matches!(path.action, OrderAction::New | OrderAction::Replace)
+        path.trigger() == Trigger::Market && matches!(path.action, OrderAction::New | OrderAction::Replace)
     };
     let mut ticks = Vec::new();
     let mut of_stages: [Vec<u64>; Stage::COUNT] = Default::default();
     for path in paths.filter(is_tick) {
         ticks.push(path.order_ticks());
         for (stage, ticks) in Stage::ALL.into_iter().zip(&mut of_stages) {
-            ticks.extend(path.stage_ticks(stage).map(u64::from));
+            ticks.extend(path.stage_ticks(stage));
         }
     }
     let mut found = Figures::default();

@@ -28,6 +28,7 @@ mod order_records;
 mod reader;
 mod recorder;
 mod records;
+mod scratch;
 mod segment;
 mod show;
 mod syncer;
@@ -67,6 +68,7 @@ pub use order_records::{decode_execution, decode_order, encode_execution, encode
 pub use reader::{DecideReader, JournalReader, Record, Sequenced, Tail};
 pub use recorder::{RUN_MESSAGES_MAX, RunRecorder};
 pub use records::{CaptureOpened, Connected, DecideRecord, End, MarketRun, RunCounts, Timer};
+pub(crate) use scratch::{ScratchSegments, scratch};
 pub use show::{ShowFilter, show};
 pub use verify::{ThreadReport, VerifyReport, check_watermark, verify};
 pub use watermark::WATERMARK_FILE;

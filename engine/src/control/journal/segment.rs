@@ -4,7 +4,7 @@
 use super::JournalError;
 use memmap2::{Advice, MmapMut};
 use std::fs::{File, OpenOptions};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,6 +54,24 @@ impl Segment {
                 Err(error)
             }
         }
+    }
+
+    /// A segment of memory that is no file's: what is written there is gone with it.
+    pub fn scratch(number: u64, bytes: u64) -> Result<Self, JournalError> {
+        let path = PathBuf::from("memory of a rehearsal");
+        let failed = |source| JournalError::Io { doing: "take", path: path.clone(), source };
+        // SAFETY: a plain system call; the name is a C string that lives for the program.
+        let descriptor = unsafe { libc::memfd_create(c"warptick-rehearsal".as_ptr(), libc::MFD_CLOEXEC) };
+        if descriptor < 0 {
+            return Err(failed(std::io::Error::last_os_error()));
+        }
+        // SAFETY: the descriptor is new, and nobody else has it.
+        let file = unsafe { File::from_raw_fd(descriptor) };
+        file.set_len(bytes).map_err(failed)?;
+        // SAFETY: the file has no name, so that nobody else writes to it or cuts it while it is mapped.
+        let mut map = unsafe { MmapMut::map_mut(&file) }.map_err(failed)?;
+        touch_pages(&mut map);
+        Ok(Self { map, file, path, number })
     }
 
     /// The segment's number, from 1.
