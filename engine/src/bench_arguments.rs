@@ -15,6 +15,7 @@ use engine::control::startup;
 use engine::pipeline::pacer::Pace;
 
 use crate::StampArgument;
+use crate::compare_arguments::PathArguments;
 
 /// Seconds on each core, before and after a run, when a report is written.
 const HICCUPS_S: f64 = 0.2;
@@ -134,6 +135,8 @@ pub type ReadConfig<'a> = dyn Fn(Option<&PathBuf>) -> Result<Config, Failure> + 
 /// What `warptick bench` measures.
 #[derive(Subcommand)]
 pub enum BenchTask {
+    /// The path of orders on one thread, a session in memory replayed part by part.
+    Path(PathArguments),
     /// The receive backends side by side on loopback, and what the live receive path adds to a bare loop.
     Feed {
         /// Turns of every variant.
@@ -163,6 +166,7 @@ impl BenchTask {
     /// Bad input, or a run that cannot be made; what fails its own check is printed first.
     pub fn run(&self, read_config: &ReadConfig<'_>) -> Result<(String, Result<(), Failure>), Failure> {
         let text = match self {
+            Self::Path(arguments) => arguments.run(),
             Self::Feed { rounds, packets } => {
                 feed_bench::run(&feed_bench::FeedBenchOptions { rounds: *rounds, packets: *packets })
             }

@@ -1,6 +1,7 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
 mod bench_arguments;
+mod compare_arguments;
 mod gpu_arguments;
 mod operator_arguments;
 mod report_arguments;
@@ -64,6 +65,8 @@ enum Task {
     Report(report_arguments::ReportArguments),
     /// Record live lines as pcapng.
     Capture(CaptureArguments),
+    /// Whether B is slower than A, with a stated rate of false alarms: two binaries in turns, or summaries of runs.
+    Compare(compare_arguments::CompareArguments),
     /// Measure one thing on this machine; the last line is JSON.
     #[command(subcommand)]
     Bench(bench_arguments::BenchTask),
@@ -336,6 +339,7 @@ fn run(task: Task) -> Result<(), Failure> {
             print(&text)?;
             result
         }
+        Task::Compare(arguments) => arguments.run(),
         Task::Gpu(task) => print(&task.run()?),
         Task::Report(arguments) => print(&arguments.run()?),
         Task::Journal(task) => run_journal(&task),

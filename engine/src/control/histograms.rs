@@ -20,6 +20,7 @@ use hdrhistogram::serialization::interval_log::{
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::atomic_file;
+use super::path_blocks::{Blocks, PathBlocks};
 use super::stage_sums::StageSums;
 use crate::order::OrderAction;
 use crate::pipeline::stamps::{PathRecord, Stage, Trigger};
@@ -187,6 +188,7 @@ pub struct StageHistograms {
     sums: StageSums,
     clipped: u64,
     from_due: u64,
+    blocks: PathBlocks,
 }
 
 impl Default for StageHistograms {
@@ -200,7 +202,8 @@ impl StageHistograms {
     #[must_use]
     pub fn new() -> Self {
         let histograms = Measure::ALL.iter().map(|_| empty()).collect();
-        Self { histograms, sums: StageSums::default(), clipped: 0, from_due: 0 }
+        let (sums, blocks) = (StageSums::default(), PathBlocks::default());
+        Self { histograms, sums, clipped: 0, from_due: 0, blocks }
     }
 
     /// Records the stages and the whole path of one order message.
@@ -230,7 +233,7 @@ impl StageHistograms {
             self.add(Measure::TickToCancel, order_ns);
             return;
         }
-        self.add(Measure::TickToOrder, order_ns);
+        self.record_tick_to_order(order_ns);
         if path.is_from_due() {
             self.add(Measure::ServiceToOrder, calibration.ticks_to_ns(path.service_ticks()));
         }
@@ -247,6 +250,12 @@ impl StageHistograms {
         self.clipped += other.clipped;
         self.from_due += other.from_due;
         self.sums.absorb(&other.sums);
+    }
+
+    /// Records the whole path of a new order or a replace, in its place in the run.
+    pub fn record_tick_to_order(&mut self, ns: u64) {
+        self.add(Measure::TickToOrder, ns);
+        self.blocks.add(ns);
     }
 
     /// Records one value.
@@ -278,6 +287,12 @@ impl StageHistograms {
             .map(|path| self.of(path).len())
             .iter()
             .sum()
+    }
+
+    /// How the median of [`Measure::TickToOrder`] went along.
+    #[must_use]
+    pub fn blocks(&self) -> Blocks {
+        self.blocks.blocks()
     }
 
     /// Of these, paths whose time counts from the due time.

@@ -191,6 +191,9 @@ pub(super) fn conclude(
         generator,
         machine_time: (machine_time != MachineTime::default()).then_some(machine_time),
         feeds: Vec::new(),
+        pace: String::new(),
+        stamps: keeper.collector.mode().name().to_owned(),
+        blocks: keeper.collector.histograms().blocks(),
     };
     Ok(Outcome {
         digest,

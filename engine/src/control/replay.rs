@@ -199,13 +199,15 @@ pub fn replay(
     };
     let mut outcome =
         outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    let about = about(inputs, options);
+    outcome.summary.pace.clone_from(&about.pace);
     if let (Some(dir), Some(_)) = (report, kept) {
         // What has gone wrong with them takes nothing from the run.
         let said = scenes::keep(dir).unwrap_or_else(|failure| failure.to_string());
         outcome.notes.push(format!("slowest orders: {said}"));
     }
     if let Some(dir) = report {
-        outcome.write_page(dir, &about(inputs, options))?;
+        outcome.write_page(dir, &about)?;
     }
     Ok(outcome)
 }

@@ -88,6 +88,12 @@ impl Collector {
         self.exemplars.breakdowns(&self.calibration)
     }
 
+    /// Which paths are stamped at every stage.
+    #[must_use]
+    pub fn mode(&self) -> StampMode {
+        self.mode
+    }
+
     /// The histograms so far.
     #[must_use]
     pub fn histograms(&self) -> &StageHistograms {

@@ -14,6 +14,7 @@ use super::generator_report::GeneratorReport;
 use super::hiccups::MachineTime;
 use super::histograms::{Distribution, Measure, StageHistograms};
 use super::machine::Machine;
+use super::path_blocks::Blocks;
 use super::stage_sums::StageSums;
 
 /// The wide work of a run (option chains, arbitrage relations).
@@ -96,6 +97,15 @@ pub struct Summary {
     /// The venues' feeds, of a live run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<FeedSummary>,
+    /// `lockstep`, `max` or `Nx` of a replay; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pace: String,
+    /// `sampled` or `all`: which paths were stamped at each stage; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stamps: String,
+    /// How `tick_to_order` went along, for `warptick compare`; none of a run with few orders.
+    #[serde(default, skip_serializing_if = "Blocks::is_empty")]
+    pub blocks: Blocks,
 }
 
 /// The `stages` object: all thirteen names, those without samples with a count of 0 and nulls.
@@ -168,6 +178,9 @@ mod tests {
             generator: None,
             machine_time: None,
             feeds: Vec::new(),
+            pace: String::new(),
+            stamps: String::new(),
+            blocks: Blocks::default(),
         }
     }
 

@@ -13,6 +13,8 @@
 //! it nothing here allocates, blocks, or calls the system. A full ring drops the record and counts it. The thread that
 //! completes orders owns the writer, the cold thread the reader.
 
+#[cfg(feature = "planted_slowdown")]
+mod planted_slowdown;
 mod record;
 mod ring;
 mod wait_ticks;
@@ -111,6 +113,17 @@ pub enum StampMode {
     Sampled,
     /// Every path: for attribution, not for the fastest figures.
     All,
+}
+
+impl StampMode {
+    /// The name on the command line and in the summary.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Chooses the sampled paths. One per thread that begins paths.
@@ -239,6 +252,8 @@ impl PathStamps {
     #[inline(always)]
     #[must_use]
     pub fn order_ready(self, order: &Order) -> PathRecord {
+        #[cfg(feature = "planted_slowdown")]
+        self.slow_down();
         self.order_ready_at(tsc::now(), order)
     }
 
