@@ -50,6 +50,7 @@ pub mod operator_config;
 pub mod operator_port;
 pub mod outcome;
 pub mod placement;
+pub mod planted_delay;
 pub mod progress;
 pub mod reconnector;
 pub mod recorded_lines;
