@@ -260,7 +260,7 @@ mod tests {
             let mut path = PathStamps::begin(sampled);
             path.mark(Stage::Decode);
             let mut record = path.order_ready(&path_order(OrderAction::New));
-            record.sent(record.ready_ticks, record.ready_ticks + 5);
+            record.sent(record.ready_ticks, record.ready_ticks, record.ready_ticks + 5);
             assert!(writer.push(record));
         }
         assert_eq!(collector.drain(), paths);

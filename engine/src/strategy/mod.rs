@@ -115,6 +115,11 @@ impl<'a> View<'a> {
     /// Best bid and offer of one venue; empty when its book is stale, and for a venue that is not configured.
     #[must_use]
     pub fn bbo(&self, venue: u8, instrument: u32) -> Bbo {
+        let taken_in = self.nbbo.venue_quote(instrument, venue);
+        // The national book has the same, without a search, unless the venue does not count for it just now.
+        if taken_in.bid_qty | taken_in.ask_qty != 0 {
+            return taken_in;
+        }
         self.current(venue, instrument).map_or(Bbo::EMPTY, |books| books.bbo(instrument))
     }
 
