@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DecisionCore;
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
-use crate::pipeline::order_table::{Doubt, LiveOrder};
+use crate::pipeline::order_table::Doubt;
 use crate::pipeline::risk::RiskMemory;
 use feeds::event::{EventKind, MarketEvent};
 use kernels::cpu::book::BookError;
@@ -89,8 +89,9 @@ impl DecisionCore {
     /// What does not fit; the core is of no use then.
     pub fn recall(&mut self, carried: &CarriedState, memory: &CoreMemory) -> Result<(), MemoryError> {
         // Read from a journal they are in doubt, which none was.
-        let known = |order: &LiveOrder| LiveOrder { doubt: Doubt::None, request: 0, ..*order };
-        let carried = &CarriedState { orders: carried.orders.iter().map(known).collect(), ..carried.clone() };
+        let mut carried = carried.clone();
+        carried.orders.iter_mut().for_each(|order| (order.doubt, order.request) = (Doubt::None, 0));
+        let carried = &carried;
         self.orders.restore(carried).map_err(MemoryError::Resume)?;
         let last_cl_ord_id = self.orders.last_cl_ord_id();
         self.risk.resume(carried, last_cl_ord_id).map_err(MemoryError::Resume)?;
