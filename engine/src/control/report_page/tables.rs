@@ -203,8 +203,8 @@ fn one_feed(feed: &FeedSummary) -> Markup {
     let packets: u64 = feed.lines.iter().map(|line| line.wins).sum();
     let head = html! {
         th.text { "line" } th.text { "won" } th { "share" }
-        @for column in ["wins", "packets", "duplicates", "messages lost", "kernel drops", "refused"] { th { (column) } }
-        th { "lag p50, ns" } th { "p99" } th { "max" }
+        @for column in ["wins", "packets", "duplicates", "lost", "dropped", "refused"] { th { (column) } }
+        th { "lag p50" } th { "lag p99" } th { "lag max" }
     };
     let body = html! {
         @for line in &feed.lines {
@@ -216,7 +216,7 @@ fn one_feed(feed: &FeedSummary) -> Markup {
                 @for value in [
                     line.wins, line.packets, line.duplicates, line.lost_messages, line.kernel_drops, line.refused,
                 ] { td { (count(value)) } }
-                @for value in [line.lag.p50_ns, line.lag.p99_ns, line.lag.max_ns] { td { (whole_ns(value)) } }
+                @for value in [line.lag.p50_ns, line.lag.p99_ns, line.lag.max_ns] { td { (time(value)) } }
             }
         }
     };
@@ -229,7 +229,7 @@ fn one_feed(feed: &FeedSummary) -> Markup {
             @if feed.distrusted > 0 { ", " (count(feed.distrusted)) " times the feed contradicted itself" } "."
         }
         (table(head, body))
-        p.quiet { "A line wins a packet that it delivers first; its lag is how much later it came when it did not." }
+        p.quiet { "A line wins a packet that it delivers first; its lag is how much later it came when it did not. Lost are messages that it never delivered, dropped are datagrams for which the kernel had no room." }
     }
 }
 
