@@ -6,6 +6,7 @@ use clap::Args;
 use engine::control::failure::Failure;
 use engine::control::report_page::terminal::Printed;
 use engine::control::report_page::{self, PAGE};
+use engine::control::slowest::page;
 
 /// What of a run's report is shown.
 #[derive(Args)]
@@ -29,8 +30,7 @@ impl ReportArguments {
     pub fn run(&self) -> Result<String, Failure> {
         let Self { dir, slowest, orders } = self;
         if *slowest {
-            let what = format!("its {orders} slowest orders");
-            return Err(Failure::Input(format!("{}: {what} cannot be shown yet", dir.display())));
+            return page::text(dir, *orders);
         }
         let rendered = report_page::render(dir).map_err(|error| Failure::Input(error.to_string()))?;
         Ok(Printed { page: dir.join(PAGE), facts: rendered.facts }.to_string())

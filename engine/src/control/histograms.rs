@@ -462,7 +462,7 @@ mod tests {
             let mut path = PathStamps::begin(true);
             path.mark(Stage::Decode);
             let mut record = path.order_ready(&path_order(action));
-            record.sent(record.ready_ticks, record.ready_ticks + 5);
+            record.sent(record.ready_ticks, record.ready_ticks, record.ready_ticks + 5);
             histograms.record(&record, &calibration);
         }
         let count = |measure| histograms.of(measure).len();
@@ -479,7 +479,7 @@ mod tests {
             let mut path = PathStamps::begin_answer(true);
             path.mark(Stage::Risk);
             let mut record = path.order_ready(&path_order(action));
-            record.sent(record.ready_ticks, record.ready_ticks + 5);
+            record.sent(record.ready_ticks, record.ready_ticks, record.ready_ticks + 5);
             histograms.record(&record, &calibration);
         }
         let count = |measure| histograms.of(measure).len();

@@ -20,6 +20,7 @@ use crate::control::report::StageTable;
 use crate::control::report_page;
 use crate::control::report_page::gather::{self, About, Observed};
 use crate::control::run_header::RunJournal;
+use crate::control::start_steps::StartStep;
 use crate::control::summary::{self, Summary, WideSummary};
 use crate::pipeline::decide::DecideError;
 use crate::pipeline::decision_core::CoreCounters;
@@ -64,8 +65,12 @@ pub(super) struct Ended<'a> {
     pub(super) directory: &'a Directory,
     /// Where the `.hlog` files go.
     pub(super) report: Option<&'a Path>,
+    /// Where the journal is.
+    pub(super) kept: Option<&'a Path>,
     /// What the machine did meanwhile.
     pub(super) surroundings: Surroundings,
+    /// What was done before it began.
+    pub(super) steps: Vec<StartStep>,
 }
 
 /// Closes what a run has open and says what it came to; `book_failure` has the words for an event that did not fit
@@ -74,11 +79,24 @@ pub(super) fn conclude(
     ended: Ended<'_>,
     book_failure: impl Fn(BookError, u8, u64) -> Failure,
 ) -> Result<Outcome, Failure> {
-    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report, surroundings } = ended;
+    let Ended {
+        topology,
+        plan,
+        run,
+        mut keeper,
+        journal,
+        counters,
+        directory,
+        report,
+        kept,
+        surroundings,
+        steps,
+    } = ended;
     let Finished { core, messages, dropped_stamps, entry, outcome, generator, .. } = run;
     keeper.collector.drain();
     keeper.progress.finish();
     let mut notes = vec![format!("placement: {plan}")];
+    notes.extend(steps.iter().map(|step| format!("start: {step}")));
     if entry.not_sent() > 0 || entry.malformed() > 0 {
         notes.push(format!(
             "order entry: {} orders not sent, {} malformed messages",
@@ -121,7 +139,8 @@ pub(super) fn conclude(
         let (started, time) = keeper.collector.run_time();
         let written = keeper.collector.write_logs(dir);
         written
-            .and_then(|_| surroundings.write_logs(dir, started, time))
+            .and_then(|_| keeper.collector.slowest(kept).write(dir))
+            .and_then(|()| surroundings.write_logs(dir, started, time))
             .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
     }
     let failure = match (outcome, keeper.journal_error) {
@@ -168,6 +187,7 @@ pub(super) fn conclude(
         journal: journal_summary,
         generator,
         machine_time: Some(machine_time),
+        start: steps,
         feeds: Vec::new(),
     };
     Ok(Outcome {

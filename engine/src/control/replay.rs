@@ -4,7 +4,7 @@
 //! `housekeeping`. This file puts a run together and says what it came to.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::control::config::{Config, Topology};
 use crate::control::core_time::ThreadTimes;
@@ -16,13 +16,17 @@ use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
 use crate::control::kill_switch::KillSwitch;
+use crate::control::memory_at_start::{self, PageFaults};
 use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
+use crate::control::rehearsing;
 use crate::control::report::Collector;
 use crate::control::report_page::{gather::About, rings::RingWatch};
 use crate::control::run_header::RunJournal;
 use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
+use crate::control::slowest::scenes;
+use crate::control::start_steps::StartSteps;
 use crate::control::startup;
 use crate::control::supervision::HotEnds;
 use crate::control::wide_backend::{self, BackendKind};
@@ -31,6 +35,7 @@ use crate::pipeline::decide::Decide;
 use crate::pipeline::idle::Idle;
 use crate::pipeline::lockstep::IntervalTimer;
 use crate::pipeline::pacer::Pace;
+use crate::pipeline::rehearsal::Warmer;
 use crate::pipeline::stamps::{self, StampMode};
 use crate::pipeline::tsc::Calibration;
 use crate::strategy::Strategy;
@@ -95,6 +100,7 @@ pub fn replay(
     let plan = startup::placement(config, topology, options.pace.is_some())?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
+    let (steps, since, faults) = (StartSteps::default(), Instant::now(), PageFaults::of_process());
     let mut strategies = startup::strategies(inputs, config)?;
     strategies.extend(extra);
     let core = startup::decision_core(inputs, config, strategies)?;
@@ -131,7 +137,13 @@ pub fn replay(
     let thread_times = ThreadTimes::default();
     let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
     let (plan, counters, stop) = (&plan, &counters, &stop);
-    let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times };
+    let mut warmer = Warmer::default();
+    if options.pace.is_some() {
+        warmer = rehearsing::warmer(inputs, config, calibration, false)?;
+        memory_at_start::prepare(&steps, since, faults, config.pipeline.lock_memory);
+        steps.add("pin", Instant::now(), true, plan.to_string());
+    }
+    let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times, steps };
     let mut run = match (options.pace, topology) {
         (None, Topology::Inline) => {
             let exchange = startup::exchange(inputs, config, entry_journal)?;
@@ -146,7 +158,7 @@ pub fn replay(
             // Lockstep has neither: what a kill finds in a ring would depend on the machine's speed.
             let entry = entry.obeying(hot.kill.clone());
             let decide = decide.shown(hot.kill.clone(), Board::default());
-            let ends = HotEnds::unwatched(hot.kill.clone());
+            let ends = HotEnds::unwatched(hot.kill.clone()).warmed_by(warmer);
             hot.paced(
                 inputs,
                 &mut ingest,
@@ -164,9 +176,28 @@ pub fn replay(
     let directory = ingest.directory();
     let report = options.report.as_deref();
     let surroundings = watch.end(run.waiting.take(), hot.thread_times.take());
-    let ended = Ended { topology, plan, run, keeper, journal, counters, directory, report, surroundings };
-    let outcome =
+    let steps = hot.steps.into_steps();
+    let kept = options.journal.as_deref();
+    let ended = Ended {
+        topology,
+        plan,
+        run,
+        keeper,
+        journal,
+        counters,
+        directory,
+        report,
+        kept,
+        surroundings,
+        steps,
+    };
+    let mut outcome =
         outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    if let (Some(dir), Some(_)) = (report, kept) {
+        // What has gone wrong with them takes nothing from the run.
+        let said = scenes::keep(dir).unwrap_or_else(|failure| failure.to_string());
+        outcome.notes.push(format!("slowest orders: {said}"));
+    }
     if let Some(dir) = report {
         outcome.write_page(dir, &about(inputs, options))?;
     }

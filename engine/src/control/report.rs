@@ -13,6 +13,7 @@ use super::hiccups::{MachineLine, MachineTime};
 use super::histograms::{Distribution, Measure, StageHistograms};
 use super::report_page::exemplars::Exemplars;
 use super::report_page::facts::{Breakdown, StageFacts, StampFacts};
+use super::slowest::{Slowest, SlowestFile};
 use super::stage_sums::StageSums;
 use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
@@ -30,6 +31,7 @@ pub struct Collector {
     mode: StampMode,
     histograms: StageHistograms,
     exemplars: Exemplars,
+    slowest: Slowest,
     started: SystemTime,
     clock: Instant,
 }
@@ -45,6 +47,7 @@ impl Collector {
             mode,
             histograms: StageHistograms::new(),
             exemplars: Exemplars::default(),
+            slowest: Slowest::new(),
             started: SystemTime::now(),
             clock: Instant::now(),
         }
@@ -57,6 +60,7 @@ impl Collector {
             let Some(record) = self.reader.pop() else { break };
             self.histograms.record(&record, &self.calibration);
             self.exemplars.offer(&record);
+            self.slowest.add(&record);
             taken += 1;
         }
         taken
@@ -88,6 +92,12 @@ impl Collector {
     #[must_use]
     pub fn histograms(&self) -> &StageHistograms {
         &self.histograms
+    }
+
+    /// The slowest orders so far; `journal` is where the run is journalled.
+    #[must_use]
+    pub fn slowest(&self, journal: Option<&Path>) -> SlowestFile {
+        SlowestFile::new(&self.slowest, &self.calibration, journal)
     }
 
     /// The histograms, to keep.
@@ -290,7 +300,7 @@ mod tests {
             let mut path = PathStamps::begin(sampled);
             path.mark(Stage::Decode);
             let mut record = path.order_ready(&path_order(OrderAction::New));
-            record.sent(record.ready_ticks, record.ready_ticks + 5);
+            record.sent(record.ready_ticks, record.ready_ticks, record.ready_ticks + 5);
             assert!(writer.push(record));
         }
         assert_eq!(collector.drain(), paths);

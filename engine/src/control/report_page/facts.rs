@@ -34,11 +34,10 @@ pub struct Facts {
     pub breakdowns: Vec<Breakdown>,
     /// The rings between threads.
     pub rings: Vec<RingFacts>,
-    /// The steps before trading began.
-    pub startup: Vec<StartupStep>,
     /// What was to be known at the end.
     pub notes: Vec<String>,
-    /// What `--summary` writes: counts, digests, machine, feeds, the generator and what the machine took.
+    /// What `--summary` writes: counts, digests, machine, feeds, the generator, what the machine took, and the steps before trading
+    /// began.
     pub summary: Option<Summary>,
 }
 
@@ -195,20 +194,6 @@ pub struct RingFacts {
     pub looks: u64,
     /// How the figure was taken.
     pub method: String,
-}
-
-/// A step before trading began.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StartupStep {
-    /// Step.
-    pub name: String,
-    /// What came of it.
-    pub what: String,
-    /// How it ended.
-    pub standing: Standing,
-    /// How long it took, ns.
-    pub ns: u64,
 }
 
 impl Facts {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::beside::{Beside, RateRow, plain};
-use super::facts::{Facts, StageFacts};
+use super::beside::{Beside, RateRow};
+use super::facts::{Facts, StageFacts, Standing};
 use super::layout::absent;
 use super::units::{count, duration};
 use crate::control::feed_report::FeedSummary;
@@ -112,26 +112,25 @@ pub fn rates(rows: &[RateRow]) -> Markup {
 
 /// The slowest orders, stage by stage.
 pub fn slowest(facts: &Facts, beside: &Beside) -> Markup {
-    let orders = &beside.slowest;
+    let orders = &beside.slowest.orders;
     if orders.is_empty() {
         return absent("Not kept in this run: there is no slowest.json beside this page.");
     }
-    let known = orders.iter().flat_map(|order| &order.stages).filter(|(_, ns)| ns.is_some());
-    let mut stages: Vec<&str> =
-        known.map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
+    let known = orders.iter().flat_map(|order| order.stages_ns.keys());
+    let mut stages: Vec<&str> = known.map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect();
     // In the order of the path, as the stage table has it; what that does not have comes last.
     let place = |name: &str| facts.stages.iter().position(|stage| stage.name == name).unwrap_or(usize::MAX);
     stages.sort_by_key(|name| place(name));
     let head = html! {
-        th { "rank" } th { "ClOrdID" } th.text { "action" } th { "message" } th { "total, ns" }
+        th { "rank" } th { "ClOrdID" } th.text { "action" } th { "message" } th { "tick_to_order" }
         @for stage in &stages { th { (stage) } }
     };
     let body = html! {
         @for order in orders.iter().take(SLOWEST_SHOWN) {
             tr {
-                td { (order.rank) } td { (plain(&order.cl_ord_id)) } td.text { (plain(&order.action)) }
-                td { (plain(&order.message)) } td { (whole_ns(order.total_ns)) }
-                @for stage in &stages { td { (whole_ns(order.stages.get(*stage).copied().flatten())) } }
+                td { (order.rank) } td { (order.cl_ord_id) } td.text { (order.action) }
+                td { (order.message.map_or_else(|| "\u{2013}".to_owned(), count)) } td { (count(order.tick_to_order_ns)) }
+                @for stage in &stages { td { (whole_ns(order.stages_ns.get(*stage).copied())) } }
             }
         }
     };
@@ -139,7 +138,8 @@ pub fn slowest(facts: &Facts, beside: &Beside) -> Markup {
         (table(head, body))
         p.quiet {
             "The slowest " (orders.len().min(SLOWEST_SHOWN)) " of the " (orders.len()) " in " code { "slowest.json" } ". "
-            code { "warptick report --slowest DIR" } " prints all, with what happened around them."
+            code { "warptick report --slowest DIR" } " prints all, with what happened around them. ns; a dash where only the two ends of the path were stamped."
+            @if let Some(note) = &beside.slowest.scenes_note { " " (note) }
         }
     }
 }
@@ -259,16 +259,22 @@ pub fn rings(facts: &Facts) -> Markup {
 
 /// The steps before trading.
 pub fn startup(facts: &Facts) -> Markup {
-    if facts.startup.is_empty() {
-        return absent("Not recorded in this run.");
+    let steps = facts.summary.as_ref().map_or(&[][..], |summary| &summary.start);
+    if steps.is_empty() {
+        return absent(
+            "No steps in this run: in lockstep time is virtual, and nothing is made ready for it.",
+        );
     }
-    let head = html! { th.text { "step" } th.text { "" } th.text { "what came of it" } th { "took" } };
+    let head = html! {
+        th.text { "step" } th.text { "" } th.text { "what came of it" } th { "took" }
+    };
     let body = html! {
-        @for step in &facts.startup {
+        @for step in steps {
+            @let standing = if step.is_done { Standing::Good } else { Standing::Note };
             tr {
                 th scope="row" { (step.name) }
-                td.text { span class={ "standing " (step.standing.word()) } { (step.standing.word()) } }
-                td.text { (step.what) } td { (duration(step.ns as f64)) }
+                td.text { span class={ "standing " (standing.word()) } { (standing.word()) } }
+                td.text { (step.result) } td { (duration(step.time_ns as f64)) }
             }
         }
     };

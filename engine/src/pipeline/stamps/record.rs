@@ -85,11 +85,17 @@ impl PathRecord {
         }
     }
 
-    /// The send call that took the bytes has returned: it began at `from_ticks`, and until then they waited behind those of
-    /// other orders. On every path, sampled or not: the stamps are those of the call, one for all its orders.
+    /// The send call that took the bytes has returned. Until `from_ticks` they waited behind those of other orders, until
+    /// `journalled_ticks` the session's journal took them. On every path, sampled or not: the stamps are those of the call,
+    /// one for all its orders.
     #[inline(always)]
-    pub fn sent(&mut self, from_ticks: u64, sent_ticks: u64) {
-        self.durations[Stage::Send.slot()] = clipped(sent_ticks.saturating_sub(from_ticks));
+    pub fn sent(&mut self, from_ticks: u64, journalled_ticks: u64, sent_ticks: u64) {
+        if self.is_stamped() && journalled_ticks > from_ticks {
+            let slot = &mut self.durations[Stage::Journal.slot()];
+            *slot = slot.saturating_add(clipped(journalled_ticks - from_ticks));
+            self.bits |= Stage::Journal.bit();
+        }
+        self.durations[Stage::Send.slot()] = clipped(sent_ticks.saturating_sub(journalled_ticks));
         self.ready_to_wire = clipped(sent_ticks.saturating_sub(self.ready_ticks));
         self.bits |= Stage::Send.bit();
         if self.is_stamped() && from_ticks > self.ready_ticks {
