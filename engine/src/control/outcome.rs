@@ -131,7 +131,6 @@ pub(super) fn conclude(
     let mut observed = Observed::new(plan, started, duration);
     observed.rings = std::mem::take(&mut keeper.rings).facts();
     observed.breakdowns = keeper.collector.breakdowns();
-    observed.startup = steps;
     let wide = keeper.wide.as_ref().map(|report| wide_summary(report, &keeper.answer_stream));
     notes.extend(keeper.wide.iter().flat_map(wide_notes));
     let core_counters = *core.counters();
@@ -185,6 +184,7 @@ pub(super) fn conclude(
         wide: wide.unwrap_or_default(),
         stages: summary::stages(keeper.collector.histograms()),
         stage_sums: keeper.collector.histograms().sums(),
+        start: steps,
         journal: journal_summary,
         service_to_order: generator
             .map(|_| keeper.collector.histograms().distribution(Measure::ServiceToOrder)),

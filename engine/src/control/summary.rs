@@ -16,6 +16,7 @@ use super::histograms::{Distribution, Measure, StageHistograms};
 use super::machine::Machine;
 use super::path_blocks::Blocks;
 use super::stage_sums::StageSums;
+use super::start_steps::StartStep;
 
 /// The wide work of a run (option chains, arbitrage relations).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -94,6 +95,9 @@ pub struct Summary {
     /// What the machine took from the run's cores, where that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_time: Option<MachineTime>,
+    /// What was done before a paced or live run began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub start: Vec<StartStep>,
     /// The venues' feeds, of a live run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<FeedSummary>,
@@ -177,6 +181,7 @@ mod tests {
             service_to_order: None,
             generator: None,
             machine_time: None,
+            start: Vec::new(),
             feeds: Vec::new(),
             pace: String::new(),
             stamps: String::new(),

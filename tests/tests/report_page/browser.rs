@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Report, reports};
+use super::{Report, generated, reports};
 
 const PROBE: &str = include_str!("probe.js");
 
@@ -55,9 +55,8 @@ fn complaints(console: &str) -> Vec<&str> {
     console.lines().filter(|line| line.contains("CONSOLE")).collect()
 }
 
-/// What the probe found in a window of a width.
-fn measured(browser: &Path, report: &Report, width: u32, is_dark: bool) -> Value {
-    let page = report.page();
+/// What the probe found on a page in a window of a width, and the console.
+fn probed(browser: &Path, page: &str, width: u32, is_dark: bool) -> (Value, String) {
     let policy = page.find("<meta http-equiv=\"Content-Security-Policy\"").expect("a content policy");
     let end = policy + page[policy..].find('>').expect("an end") + 1;
     let watched = format!("{}{}", &page[..policy], &page[end..]);
@@ -68,11 +67,17 @@ fn measured(browser: &Path, report: &Report, width: u32, is_dark: bool) -> Value
     let scheme = if is_dark { "0" } else { "1" };
     let (document, console) =
         open(browser, &copy, (width, 1_000), &[format!("--blink-settings=preferredColorScheme={scheme}")]);
-    assert!(complaints(&console).is_empty(), "{console}");
     let found = document.split("<pre id=\"measured\">").nth(1).and_then(|rest| rest.split("</pre>").next());
     let found = found.unwrap_or_else(|| panic!("the probe did not run:\n{console}"));
     let json = found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    serde_json::from_str(&json).expect("the probe's JSON")
+    (serde_json::from_str(&json).expect("the probe's JSON"), console)
+}
+
+/// The same of a report's page, which has no complaint.
+fn measured(browser: &Path, report: &Report, width: u32, is_dark: bool) -> Value {
+    let (found, console) = probed(browser, &report.page(), width, is_dark);
+    assert!(complaints(&console).is_empty(), "{console}");
+    found
 }
 
 fn check(found: &Value, width: u32, figures: usize) {
@@ -152,4 +157,25 @@ fn the_page_as_it_is_loads_nothing_and_complains_of_nothing() {
             assert!(bytes > 50_000, "{}: {bytes} bytes: a blank page", picture.display());
         }
     }
+}
+
+/// What the other tests look for would be found if it were there.
+#[test]
+fn the_probe_sees_what_is_wrong() {
+    let Some(browser) = chromium() else { return };
+    let text =
+        |x: u32, y: u32, what: &str| format!("<text x=\"{x}\" y=\"{y}\" font-size=\"14\">{what}</text>");
+    let texts =
+        [text(100, 100, "one text"), text(104, 101, "another"), text(940, 50, "over the edge")].concat();
+    let page = generated().page().replacen("</svg>", &format!("{texts}</svg>"), 1);
+    let wrong = "<div style=\"width:3000px\">wide</div><img src=\"http://127.0.0.1:9/a.png\"><script>nothingOfThisName()</script>";
+    let (found, console) =
+        probed(&browser, &page.replace("</main>", &format!("{wrong}</main>")), 1_280, false);
+    let complaints = complaints(&console);
+    assert!(complaints.iter().any(|line| line.contains("nothingOfThisName")), "{console}");
+    assert_eq!(found["resources"], serde_json::json!(["http://127.0.0.1:9/a.png"]));
+    assert!(found["page_width"].as_f64() > Some(1_280.0), "{}", found["page_width"]);
+    let figure = &found["figures"][0];
+    assert_eq!(figure["outside"][0]["what"], "over the edge");
+    assert_eq!(figure["on_each_other"], serde_json::json!([["one text", "another"]]));
 }

@@ -55,7 +55,8 @@ fn generated() -> &'static Report {
         let out = out.to_str().expect("UTF-8");
         let made = run(["generate", out, "--messages", "200000", "--symbols", "20"]);
         assert_eq!(made.code, Some(0), "{}", made.stderr);
-        let captures = ["nasdaq", "bx"].map(|venue| PathBuf::from(format!("{out}.{venue}.itch")));
+        let captures =
+            ["nasdaq", "bx"].map(|venue| format!("{out}.{venue}.itch@{}", venue.to_uppercase()).into());
         Report::of(
             &captures,
             &["--date", "2026-01-05", "--pace", "max", "--topology", "split", "--stamps", "all"],

@@ -1,4 +1,4 @@
-// Measures the page in the browser and leaves what it found in <pre id="measured">. Put into a copy of the page by the test.
+// Measures the page in the browser and leaves what it found as the last element. Put into a copy of the page by the test.
 const errors = [];
 window.addEventListener("error", (event) => errors.push(String(event.message)), true);
 window.addEventListener("load", () => {

@@ -4,7 +4,6 @@
 //! They are read when the page is made. A key that is absent is one that was not measured; keys that the page does not know
 //! are passed over.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::facts::read_json;
+use crate::control::slowest::{SLOWEST_FILE, SlowestFile};
 
 /// A row of latency against rate.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -39,28 +39,6 @@ pub struct RateRow {
     pub counts: Option<bool>,
 }
 
-/// An order among the slowest.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct SlowOrder {
-    /// 1 is the slowest.
-    pub rank: u64,
-    /// ClOrdID(11), as text or as a number.
-    #[serde(alias = "clordid", alias = "order_id")]
-    pub cl_ord_id: Value,
-    /// New, replace or cancel.
-    pub action: Value,
-    /// Start to complete bytes, ns.
-    #[serde(alias = "tick_to_order_ns")]
-    pub total_ns: Option<u64>,
-    /// Number of the market message that began it.
-    #[serde(alias = "message_number")]
-    pub message: Value,
-    /// Stages, ns: an object of stage names.
-    #[serde(alias = "stages_ns")]
-    pub stages: BTreeMap<String, Option<u64>>,
-}
-
 /// What lay beside the report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Beside {
@@ -69,7 +47,7 @@ pub struct Beside {
     /// The configuration under it.
     pub rates_about: Vec<String>,
     /// The slowest orders.
-    pub slowest: Vec<SlowOrder>,
+    pub slowest: SlowestFile,
 }
 
 impl Beside {
@@ -80,7 +58,7 @@ impl Beside {
     pub fn read(dir: &Path) -> io::Result<Self> {
         let (mut rates, rates_about) = rows(&dir.join("rates.json"), &["rates", "rows"])?;
         rates.sort_by(|a: &RateRow, b| a.offered_per_s.total_cmp(&b.offered_per_s));
-        let (slowest, _) = rows(&dir.join("slowest.json"), &["orders", "slowest"])?;
+        let slowest = read_json(&dir.join(SLOWEST_FILE))?.unwrap_or_default();
         Ok(Self { rates, rates_about, slowest })
     }
 }
@@ -110,7 +88,7 @@ fn rows<T: serde::de::DeserializeOwned>(path: &Path, keys: &[&str]) -> io::Resul
 }
 
 /// A JSON value as a reader wants it: texts without their quotes.
-pub(super) fn plain(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -38,7 +38,7 @@ impl Exemplars {
     /// Shows it a path. Allocates nothing.
     pub fn offer(&mut self, path: &PathRecord) {
         let is_order = matches!(path.action, OrderAction::New | OrderAction::Replace);
-        if !is_order || path.trigger() != Trigger::Market || path.stage_ticks(Stage::Encode).is_none() {
+        if !is_order || path.trigger() != Trigger::Market || !path.is_stamped() {
             return;
         }
         if self.slowest.is_none_or(|slowest| total_ticks(path) > total_ticks(&slowest)) {
@@ -85,7 +85,7 @@ impl Exemplars {
 
 fn breakdown(name: &str, what: String, path: &PathRecord, calibration: &Calibration) -> Breakdown {
     let stages = Stage::ALL.into_iter().filter_map(|stage| {
-        let ns = calibration.ticks_to_ns(u64::from(path.stage_ticks(stage)?));
+        let ns = calibration.ticks_to_ns(path.stage_ticks(stage)?);
         Some(StageTime { name: Measure::from(stage).name().to_owned(), ns })
     });
     let total_ns = calibration.ticks_to_ns(total_ticks(path));

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use crate::control::atomic_file;
 use crate::control::hiccups::MachineTime;
 use crate::control::histograms::Distribution;
-use crate::control::start_steps::StartStep;
 use crate::control::summary::Summary;
 
 /// Name of the file in the report's directory.
@@ -35,11 +34,10 @@ pub struct Facts {
     pub breakdowns: Vec<Breakdown>,
     /// The rings between threads.
     pub rings: Vec<RingFacts>,
-    /// The steps before trading began.
-    pub startup: Vec<StartStep>,
     /// What was to be known at the end.
     pub notes: Vec<String>,
-    /// What `--summary` writes: counts, digests, machine, feeds, the generator and what the machine took.
+    /// What `--summary` writes: counts, digests, machine, feeds, the generator, what the machine took, and the steps before trading
+    /// began.
     pub summary: Option<Summary>,
 }
 

@@ -12,7 +12,6 @@ use crate::control::hiccups::MachineLine;
 use crate::control::histograms::Measure;
 use crate::control::outcome::Outcome;
 use crate::control::placement::Plan;
-use crate::control::start_steps::StartStep;
 use crate::control::summary::Summary;
 
 /// New orders and replaces from which on the tail of a run is worth comparing.
@@ -35,8 +34,6 @@ pub struct Observed {
     pub rings: Vec<RingFacts>,
     /// Two order paths.
     pub breakdowns: Vec<Breakdown>,
-    /// What was done before trading began.
-    pub startup: Vec<StartStep>,
 }
 
 impl Observed {
@@ -50,7 +47,6 @@ impl Observed {
             duration,
             rings: Vec::new(),
             breakdowns: Vec::new(),
-            startup: Vec::new(),
         }
     }
 }
@@ -91,8 +87,8 @@ pub fn facts(outcome: &Outcome, about: &About) -> Facts {
         stamps,
         breakdowns: observed.breakdowns.clone(),
         rings: observed.rings.clone(),
-        startup: observed.startup.clone(),
-        notes: outcome.notes.clone(),
+        // The steps of the start have a table of their own.
+        notes: outcome.notes.iter().filter(|note| !note.starts_with("start: ")).cloned().collect(),
         summary: Some(outcome.summary.clone()),
         ..Facts::default()
     };
@@ -159,6 +155,7 @@ fn verdicts(facts: &Facts, observed: &Observed, failure: Option<String>) -> Vec<
     } else {
         say(Standing::Good, "Every hot stage had an isolated core to itself.".to_owned());
     }
+    verdicts.extend(facts.summary.as_ref().and_then(start_verdict));
     verdicts.extend(machines_share(facts));
     verdicts.extend(facts.summary.as_ref().and_then(machine_verdict));
     verdicts
@@ -197,6 +194,14 @@ fn verdicts_of_load(summary: &Summary, say: &mut impl FnMut(Standing, String)) {
             format!("The counters of two cores disagreed on {} order paths.", sums.backwards),
         );
     }
+}
+
+/// Steps of the start that did not come to what they are for.
+fn start_verdict(summary: &Summary) -> Option<Verdict> {
+    let missed: Vec<&str> =
+        summary.start.iter().filter(|step| !step.is_done).map(|step| step.name.as_str()).collect();
+    let text = format!("Not done at the start: {}; the run went on without.", missed.join(", "));
+    (!missed.is_empty()).then_some(Verdict { standing: Standing::Note, text })
 }
 
 /// Which percentiles are the machine's rather than the engine's.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::beside::{Beside, RateRow, plain};
+use super::beside::{Beside, RateRow};
 use super::facts::{Facts, StageFacts, Standing};
 use super::layout::absent;
 use super::units::{count, duration};
@@ -112,26 +112,25 @@ pub fn rates(rows: &[RateRow]) -> Markup {
 
 /// The slowest orders, stage by stage.
 pub fn slowest(facts: &Facts, beside: &Beside) -> Markup {
-    let orders = &beside.slowest;
+    let orders = &beside.slowest.orders;
     if orders.is_empty() {
         return absent("Not kept in this run: there is no slowest.json beside this page.");
     }
-    let known = orders.iter().flat_map(|order| &order.stages).filter(|(_, ns)| ns.is_some());
-    let mut stages: Vec<&str> =
-        known.map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
+    let known = orders.iter().flat_map(|order| order.stages_ns.keys());
+    let mut stages: Vec<&str> = known.map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect();
     // In the order of the path, as the stage table has it; what that does not have comes last.
     let place = |name: &str| facts.stages.iter().position(|stage| stage.name == name).unwrap_or(usize::MAX);
     stages.sort_by_key(|name| place(name));
     let head = html! {
-        th { "rank" } th { "ClOrdID" } th.text { "action" } th { "message" } th { "total, ns" }
+        th { "rank" } th { "ClOrdID" } th.text { "action" } th { "message" } th { "tick_to_order" }
         @for stage in &stages { th { (stage) } }
     };
     let body = html! {
         @for order in orders.iter().take(SLOWEST_SHOWN) {
             tr {
-                td { (order.rank) } td { (plain(&order.cl_ord_id)) } td.text { (plain(&order.action)) }
-                td { (plain(&order.message)) } td { (whole_ns(order.total_ns)) }
-                @for stage in &stages { td { (whole_ns(order.stages.get(*stage).copied().flatten())) } }
+                td { (order.rank) } td { (order.cl_ord_id) } td.text { (order.action) }
+                td { (order.message.map_or_else(|| "\u{2013}".to_owned(), count)) } td { (count(order.tick_to_order_ns)) }
+                @for stage in &stages { td { (whole_ns(order.stages_ns.get(*stage).copied())) } }
             }
         }
     };
@@ -139,7 +138,8 @@ pub fn slowest(facts: &Facts, beside: &Beside) -> Markup {
         (table(head, body))
         p.quiet {
             "The slowest " (orders.len().min(SLOWEST_SHOWN)) " of the " (orders.len()) " in " code { "slowest.json" } ". "
-            code { "warptick report --slowest DIR" } " prints all, with what happened around them."
+            code { "warptick report --slowest DIR" } " prints all, with what happened around them. ns; a dash where only the two ends of the path were stamped."
+            @if let Some(note) = &beside.slowest.scenes_note { " " (note) }
         }
     }
 }
@@ -203,8 +203,8 @@ fn one_feed(feed: &FeedSummary) -> Markup {
     let packets: u64 = feed.lines.iter().map(|line| line.wins).sum();
     let head = html! {
         th.text { "line" } th.text { "won" } th { "share" }
-        @for column in ["wins", "packets", "duplicates", "messages lost", "kernel drops", "refused"] { th { (column) } }
-        th { "lag p50, ns" } th { "p99" } th { "max" }
+        @for column in ["wins", "packets", "duplicates", "lost", "dropped", "refused"] { th { (column) } }
+        th { "lag p50" } th { "lag p99" } th { "lag max" }
     };
     let body = html! {
         @for line in &feed.lines {
@@ -216,7 +216,7 @@ fn one_feed(feed: &FeedSummary) -> Markup {
                 @for value in [
                     line.wins, line.packets, line.duplicates, line.lost_messages, line.kernel_drops, line.refused,
                 ] { td { (count(value)) } }
-                @for value in [line.lag.p50_ns, line.lag.p99_ns, line.lag.max_ns] { td { (whole_ns(value)) } }
+                @for value in [line.lag.p50_ns, line.lag.p99_ns, line.lag.max_ns] { td { (time(value)) } }
             }
         }
     };
@@ -229,7 +229,7 @@ fn one_feed(feed: &FeedSummary) -> Markup {
             @if feed.distrusted > 0 { ", " (count(feed.distrusted)) " times the feed contradicted itself" } "."
         }
         (table(head, body))
-        p.quiet { "A line wins a packet that it delivers first; its lag is how much later it came when it did not." }
+        p.quiet { "A line wins a packet that it delivers first; its lag is how much later it came when it did not. Lost are messages that it never delivered, dropped are datagrams for which the kernel had no room." }
     }
 }
 
@@ -259,12 +259,17 @@ pub fn rings(facts: &Facts) -> Markup {
 
 /// The steps before trading.
 pub fn startup(facts: &Facts) -> Markup {
-    if facts.startup.is_empty() {
-        return absent("Not recorded in this run.");
+    let steps = facts.summary.as_ref().map_or(&[][..], |summary| &summary.start);
+    if steps.is_empty() {
+        return absent(
+            "No steps in this run: in lockstep time is virtual, and nothing is made ready for it.",
+        );
     }
-    let head = html! { th.text { "step" } th.text { "" } th.text { "what came of it" } th { "took" } };
+    let head = html! {
+        th.text { "step" } th.text { "" } th.text { "what came of it" } th { "took" }
+    };
     let body = html! {
-        @for step in &facts.startup {
+        @for step in steps {
             @let standing = if step.is_done { Standing::Good } else { Standing::Note };
             tr {
                 th scope="row" { (step.name) }

@@ -12,6 +12,7 @@ use crate::control::hiccups::{HiccupRow, HostTime, MachineLine, MachineTime, Pha
 use crate::control::histograms::{Measure, StageHistograms, write_log};
 use crate::control::machine::Machine;
 use crate::control::path_blocks::Blocks;
+use crate::control::slowest::{SlowOrder, SlowestFile};
 use crate::control::stage_sums::StageSums;
 use crate::control::start_steps::StartStep;
 use crate::control::summary::{self, Summary, WideSummary};
@@ -80,6 +81,12 @@ fn summary(histograms: &StageHistograms) -> Summary {
         pace: "max".into(),
         stamps: "sampled".into(),
         blocks: Blocks::default(),
+        start: vec![StartStep {
+            name: "lock memory".into(),
+            result: HOSTILE.into(),
+            is_done: false,
+            time_ns: 12_345,
+        }],
         feeds: vec![FeedSummary {
             name: HOSTILE.into(),
             state: "live".into(),
@@ -136,12 +143,6 @@ fn full(dir: &Path) -> Facts {
             high_water: 17,
             ..RingFacts::default()
         }],
-        startup: vec![StartStep {
-            name: "lock memory".into(),
-            result: HOSTILE.into(),
-            is_done: false,
-            time_ns: 12_345,
-        }],
         notes: vec![HOSTILE.into()],
         summary: Some(summary(&histograms)),
         ..Facts::default()
@@ -154,10 +155,23 @@ fn lay_beside(dir: &Path) {
         {"offered_per_s": 1000, "p50_ns": 400, "p99_ns": 1900, "counts": true, "unknown": [1]},
         {"offered_per_s": 10000, "p50_ns": 1, "counts": false}]}"#;
     fs::write(dir.join("rates.json"), rates).expect("writable");
-    let slowest = format!(
-        r#"[{{"rank": 1, "cl_ord_id": {}, "action": "new", "total_ns": 90000, "message": 77, "stages": {{"decode": 20, "risk": null}}}}]"#,
-        serde_json::to_string(HOSTILE).expect("JSON")
-    );
+    let order = SlowOrder {
+        rank: 1,
+        cl_ord_id: 2_012_062_100_000_001,
+        action: HOSTILE.into(),
+        venue: 0,
+        decision: 5,
+        time_ns: 9,
+        message: Some(77),
+        from_due: true,
+        tick_to_order_ns: 90_000,
+        tick_to_wire_ns: None,
+        stages_ns: [("decode".to_owned(), 20), ("risk".to_owned(), 30)].into(),
+        scene: None,
+    };
+    let slowest =
+        SlowestFile { scenes_note: Some(HOSTILE.into()), orders: vec![order], ..SlowestFile::default() };
+    let slowest = serde_json::to_string(&slowest).expect("JSON");
     fs::write(dir.join("slowest.json"), slowest).expect("writable");
 }
 
@@ -269,7 +283,7 @@ fn files_of_other_builds_are_read() {
     let beside = render(dir.path()).expect("rates alone make a page").beside;
     let rates: Vec<f64> = beside.rates.iter().map(|row| row.offered_per_s).collect();
     assert_eq!((rates, beside.rates_about), (vec![1e3, 1e4, 1e5], vec!["topology: inline".to_owned()]));
-    assert_eq!(Beside::read(dir.path()).expect("readable").slowest.len(), 1);
+    assert_eq!(Beside::read(dir.path()).expect("readable").slowest.orders.len(), 1);
 }
 
 #[test]
