@@ -235,7 +235,6 @@ mod tests {
     fn cores_watched_at_once_are_each_watched_as_long() {
         let options = JitterOptions { at_once: true, ..options(0.5) };
         let cpus = chosen_cpus(&options).expect("open cores");
-        let began = std::time::Instant::now();
         let (found, _) =
             hiccups::watch(&cpus, &options, &Calibration::measure(), &Stop::new()).expect("pinned");
         assert!(found.iter().map(|found| found.cpu).eq(cpus.iter().copied()));
