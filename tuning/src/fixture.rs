@@ -33,8 +33,11 @@ pub fn unpack(manifest: &str, root: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The part before a range, its numbers, the part after; nothing for a path without one.
-fn numbers(path: &str) -> Result<Option<(&str, Vec<usize>, &str)>, String> {
+/// A path with a range in it: the part before, its numbers, the part after.
+type Range<'a> = (&'a str, Vec<usize>, &'a str);
+
+/// The range of a path; nothing for a path without one.
+fn numbers(path: &str) -> Result<Option<Range<'_>>, String> {
     let Some((before, rest)) = path.split_once('{') else { return Ok(None) };
     let (range, after) = rest.split_once('}').ok_or_else(|| format!("'{path}': no closing brace"))?;
     let numbers = parse_cpu_list(range).map_err(|error| format!("'{path}': {error}"))?;

@@ -27,14 +27,13 @@ pub struct ClockCost {
 
 /// Measures them on one core.
 pub(super) fn measure(cpu: usize, calibration: &Calibration) -> Result<Vec<ClockCost>, Failure> {
-    let measured = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             pin(cpu)?;
             Ok(all(calibration))
         });
         thread.join().map_err(|_| Failure::Check("a measuring thread panicked".to_owned()))?
-    });
-    measured
+    })
 }
 
 fn all(calibration: &Calibration) -> Vec<ClockCost> {

@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn cores_watched_at_once_are_each_watched_as_long() {
+        let options = JitterOptions { at_once: true, ..options(0.5) };
+        let cpus = chosen_cpus(&options).expect("open cores");
+        let (found, _) =
+            hiccups::watch(&cpus, &options, &Calibration::measure(), &Stop::new()).expect("pinned");
+        assert!(found.iter().map(|found| found.cpu).eq(cpus.iter().copied()));
+        assert!(found.iter().all(|found| found.seconds >= 0.5), "{found:?}");
+    }
+
+    #[test]
     fn a_stop_ends_it_at_once_and_says_so() {
         let stop = Stop::new();
         stop.request();
