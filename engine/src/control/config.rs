@@ -12,6 +12,7 @@ use crate::control::fix_config::FixConfig;
 use crate::control::journal_config::JournalConfig;
 use crate::control::logon_config::{self, LogonConfig};
 use crate::control::operator_config::OperatorConfig;
+use crate::control::placement_config::PlacementConfig;
 pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConfig};
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_date::SessionDate;
@@ -34,6 +35,9 @@ pub struct Config {
     pub date: Option<String>,
     /// Threads and rings.
     pub pipeline: PipelineConfig,
+    /// Which CPU each thread has; without it `pipeline.cores`, without that a rule.
+    #[serde(skip_serializing_if = "PlacementConfig::is_empty")]
+    pub placement: PlacementConfig,
     /// Virtual latencies of a replay.
     pub latency: LatencyConfig,
     /// Limits of the whole engine.
@@ -100,6 +104,23 @@ pub struct PipelineConfig {
     pub open_orders_max: usize,
     /// Most order messages of a session.
     pub messages_max: usize,
+    /// When `inline` walks the path of an order on a miniature engine, to keep its code warm.
+    pub rehearse: Rehearse,
+    /// Lock what is mapped when a paced or live run begins, so that none of it is paged out.
+    pub lock_memory: bool,
+}
+
+/// When the path of an order is rehearsed; see [`crate::pipeline::rehearsal`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rehearse {
+    /// Never.
+    Off,
+    /// Before trading begins, and when nothing is due.
+    #[default]
+    Idle,
+    /// After every system call too, even when messages wait: the lowest service time, and a lower highest rate.
+    Always,
 }
 
 impl Default for PipelineConfig {
@@ -113,6 +134,8 @@ impl Default for PipelineConfig {
             timer_ms: 1000,
             open_orders_max: 4096,
             messages_max: 4_000_000,
+            rehearse: Rehearse::Idle,
+            lock_memory: true,
         }
     }
 }
@@ -379,6 +402,11 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         if let Some(date) = &self.date {
             date.parse::<SessionDate>()?;
+        }
+        if !self.placement.is_empty() && !self.pipeline.cores.is_empty() {
+            return Err(
+                "[placement] and pipeline.cores both place the stages: take one of them out".to_owned()
+            );
         }
         let rings = [self.pipeline.market_ring, self.pipeline.order_ring, self.pipeline.execution_ring];
         if rings.iter().any(|&slots| !(64..=1 << 24).contains(&slots)) {

@@ -213,6 +213,12 @@ pub struct DigestReceiver {
 }
 
 impl DigestReceiver {
+    /// Records that are there now, and how many there is room for.
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        (self.ring.slots(), self.ring.buffer().capacity())
+    }
+
     /// Hashes what is in the ring, at most one ring's worth, and returns how many actions that were.
     pub fn poll(&mut self) -> usize {
         let waiting = self.ring.slots();

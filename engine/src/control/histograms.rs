@@ -1,6 +1,6 @@
 //! HDR histograms of every stage and path, and their `.hlog` files.
 //!
-//! [`StageHistograms`] allocates all its counts at start (16 histograms of about 270 KiB) and records without
+//! [`StageHistograms`] allocates all its counts at start (17 histograms of about 270 KiB) and records without
 //! allocating afterwards; it belongs to the cold thread. Values are nanoseconds at 3 significant digits. It refuses to
 //! name a percentile that its sample count does not support ([`Distribution`]).
 //!
@@ -69,11 +69,14 @@ pub enum Measure {
     AnswerToOrder = 14,
     /// Execution or timer handed to decide to the return of the send call, of every action.
     AnswerToWire = 15,
+    /// Service time: market message handed to decode to complete bytes, new orders and replaces, of paths that count from
+    /// the due time. What the message waited for its turn is not in it.
+    ServiceToOrder = 16,
 }
 
 impl Measure {
     /// How many measures there are.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 
     /// All measures, in the order of the tables.
     pub const ALL: [Self; Self::COUNT] = [
@@ -93,6 +96,7 @@ impl Measure {
         Self::TickToCancel,
         Self::AnswerToOrder,
         Self::AnswerToWire,
+        Self::ServiceToOrder,
     ];
 
     /// The name in tables, in the summary and of the `.hlog` file.
@@ -115,6 +119,7 @@ impl Measure {
             Self::TickToCancel => "tick_to_cancel",
             Self::AnswerToOrder => "answer_to_order",
             Self::AnswerToWire => "answer_to_wire",
+            Self::ServiceToOrder => "service_to_order",
         }
     }
 
@@ -125,10 +130,10 @@ impl Measure {
     }
 
     /// Whether the `--summary` file has it under `stages`; cancels and answers are kept apart, in the table and the
-    /// logs only.
+    /// logs only, and so is service time, which must not be taken for latency.
     #[must_use]
     pub const fn in_summary(self) -> bool {
-        !matches!(self, Self::TickToCancel | Self::AnswerToOrder | Self::AnswerToWire)
+        !matches!(self, Self::TickToCancel | Self::AnswerToOrder | Self::AnswerToWire | Self::ServiceToOrder)
     }
 }
 
@@ -229,6 +234,9 @@ impl StageHistograms {
             return;
         }
         self.record_tick_to_order(order_ns);
+        if path.is_from_due() {
+            self.add(Measure::ServiceToOrder, calibration.ticks_to_ns(path.service_ticks()));
+        }
         if let Some(ticks) = path.wire_ticks() {
             self.add(Measure::TickToWire, calibration.ticks_to_ns(ticks));
         }
@@ -238,6 +246,16 @@ impl StageHistograms {
     pub fn record_tick_to_order(&mut self, ns: u64) {
         self.add(Measure::TickToOrder, ns);
         self.blocks.add(ns);
+    }
+
+    /// Adds what another run of the same kind has recorded.
+    pub fn absorb(&mut self, other: &Self) {
+        for (own, others) in self.histograms.iter_mut().zip(&other.histograms) {
+            *own += others;
+        }
+        self.clipped += other.clipped;
+        self.from_due += other.from_due;
+        self.sums.absorb(&other.sums);
     }
 
     /// Records one value.
@@ -477,7 +495,7 @@ mod tests {
             let mut path = PathStamps::begin(true);
             path.mark(Stage::Decode);
             let mut record = path.order_ready(&path_order(action));
-            record.sent(record.ready_ticks, record.ready_ticks + 5);
+            record.sent(record.ready_ticks, record.ready_ticks, record.ready_ticks + 5);
             histograms.record(&record, &calibration);
         }
         let count = |measure| histograms.of(measure).len();
@@ -494,7 +512,7 @@ mod tests {
             let mut path = PathStamps::begin_answer(true);
             path.mark(Stage::Risk);
             let mut record = path.order_ready(&path_order(action));
-            record.sent(record.ready_ticks, record.ready_ticks + 5);
+            record.sent(record.ready_ticks, record.ready_ticks, record.ready_ticks + 5);
             histograms.record(&record, &calibration);
         }
         let count = |measure| histograms.of(measure).len();

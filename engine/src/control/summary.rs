@@ -85,6 +85,9 @@ pub struct Summary {
     /// The journal, of a run that keeps one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalSummary>,
+    /// Service time, of a replay whose messages had due times: beside the latencies of `stages`, and no part of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_to_order: Option<Distribution>,
     /// The load, of a replay whose messages had due times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<GeneratorReport>,
@@ -171,6 +174,7 @@ mod tests {
             stages: stages(&histograms),
             stage_sums: histograms.sums(),
             journal: None,
+            service_to_order: None,
             generator: None,
             machine_time: None,
             feeds: Vec::new(),

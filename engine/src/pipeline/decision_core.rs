@@ -11,10 +11,12 @@ mod actions;
 mod approvals;
 mod counters;
 mod feed_clocks;
+mod memory;
 mod sweeps;
 
 pub use actions::Actions;
 pub use counters::CoreCounters;
+pub use memory::{CoreMemory, MemoryError};
 
 use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
@@ -232,6 +234,11 @@ impl DecisionCore {
     #[must_use]
     pub fn actions_max(&self) -> usize {
         self.strategies.len() * crate::strategy::INTENTS_MAX + SWEEP_MAX
+    }
+
+    /// Instruments that a strategy wants to hear of.
+    pub fn subscribed(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).zip(&self.subscriptions).filter(|(_, (from, to))| from != to).map(|(number, _)| number)
     }
 
     /// Sequence number of the last input.

@@ -475,16 +475,27 @@ impl SocketEntry {
         }
     }
 
+    /// The session's journal takes what was encoded for a venue; says when it was done with that.
+    #[inline]
+    fn journal_encoded(&mut self, venue: u8, from_ticks: u64) -> u64 {
+        if !self.entry.is_journalled() || self.unsent.is_empty() {
+            return from_ticks;
+        }
+        self.entry.journal_encoded(venue, self.calibration.utc_ns(from_ticks));
+        tsc::now()
+    }
+
     /// Sends what the orders of this input have encoded, and ends their paths.
     #[inline]
     pub(super) fn send_encoded(&mut self) {
         // The bytes of all have waited for the last order's, and then for the calls to the venues before theirs.
         let mut from_ticks = self.unsent.last().map_or(0, |last| last.ready_ticks);
         for venue in 0..self.lines.len() as u8 {
+            let journalled_ticks = self.journal_encoded(venue, from_ticks);
             if self.flush(venue) {
                 let sent_ticks = tsc::now();
                 for record in self.unsent.iter_mut().filter(|record| record.venue == venue) {
-                    record.sent(from_ticks, sent_ticks);
+                    record.sent(from_ticks, journalled_ticks, sent_ticks);
                 }
                 from_ticks = sent_ticks;
             }
@@ -507,6 +518,16 @@ impl SocketEntry {
     pub(super) fn is_quiet(&self) -> bool {
         let silence = tsc::now().saturating_sub(self.last_heard_ticks);
         self.calibration.ticks_to_ns(silence) > QUIET_NS
+    }
+
+    /// The clock that it goes by.
+    pub(super) const fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// Order messages that were encoded so far.
+    pub(super) const fn encoded(&self) -> u64 {
+        self.entry.sent()
     }
 
     /// Connections that broke.

@@ -212,9 +212,11 @@ impl PathStamps {
     #[must_use]
     pub fn begin_due(due_ticks: u64, now_ticks: u64, sampled: bool) -> Self {
         let mut begun = Self::begin_at(due_ticks, sampled);
+        // Of every path, sampled or not: without it nobody could tell service time from waiting.
+        begun.add(Stage::Wait, now_ticks);
         begun.bits |= bits::FROM_DUE;
-        if sampled {
-            begun.add(Stage::Wait, now_ticks);
+        if !sampled {
+            begun.bits &= !Stage::Wait.bit();
         }
         begun
     }
@@ -265,7 +267,8 @@ impl PathStamps {
             bits |=
                 Stage::Wait.bit() | Stage::Encode.bit() | if end < self.last { bits::BACKWARDS } else { 0 };
         }
-        PathRecord::ready(self.start, end, durations, self.wait, bits, order)
+        let served = clipped(end.saturating_sub(self.start).saturating_sub(self.wait.get()));
+        PathRecord::ready(self.start, end, durations, self.wait, served, bits, order)
     }
 }
 
