@@ -220,12 +220,17 @@ fn about(inputs: &Inputs, options: &ReplayOptions) -> About {
             .map(|input| format!("{} as {}", input.capture.name(), input.venue))
             .collect(),
         session_date: inputs.date.to_string(),
-        pace: match options.pace {
-            None => "lockstep".to_owned(),
-            Some(Pace::Max) => "max".to_owned(),
-            Some(Pace::Times(times)) => format!("{times}x"),
-            Some(Pace::Rate(per_s)) => format!("{per_s}/s"),
-        },
+        pace: pace_name(options.pace),
         journal: options.journal.clone(),
+    }
+}
+
+/// As `--pace` takes it.
+fn pace_name(pace: Option<Pace>) -> String {
+    match pace {
+        None => "lockstep".to_owned(),
+        Some(Pace::Max) => "max".to_owned(),
+        Some(Pace::Times(times)) => format!("{times}x"),
+        Some(Pace::Rate(per_s)) => format!("{per_s}/s"),
     }
 }
