@@ -1,10 +1,13 @@
 //! Where the time of each order went: the stages of every order of a run add up to its whole time, tick for tick, and the
-//! slowest orders are told with theirs.
+//! slowest orders are told with theirs, and kept as scenes that replay alone to the same orders.
 
 use std::path::Path;
 
+use engine::control::journal::{DecideReader, DecideRecord};
+use engine::control::journal_replay;
 use engine::control::slowest::{KEPT, SlowestFile};
 use engine::control::summary::Summary;
+use engine::order::Order;
 use tempfile::TempDir;
 use warptick_tests::captures::{GOOG, shared};
 use warptick_tests::warptick::{Finished, run};
@@ -116,4 +119,78 @@ fn the_slowest_orders_are_told_with_their_stages() {
     let refused = run(["report", &dir.path().to_string_lossy(), "--slowest"]);
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("slowest.json"), "{}", refused.stderr);
+}
+
+/// The orders of a decision in a journal.
+fn orders_of(journal: &Path, decision: u64) -> Vec<Order> {
+    let reader = DecideReader::open(journal).expect("a journal");
+    let of = |record| match record {
+        DecideRecord::Action(order) if order.decision == decision => Some(order),
+        _ => None,
+    };
+    reader.filter_map(|record| of(record.expect("a record").record)).collect()
+}
+
+/// Bytes of all files below.
+fn size(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).expect("a directory");
+    let of = |entry: std::fs::DirEntry| {
+        let data = entry.metadata().expect("its data");
+        if data.is_dir() { size(&entry.path()) } else { data.len() }
+    };
+    entries.map(|entry| of(entry.expect("an entry"))).sum()
+}
+
+/// Every one of the slowest orders has a scene, which is small and comes to the run's order, field by field.
+fn every_scene_replays(captures: &[String], more: &[&str]) {
+    let dir = TempDir::new().expect("a directory");
+    let (report, journal) = (dir.path().join("report"), dir.path().join("journal"));
+    let kept = ["--report", &report.to_string_lossy(), "--journal", &journal.to_string_lossy()];
+    let (finished, _) = replay(dir.path(), captures, &[more, &kept].concat());
+    let slowest = SlowestFile::read(&report).expect("the slowest orders");
+    assert_eq!((slowest.orders.len(), &slowest.scenes_note), (KEPT, &None), "{}", finished.stdout);
+    for order in &slowest.orders {
+        let scene = report.join(order.scene.as_ref().expect("a scene"));
+        assert!(order.message.is_some(), "{order:?}");
+        assert!(size(&scene) < 1 << 20, "{order:?}: {} bytes", size(&scene));
+        let outcome = journal_replay::replay(&scene.join("journal"));
+        let outcome = outcome.unwrap_or_else(|failure| panic!("{order:?}: {failure}"));
+        assert!(outcome.is_reproduced() && outcome.end.is_some(), "{order:?}");
+        let of_scene = orders_of(&scene.join("journal"), order.decision);
+        assert_eq!(of_scene, orders_of(&journal, order.decision), "{order:?}");
+        assert!(of_scene.iter().any(|other| other.cl_ord_id == order.cl_ord_id), "{order:?}");
+    }
+    a_scene_stands_alone(dir.path(), &report.join(slowest.orders[0].scene.as_ref().expect("a scene")));
+}
+
+/// Moved away from everything else it still replays; changed by a byte it does not.
+fn a_scene_stands_alone(dir: &Path, scene: &Path) {
+    let moved = dir.join("moved");
+    std::fs::rename(scene, &moved).expect("moved");
+    let journal = moved.join("journal");
+    let replayed = run(["journal", "replay", &journal.to_string_lossy()]);
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    assert!(replayed.stdout.contains("VERDICT: REPRODUCED"), "{}", replayed.stdout);
+    let capture = moved.join("NASDAQ.itch");
+    let mut bytes = std::fs::read(&capture).expect("a capture");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&capture, &bytes).expect("writable");
+    let refused = run(["journal", "replay", &journal.to_string_lossy()]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("not the capture of this run"), "{}", refused.stderr);
+}
+
+#[test]
+fn every_scene_of_a_generated_day_replays() {
+    let dir = TempDir::new().expect("a directory");
+    let captures = day(dir.path(), 60_000);
+    every_scene_replays(&captures, &[]);
+    every_scene_replays(&captures, &["--topology", "split", "--pace", "max"]);
+}
+
+#[test]
+fn every_scene_of_goog_replays() {
+    let Some(goog) = shared(GOOG) else { return };
+    every_scene_replays(&[goog.to_string_lossy().into_owned()], &["--date", "2012-06-21"]);
 }

@@ -242,12 +242,6 @@ impl StageHistograms {
         }
     }
 
-    /// Records the whole path of a new order or a replace, in its place in the run.
-    pub fn record_tick_to_order(&mut self, ns: u64) {
-        self.add(Measure::TickToOrder, ns);
-        self.blocks.add(ns);
-    }
-
     /// Adds what another run of the same kind has recorded.
     pub fn absorb(&mut self, other: &Self) {
         for (own, others) in self.histograms.iter_mut().zip(&other.histograms) {
@@ -256,6 +250,12 @@ impl StageHistograms {
         self.clipped += other.clipped;
         self.from_due += other.from_due;
         self.sums.absorb(&other.sums);
+    }
+
+    /// Records the whole path of a new order or a replace, in its place in the run.
+    pub fn record_tick_to_order(&mut self, ns: u64) {
+        self.add(Measure::TickToOrder, ns);
+        self.blocks.add(ns);
     }
 
     /// Records one value.

@@ -56,6 +56,7 @@ pub mod outcome;
 pub mod path_blocks;
 pub mod placement;
 pub mod placement_config;
+pub mod planted_delay;
 pub mod progress;
 pub mod reconnector;
 pub mod recorded_lines;

@@ -199,14 +199,15 @@ pub fn replay(
     };
     let mut outcome =
         outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    let about = about(inputs, options);
+    outcome.summary.pace.clone_from(&about.pace);
     if let (Some(dir), Some(_)) = (report, kept) {
         // What has gone wrong with them takes nothing from the run.
         let said = scenes::keep(dir).unwrap_or_else(|failure| failure.to_string());
         outcome.notes.push(format!("slowest orders: {said}"));
     }
-    outcome.summary.pace = pace_name(options.pace);
     if let Some(dir) = report {
-        outcome.write_page(dir, &about(inputs, options))?;
+        outcome.write_page(dir, &about)?;
     }
     Ok(outcome)
 }
@@ -219,17 +220,12 @@ fn about(inputs: &Inputs, options: &ReplayOptions) -> About {
             .map(|input| format!("{} as {}", input.capture.name(), input.venue))
             .collect(),
         session_date: inputs.date.to_string(),
-        pace: pace_name(options.pace),
+        pace: match options.pace {
+            None => "lockstep".to_owned(),
+            Some(Pace::Max) => "max".to_owned(),
+            Some(Pace::Times(times)) => format!("{times}x"),
+            Some(Pace::Rate(per_s)) => format!("{per_s}/s"),
+        },
         journal: options.journal.clone(),
-    }
-}
-
-/// As `--pace` takes it.
-fn pace_name(pace: Option<Pace>) -> String {
-    match pace {
-        None => "lockstep".to_owned(),
-        Some(Pace::Max) => "max".to_owned(),
-        Some(Pace::Times(times)) => format!("{times}x"),
-        Some(Pace::Rate(per_s)) => format!("{per_s}/s"),
     }
 }

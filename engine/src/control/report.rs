@@ -76,12 +76,6 @@ impl Collector {
         }
     }
 
-    /// Which paths are stamped at every stage.
-    #[must_use]
-    pub fn mode(&self) -> StampMode {
-        self.mode
-    }
-
     /// Records that wait to be drained, and how many there is room for.
     #[must_use]
     pub fn fill(&self) -> (usize, usize) {
@@ -92,6 +86,12 @@ impl Collector {
     #[must_use]
     pub fn breakdowns(&self) -> Vec<Breakdown> {
         self.exemplars.breakdowns(&self.calibration)
+    }
+
+    /// Which paths are stamped at every stage.
+    #[must_use]
+    pub fn mode(&self) -> StampMode {
+        self.mode
     }
 
     /// The histograms so far.

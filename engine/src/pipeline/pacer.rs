@@ -18,8 +18,9 @@
 
 use hdrhistogram::Histogram;
 
+use crate::control::planted_delay;
 use crate::pipeline::ingest::Ingest;
-use crate::pipeline::stamps::{PathStamps, Sampler};
+use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
 use crate::pipeline::tsc::{self, Calibration};
 
 /// Later than this is late: beyond a waiting thread's look at its sockets, and below the shortest time for which a
@@ -83,6 +84,7 @@ impl Release {
     /// sockets) is in it, at a pace everything since the due time is.
     #[inline]
     pub(super) fn begin(self, sampler: &mut Sampler) -> PathStamps {
+        planted_delay::spend(Stage::Wait);
         match self.due_ticks {
             None => PathStamps::begin(sampler.sample()),
             Some(due) => PathStamps::begin_due(due, tsc::now(), sampler.sample()),
