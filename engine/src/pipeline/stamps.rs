@@ -253,7 +253,7 @@ impl PathStamps {
     #[must_use]
     pub fn order_ready(self, order: &Order) -> PathRecord {
         #[cfg(feature = "planted_slowdown")]
-        self.slow_down();
+        planted_slowdown::slow_down(self.start);
         self.order_ready_at(tsc::now(), order)
     }
 
