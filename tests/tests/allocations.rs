@@ -5,11 +5,12 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use engine::control::config::{Config, OrderProtocol};
+use engine::control::config::{Config, OrderProtocol, Rehearse};
 use engine::control::counters::Counter;
 use engine::control::digest::{DigestReceiver, digest_ring};
 use engine::control::inputs::Inputs;
 use engine::control::kill_switch::KillSwitch;
+use engine::control::rehearsing;
 use engine::control::shutdown::Stop;
 use engine::control::startup;
 use engine::control::universe::Universe;
@@ -220,7 +221,8 @@ fn lockstep_inline_of((inputs, config): (Inputs, Config)) -> CoreCounters {
 
 #[test]
 fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
-    let (inputs, config) = session();
+    let (inputs, mut config) = session();
+    config.pipeline.rehearse = Rehearse::Always;
     let released = Counter::default();
     let over = AtomicBool::new(false);
     let mut venue = VenueServer::bind(&inputs, &config).expect("venues");
@@ -241,6 +243,9 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
         entry.log_on(&stop).expect("the venue answers");
         let mut pacer = Pacer::new(Pace::Max, &calibration, ingest.next_time_ns().unwrap_or(0));
         let mut controls = Controls::new(KillSwitch::new());
+        // Eager, so that the rehearsal is turned all the time.
+        let mut warmer = rehearsing::warmer(&inputs, &config, calibration, false).expect("a rehearsal");
+        assert!(warmer.warm().is_some_and(|warmed| warmed.orders > 1_000));
         let outcome = paced::run_inline(
             &mut ingest,
             &mut decide,
@@ -251,6 +256,7 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
             released,
             &stop,
             &mut controls,
+            &mut warmer,
         );
         let allocations = counted();
         over.store(true, Ordering::Relaxed);

@@ -61,7 +61,7 @@ pub mod progress;
 pub mod reconnector;
 pub mod recorded_lines;
 pub mod recovery;
-mod rehearsing;
+pub mod rehearsing;
 pub mod replay;
 pub mod report;
 pub mod report_page;

@@ -112,7 +112,7 @@ pub(super) fn rehearsal(
 ///
 /// # Errors
 /// As [`rehearsal`].
-pub(super) fn warmer(
+pub fn warmer(
     universe: &impl Universe,
     config: &Config,
     calibration: Calibration,

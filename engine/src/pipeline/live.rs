@@ -381,6 +381,7 @@ pub struct LiveShared<'a> {
 ///
 /// # Errors
 /// See [`ReplayError`].
+#[allow(clippy::too_many_arguments, reason = "the stages and what they share with cold threads")]
 pub fn run_inline(
     ingest: &mut LiveIngest,
     decide: &mut Decide,

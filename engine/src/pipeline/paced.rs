@@ -103,7 +103,9 @@ pub fn run_inline(
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
                 decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
             }
-            warmer.after_call(is_idle);
+            if warmer.after_call(is_idle) {
+                pacer.worked();
+            }
         }
         let Some(release) = release else {
             if next.is_none() && entry.is_quiet() {

@@ -238,13 +238,15 @@ impl Warmer {
         self.rehearsal.as_mut().map(|rehearsal| rehearsal.warm())
     }
 
-    /// The loop has just come back from a system call; `is_idle`: nothing is due.
+    /// The loop has just come back from a system call; `is_idle`: nothing is due. Whether it was turned.
     #[inline(always)]
-    pub fn after_call(&mut self, is_idle: bool) {
-        if let Some(rehearsal) = &mut self.rehearsal
-            && (is_idle || self.is_eager)
-        {
-            rehearsal.turn();
+    pub fn after_call(&mut self, is_idle: bool) -> bool {
+        match &mut self.rehearsal {
+            Some(rehearsal) if is_idle || self.is_eager => {
+                rehearsal.turn();
+                true
+            }
+            _ => false,
         }
     }
 }
