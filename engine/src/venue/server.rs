@@ -13,6 +13,7 @@ use crate::control::schedule_config::ScheduleConfig;
 use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::control::utc_watch::UtcWatch;
+use crate::pipeline::idle::Idle;
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::tsc::{self, Calibration};
 use crate::transport::endpoint::ConnectionAcceptor;
@@ -173,7 +174,8 @@ impl<'a> VenueServer<'a> {
             worked |= self.serve_feeds();
             idle_turns = if worked { 0 } else { idle_turns.saturating_add(1) };
             if idle_turns > IDLE_TURNS {
-                std::thread::yield_now();
+                // Not a bare yield: see `idle` for what becomes of threads that do nothing else.
+                Idle::Yield.wait();
             }
         }
         let now_ns = self.now_ns();
