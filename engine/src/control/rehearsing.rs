@@ -111,7 +111,7 @@ pub(super) fn rehearsal(
 /// What keeps the path of this run warm: a rehearsal where it is `inline` and wants one.
 ///
 /// # Errors
-/// As [`rehearsal`].
+/// A configuration that no engine can be made of, or no memory.
 pub fn warmer(
     universe: &impl Universe,
     config: &Config,

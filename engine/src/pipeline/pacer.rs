@@ -7,7 +7,7 @@
 //! engine was asked for anything, and the figure is the generator's.
 //!
 //! The pacer tells them apart by its last look at the clock. While a message is not due, each look is noted, until the
-//! thread does anything else ([`Pacer::worked`]). A message that is handed over late although the look before said «not
+//! thread does anything else (`worked`). A message that is handed over late although the look before said «not
 //! yet» is late by the generator, and so is what was queued up behind it, up to the next message that is in time: at most
 //! [`LATE_NS`] late. The price is one compare and one store a message.
 //!

@@ -4,7 +4,7 @@
 //! A rate runs for the wanted seconds: the first so many messages of the captures. Captures that are shorter are run again
 //! from their start, each time with a new engine and a new venue (a book cannot take the same day twice), and the
 //! figures of these runs are put together. An overloaded engine gets no more messages than it can take in about twice
-//! the time. A run whose generator was late is made again up to [`TRIES`] times; the last stays in the table, and counts
+//! the time. A run whose generator was late is made again up to `TRIES` times; the last stays in the table, and counts
 //! for nothing.
 //!
 //! All of it is cold but the runs themselves.

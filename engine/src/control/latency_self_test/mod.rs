@@ -6,7 +6,7 @@
 //! medians of its service time and of its send in the same run: some microseconds among milliseconds. Counted from the hand-over the same run has to miss the
 //! marks: if it did not, the test could not tell an honest measure from one that leaves out who waited.
 //!
-//! A machine that takes the core away spoils the run, and it is made again; after [`TRIES`] spoilt runs nothing is shown.
+//! A machine that takes the core away spoils the run, and it is made again; after `TRIES` spoilt runs nothing is shown.
 
 mod stalling;
 mod theory;

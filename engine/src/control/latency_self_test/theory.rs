@@ -66,7 +66,7 @@ impl PlantedStall {
         latencies
     }
 
-    /// The percentiles at which the latency is nearest to the [`MARKS`]. One message of a period is as wide as one part
+    /// The percentiles at which the latency is nearest to the `MARKS`. One message of a period is as wide as one part
     /// in `period` of the distribution; the mark is in the middle of it.
     #[must_use]
     pub fn marks(&self) -> Vec<Mark> {
