@@ -86,9 +86,27 @@ struct Member {
     entry: Option<Vec<Member>>,
 }
 
+/// For the report of a run: compiler and profile. The commit is told by whoever packages a build (`WARPTICK_COMMIT`): asking git
+/// here would build the engine anew with every commit.
+fn say_how_it_is_built() {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let said = std::process::Command::new(rustc).arg("--version").output().ok();
+    let said = said.and_then(|output| String::from_utf8(output.stdout).ok());
+    println!("cargo::rustc-env=WARPTICK_RUSTC={}", said.as_deref().unwrap_or("unknown").trim());
+    // The profile's name is not told to build scripts, but its directory is: target/NAME/build/PACKAGE/out.
+    let out = env::var("OUT_DIR").unwrap_or_default();
+    let name =
+        Path::new(&out).ancestors().nth(3).and_then(Path::file_name).map(|name| name.to_string_lossy());
+    let (level, debug) =
+        (env::var("OPT_LEVEL").unwrap_or_default(), env::var("CARGO_CFG_DEBUG_ASSERTIONS").is_ok());
+    let checks = if debug { ", debug checks" } else { "" };
+    println!("cargo::rustc-env=WARPTICK_PROFILE={}, opt-level {level}{checks}", name.unwrap_or_default());
+}
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=dictionaries");
+    say_how_it_is_built();
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("dictionaries");
     let out = env::var("OUT_DIR").expect("set by cargo");
     let read =

@@ -1,6 +1,7 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
 mod bench_arguments;
+mod compare_arguments;
 mod gpu_arguments;
 mod operator_arguments;
 mod report_arguments;
@@ -64,6 +65,8 @@ enum Task {
     Report(report_arguments::ReportArguments),
     /// Record live lines as pcapng.
     Capture(CaptureArguments),
+    /// Whether B is slower than A, with a stated rate of false alarms: two binaries in turns, or summaries of runs.
+    Compare(compare_arguments::CompareArguments),
     /// Measure one thing on this machine; the last line is JSON.
     #[command(subcommand)]
     Bench(bench_arguments::BenchTask),
@@ -113,7 +116,7 @@ struct ReplayArguments {
     /// Write the run's journal into this new directory.
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// Write .hlog files into this directory.
+    /// Write a page about the run, its figures (SVG) and .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the summary as JSON.
@@ -147,7 +150,7 @@ struct RunArguments {
     /// Record every packet into this new pcapng file.
     #[arg(long, value_name = "F.pcapng")]
     record: Option<PathBuf>,
-    /// Write .hlog files into this directory.
+    /// Write a page about the run, its figures (SVG) and .hlog files into this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the summary as JSON.
@@ -331,7 +334,12 @@ fn run(task: Task) -> Result<(), Failure> {
             )
         }
         Task::Capture(arguments) => run_capture(arguments),
-        Task::Bench(task) => print(&task.run()?),
+        Task::Bench(task) => {
+            let (text, result) = task.run(&read_config)?;
+            print(&text)?;
+            result
+        }
+        Task::Compare(arguments) => arguments.run(),
         Task::Gpu(task) => print(&task.run()?),
         Task::Report(arguments) => print(&arguments.run()?),
         Task::Journal(task) => run_journal(&task),

@@ -1,8 +1,12 @@
 //! The command line of `warptick report`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use engine::control::failure::Failure;
-use std::path::PathBuf;
+use engine::control::report_page::terminal::Printed;
+use engine::control::report_page::{self, PAGE};
+use engine::control::slowest::page;
 
 /// What of a run's report is shown.
 #[derive(Args)]
@@ -19,13 +23,16 @@ pub struct ReportArguments {
 }
 
 impl ReportArguments {
-    /// The text for the terminal.
+    /// The text for the terminal; without `--slowest` the page is made again too.
     ///
     /// # Errors
     /// A directory that holds no report.
     pub fn run(&self) -> Result<String, Failure> {
         let Self { dir, slowest, orders } = self;
-        let what = if *slowest { format!("its {orders} slowest orders") } else { "its page".to_owned() };
-        Err(Failure::Input(format!("{}: {what} cannot be shown yet", dir.display())))
+        if *slowest {
+            return page::text(dir, *orders);
+        }
+        let rendered = report_page::render(dir).map_err(|error| Failure::Input(error.to_string()))?;
+        Ok(Printed { page: dir.join(PAGE), facts: rendered.facts }.to_string())
     }
 }

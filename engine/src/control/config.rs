@@ -104,6 +104,23 @@ pub struct PipelineConfig {
     pub open_orders_max: usize,
     /// Most order messages of a session.
     pub messages_max: usize,
+    /// When `inline` walks the path of an order on a miniature engine, to keep its code warm.
+    pub rehearse: Rehearse,
+    /// Lock what is mapped when a paced or live run begins, so that none of it is paged out.
+    pub lock_memory: bool,
+}
+
+/// When the path of an order is rehearsed; see [`crate::pipeline::rehearsal`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rehearse {
+    /// Never.
+    Off,
+    /// Before trading begins, and when nothing is due.
+    #[default]
+    Idle,
+    /// After every system call too, even when messages wait: the lowest service time, and a lower highest rate.
+    Always,
 }
 
 impl Default for PipelineConfig {
@@ -117,6 +134,8 @@ impl Default for PipelineConfig {
             timer_ms: 1000,
             open_orders_max: 4096,
             messages_max: 4_000_000,
+            rehearse: Rehearse::Idle,
+            lock_memory: true,
         }
     }
 }

@@ -213,6 +213,12 @@ pub struct DigestReceiver {
 }
 
 impl DigestReceiver {
+    /// Records that are there now, and how many there is room for.
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        (self.ring.slots(), self.ring.buffer().capacity())
+    }
+
     /// Hashes what is in the ring, at most one ring's worth, and returns how many actions that were.
     pub fn poll(&mut self) -> usize {
         let waiting = self.ring.slots();
@@ -222,6 +228,12 @@ impl DigestReceiver {
             }
         }
         waiting
+    }
+
+    /// The digest of what was hashed so far; more may be in the ring.
+    #[must_use]
+    pub fn so_far(&self) -> OrderDigest {
+        self.digest.clone()
     }
 
     /// Takes the oldest record without hashing it: of a rehearsal, whose digest nobody asks for.

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::thread::{Scope, ScopedJoinHandle};
+use std::time::Instant;
 
 use rtrb::RingBuffer;
 
@@ -18,10 +19,12 @@ use crate::control::inputs::Inputs;
 use crate::control::kill_switch::KillSwitch;
 use crate::control::placement::{Plan, Role};
 use crate::control::reconnector::{self, ReconnectReport, Route};
+use crate::control::rehearsing;
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_sockets::SessionSockets;
 use crate::control::shutdown::Stop;
 use crate::control::slice;
+use crate::control::start_steps::StartSteps;
 use crate::control::startup;
 use crate::control::supervision::HotEnds;
 use crate::pipeline::decide::{Decide, DecideError};
@@ -71,6 +74,8 @@ pub(super) struct Hot<'a> {
     pub(super) sockets: SessionSockets,
     /// What each of them got of its core.
     pub(super) thread_times: ThreadTimes,
+    /// What is done before the loops begin.
+    pub(super) steps: StartSteps,
 }
 
 /// A stage that panics must not leave the others waiting for it, nor its orders at the venues. (In a release build a panic
@@ -287,13 +292,16 @@ impl Hot<'_> {
             };
             let entry = SocketEntry::new(entry, connections, stamp_writer, calibration);
             let mut entry = entry.watched(hot.sessions.clone());
+            let since = Instant::now();
             if let Err(error) = entry.log_on(self.stop) {
                 return finish(Err(Failure::Input(error)), keeper);
             }
+            self.steps.add("log on", since, true, format!("{} sessions", self.config.venues.len()));
             let result = match self.config.pipeline.topology {
                 Topology::Inline => {
-                    let mut controls = hot.controls;
+                    let HotEnds { mut controls, mut warmer, .. } = hot;
                     let thread = self.spawn(scope, Role::Inline, move || {
+                        rehearsing::warm(&mut warmer, &self.steps, &calibration);
                         let mut sampler = Sampler::new(self.mode);
                         let outcome = paced::run_inline(
                             ingest,
@@ -305,6 +313,7 @@ impl Hot<'_> {
                             released,
                             self.stop,
                             &mut controls,
+                            &mut warmer,
                         );
                         entry.hand_over();
                         (decide, entry, ingest.messages(), outcome)
@@ -407,7 +416,9 @@ impl Hot<'_> {
         keeper: &mut Housekeeping,
         hot: HotEnds,
     ) -> Result<Finished, Failure> {
+        let since = Instant::now();
         entry.log_on(self.stop).map_err(Failure::Input)?;
+        self.steps.add("log on", since, true, format!("{} sessions", self.config.venues.len()));
         let distrust = Distrust::default();
         let shared = LiveShared {
             released: &self.counters.ingest.messages,
@@ -420,8 +431,9 @@ impl Hot<'_> {
         let shared = &shared;
         let (decide, mut entry, messages, outcome) = match self.config.pipeline.topology {
             Topology::Inline => std::thread::scope(|scope| {
-                let mut controls = hot.controls;
+                let HotEnds { mut controls, mut warmer, .. } = hot;
                 let thread = self.spawn(scope, Role::Inline, move || {
+                    rehearsing::warm(&mut warmer, &self.steps, &calibration);
                     let mut sampler = Sampler::new(self.mode);
                     let (decide_stage, entry_stage) = (&mut decide, &mut entry);
                     let outcome = live::run_inline(
@@ -432,6 +444,7 @@ impl Hot<'_> {
                         &mut sampler,
                         shared,
                         &mut controls,
+                        &mut warmer,
                     );
                     entry.hand_over();
                     (decide, entry, ingest.messages(), outcome)
@@ -493,6 +506,9 @@ impl Hot<'_> {
         let (mut to_decide, mut market) = ring(rings.market_ring);
         let (mut orders, mut order_queue) = ring(rings.order_ring);
         let (mut executions, mut execution_queue) = ring(rings.execution_ring);
+        keeper.rings.watch("market", "ingest to decide", to_decide.gauge());
+        keeper.rings.watch("orders", "decide to order entry", orders.gauge());
+        keeper.rings.watch("executions", "order entry to decide", executions.gauge());
         let (quiet, finished) = (AtomicBool::new(false), AtomicBool::new(false));
         let HotEnds { mut controls, order_entry: mut entry_beat, ingest: mut ingest_beat, .. } = hot;
         std::thread::scope(|scope| {

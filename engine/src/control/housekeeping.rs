@@ -11,6 +11,7 @@ use crate::control::journal::JournalKeeper;
 use crate::control::kill_switch::KillSwitch;
 use crate::control::progress::Progress;
 use crate::control::report::Collector;
+use crate::control::report_page::rings::RingWatch;
 use crate::control::slice;
 use crate::control::utc_watch::UtcWatch;
 use crate::control::watchdog::Watchdog;
@@ -40,10 +41,13 @@ pub(super) struct Housekeeping {
     pub(super) kill: KillSwitch,
     /// A live run is watched.
     pub(super) watchdog: Option<Watchdog>,
+    /// How full the rings are.
+    pub(super) rings: RingWatch,
 }
 
 impl Housekeeping {
     pub(super) fn turn(&mut self, messages: u64) {
+        self.look_at_rings();
         for digest in self.digest.iter_mut().chain(&mut self.answers) {
             digest.poll();
         }
@@ -68,6 +72,19 @@ impl Housekeeping {
             watchdog.look(Instant::now(), tsc::system_utc_ns(), |alarm| eprintln!("warptick: {alarm}"));
         }
         self.progress.update(messages);
+    }
+
+    /// Before they are emptied: between two looks they only fill.
+    fn look_at_rings(&mut self) {
+        self.rings.look();
+        for (name, receiver) in [("order digest", &self.digest), ("answer digest", &self.answers)] {
+            if let Some(receiver) = receiver {
+                let (waiting, slots) = receiver.fill();
+                self.rings.about_to_empty(name, "decide to housekeeping", waiting, slots);
+            }
+        }
+        let (waiting, slots) = self.collector.fill();
+        self.rings.about_to_empty("stamps", "order entry to housekeeping", waiting, slots);
     }
 
     /// Works until the threads are done.

@@ -14,11 +14,11 @@ use crate::control::journal::{
     AnswerEnd, CarriedBuilder, DecideReader, DecideRecord, End, NotResumed, Slots, Tail,
 };
 use crate::control::live_run::LiveUniverse;
-use crate::control::run_header::RunHeader;
+use crate::control::run_header::{RunHeader, SceneHeader};
 use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::order::Order;
-use crate::pipeline::decision_core::{Actions, DecisionCore, Input, NoProbe, Probe};
+use crate::pipeline::decision_core::{Actions, CoreMemory, DecisionCore, Input, NoProbe, Probe};
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::wide::{WideAnswered, WideWatch, is_answer_to};
@@ -126,7 +126,8 @@ pub fn replay_watched<O: Onlooker>(
     match (core, captures) {
         (Ok(core), Ok(captures)) => {
             let mut replay = Replay::new(core, captures, onlooker);
-            (replay_records(dir, &mut replay), replay.onlooker)
+            let ready = header.scene.as_ref().map_or(Ok(()), |scene| replay.set(scene));
+            (ready.and_then(|()| replay_records(dir, &mut replay)), replay.onlooker)
         }
         (Err(failure), _) | (_, Err(failure)) => (Err(failure), onlooker),
     }
@@ -202,6 +203,8 @@ struct Replay<'a, O> {
     captures: Option<(&'a Inputs, Ingest<'a>)>,
     /// What the run took over, until its first input.
     taking_over: CarriedBuilder,
+    /// Of a scene: what the core remembers beside it.
+    memory: Option<CoreMemory>,
     actions: Actions,
     digest: OrderDigest,
     /// Actions that the core has taken and the journal has not confirmed yet, oldest first.
@@ -221,6 +224,7 @@ impl<'a, O: Onlooker> Replay<'a, O> {
             core,
             captures,
             taking_over: CarriedBuilder::default(),
+            memory: None,
             digest: OrderDigest::new(),
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
@@ -232,7 +236,25 @@ impl<'a, O: Onlooker> Replay<'a, O> {
     fn resume(&mut self) -> Result<(), Failure> {
         let carried = self.taking_over.take().map_err(|NotResumed| not_resumed())?;
         let Some(carried) = carried else { return Ok(()) };
-        self.core.resume(&carried).map_err(|error| Failure::Input(format!("journal: {error}")))
+        match &self.memory {
+            Some(memory) => self.core.recall(&carried, memory).map_err(|error| error.to_string()),
+            None => self.core.resume(&carried).map_err(|error| error.to_string()),
+        }
+        .map_err(|error| Failure::Input(format!("journal: {error}")))
+    }
+
+    /// Builds the books that a scene begins with.
+    fn set(&mut self, scene: &SceneHeader) -> Result<(), Failure> {
+        let memory = serde_json::from_str(&scene.memory);
+        self.memory =
+            Some(memory.map_err(|error| Failure::Input(format!("journal: memory of its scene: {error}")))?);
+        let Some((inputs, ingest)) = &mut self.captures else { return Ok(()) };
+        for _ in 0..scene.preloaded {
+            let Some(event) = ingest.next_event()? else { break };
+            let outcome = self.core.preload(&event);
+            outcome.map_err(|error| inputs.book_failure(error, event.venue, event.sequence))?;
+        }
+        Ok(())
     }
 
     fn input(&mut self, record: &DecideRecord, time_ns: u64) -> Result<(), Failure> {

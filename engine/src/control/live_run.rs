@@ -23,10 +23,13 @@ use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::journal::JournalKeeper;
 use crate::control::live_lines::{self, OpenedLines};
+use crate::control::memory_at_start::{self, PageFaults};
 use crate::control::outcome::{self, Ended, Outcome};
 use crate::control::progress::Progress;
 use crate::control::recovery::SnapshotThread;
+use crate::control::rehearsing;
 use crate::control::report::Collector;
+use crate::control::report_page::{gather::About, rings::RingWatch};
 use crate::control::resume::Resumption;
 use crate::control::resumed_limits;
 use crate::control::risk_config;
@@ -34,6 +37,7 @@ use crate::control::run_header::RunJournal;
 use crate::control::session_date::SessionDate;
 use crate::control::shutdown::Stop;
 use crate::control::snapshot_fetch::FetchReport;
+use crate::control::start_steps::StartSteps;
 use crate::control::startup;
 use crate::control::supervision::{self, Supervision};
 use crate::control::universe::Universe;
@@ -113,7 +117,7 @@ pub struct LiveOptions {
     pub journal: Option<PathBuf>,
     /// The journal of the run that this one goes on with.
     pub resume: Option<PathBuf>,
-    /// Where `.hlog` files go.
+    /// Where the page, its figures and the `.hlog` files go.
     pub report: Option<PathBuf>,
     /// The limits file that SIGHUP reads again.
     pub limits_file: Option<PathBuf>,
@@ -172,6 +176,7 @@ pub fn run(
         supervision::supervise(config, &universe, extra.len(), plan.is_undisturbed(), limits_file, say)?;
     let Supervision { kill, board, sockets, feeds: pulse, watchdog, mut port, hot: ends } = supervision;
 
+    let (steps, since, faults) = (StartSteps::default(), Instant::now(), PageFaults::of_process());
     let mut strategies = startup::strategies(&universe, config)?;
     strategies.extend(extra);
     let mut core = startup::decision_core(&universe, config, strategies)?;
@@ -226,16 +231,21 @@ pub fn run(
         journal_error: None,
         kill: kill.clone(),
         watchdog: Some(watchdog),
+        rings: RingWatch::default(),
     };
+    let warmer = rehearsing::warmer(&universe, config, calibration, true)?;
+    memory_at_start::prepare(&steps, since, faults, config.pipeline.lock_memory);
+    steps.add("pin", Instant::now(), true, plan.to_string());
+    let ends = ends.warmed_by(warmer);
+    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
     // Last, since packets wait in the kernel's buffers from here on.
     let OpenedLines { ingest, fetcher, notices } =
         live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
     let mut ingest = ingest.watched(pulse);
     let mode = options.stamps;
     let thread_times = ThreadTimes::default();
-    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
     let (plan, counters) = (&plan, &counters);
-    let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times };
+    let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times, steps };
     let over = &AtomicBool::new(false);
     let (started, clock) = (SystemTime::now(), Instant::now());
     let (run, fetched, written, saved) = std::thread::scope(|scope| {
@@ -261,7 +271,21 @@ pub fn run(
     let directory = ingest.directory();
     let report = options.report.as_deref();
     let surroundings = watch.end(None, hot.thread_times.take());
-    let ended = Ended { topology, plan, run, keeper, journal, counters, directory, report, surroundings };
+    let steps = hot.steps.into_steps();
+    let kept = options.journal.as_deref();
+    let ended = Ended {
+        topology,
+        plan,
+        run,
+        keeper,
+        journal,
+        counters,
+        directory,
+        report,
+        kept,
+        surroundings,
+        steps,
+    };
     let mut outcome = outcome::conclude(ended, |error, venue, sequence| {
         Failure::Stopped(format!("venue {venue}: message {sequence}: {error}"))
     })?;
@@ -292,7 +316,19 @@ pub fn run(
             outcome.failure = Some(Failure::Check("the recording's writer panicked".to_owned()));
         }
     }
+    if let Some(dir) = report {
+        outcome.write_page(dir, &about(config, &universe, options))?;
+    }
     Ok(LiveOutcome { outcome, feeds })
+}
+
+fn about(config: &Config, universe: &LiveUniverse<'_>, options: &LiveOptions) -> About {
+    About {
+        sources: config.venues.iter().map(|venue| format!("lines of {}", venue.name)).collect(),
+        session_date: universe.date().to_string(),
+        pace: "live".to_owned(),
+        journal: options.journal.clone(),
+    }
 }
 
 /// Writes the recording until the run is over and the ring is empty.

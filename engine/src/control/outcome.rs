@@ -10,14 +10,17 @@ use crate::control::config::Topology;
 use crate::control::counters::Counters;
 use crate::control::digest::hex;
 use crate::control::failure::Failure;
-use crate::control::hiccups::Surroundings;
-use crate::control::histograms::StageHistograms;
+use crate::control::hiccups::{MachineTime, Surroundings};
+use crate::control::histograms::{Measure, StageHistograms};
 use crate::control::hot_threads::Finished;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::machine::Machine;
 use crate::control::placement::Plan;
 use crate::control::report::StageTable;
+use crate::control::report_page;
+use crate::control::report_page::gather::{self, About, Observed};
 use crate::control::run_header::RunJournal;
+use crate::control::start_steps::StartStep;
 use crate::control::summary::{self, Summary, WideSummary};
 use crate::pipeline::decide::DecideError;
 use crate::pipeline::decision_core::CoreCounters;
@@ -45,6 +48,8 @@ pub struct Outcome {
     pub summary: Summary,
     /// What the reader must know: placement, waits, drops.
     pub notes: Vec<String>,
+    /// What the page of `--report` says beside.
+    pub observed: Observed,
     /// Why it ended early, if it did.
     pub failure: Option<Failure>,
 }
@@ -60,8 +65,12 @@ pub(super) struct Ended<'a> {
     pub(super) directory: &'a Directory,
     /// Where the `.hlog` files go.
     pub(super) report: Option<&'a Path>,
+    /// Where the journal is.
+    pub(super) kept: Option<&'a Path>,
     /// What the machine did meanwhile.
     pub(super) surroundings: Surroundings,
+    /// What was done before it began.
+    pub(super) steps: Vec<StartStep>,
 }
 
 /// Closes what a run has open and says what it came to; `book_failure` has the words for an event that did not fit
@@ -70,11 +79,24 @@ pub(super) fn conclude(
     ended: Ended<'_>,
     book_failure: impl Fn(BookError, u8, u64) -> Failure,
 ) -> Result<Outcome, Failure> {
-    let Ended { topology, plan, run, mut keeper, journal, counters, directory, report, surroundings } = ended;
+    let Ended {
+        topology,
+        plan,
+        run,
+        mut keeper,
+        journal,
+        counters,
+        directory,
+        report,
+        kept,
+        surroundings,
+        steps,
+    } = ended;
     let Finished { core, messages, dropped_stamps, entry, outcome, generator, .. } = run;
     keeper.collector.drain();
     keeper.progress.finish();
     let mut notes = vec![format!("placement: {plan}")];
+    notes.extend(steps.iter().map(|step| format!("start: {step}")));
     if entry.not_sent() > 0 || entry.malformed() > 0 {
         notes.push(format!(
             "order entry: {} orders not sent, {} malformed messages",
@@ -105,6 +127,10 @@ pub(super) fn conclude(
         }
     }
     let digest = keeper.order_stream;
+    let (started, duration) = keeper.collector.run_time();
+    let mut observed = Observed::new(plan, started, duration);
+    observed.rings = std::mem::take(&mut keeper.rings).facts();
+    observed.breakdowns = keeper.collector.breakdowns();
     let wide = keeper.wide.as_ref().map(|report| wide_summary(report, &keeper.answer_stream));
     notes.extend(keeper.wide.iter().flat_map(wide_notes));
     let core_counters = *core.counters();
@@ -113,7 +139,8 @@ pub(super) fn conclude(
         let (started, time) = keeper.collector.run_time();
         let written = keeper.collector.write_logs(dir);
         written
-            .and_then(|_| surroundings.write_logs(dir, started, time))
+            .and_then(|_| keeper.collector.slowest(kept).write(dir))
+            .and_then(|()| surroundings.write_logs(dir, started, time))
             .map_err(|error| Failure::Input(format!("{}: {error}", dir.display())))?;
     }
     let failure = match (outcome, keeper.journal_error) {
@@ -157,10 +184,16 @@ pub(super) fn conclude(
         wide: wide.unwrap_or_default(),
         stages: summary::stages(keeper.collector.histograms()),
         stage_sums: keeper.collector.histograms().sums(),
+        start: steps,
         journal: journal_summary,
+        service_to_order: generator
+            .map(|_| keeper.collector.histograms().distribution(Measure::ServiceToOrder)),
         generator,
-        machine_time: Some(machine_time),
+        machine_time: (machine_time != MachineTime::default()).then_some(machine_time),
         feeds: Vec::new(),
+        pace: String::new(),
+        stamps: keeper.collector.mode().name().to_owned(),
+        blocks: keeper.collector.histograms().blocks(),
     };
     Ok(Outcome {
         digest,
@@ -172,6 +205,7 @@ pub(super) fn conclude(
         histograms: keeper.collector.into_histograms(),
         summary,
         notes,
+        observed,
         failure,
     })
 }
@@ -233,6 +267,15 @@ fn counter_notes(core: &CoreCounters, counters: &Counters) -> Vec<String> {
 }
 
 impl Outcome {
+    /// Writes facts, figures and page where `--report` says.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write_page(&self, dir: &Path, about: &About) -> Result<(), Failure> {
+        report_page::publish(dir, &gather::facts(self, about))
+            .map_err(|error| Failure::Input(error.to_string()))
+    }
+
     /// Writes the summary where `--summary` says.
     ///
     /// # Errors

@@ -1,20 +1,25 @@
 //! Makes the miniature that a run rehearses its path on ([`crate::pipeline::rehearsal`]): the run's venues, protocols and
 //! number formats, one instrument with a market maker, limits that refuse nothing of it.
 
+use std::time::Instant;
+
 use feeds::directory::Directory;
 use feeds::symbol::Symbol;
 use kernels::cpu::book::BookConfig;
 
-use crate::control::config::{Config, InstrumentConfig, LimitsConfig, MarketMakerEntry};
+use crate::control::config::{
+    Config, InstrumentConfig, LimitsConfig, MarketMakerEntry, PipelineConfig, Rehearse, Topology,
+};
 use crate::control::digest::digest_ring;
 use crate::control::failure::Failure;
 use crate::control::journal::{JournalThread, RunRecorder, scratch};
 use crate::control::risk_config::RiskConfig;
 use crate::control::session_date::SessionDate;
+use crate::control::start_steps::StartSteps;
 use crate::control::startup;
 use crate::control::universe::Universe;
 use crate::pipeline::decide::Decide;
-use crate::pipeline::rehearsal::{MESSAGES_A_ROUND, Rehearsal, RehearsalParts};
+use crate::pipeline::rehearsal::{MESSAGES_A_ROUND, Rehearsal, RehearsalParts, Warmed, Warmer};
 use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps;
 use crate::pipeline::tsc::Calibration;
@@ -103,6 +108,44 @@ pub(super) fn rehearsal(
     }))
 }
 
+/// What keeps the path of this run warm: a rehearsal where it is `inline` and wants one.
+///
+/// # Errors
+/// As [`rehearsal`].
+pub(super) fn warmer(
+    universe: &impl Universe,
+    config: &Config,
+    calibration: Calibration,
+    is_live: bool,
+) -> Result<Warmer, Failure> {
+    let PipelineConfig { rehearse, topology, .. } = config.pipeline;
+    if rehearse == Rehearse::Off || topology != Topology::Inline {
+        return Ok(Warmer::default());
+    }
+    let rehearsal = rehearsal(universe, config, calibration, is_live)?;
+    Ok(Warmer::new(rehearsal, rehearse == Rehearse::Always))
+}
+
+/// Walks the path until it is warm, on the thread that will trade.
+pub(super) fn warm(warmer: &mut Warmer, steps: &StartSteps, calibration: &Calibration) {
+    let since = Instant::now();
+    let Some(Warmed { turns, orders, first_ticks, last_ticks }) = warmer.warm() else {
+        steps.add(
+            "warm",
+            since,
+            false,
+            "no rehearsal: pipeline.rehearse is off, or the run is split".to_owned(),
+        );
+        return;
+    };
+    let (first_ns, last_ns) = (calibration.ticks_to_ns(first_ticks), calibration.ticks_to_ns(last_ticks));
+    let result = format!(
+        "{turns} dry runs of the path, {orders} order messages encoded and thrown away; median of the first 256 {first_ns} ns, of \
+         the last {last_ns} ns"
+    );
+    steps.add("warm", since, orders > 0, result);
+}
+
 fn miniature_config(config: &Config, symbol: &str, venue: usize, price_tick: i64) -> Config {
     let limits = LimitsConfig {
         order_notional_max: u64::MAX / 2,
@@ -149,8 +192,8 @@ mod tests {
             for _ in 0..5 {
                 let warmed = rehearsal.warm();
                 assert_eq!(warmed.turns, 20_000);
-                // A round ends with two cancels and begins with two new orders; every other turn replaces two.
-                assert_eq!(warmed.orders, 2 * 20_000 + 2 * 20, "{warmed:?}");
+                // Every turn moves both quotes; a round ends with two cancels, and what begins the next is quoted anew.
+                assert_eq!(warmed.orders, 2 * 20_000 + 4 * 20, "{warmed:?}");
                 assert!(warmed.last_ticks > 0);
             }
         }

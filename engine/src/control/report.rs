@@ -11,6 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::generator_report::GeneratorReport;
 use super::hiccups::{MachineLine, MachineTime};
 use super::histograms::{Distribution, Measure, StageHistograms};
+use super::report_page::exemplars::Exemplars;
+use super::report_page::facts::{Breakdown, StageFacts, StampFacts};
+use super::slowest::{Slowest, SlowestFile};
 use super::stage_sums::StageSums;
 use crate::pipeline::stamps::{SAMPLE_PERIOD, StampMode, StampReader};
 use crate::pipeline::tsc::{Calibration, StampCost};
@@ -27,6 +30,8 @@ pub struct Collector {
     cost: StampCost,
     mode: StampMode,
     histograms: StageHistograms,
+    slowest: Slowest,
+    exemplars: Exemplars,
     started: SystemTime,
     clock: Instant,
 }
@@ -41,6 +46,8 @@ impl Collector {
             cost: StampCost::measure(),
             mode,
             histograms: StageHistograms::new(),
+            slowest: Slowest::new(),
+            exemplars: Exemplars::default(),
             started: SystemTime::now(),
             clock: Instant::now(),
         }
@@ -52,6 +59,8 @@ impl Collector {
         while taken < DRAIN_MAX {
             let Some(record) = self.reader.pop() else { break };
             self.histograms.record(&record, &self.calibration);
+            self.slowest.add(&record);
+            self.exemplars.offer(&record);
             taken += 1;
         }
         taken
@@ -67,10 +76,34 @@ impl Collector {
         }
     }
 
+    /// Which paths are stamped at every stage.
+    #[must_use]
+    pub fn mode(&self) -> StampMode {
+        self.mode
+    }
+
+    /// Records that wait to be drained, and how many there is room for.
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        self.reader.fill()
+    }
+
+    /// Two order paths stage by stage, for the page.
+    #[must_use]
+    pub fn breakdowns(&self) -> Vec<Breakdown> {
+        self.exemplars.breakdowns(&self.calibration)
+    }
+
     /// The histograms so far.
     #[must_use]
     pub fn histograms(&self) -> &StageHistograms {
         &self.histograms
+    }
+
+    /// The slowest orders so far; `journal` is where the run is journalled.
+    #[must_use]
+    pub fn slowest(&self, journal: Option<&Path>) -> SlowestFile {
+        SlowestFile::new(&self.slowest, &self.calibration, journal)
     }
 
     /// The histograms, to keep.
@@ -177,6 +210,29 @@ impl fmt::Display for StageTable {
 }
 
 impl StageTable {
+    /// The same for the page: rows, and how they were measured.
+    #[must_use]
+    pub fn facts(&self) -> (Vec<StageFacts>, StampFacts) {
+        let row = |(measure, distribution): &(Measure, Distribution)| StageFacts {
+            name: measure.name().to_owned(),
+            is_path: measure.is_path(),
+            distribution: *distribution,
+        };
+        let stamps = StampFacts {
+            mode: if self.mode == StampMode::All { "all" } else { "sampled" }.to_owned(),
+            period: SAMPLE_PERIOD,
+            cost_median_ns: self.stamp_median_ns,
+            cost_min_ns: self.stamp_min_ns,
+            clock: self.trust.clone(),
+            clock_mhz: self.ticks_per_second as f64 / 1e6,
+            residual_ns: self.residual_ns,
+            dropped: self.dropped_stamps,
+            clipped: self.clipped,
+            from_due: self.from_due,
+        };
+        (self.rows.iter().map(row).collect(), stamps)
+    }
+
     /// The same, with what the generator and the machine did during the run.
     #[must_use]
     pub fn beside(self, generator: Option<GeneratorReport>, machine: MachineTime) -> Self {
@@ -250,7 +306,7 @@ mod tests {
             let mut path = PathStamps::begin(sampled);
             path.mark(Stage::Decode);
             let mut record = path.order_ready(&path_order(OrderAction::New));
-            record.sent(record.ready_ticks, record.ready_ticks + 5);
+            record.sent(record.ready_ticks, record.ready_ticks, record.ready_ticks + 5);
             assert!(writer.push(record));
         }
         assert_eq!(collector.drain(), paths);

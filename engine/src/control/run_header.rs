@@ -29,15 +29,28 @@ pub struct RunHeader {
     /// The run that this one goes on with: SHA-256 of its header. Without its state the journal is of no use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes: Option<String>,
+    /// It is a scene, cut out of a longer run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<SceneHeader>,
     /// The completed configuration.
     pub config: Config,
+}
+
+/// What a scene (`control/slowest`) begins with, beside the state that its journal takes over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SceneHeader {
+    /// The first market events of its captures, which build the books as they stood and are no inputs.
+    pub preloaded: u64,
+    /// What no run takes over and the core remembers, as JSON.
+    pub memory: String,
 }
 
 /// One capture of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaptureHeader {
-    /// The file, absolute.
+    /// The file, absolute; of a scene from the journal's directory on.
     pub path: PathBuf,
     /// Its venue.
     pub venue: String,
@@ -68,6 +81,7 @@ impl RunHeader {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             captures,
             resumes: None,
+            scene: None,
             config: config.clone(),
         })
     }
@@ -88,7 +102,11 @@ impl RunHeader {
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::Input(format!("{name}: {error}; is this the directory of a journal?"))
         })?;
-        toml::from_str(&text).map_err(|error| Failure::Input(format!("{name}: {error}")))
+        let mut header: Self =
+            toml::from_str(&text).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+        // An absolute one stays as it is.
+        header.captures.iter_mut().for_each(|capture| capture.path = dir.join(&capture.path));
+        Ok(header)
     }
 
     /// Opens the captures of the run and checks that they are the same bytes.
@@ -161,7 +179,8 @@ impl RunJournal {
     pub fn create_live(dir: &Path, config: &Config, resumes: Option<[u8; 32]>) -> Result<Self, Failure> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let resumes = resumes.map(|run_id| hex(&run_id));
-        let header = RunHeader { version, captures: Vec::new(), resumes, config: config.clone() };
+        let header =
+            RunHeader { version, captures: Vec::new(), resumes, scene: None, config: config.clone() };
         let text =
             toml::to_string(&header).map_err(|error| Failure::Input(format!("journal header: {error}")))?;
         let threads = [JournalThread::Decide, JournalThread::OrderEntry];

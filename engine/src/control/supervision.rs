@@ -24,6 +24,7 @@ use crate::pipeline::board::Board;
 use crate::pipeline::controls::{Controls, SessionRules};
 use crate::pipeline::feed_pulse::FeedPulse;
 use crate::pipeline::heartbeat::{Beat, Pulse};
+use crate::pipeline::rehearsal::Warmer;
 use crate::pipeline::session_watch::SessionWatch;
 
 /// Instructions on their way to decide: a limits file that changes every number of some hundred instruments.
@@ -35,9 +36,16 @@ pub(super) struct HotEnds {
     pub(super) sessions: SessionWatch,
     pub(super) order_entry: Beat,
     pub(super) ingest: Beat,
+    /// Of `inline`.
+    pub(super) warmer: Warmer,
 }
 
 impl HotEnds {
+    /// The same with a rehearsal.
+    pub(super) fn warmed_by(self, warmer: Warmer) -> Self {
+        Self { warmer, ..self }
+    }
+
     /// Of a run that obeys its kill switch and that nobody watches: a paced replay.
     pub(super) fn unwatched(kill: KillSwitch) -> Self {
         Self {
@@ -45,6 +53,7 @@ impl HotEnds {
             controls: Controls::new(kill),
             order_entry: Beat::default(),
             ingest: Beat::default(),
+            warmer: Warmer::default(),
         }
     }
 }
@@ -98,6 +107,7 @@ pub(super) fn supervise(
         sessions: sessions.clone(),
         order_entry: order_entry.beat(),
         ingest: ingest.beat(),
+        warmer: Warmer::default(),
     };
     let threads = match config.pipeline.topology {
         Topology::Inline => vec![("the hot stages", decide)],

@@ -11,11 +11,14 @@ mod actions;
 mod approvals;
 mod counters;
 mod feed_clocks;
+mod memory;
 mod sweeps;
 
 pub use actions::Actions;
 pub use counters::CoreCounters;
+pub use memory::{CoreMemory, MemoryError};
 
+use crate::control::planted_delay;
 use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use crate::pipeline::operator::{Command, KillCause, Scope};
@@ -234,6 +237,11 @@ impl DecisionCore {
         self.strategies.len() * crate::strategy::INTENTS_MAX + SWEEP_MAX
     }
 
+    /// Instruments that a strategy wants to hear of.
+    pub fn subscribed(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).zip(&self.subscriptions).filter(|(_, (from, to))| from != to).map(|(number, _)| number)
+    }
+
     /// Sequence number of the last input.
     #[must_use]
     pub const fn decision(&self) -> u64 {
@@ -382,6 +390,7 @@ impl DecisionCore {
             .get_mut(usize::from(event.venue))
             .ok_or(BookError::InstrumentOutOfRange(event.instrument))?;
         let was_stale = self.stale.is_stale(event.venue, event.instrument);
+        planted_delay::spend(Stage::Book);
         let applied = match books.apply(event) {
             Ok(applied) => applied,
             // What refers to a missing message cannot fit, and that the book is wrong is known.
@@ -553,6 +562,7 @@ impl DecisionCore {
             orders: &self.orders,
             risk: &self.risk,
         };
+        planted_delay::spend(Stage::Decide);
         ask(self.strategies[strategy].as_mut(), &view, &mut self.intents);
         probe.mark(Stage::Decide);
         if self.intents.is_empty() {

@@ -30,6 +30,7 @@ use crate::pipeline::idle::Idle;
 use crate::pipeline::live_feed::{LiveFeed, Snapshot};
 use crate::pipeline::lockstep::{IntervalTimer, ReplayError};
 use crate::pipeline::recording;
+use crate::pipeline::rehearsal::Warmer;
 use crate::pipeline::slot_ring;
 use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
@@ -46,6 +47,10 @@ const POLL_EVERY: u64 = 8;
 
 /// A live run is over when every session has ended and the venues have said nothing for a while.
 const STOP_EVERY: u64 = 1024;
+
+/// Turns with nothing to do between two rehearsals: a rehearsal keeps a packet waiting about as long as a look at the
+/// sockets does, and what keeps the path warm must not be what most packets wait for.
+const REHEARSE_EVERY: u64 = 8;
 
 /// The hot end of the way to the thread that fetches snapshots.
 pub struct SnapshotPort {
@@ -384,8 +389,10 @@ pub fn run_inline(
     sampler: &mut Sampler,
     shared: &LiveShared<'_>,
     controls: &mut Controls,
+    warmer: &mut Warmer,
 ) -> Result<(), ReplayError> {
     let mut turns = 0u64;
+    let mut idle_turns = 0u64;
     loop {
         turns += 1;
         let now_ns = shared.calibration.utc_ns(tsc::now());
@@ -413,6 +420,12 @@ pub fn run_inline(
                 let mut stamps = decide.begin_answer();
                 decide.timer(timer.due_ns(), &mut stamps, entry)?;
                 timer.skip_to(now_ns);
+            }
+            if !worked {
+                idle_turns += 1;
+                if idle_turns.is_multiple_of(REHEARSE_EVERY) {
+                    warmer.after_call(true);
+                }
             }
         }
         if turns.is_multiple_of(STOP_EVERY) {

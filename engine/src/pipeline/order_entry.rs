@@ -154,7 +154,8 @@ impl OrderEntry {
         self.links.get(usize::from(venue)).is_some_and(Link::is_logged_on)
     }
 
-    /// Encodes an approved order into the venue's send buffer.
+    /// Encodes an approved order into the venue's send buffer. It can be sent once it is journalled
+    /// ([`Self::journal_encoded`]), where there is a journal.
     ///
     /// # Errors
     /// Why it cannot be sent; [`not_sent`] makes the execution that says so.
@@ -178,10 +179,7 @@ impl OrderEntry {
         if self.journal_full {
             return Err(RejectReason::NotConnected);
         }
-        link.encode(order, &self.symbols, now_ns)?;
-        failpoint::reached("between_appends");
-        self.journal_sent(order.venue, now_ns);
-        if self.journal_full { Err(RejectReason::NotConnected) } else { Ok(()) }
+        link.encode(order, &self.symbols, now_ns)
     }
 
     /// Bytes that wait to be sent to a venue: those that the journal has, where there is one.
@@ -249,13 +247,15 @@ impl OrderEntry {
         }
     }
 
-    /// Everything that was queued is journalled before it can be sent.
+    /// Journals what was encoded for a venue: only then is it pending. A journal that takes no more keeps it from being sent,
+    /// like everything after it.
     #[inline]
-    fn journal_sent(&mut self, venue: u8, now_ns: u64) {
+    pub fn journal_encoded(&mut self, venue: u8, now_ns: u64) {
         let Some(journal) = &mut self.journal else { return };
         let Some(link) = self.links.get_mut(usize::from(venue)) else { return };
         let pending = link.pending();
         if pending.len() > link.journalled {
+            failpoint::reached("between_appends");
             let new = &pending[link.journalled..];
             match session_bytes::append(journal, RecordKind::Sent, venue, now_ns, new) {
                 Ok(()) => link.journalled = pending.len(),
@@ -304,7 +304,13 @@ impl OrderEntry {
         self.not_sent
     }
 
-    /// Whether the journal could not take a record: nothing has been sent since.
+    /// Whether what is sent and received is journalled.
+    #[must_use]
+    pub const fn is_journalled(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Whether the journal has refused a record: nothing has been sent since.
     #[must_use]
     pub const fn journal_full(&self) -> bool {
         self.journal_full

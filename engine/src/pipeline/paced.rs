@@ -12,6 +12,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::control::counters::Counter;
+use crate::control::planted_delay;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order};
 use crate::pipeline::controls::Controls;
@@ -25,14 +26,41 @@ use crate::pipeline::lockstep::{IntervalTimer, OrderItem, ReplayError};
 use crate::pipeline::operator::KillCause;
 pub use crate::pipeline::pacer::Pace;
 use crate::pipeline::pacer::Pacer;
+use crate::pipeline::rehearsal::Warmer;
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::slot_ring::{Consumer, Producer};
 use crate::pipeline::socket_entry::SocketEntry;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
-use crate::pipeline::tsc;
+use crate::pipeline::tsc::{self, Calibration};
 
 /// Messages between two looks at the sockets while there is market data to work on.
 const POLL_EVERY: u64 = 8;
+
+/// Between two looks at the sockets while there is none, ns.
+const LOOK_NS: u64 = 5_000;
+
+/// When the waiting loop of `inline` looks at the sockets: a look is a system call that a message which comes due
+/// meanwhile waits for, and it cools the path.
+struct Looks {
+    interval_ticks: u64,
+    next_ticks: u64,
+}
+
+impl Looks {
+    fn new(calibration: &Calibration) -> Self {
+        Self { interval_ticks: calibration.ns_to_ticks(LOOK_NS), next_ticks: 0 }
+    }
+
+    #[inline(always)]
+    fn is_due(&mut self) -> bool {
+        let now_ticks = tsc::now();
+        let is_due = now_ticks >= self.next_ticks;
+        if is_due {
+            self.next_ticks = now_ticks + self.interval_ticks;
+        }
+        is_due
+    }
+}
 
 /// All stages in one loop. `released` counts the messages handed on, for a venue that replays the same capture.
 ///
@@ -49,8 +77,10 @@ pub fn run_inline(
     released: &Counter,
     stop: &Stop,
     controls: &mut Controls,
+    warmer: &mut Warmer,
 ) -> Result<(), ReplayError> {
     let mut turns = 0u64;
+    let mut looks = Looks::new(entry.calibration());
     pacer.start();
     loop {
         turns += 1;
@@ -59,12 +89,13 @@ pub fn run_inline(
         }
         let next = pacer.next_time_ns(ingest);
         let release = next.and_then(|time_ns| pacer.release(time_ns, ingest));
-        if release.is_none() || turns.is_multiple_of(POLL_EVERY) {
+        let is_idle = release.is_none();
+        if if is_idle { looks.is_due() } else { turns.is_multiple_of(POLL_EVERY) } {
             entry.poll();
             if entry.journal_failed() {
                 return Err(ReplayError::SessionJournal);
             }
-            if (turns.is_multiple_of(1024) || release.is_none()) && stop.requested() {
+            if (turns.is_multiple_of(1024) || is_idle) && stop.requested() {
                 return Err(ReplayError::Stopped);
             }
             while let Some(execution) = entry.next_execution() {
@@ -72,6 +103,7 @@ pub fn run_inline(
                 let execution = Execution { time_ns: decide.core().time_ns(), ..execution };
                 decide.execution(&execution, &mut PathStamps::begin_answer(sampler.sample()), entry)?;
             }
+            warmer.after_call(is_idle);
         }
         let Some(release) = release else {
             if next.is_none() && entry.is_quiet() {
@@ -90,7 +122,11 @@ pub fn run_inline(
         released.set(ingest.messages());
         if let Some(Some(event)) = message {
             timer.start(event.receive_ns);
+            let encoded = entry.encoded();
             decide.market(&event, &mut stamps, entry)?;
+            if entry.encoded() != encoded {
+                warmer.after_call(false);
+            }
         }
     }
 }
@@ -128,6 +164,7 @@ pub fn run_split_ingest(
         stamps.mark(Stage::Decode);
         released.set(ingest.messages());
         let Some(Some(event)) = message else { continue };
+        planted_delay::spend(Stage::Ring);
         if to_decide.is_full() {
             ring_full.add(1);
             // A replay waits: nothing may be lost.

@@ -49,7 +49,7 @@ const ASK_TICKS: i64 = 10_010;
 const BETTER_BID_TICKS: i64 = 9_998;
 
 /// What a rehearsal is made of.
-pub struct RehearsalParts {
+pub(crate) struct RehearsalParts {
     /// With one market maker, in instrument 0.
     pub decide: Decide,
     /// The other end of its digest's ring.
@@ -96,7 +96,7 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// A rehearsal with a market of two orders, whose market maker has learnt its volatility.
     #[must_use]
-    pub fn new(parts: RehearsalParts) -> Self {
+    pub(crate) fn new(parts: RehearsalParts) -> Self {
         let mut this =
             Self { parts, turns: 0, orders: 0, next_order_id: 1, better_bid: None, is_over: false };
         this.add(Side::Buy, BID_TICKS);
@@ -215,6 +215,37 @@ impl Rehearsal {
         entry.discard(false);
         while stamps.pop().is_some() {}
         segments.iter_mut().for_each(ScratchSegments::recycle);
+    }
+}
+
+/// When a loop turns its rehearsal, if it has one.
+#[derive(Default)]
+pub struct Warmer {
+    rehearsal: Option<Box<Rehearsal>>,
+    /// After every system call, and not only when nothing is due.
+    is_eager: bool,
+}
+
+impl Warmer {
+    /// With a rehearsal; an eager one is turned after every system call, even when messages wait.
+    #[must_use]
+    pub fn new(rehearsal: Rehearsal, is_eager: bool) -> Self {
+        Self { rehearsal: Some(Box::new(rehearsal)), is_eager }
+    }
+
+    /// Before trading begins; `None` without a rehearsal.
+    pub fn warm(&mut self) -> Option<Warmed> {
+        self.rehearsal.as_mut().map(|rehearsal| rehearsal.warm())
+    }
+
+    /// The loop has just come back from a system call; `is_idle`: nothing is due.
+    #[inline(always)]
+    pub fn after_call(&mut self, is_idle: bool) {
+        if let Some(rehearsal) = &mut self.rehearsal
+            && (is_idle || self.is_eager)
+        {
+            rehearsal.turn();
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod events;
 mod explain;
 pub mod fills;
 pub mod limits;
+mod memory;
 mod plain;
 mod rate;
 mod reasons;
@@ -42,6 +43,7 @@ pub use account::Account;
 pub use events::{Fill, Released};
 pub use explain::Judged;
 pub use limits::{EngineLimits, InstrumentLimits, RateLimit, StrategyLimits, VenueTerms};
+pub use memory::RiskMemory;
 pub use reasons::RiskReasons;
 pub use valuation::Valuation;
 

@@ -101,6 +101,30 @@ impl<T: Item> Ring<T> {
         unsafe { self.lines.get_unchecked(at..at + Self::LINES) }
     }
 
+    /// Items that were pushed and not yet published as taken. The slots from the oldest on are filled without a hole, so that
+    /// a few of them tell: doubling steps, then halving ones.
+    fn waiting(&self) -> usize {
+        // Relaxed: only numbers are looked at, no payload.
+        let taken = self.taken.items.load(Ordering::Relaxed);
+        let is_filled = |item: u64| {
+            let wanted = (taken.wrapping_add(item) as u32).wrapping_add(1);
+            let found = self.slot(taken.wrapping_add(item))[0].number.load(Ordering::Relaxed);
+            // A later number: meanwhile the item was taken and the slot filled again.
+            found.wrapping_sub(wanted) as i32 >= 0
+        };
+        let mut step = 1;
+        while step <= self.capacity && is_filled(step - 1) {
+            step *= 2;
+        }
+        // Filled below `from`, and not at `to`, or beyond the end.
+        let (mut from, mut to) = (step / 2, (step - 1).min(self.capacity));
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if is_filled(middle) { from = middle + 1 } else { to = middle }
+        }
+        from as usize
+    }
+
     /// Bytes of the item in its line `line`: all but the last are full.
     const fn bytes_in(line: usize) -> usize {
         let left = T::BYTES.saturating_sub(line * LINE_BYTES);
@@ -119,6 +143,34 @@ pub struct Producer<T> {
     pushed: u64,
     /// How many may be pushed in all before the consumer's count has to be read again.
     free_until: u64,
+}
+
+/// A third thread's look at how full a ring is. It writes nothing, and the two ends do nothing for it: it reads the lines' numbers as the
+/// consumer does, a handful of them, so that now and then a line comes to its owner from one core more.
+pub struct Gauge {
+    waiting: Box<dyn Fn() -> usize>,
+    capacity: usize,
+}
+
+impl Gauge {
+    /// Items in the ring, by the consumer's last publication: up to a sixteenth of the slots too many. While it moves, a
+    /// little off.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        (self.waiting)()
+    }
+
+    /// Slots that there are.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+}
+
+impl std::fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gauge").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
 }
 
 /// The receiving end.
@@ -227,6 +279,16 @@ impl<T: Item> Producer<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.ring.capacity as usize
+    }
+
+    /// A look at the ring for a third thread.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge
+    where
+        T: 'static,
+    {
+        let ring = Arc::clone(&self.ring);
+        Gauge { waiting: Box::new(move || ring.waiting()), capacity: self.capacity() }
     }
 
     /// Whether everything that was pushed has been taken, by the consumer's last publication; it publishes when it

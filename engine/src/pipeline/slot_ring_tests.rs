@@ -156,3 +156,26 @@ fn two_threads_move_a_hundred_million_items() {
     two_threads_move::<16>(1_000, 15_000_000);
     two_threads_move::<15>(17, 5_000_000);
 }
+
+proptest! {
+    /// Against the count of a plain queue, wherever the numbers stand and however many slots are in use.
+    #[test]
+    fn a_gauge_counts_what_was_not_published_as_taken(
+        capacity in 1usize..70,
+        before in prop_oneof![Just(0u64), Just(u64::from(u32::MAX) - 20)],
+        moves in prop::collection::vec((0usize..80, 0usize..80), 1..12),
+    ) {
+        let (mut producer, mut consumer) = ring_from::<u64>(capacity, before);
+        let gauge = producer.gauge();
+        prop_assert_eq!((gauge.waiting(), gauge.capacity()), (0, capacity));
+        let mut queued = 0;
+        for (push, pop) in moves {
+            queued += (0..push).take_while(|item| producer.push(*item as u64).is_ok()).count();
+            queued -= (0..pop).take_while(|_| consumer.pop().is_some()).count();
+            let waiting = gauge.waiting();
+            prop_assert!((queued..=(queued + capacity / 16).min(capacity)).contains(&waiting), "{waiting} of {queued}");
+        }
+        while consumer.pop().is_some() {}
+        prop_assert_eq!(gauge.waiting(), 0);
+    }
+}

@@ -18,6 +18,7 @@ use rtrb::{Consumer, Producer};
 
 use crate::control::failpoint;
 use crate::control::kill_switch::KillSwitch;
+use crate::control::planted_delay;
 use crate::control::session_schedule::SessionSpan;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, ExecutionKind, Order, RejectReason};
@@ -25,7 +26,7 @@ use crate::pipeline::decide::OrderSink;
 use crate::pipeline::order_entry::{OrderEntry, in_doubt, not_sent};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::session_watch::SessionWatch;
-use crate::pipeline::stamps::{PathRecord, PathStamps, StampWriter};
+use crate::pipeline::stamps::{PathRecord, PathStamps, Stage, StampWriter};
 use crate::pipeline::tsc::{self, Calibration};
 use crate::pipeline::utc_offset::UtcOffset;
 use crate::transport::{Connection, Transport};
@@ -443,6 +444,7 @@ impl SocketEntry {
             let _ = connection.send(&pending[..pending.len().div_ceil(2)]);
             failpoint::kill();
         }
+        planted_delay::spend(Stage::Send);
         let sent = connection.send(pending);
         failpoint::reached("after_send");
         match sent {
@@ -457,6 +459,7 @@ impl SocketEntry {
     pub(super) fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
         let line = self.lines.get(usize::from(order.venue));
         let connected = line.is_some_and(|line| line.connection.is_some() || line.is_rehearsal);
+        planted_delay::spend(Stage::Encode);
         let outcome = if connected {
             self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
         } else {
@@ -475,16 +478,27 @@ impl SocketEntry {
         }
     }
 
+    /// The session's journal takes what was encoded for a venue; says when it was done with that.
+    #[inline]
+    fn journal_encoded(&mut self, venue: u8, from_ticks: u64) -> u64 {
+        if !self.entry.is_journalled() || self.unsent.is_empty() {
+            return from_ticks;
+        }
+        self.entry.journal_encoded(venue, self.calibration.utc_ns(from_ticks));
+        tsc::now()
+    }
+
     /// Sends what the orders of this input have encoded, and ends their paths.
     #[inline]
     pub(super) fn send_encoded(&mut self) {
         // The bytes of all have waited for the last order's, and then for the calls to the venues before theirs.
         let mut from_ticks = self.unsent.last().map_or(0, |last| last.ready_ticks);
         for venue in 0..self.lines.len() as u8 {
+            let journalled_ticks = self.journal_encoded(venue, from_ticks);
             if self.flush(venue) {
                 let sent_ticks = tsc::now();
                 for record in self.unsent.iter_mut().filter(|record| record.venue == venue) {
-                    record.sent(from_ticks, sent_ticks);
+                    record.sent(from_ticks, journalled_ticks, sent_ticks);
                 }
                 from_ticks = sent_ticks;
             }
@@ -507,6 +521,16 @@ impl SocketEntry {
     pub(super) fn is_quiet(&self) -> bool {
         let silence = tsc::now().saturating_sub(self.last_heard_ticks);
         self.calibration.ticks_to_ns(silence) > QUIET_NS
+    }
+
+    /// The clock that it goes by.
+    pub(super) const fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// Order messages that were encoded so far.
+    pub(super) const fn encoded(&self) -> u64 {
+        self.entry.sent()
     }
 
     /// Connections that broke.

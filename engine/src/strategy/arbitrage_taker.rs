@@ -385,6 +385,43 @@ impl Strategy for ArbitrageTaker {
         self.act(view, intents);
     }
 
+    /// The depths are read anew before each use.
+    fn save(&self) -> Option<Vec<u64>> {
+        let mut words = vec![self.ready_ns, self.imbalance.cast_unsigned()];
+        words.extend(match self.flattened_at {
+            None => [0, 0],
+            Some((venue, filled)) => [1 + u64::from(venue), u64::from(filled)],
+        });
+        if let Some(tried) = &self.tried {
+            let profit = tried.net_profit_1e9.cast_unsigned();
+            words.extend([profit as u64, (profit >> 64) as u64]);
+            words.extend([tried.buy_limit, tried.sell_limit].map(i64::cast_unsigned));
+            words.extend([tried.quantity, u64::from(tried.buy_venue), u64::from(tried.sell_venue)]);
+        }
+        Some(words)
+    }
+
+    fn restore(&mut self, saved: &[u64]) -> bool {
+        let Some((&[ready_ns, imbalance, venue, filled], tried)) = saved.split_first_chunk() else {
+            return false;
+        };
+        self.tried = match tried {
+            [] => None,
+            &[low, high, buy_limit, sell_limit, quantity, buy_venue, sell_venue] => Some(ArbitrageSignal {
+                net_profit_1e9: (u128::from(low) | u128::from(high) << 64).cast_signed(),
+                buy_limit: buy_limit.cast_signed(),
+                sell_limit: sell_limit.cast_signed(),
+                quantity,
+                buy_venue: buy_venue as u8,
+                sell_venue: sell_venue as u8,
+            }),
+            _ => return false,
+        };
+        (self.ready_ns, self.imbalance) = (ready_ns, imbalance.cast_signed());
+        self.flattened_at = venue.checked_sub(1).map(|venue| (venue as u8, filled != 0));
+        true
+    }
+
     fn explain(&self, _view: &View<'_>) -> Vec<String> {
         explanation::of(self)
     }

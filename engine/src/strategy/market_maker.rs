@@ -220,11 +220,10 @@ impl MarketMaker {
     }
 
     /// What the quotes depend on now, and what the model wants of each side.
-    fn wanted(&self, view: &View<'_>, microprice: i64) -> (QuoteInputs, Quotes) {
+    fn wanted(&self, view: &View<'_>, microprice: i64, live: &LiveOrders<'_>) -> (QuoteInputs, Quotes) {
         let instrument = self.instruments[0];
         let own = view.bbo(self.venue, instrument);
-        let live_bid = view.open_order(instrument, Side::Buy);
-        let live_ask = view.open_order(instrument, Side::Sell);
+        let LiveOrders { bid: live_bid, ask: live_ask } = *live;
         let (away_bid, away_ask) = self.away(view);
         let inputs = QuoteInputs {
             microprice,
@@ -250,16 +249,16 @@ impl MarketMaker {
     }
 
     fn requote(&mut self, view: &View<'_>, intents: &mut Intents) {
-        let instrument = self.instruments[0];
         let reference = self.reference(view);
         let microprice = reference.microprice(self.reference_spread_max);
         if reference.is_national {
             // It hears of the national price only, so that the change between the two does not count as a move.
             self.volatility.update(&self.volatility_parameters, view.time_ns, microprice);
         }
-        let (_, Quotes { bid, ask }) = self.wanted(view, microprice);
-        self.act(view, Side::Buy, bid, view.open_order(instrument, Side::Buy), intents);
-        self.act(view, Side::Sell, ask, view.open_order(instrument, Side::Sell), intents);
+        let live = LiveOrders::of(view, self.instruments[0]);
+        let (_, Quotes { bid, ask }) = self.wanted(view, microprice, &live);
+        self.act(view, Side::Buy, bid, live.bid, intents);
+        self.act(view, Side::Sell, ask, live.ask, intents);
     }
 
     /// Best bid and offer of the other venues that are trading and not stale.
@@ -320,6 +319,24 @@ impl MarketMaker {
         if let Some(state) = self.side(side) {
             state.paused_until_ns = until_ns;
         }
+    }
+}
+
+/// The newest live order of each side.
+struct LiveOrders<'a> {
+    bid: Option<&'a LiveOrder>,
+    ask: Option<&'a LiveOrder>,
+}
+
+impl<'a> LiveOrders<'a> {
+    fn of(view: &View<'a>, instrument: u32) -> Self {
+        let mut live = Self { bid: None, ask: None };
+        for order in view.open_orders().filter(|order| order.instrument == instrument) {
+            let place = if order.side == Side::Buy { &mut live.bid } else { &mut live.ask };
+            // The newest comes first.
+            place.get_or_insert(order);
+        }
+        live
     }
 }
 
@@ -402,6 +419,21 @@ impl Strategy for MarketMaker {
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
         self.requote(view, intents);
+    }
+
+    fn save(&self) -> Option<Vec<u64>> {
+        let mut words = self.volatility.to_words().to_vec();
+        words.extend([&self.bid, &self.ask].into_iter().flat_map(|s| [s.paused_until_ns, s.next_cancel_ns]));
+        Some(words)
+    }
+
+    fn restore(&mut self, saved: &[u64]) -> bool {
+        let Some((volatility, sides)) = saved.split_first_chunk() else { return false };
+        let &[bid_paused_ns, bid_cancel_ns, ask_paused_ns, ask_cancel_ns] = sides else { return false };
+        self.volatility = Volatility::from_words(volatility);
+        self.bid = QuoteSide { paused_until_ns: bid_paused_ns, next_cancel_ns: bid_cancel_ns };
+        self.ask = QuoteSide { paused_until_ns: ask_paused_ns, next_cancel_ns: ask_cancel_ns };
+        true
     }
 
     fn explain(&self, view: &View<'_>) -> Vec<String> {

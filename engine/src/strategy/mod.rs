@@ -68,6 +68,18 @@ pub trait Strategy: Send {
         let _ = (view, answer, intents);
     }
 
+    /// Its state as numbers, from which [`Self::restore`] makes a strategy of the same configuration that goes on bit for bit
+    /// as this one would: for scenes (`control/slowest`). `None`: it cannot, and there are no scenes of its runs. Cold.
+    fn save(&self) -> Option<Vec<u64>> {
+        None
+    }
+
+    /// Takes over what [`Self::save`] of a strategy of the same configuration gave; whether it could be read.
+    fn restore(&mut self, saved: &[u64]) -> bool {
+        let _ = saved;
+        false
+    }
+
     /// What it has just decided from the same view, in words and numbers, a line each: for `warptick why`. Cold.
     fn explain(&self, view: &View<'_>) -> Vec<String> {
         let _ = view;
@@ -103,6 +115,11 @@ impl<'a> View<'a> {
     /// Best bid and offer of one venue; empty when its book is stale, and for a venue that is not configured.
     #[must_use]
     pub fn bbo(&self, venue: u8, instrument: u32) -> Bbo {
+        let taken_in = self.nbbo.venue_quote(instrument, venue);
+        // The national book has the same, without a search, unless the venue does not count for it just now.
+        if taken_in.bid_qty | taken_in.ask_qty != 0 {
+            return taken_in;
+        }
         self.current(venue, instrument).map_or(Bbo::EMPTY, |books| books.bbo(instrument))
     }
 

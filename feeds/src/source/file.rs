@@ -406,7 +406,8 @@ impl Capture {
     }
 
     /// Whether it is a BinaryFILE: messages without packets.
-    pub(super) const fn is_binary_file(&self) -> bool {
+    #[must_use]
+    pub const fn is_binary_file(&self) -> bool {
         matches!(self.format, Format::BinaryFile)
     }
 

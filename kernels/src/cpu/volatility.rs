@@ -144,6 +144,36 @@ impl Volatility {
         }
     }
 
+    /// All of it as numbers: [`Self::from_words`] goes on bit for bit.
+    #[must_use]
+    pub const fn to_words(&self) -> [u64; 8] {
+        [
+            self.variance as u64,
+            (self.variance >> 64) as u64,
+            self.missing_q32,
+            self.next_line_ns,
+            self.line_price.cast_unsigned(),
+            self.price.cast_unsigned(),
+            self.sigma,
+            self.samples as u64,
+        ]
+    }
+
+    /// Takes what [`Self::to_words`] gave.
+    #[must_use]
+    pub const fn from_words(words: &[u64; 8]) -> Self {
+        let &[low, high, missing_q32, next_line_ns, line_price, price, sigma, samples] = words;
+        Self {
+            variance: low as u128 | (high as u128) << 64,
+            missing_q32,
+            next_line_ns,
+            line_price: line_price.cast_signed(),
+            price: price.cast_signed(),
+            sigma,
+            samples: samples as u32,
+        }
+    }
+
     /// Standard deviation of the price, 1e-9 per square root of a second; [`SIGMA_NONE`] until warm.
     #[must_use]
     pub const fn sigma(&self) -> u64 {

@@ -190,7 +190,7 @@ impl Engine {
         let universe = LiveUniverse::new(&day.config).expect("a date");
         let resumes = (number > 0).then(|| format!("run-{}", number - 1));
         let (version, captures) = ("sim".to_owned(), Vec::new());
-        let header = RunHeader { version, captures, resumes, config: day.config.clone() };
+        let header = RunHeader { version, captures, resumes, scene: None, config: day.config.clone() };
         let header = toml::to_string(&header).expect("a header");
         let options =
             JournalOptions { segment_bytes: 1 << 16, segments_ahead: 1, ..JournalOptions::default() };

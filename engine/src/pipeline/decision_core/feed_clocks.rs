@@ -25,6 +25,19 @@ impl FeedClocks {
         }
     }
 
+    /// Receive and exchange time of each venue's last message.
+    pub(super) fn times(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.0.iter().map(|clock| (clock.receive_ns, clock.exchange_ns))
+    }
+
+    /// Takes over what [`Self::times`] gave; whether it is of as many venues.
+    pub(super) fn set_times(&mut self, times: &[(u64, u64)]) -> bool {
+        for (clock, &(receive_ns, exchange_ns)) in self.0.iter_mut().zip(times) {
+            *clock = FeedClock { receive_ns, exchange_ns };
+        }
+        times.len() == self.0.len()
+    }
+
     /// For how long the venue has said nothing, ns of receive time; nothing yet is for ever.
     #[inline(always)]
     pub(super) fn age_ns(&self, venue: u8, now_ns: u64) -> u64 {

@@ -124,7 +124,9 @@ mod tests {
         };
         let mut orders = 0;
         while entry.encode(&RiskApproved::for_test(order(orders + 1)), NOW_NS).is_ok() {
-            orders += 1;
+            assert!(entry.pending(0).is_empty(), "what is not journalled yet cannot be sent");
+            entry.journal_encoded(0, NOW_NS);
+            orders += u64::from(!entry.journal_full());
             take(&mut entry);
         }
         assert!((10..100).contains(&orders), "two segments of 4 KiB hold {orders}");

@@ -57,6 +57,16 @@ impl MessageRate {
         self.credit >= u64::from(self.cost)
     }
 
+    /// Credit and the time of the last look, ns.
+    pub(super) const fn memory(&self) -> (u64, u64) {
+        (self.credit, self.last_ns)
+    }
+
+    /// Goes on where another bucket of the same limit was.
+    pub(super) const fn recall(&mut self, credit: u64, last_ns: u64) {
+        (self.credit, self.last_ns) = (credit, last_ns);
+    }
+
     /// Messages that the credit pays for.
     pub(super) const fn messages(&self) -> u64 {
         self.credit / NS_PER_S

@@ -3,6 +3,7 @@
 //! One ring for all instruments, each order linked to the one before it of its instrument. Memory is taken at construction.
 
 use crate::order::Intent;
+use serde::{Deserialize, Serialize};
 use std::hint::select_unpredictable;
 
 /// Orders remembered, and steps that a search makes at most.
@@ -58,6 +59,19 @@ impl RecentOf {
     }
 }
 
+/// A new order that is remembered, on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RememberedOrder {
+    /// Its place in the order of all.
+    pub(super) number: u64,
+    pub(super) instrument: u32,
+    price: i64,
+    quantity: u64,
+    time_ns: u64,
+    /// The lowest bit of its side.
+    side: u64,
+}
+
 /// See the module's text.
 pub(super) struct RecentOrders {
     ring: Box<[Recent; REMEMBERED_LENGTH]>,
@@ -110,6 +124,43 @@ impl RecentOrders {
         self.next += 1;
         of.latest = number;
         of.count(now_ns, window_ns);
+    }
+
+    /// The orders of an instrument that a search at `now_ns` would look at, newest first.
+    pub(super) fn of(
+        &self,
+        instrument: u32,
+        of: &RecentOf,
+        now_ns: u64,
+        window_ns: u64,
+    ) -> Vec<RememberedOrder> {
+        let mut at = of.latest;
+        let mut found = Vec::new();
+        while at != 0 && at + REMEMBERED >= self.next && found.len() < STEPS_MAX as usize {
+            let Recent { price, quantity, time_ns, previous } = self.ring[place(at)];
+            if now_ns.saturating_sub(time_ns) >= window_ns {
+                break;
+            }
+            found.push(RememberedOrder {
+                number: at,
+                instrument,
+                price,
+                quantity,
+                time_ns,
+                side: previous & 1,
+            });
+            at = previous >> 1;
+        }
+        found
+    }
+
+    /// Remembers what [`Self::of`] gave, the oldest first.
+    pub(super) fn recall(&mut self, of: &mut RecentOf, order: &RememberedOrder, window_ns: u64) {
+        let &RememberedOrder { price, quantity, time_ns, side, .. } = order;
+        self.ring[place(self.next)] = Recent { price, quantity, time_ns, previous: of.latest << 1 | side };
+        of.latest = self.next;
+        self.next += 1;
+        of.count(time_ns, window_ns);
     }
 
     /// Forgets the last one, which was of this instrument.

@@ -47,6 +47,19 @@ impl FillWindow {
         *self = Self { fills: std::mem::take(&mut self.fills), first: 0, count: 0, quantity: 0, delta: 0 };
     }
 
+    /// Time and signed quantity of each fill, oldest first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, i64)> + '_ {
+        (0..self.count).map(|ahead| self.fills[(self.first + ahead) % self.fills.len()])
+    }
+
+    /// Takes over what [`Self::entries`] gave.
+    pub(super) fn recall(&mut self, entries: &[(u64, i64)]) {
+        self.clear();
+        for &(time_ns, signed_quantity) in entries {
+            self.add(time_ns, signed_quantity, u64::MAX);
+        }
+    }
+
     /// Fills in the window.
     pub(super) const fn count(&self) -> usize {
         self.count

@@ -39,6 +39,12 @@ pub struct StampReader {
 }
 
 impl StampReader {
+    /// Records that are there now, and how many there is room for.
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        (self.ring.slots(), self.ring.buffer().capacity())
+    }
+
     /// The next record, or `None` when there is none now.
     pub fn pop(&mut self) -> Option<PathRecord> {
         self.ring.pop().ok()

@@ -29,7 +29,7 @@ fn new_order() -> Order {
 #[test]
 fn layouts_are_fixed() {
     assert_eq!(size_of::<PathStamps>(), 56);
-    assert_eq!(size_of::<PathRecord>(), 96);
+    assert_eq!(size_of::<PathRecord>(), 104);
     for (index, stage) in Stage::ALL.into_iter().enumerate() {
         assert_eq!(stage as usize, index);
     }
@@ -50,7 +50,7 @@ fn a_sampled_path_adds_up() {
     assert_eq!(record.stage_ticks(Stage::Encode), Some(50));
     assert_eq!((record.order_ticks(), record.wire_ticks()), (200, None));
     assert_eq!(record.audit(), Audit::Equal);
-    record.sent(1_230, 1_300);
+    record.sent(1_230, 1_230, 1_300);
     assert_eq!(record.stage_ticks(Stage::Wait), Some(30), "behind another order of the same send call");
     assert_eq!(record.stage_ticks(Stage::Send), Some(70));
     assert_eq!(record.wire_ticks(), Some(300));
@@ -106,7 +106,7 @@ fn an_unsampled_path_has_start_and_end_only() {
     Stage::ALL.into_iter().take(9).for_each(|stage| path.mark(stage));
     let mut record = path.order_ready(&new_order());
     assert!(Stage::ALL.iter().all(|&stage| record.stage_ticks(stage).is_none()));
-    record.sent(record.ready_ticks + 10, record.ready_ticks + 30);
+    record.sent(record.ready_ticks + 10, record.ready_ticks + 10, record.ready_ticks + 30);
     assert_eq!(record.wire_ticks(), Some(record.order_ticks() + 30), "the wait is in the whole");
     assert_eq!((record.stage_ticks(Stage::Wait), record.stage_ticks(Stage::Send)), (None, Some(20)));
     assert_eq!(record.audit(), Audit::NotStamped);
@@ -212,4 +212,17 @@ fn every_record_arrives_once_and_in_order_or_is_counted() {
         drain();
         assert_eq!(taken + hot.join().expect("the writer does not panic"), RECORDS);
     });
+}
+
+#[test]
+fn the_sessions_journal_is_a_stage_between_the_bytes_and_the_call() {
+    let mut path = PathStamps::begin_at(1_000, true);
+    path.add(Stage::Journal, 1_010);
+    let mut record = path.order_ready_at(1_050, &order(OrderAction::New));
+    record.sent(1_060, 1_100, 1_300);
+    let stages =
+        [Stage::Journal, Stage::Encode, Stage::Wait, Stage::Send].map(|stage| record.stage_ticks(stage));
+    assert_eq!(stages, [Some(50), Some(40), Some(10), Some(200)]);
+    assert_eq!((record.order_ticks(), record.wire_ticks()), (50, Some(300)));
+    assert_eq!(record.audit(), Audit::Equal);
 }

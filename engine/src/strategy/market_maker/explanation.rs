@@ -1,6 +1,6 @@
 //! A market maker's decision in words and numbers, for `warptick why`. Cold: it formats.
 
-use super::{MarketMaker, live_quote};
+use super::{LiveOrders, MarketMaker, live_quote};
 use crate::notation::{Money, Price};
 use crate::strategy::View;
 use feeds::event::Side;
@@ -14,7 +14,8 @@ use kernels::cpu::volatility::SIGMA_NONE;
 pub(super) fn of(maker: &MarketMaker, view: &View<'_>) -> Vec<String> {
     let reference = maker.reference(view);
     let microprice = reference.microprice(maker.reference_spread_max);
-    let (inputs, wanted) = maker.wanted(view, microprice);
+    let live = LiveOrders::of(view, maker.instruments[0]);
+    let (inputs, wanted) = maker.wanted(view, microprice, &live);
     let Bbo { bid_px, bid_qty, ask_px, ask_qty } = reference.market;
     let whose =
         if reference.is_national { "national" } else { "the venue's own, since venues cross each other:" };
