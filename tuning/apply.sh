@@ -17,7 +17,7 @@
 #
 # For tests: WARPTICK_ROOT is put before every path, WARPTICK_ETHTOOL names the ethtool to call (none under a root).
 set -euo pipefail
-# shellcheck source=value.sh
+# shellcheck source-path=SCRIPTDIR source=value.sh
 . "$(dirname "$0")/value.sh"
 
 root=${WARPTICK_ROOT:-}

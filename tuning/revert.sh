@@ -10,7 +10,7 @@
 #
 # For tests: WARPTICK_ROOT and WARPTICK_ETHTOOL as in apply.sh.
 set -euo pipefail
-# shellcheck source=value.sh
+# shellcheck source-path=SCRIPTDIR source=value.sh
 . "$(dirname "$0")/value.sh"
 
 root=${WARPTICK_ROOT:-}

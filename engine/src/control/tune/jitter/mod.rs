@@ -32,7 +32,7 @@ pub use hiccups::Hiccups;
 pub use hops::Hop;
 pub use spread::Spread;
 
-/// Cores that the hop matrix is made over without `--cpus`: 120 pairs of at most 50 ms each.
+/// Cores that the hop matrix is made over without `--cpus`: 120 pairs, each some milliseconds on an idle machine, half a second at most.
 const CPUS_MAX: usize = 16;
 
 /// A gap between two readings of the counter from which on it is a hiccup: far above the reading itself, below what the

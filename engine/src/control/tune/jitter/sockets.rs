@@ -13,9 +13,8 @@ use crate::pipeline::tsc::{self, Calibration};
 /// Bytes there and back: a short order message.
 const BYTES: usize = 64;
 
-/// Round trips, and those at the start that do not count.
+/// Round trips; the first tenth of those that came back does not count.
 const TRIPS: u64 = 5_000;
-const WARM_UP: u64 = 500;
 
 /// One end of a connection.
 trait End: Send {
@@ -110,7 +109,7 @@ fn round_trips<E: End>(
     let ticks = on_two(
         pair,
         move || {
-            let mut ticks = Vec::with_capacity((TRIPS - WARM_UP) as usize);
+            let mut ticks = Vec::with_capacity(TRIPS as usize);
             let (mut message, mut answer) = ([0u8; BYTES], [0u8; BYTES]);
             for number in 1..=TRIPS {
                 message[..8].copy_from_slice(&number.to_le_bytes());
@@ -122,10 +121,9 @@ fn round_trips<E: End>(
                 {
                     break;
                 }
-                if number > WARM_UP {
-                    ticks.push(tsc::now() - start);
-                }
+                ticks.push(tsc::now() - start);
             }
+            ticks.drain(..ticks.len() / 10);
             ticks
         },
         move || {
