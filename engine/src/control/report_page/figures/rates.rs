@@ -8,6 +8,9 @@ use crate::control::report_page::units;
 
 const HEIGHT: u32 = 400;
 
+/// What a line shows of each row.
+type Figure = fn(&RateRow) -> Option<u64>;
+
 /// The figure; none where no row has a rate and a time. Rows that do not count are left out.
 ///
 /// # Errors
@@ -15,7 +18,7 @@ const HEIGHT: u32 = 400;
 pub fn figure(rows: &[RateRow]) -> Result<Option<String>, String> {
     let counting: Vec<&RateRow> =
         rows.iter().filter(|row| row.counts != Some(false) && row.offered_per_s >= 1.0).collect();
-    let lines: [(&str, fn(&RateRow) -> Option<u64>); 6] = [
+    let lines: [(&str, Figure); 6] = [
         ("max", |row| row.max_ns),
         ("p99.9", |row| row.p999_ns),
         ("p99", |row| row.p99_ns),
