@@ -43,6 +43,7 @@ pub fn run(arguments: &[String]) -> Result<Vec<Line>, String> {
         p50_ns: Some(tenths(found.decode_and_book_ns_per_message)),
         ..Figures::default()
     })
+    .given([capture.bytes()])
     .with("look_ahead", found.look_ahead)
     .with("decode_ns", tenths(found.decode_ns_per_message))
     .with("one_at_a_time_p50_ns", tenths(found.one_at_a_time.p50_ns))

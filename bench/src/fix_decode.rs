@@ -57,6 +57,7 @@ pub fn run() -> Result<Vec<Line>, String> {
             &format!("{WARM_UP} passes over 1,024 reports"),
         )
         .figures(samples.figures(&calibration, 1.0))
+        .given(messages.iter().map(|message| &message.bytes))
         .with("message_bytes", tenths(average_bytes(&messages)))
         .with("used_by_default", kernel == Kernel::best())
         .checked("every execution says what its report says")

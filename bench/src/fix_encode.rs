@@ -7,6 +7,7 @@
 //! (the worst case for the symbol table), times that advance by up to 50 us, so that the text of the second changes now
 //! and then. Every message is decoded again by the general codec and compared with its order, outside the timing.
 
+use engine::control::digest::canonical;
 use engine::fix::codec::{Encoder, Header, Message};
 use engine::fix::fix44;
 use engine::fix::identity::SessionIds;
@@ -139,6 +140,7 @@ fn measure(load: &Load, calibration: &Calibration) -> Result<Vec<Line>, String> 
             &format!("{} passes over {} orders", load.warm_up, load.orders),
         )
         .figures(samples.figures(calibration, 1.0))
+        .given(orders.iter().map(|order| canonical(order)))
         .with("orders", load.orders)
         .with("template_message_bytes", average)
         .checked("every message decodes back to its order")

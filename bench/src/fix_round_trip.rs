@@ -131,6 +131,7 @@ pub fn run() -> Result<Vec<Line>, String> {
             )
             .pinned(&format!("client on CPU {}, peer on CPU {}", load.near, load.far))
             .figures(figures)
+            .given([&load.request])
             .with("percentiles_are", "medians of the rounds' percentiles")
             .with("order_bytes", load.request.len())
             .with("answer_bytes", tenths(answer_bytes as f64))

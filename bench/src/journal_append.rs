@@ -58,6 +58,7 @@ pub fn run(arguments: &[String]) -> Result<Vec<Line>, String> {
             &format!("{WARM_UP} appends"),
         )
         .figures(samples.figures(&calibration, 1.0))
+        .given((0..64).map(|number| journal::encode_order(&order(number))))
         .with("file_system", file_system(temporary.path()))
         .with("durable_before_the_end", durable)
         .checked("every record reads back with its CRC, its number and its bytes, and the journal is closed");

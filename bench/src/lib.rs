@@ -6,6 +6,7 @@ pub mod fix_decode;
 pub mod fix_encode;
 pub mod fix_messages;
 pub mod fix_round_trip;
+pub mod instructions;
 pub mod journal_append;
 pub mod kill_latency;
 pub mod line;
@@ -17,6 +18,7 @@ pub mod peer_book;
 pub mod peer_decode;
 #[cfg(feature = "peers-fix")]
 pub mod peer_fix;
+pub mod results;
 pub mod ring_hop;
 pub mod risk;
 pub mod tick_to_order;

@@ -1,8 +1,10 @@
 //! The JSON line of one result: the figures and everything that a reader needs to judge them.
 
+use engine::control::digest::hex;
 use engine::control::machine::Machine;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::timing::Figures;
 
@@ -16,6 +18,7 @@ pub struct Line {
     toolchain: &'static str,
     profile: &'static str,
     pinning: String,
+    digest: String,
     load_model: String,
     clock: &'static str,
     warm_up: String,
@@ -38,6 +41,7 @@ impl Line {
             toolchain: env!("BENCH_TOOLCHAIN"),
             profile: env!("BENCH_PROFILE"),
             pinning: pinning(),
+            digest: chained("", [scenario, variant, load_model, warm_up].map(str::as_bytes)),
             load_model: load_model.to_owned(),
             clock: "rdtsc, calibrated against CLOCK_MONOTONIC at start",
             warm_up: warm_up.to_owned(),
@@ -68,6 +72,13 @@ impl Line {
         self
     }
 
+    /// Input that the scenario worked on: it enters the line's digest, so that figures of different input are told apart.
+    #[must_use]
+    pub fn given<B: AsRef<[u8]>>(mut self, input: impl IntoIterator<Item = B>) -> Self {
+        self.digest = chained(&self.digest, input);
+        self
+    }
+
     /// One more figure or fact.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -89,6 +100,16 @@ impl Line {
     pub fn to_json(&self) -> Result<String, String> {
         serde_json::to_string(self).map_err(|error| error.to_string())
     }
+}
+
+/// SHA-256 over a digest and what is added to it, each part with its length before it.
+fn chained<B: AsRef<[u8]>>(before: &str, parts: impl IntoIterator<Item = B>) -> String {
+    let mut hash = Sha256::new_with_prefix(before);
+    for part in parts {
+        hash.update((part.as_ref().len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize().into())
 }
 
 /// CPUs that this process may use and how it is scheduled, as the kernel says it.
@@ -130,6 +151,7 @@ mod tests {
             "toolchain",
             "profile",
             "pinning",
+            "digest",
             "load_model",
             "clock",
             "warm_up",
@@ -145,6 +167,18 @@ mod tests {
             assert!(line.get(key).is_some(), "{key} is missing: {text}");
         }
         assert_eq!((&line["accepted"], &line["checks"][0]), (&Value::from(3), &Value::from("counts")));
+        assert!(line["machine"]["kernel"].is_string(), "{text}");
         assert!(line["pinning"].as_str().is_some_and(|text| text.contains("SCHED_")), "{text}");
+    }
+
+    #[test]
+    fn digests_tell_inputs_apart() {
+        let line = || Line::new("risk", "x", "one thread", "none");
+        let of = |line: Line| line.digest;
+        assert_eq!(of(line().given(["ab", "c"])), of(line().given(["ab", "c"])));
+        assert_ne!(of(line().given(["ab", "c"])), of(line().given(["a", "bc"])));
+        assert_ne!(of(line()), of(line().given(["ab"])));
+        assert_ne!(of(line()), of(Line::new("risk", "y", "one thread", "none")));
+        assert_eq!(of(line()).len(), 64);
     }
 }

@@ -1,10 +1,13 @@
-//! `warptick-bench SCENARIO [ARGUMENTS]`: runs one benchmark and prints one JSON line a variant.
+//! `warptick-bench SCENARIO [ARGUMENTS] [--append [FILE]]`: runs one benchmark and prints one JSON line a variant.
 //!
+//! `--append` adds the lines to a file as well, to that of this machine in `bench/results` unless one is named.
 //! Exit code 0: measured and checked. 1: a result was wrong, or no work was done. 2: no such scenario.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bench::line::Line;
+use bench::results;
 
 type Scenario = fn(&[String]) -> Result<Vec<Line>, String>;
 
@@ -22,6 +25,7 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("tick_to_order", "[FILE[@VENUE]...]", bench::tick_to_order::run),
     ("book", "FILE [BBO_CHECKSUM]", bench::book::run),
     ("wide_cpu", "", |_| bench::wide_cpu::run()),
+    ("instructions", "check [FILE] | record", bench::instructions::run),
     #[cfg(feature = "peers")]
     ("peer_decode", "FILE...", bench::peer_decode::run),
     #[cfg(feature = "peers")]
@@ -31,7 +35,8 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let append = take_append(&mut arguments);
     let wanted = arguments.first().map(String::as_str).unwrap_or_default();
     let Some((name, _, run)) = SCENARIOS.iter().find(|(known, ..)| *known == wanted) else {
         eprintln!("usage: warptick-bench SCENARIO [ARGUMENTS], one of:");
@@ -41,10 +46,9 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let printed = run(&arguments[1..]).and_then(|lines| {
-        for line in lines {
-            println!("{}", line.to_json()?);
-        }
-        Ok(())
+        let lines = lines.iter().map(Line::to_json).collect::<Result<Vec<_>, _>>()?;
+        lines.iter().for_each(|line| println!("{line}"));
+        append.map_or(Ok(()), |file| results::append(&file, &lines))
     });
     match printed {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,5 +56,44 @@ fn main() -> ExitCode {
             eprintln!("{name}: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Takes `--append [FILE]` out of the arguments.
+fn take_append(arguments: &mut Vec<String>) -> Option<PathBuf> {
+    let at = arguments.iter().position(|argument| argument == "--append")?;
+    let mut taken = arguments.split_off(at).into_iter().skip(1).peekable();
+    let file = taken.next_if(|word| word.ends_with(".jsonl")).map(PathBuf::from);
+    arguments.extend(taken);
+    Some(file.unwrap_or_else(results::of_this_machine))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_is_in_the_table_of_the_method() {
+        let method = include_str!("../METHOD.md");
+        let names = method.lines().filter_map(|line| line.strip_prefix("| `")?.split(['`', ' ']).next());
+        let names: Vec<_> = names.collect();
+        for (scenario, ..) in SCENARIOS {
+            assert!(names.contains(scenario), "{scenario}: no row in METHOD.md");
+        }
+    }
+
+    #[test]
+    fn append_is_taken_wherever_it_stands() {
+        let take = |words: &[&str]| {
+            let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let file = take_append(&mut words);
+            (words.join(" "), file)
+        };
+        let file = Some(PathBuf::from("x.jsonl"));
+        assert_eq!(take(&["risk"]), ("risk".to_owned(), None));
+        assert_eq!(take(&["book", "--append", "x.jsonl", "F"]), ("book F".to_owned(), file));
+        let (words, file) = take(&["book", "F", "--append"]);
+        assert_eq!(words, "book F");
+        assert!(file.is_some_and(|file| file.starts_with("bench/results")));
     }
 }

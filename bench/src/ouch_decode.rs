@@ -63,6 +63,7 @@ pub fn run() -> Result<Vec<Line>, String> {
             &format!("{WARM_UP} passes over 1,024 messages"),
         )
         .figures(samples.figures(&calibration, 1.0))
+        .given(&packets)
         .with("packet_bytes", packets[0].len())
         .checked("every execution says what its message says, and cumulative quantities add up"),
     ])

@@ -4,6 +4,7 @@
 //! orders, replaces and cancels over 8,000. Every packet is read again by the venue's decoder and compared with its
 //! order, outside the timing.
 
+use engine::control::digest::canonical;
 use engine::order::{Order, OrderAction, TimeInForce};
 use engine::ouch::encode::{OrderEncoder, PACKET_BYTES, price_e9, wire_symbols};
 use engine::ouch::messages::ClientMessage;
@@ -88,6 +89,7 @@ fn measure(load: &Load, calibration: &Calibration) -> Result<Line, String> {
         &format!("{} passes over {} orders", load.warm_up, load.orders),
     )
     .figures(samples.figures(calibration, 1.0))
+    .given(orders.iter().map(|order| canonical(order)))
     .with("orders", load.orders)
     .with("packet_bytes", average)
     .checked("every packet reads back as its order"))

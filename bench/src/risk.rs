@@ -30,10 +30,14 @@ const DUPLICATE_WINDOW_NS: u64 = 1_000_000_000;
 const MUCH: i128 = 1_000_000_000 * PRICE_SCALE as i128;
 
 /// One prepared call and what must come of it.
-struct Case {
-    intent: Intent,
-    reference: Reference,
-    expected: RiskReasons,
+#[derive(Debug)]
+pub struct Case {
+    /// What is wanted.
+    pub intent: Intent,
+    /// The market that it is judged by.
+    pub reference: Reference,
+    /// The verdict.
+    pub expected: RiskReasons,
 }
 
 /// Runs it.
@@ -48,7 +52,8 @@ pub fn run() -> Result<Vec<Line>, String> {
     {
         for (rejects, mix) in [(false, "all accepted"), (true, "every second rejected")] {
             for calls in [BATCH, 1] {
-                let Measured { samples, accepted, rejected } = variant(instruments, rejects, calls)?;
+                let cases = cases(instruments, rejects);
+                let Measured { samples, accepted, rejected } = variant(instruments, &cases, calls)?;
                 let timed = if calls == 1 { ", call by call" } else { "" };
                 lines.push(
                     Line::new(
@@ -58,6 +63,7 @@ pub fn run() -> Result<Vec<Line>, String> {
                         &format!("{WARM_UP_ROUNDS} of {} passes over {INTENTS} intents", ROUNDS + WARM_UP_ROUNDS),
                     )
                     .figures(samples.figures(&calibration, 1.0))
+                    .given(cases.iter().map(|case| format!("{case:?}")))
                     .with("accepted", accepted)
                     .with("rejected", rejected)
                     .checked("the reason mask of every call is the expected one")
@@ -76,7 +82,8 @@ struct Measured {
 }
 
 /// Risk with every limit set, none of which is reached but by intention.
-fn risk(instruments: usize) -> Risk {
+#[must_use]
+pub fn every_limit(instruments: usize) -> Risk {
     let limits = InstrumentLimits {
         order_qty_max: 500,
         order_qty_min: 1,
@@ -123,12 +130,8 @@ fn risk(instruments: usize) -> Risk {
     Risk::new(engine, vec![limits; instruments]).with_venues(&[venue; 2]).with_strategies(&strategies)
 }
 
-fn variant(instruments: usize, rejects: bool, calls: usize) -> Result<Measured, String> {
-    let mut risk = risk(instruments);
-    let mut random = Random(instruments as u64);
-    let cases: Vec<Case> = (0..INTENTS)
-        .map(|number| case(random.below(instruments as u64) as u32, rejects && number % 2 == 1, &mut random))
-        .collect();
+fn variant(instruments: usize, cases: &[Case], calls: usize) -> Result<Measured, String> {
+    let mut risk = every_limit(instruments);
     let mut samples = if calls == 1 {
         Samples::single(ROUNDS * INTENTS)
     } else {
@@ -177,6 +180,15 @@ fn variant(instruments: usize, rejects: bool, calls: usize) -> Result<Measured, 
         return Err(format!("instrument {instrument} still has exposure reserved"));
     }
     Ok(Measured { samples, accepted, rejected })
+}
+
+/// The prepared calls over so many instruments; all pass, or every second one breaks a rule.
+#[must_use]
+pub fn cases(instruments: usize, rejects: bool) -> Vec<Case> {
+    let mut random = Random(instruments as u64);
+    (0..INTENTS)
+        .map(|number| case(random.below(instruments as u64) as u32, rejects && number % 2 == 1, &mut random))
+        .collect()
 }
 
 /// An intent that passes, or that breaks exactly one rule.

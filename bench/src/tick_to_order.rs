@@ -52,7 +52,8 @@ pub fn run(arguments: &[String]) -> Result<Vec<Line>, String> {
     if without.iter().chain(&with).any(|outcome| outcome.book_hash != without[0].book_hash) {
         return Err("two runs over the same captures ended in different books".to_owned());
     }
-    Ok(vec![line(&name, "no journal", &without), line(&name, "journal", &with)])
+    let lines = [("no journal", &without), ("journal", &with)];
+    Ok(lines.map(|(variant, runs)| line(&inputs, &name, variant, runs)).into())
 }
 
 fn one_run(inputs: &Inputs, config: &Config, journal: bool) -> Result<Outcome, String> {
@@ -112,7 +113,7 @@ fn over_runs(runs: &[Outcome], stage: &str, figure: fn(&Distribution) -> Option<
     values.map(median)
 }
 
-fn line(name: &str, variant: &str, runs: &[Outcome]) -> Line {
+fn line(inputs: &Inputs, name: &str, variant: &str, runs: &[Outcome]) -> Line {
     let path = |figure| over_runs(runs, "tick_to_order", figure).map(|ns| ns as f64);
     let total = |count: fn(&Outcome) -> u64| median(runs.iter().map(count).collect());
     let calibration = Calibration::measure();
@@ -140,6 +141,8 @@ fn line(name: &str, variant: &str, runs: &[Outcome]) -> Line {
         max_ns: path(|stage| stage.max_ns),
         clock_pair_ns: Some(tenths(stamp_ns)),
     })
+    .given(inputs.venues.iter().map(|venue| venue.capture.bytes()))
+    .with("book_hash", runs.first().map(|run| run.summary.book_hash.clone()))
     .with("runs", runs.len())
     .with("p50_ns_of_runs", json!(p50_of_runs))
     .with("messages", runs.first().map_or(0, |run| run.messages))

@@ -131,6 +131,7 @@ fn variant(
     let warm_up = format!("{WARM_UP} of {} requests", WARM_UP + REQUESTS);
     Ok(Line::new("wide_cpu", name, load, &warm_up)
         .figures(samples.figures(calibration, 1.0))
+        .given([format!("{spec:?}")])
         .with("items", items)
         .with("changed_items_per_request", changed / REQUESTS)
         .checked("every answer is the one that the portable instruction set gives"))

@@ -1,9 +1,11 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
 mod bench_arguments;
+mod compare_arguments;
 mod gpu_arguments;
 mod operator_arguments;
 mod report_arguments;
+mod tune_arguments;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,11 +19,10 @@ use engine::control::replay::ReplayOptions;
 use engine::control::wide_backend::BackendKind;
 use engine::control::{
     acceptance_run, book_report, capture, demo, generate, journal_replay, kill_switch, limits_file,
-    live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, tune, venue_run, why,
+    live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, venue_run, why,
 };
 use engine::pipeline::stamps::StampMode;
 use feeds::source::udp::{Backend as ReceiveBackend, LineConfig};
-use tuning::host::HostFiles;
 
 /// A tick-to-trade engine for small market-making and arbitrage desks.
 #[derive(Parser)]
@@ -64,15 +65,17 @@ enum Task {
     Report(report_arguments::ReportArguments),
     /// Record live lines as pcapng.
     Capture(CaptureArguments),
+    /// Whether B is slower than A, with a stated rate of false alarms: two binaries in turns, or summaries of runs.
+    Compare(compare_arguments::CompareArguments),
     /// Measure one thing on this machine; the last line is JSON.
     #[command(subcommand)]
     Bench(bench_arguments::BenchTask),
     /// The device for wide work.
     #[command(subcommand)]
     Gpu(gpu_arguments::GpuTask),
-    /// Look at what of this machine is not as a trading machine should be.
+    /// The host: what should be another way, what it steals, which thread should run where.
     #[command(subcommand)]
-    Tune(TuneTask),
+    Tune(tune_arguments::TuneTask),
 }
 
 #[derive(Args)]
@@ -259,16 +262,6 @@ enum JournalTask {
     },
 }
 
-#[derive(Subcommand)]
-enum TuneTask {
-    /// Read the host's settings and print each beside what is wanted; nothing is changed.
-    Check {
-        /// Exit with 1 when a setting is bad.
-        #[arg(long)]
-        strict: bool,
-    },
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 enum StampArgument {
     Sampled,
@@ -341,7 +334,12 @@ fn run(task: Task) -> Result<(), Failure> {
             )
         }
         Task::Capture(arguments) => run_capture(arguments),
-        Task::Bench(task) => print(&task.run()?),
+        Task::Bench(task) => {
+            let (text, result) = task.run(&read_config)?;
+            print(&text)?;
+            result
+        }
+        Task::Compare(arguments) => arguments.run(),
         Task::Gpu(task) => print(&task.run()?),
         Task::Report(arguments) => print(&arguments.run()?),
         Task::Journal(task) => run_journal(&task),
@@ -351,11 +349,7 @@ fn run(task: Task) -> Result<(), Failure> {
             print(&trace.text)?;
             trace.failure.map_or(Ok(()), Err)
         }
-        Task::Tune(TuneTask::Check { strict }) => {
-            let (text, result) = tune::check(&HostFiles::this_machine(), strict);
-            print(&text)?;
-            result
-        }
+        Task::Tune(task) => task.run(&print),
     }
 }
 

@@ -1,12 +1,13 @@
 //! The clock that stamps are taken from.
 
-use crate::finding::{Checked, Finding, Knob, NOT_MEASURED, bad, good, judge, unknown};
+use crate::finding::{Checked, Finding, Knob, Mending, NOT_MEASURED, Verdict, bad, good, judge, unknown};
 use crate::host::HostFiles;
 
 /// The kernel's clock source.
 pub static CLOCK_SOURCE: Knob = Knob {
     name: "clock source",
     wanted: "tsc",
+    otherwise: Verdict::Fail,
     why: "With another one the kernel found the TSC unreliable or was told so, and reading its clock costs far more.",
     check: "cat /sys/devices/system/clocksource/clocksource0/current_clocksource",
     set: "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource, if the kernel offers it",
@@ -18,6 +19,7 @@ pub static CLOCK_SOURCE: Knob = Knob {
 pub static INVARIANT_TSC: Knob = Knob {
     name: "invariant TSC",
     wanted: "constant_tsc and nonstop_tsc",
+    otherwise: Verdict::Fail,
     why: "Stamps are TSC ticks, which are time only if the TSC keeps one rate in every frequency and idle state.",
     check: "grep -m1 -o -w -E 'constant_tsc|nonstop_tsc' /proc/cpuinfo",
     set: "other hardware, or a virtual machine that is shown the feature",
@@ -28,7 +30,24 @@ pub static INVARIANT_TSC: Knob = Knob {
 /// The knobs of this file.
 #[must_use]
 pub fn check(host: &HostFiles) -> Vec<Finding> {
-    vec![CLOCK_SOURCE.finding(clock_source(host)), INVARIANT_TSC.finding(invariant_tsc(host))]
+    vec![
+        CLOCK_SOURCE.finding_mended(clock_source(host), clock_mending(host)),
+        INVARIANT_TSC.finding(invariant_tsc(host)),
+    ]
+}
+
+fn clock_mending(host: &HostFiles) -> Option<Mending> {
+    let folder = "sys/devices/system/clocksource/clocksource0";
+    let former = host.text(&format!("{folder}/current_clocksource")).ok()??;
+    let offered = host.text(&format!("{folder}/available_clocksource")).ok()??;
+    let echo = |name: &str| format!("echo {name} > /{folder}/current_clocksource");
+    if offered.split_ascii_whitespace().any(|name| name == "tsc") {
+        return Some((echo("tsc"), echo(&former)));
+    }
+    let set = format!(
+        "the kernel offers {offered} only: look for 'tsc' in its log; boot with tsc=reliable if sure"
+    );
+    Some((set, "boot without tsc=reliable".to_owned()))
 }
 
 fn clock_source(host: &HostFiles) -> Checked {
@@ -55,7 +74,7 @@ fn invariant_tsc(host: &HostFiles) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Verdict;
+    use crate::finding::Standing;
     use crate::host::tests::made_up;
 
     #[test]
@@ -71,6 +90,6 @@ mod tests {
         assert_eq!(of("model name\t: x\nflags\t\t: constant_tsc nonstop_tsc\n"), good("both"));
         assert_eq!(of("flags : tsc constant_tsc nonstop_tsc_s3\n"), bad("lacks nonstop_tsc"));
         assert_eq!(of("flags :\n"), bad("lacks constant_tsc and nonstop_tsc"));
-        assert_eq!(of("Features : fp asimd\n").map(|found| found.0), Ok(Verdict::Unknown));
+        assert_eq!(of("Features : fp asimd\n").map(|found| found.0), Ok(Standing::Unknown));
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::cpu_list::{format_cpu_list, parse_cpu_list};
-use crate::finding::{Checked, Finding, Knob, NOT_MEASURED, bad, good, judge, unknown};
+use crate::finding::{Checked, Finding, Knob, Mending, NOT_MEASURED, Verdict, bad, good, judge, unknown};
 use crate::host::HostFiles;
+use crate::topology::Topology;
 
 /// `isolcpus`.
 pub static ISOLATED: Knob = Knob {
     name: "isolcpus",
     wanted: "one core a hot thread: 1 for inline, 3 for split",
+    otherwise: Verdict::Fail,
     why: "The scheduler puts no other task on an isolated core, so a spinning hot thread is not displaced.",
     check: "cat /sys/devices/system/cpu/isolated",
     set: "boot with isolcpus=managed_irq,domain,CPUS",
@@ -21,6 +23,7 @@ pub static ISOLATED: Knob = Knob {
 pub static NOHZ_FULL: Knob = Knob {
     name: "nohz_full",
     wanted: "every isolated core",
+    otherwise: Verdict::Warn,
     why: "A core with one running task then has no periodic scheduler tick that interrupts it.",
     check: "cat /sys/devices/system/cpu/nohz_full",
     set: "boot with nohz_full=CPUS (a kernel with CONFIG_NO_HZ_FULL)",
@@ -32,6 +35,7 @@ pub static NOHZ_FULL: Knob = Knob {
 pub static RCU_NOCBS: Knob = Knob {
     name: "rcu_nocbs",
     wanted: "every isolated core (nohz_full brings it along)",
+    otherwise: Verdict::Warn,
     why: "RCU callbacks then run in kernel threads that can be kept on other cores, not in a softirq of the hot one.",
     check: "cat /proc/cmdline",
     set: "boot with rcu_nocbs=CPUS",
@@ -43,6 +47,7 @@ pub static RCU_NOCBS: Knob = Knob {
 pub static SMT: Knob = Knob {
     name: "SMT siblings",
     wanted: "a hot core's sibling is offline, or isolated and left idle",
+    otherwise: Verdict::Warn,
     why: "Two hyper-threads share the core's caches and execution units, so a busy sibling slows the hot thread.",
     check: "grep . /sys/devices/system/cpu/cpu*/topology/thread_siblings_list",
     set: "echo off > /sys/devices/system/cpu/smt/control, or isolate both siblings and use one",
@@ -52,13 +57,40 @@ pub static SMT: Knob = Knob {
 
 /// The knobs of this file.
 #[must_use]
-pub fn check(host: &HostFiles) -> Vec<Finding> {
+pub fn check(host: &HostFiles, topology: Option<&Topology>) -> Vec<Finding> {
+    let hot = topology.map(Topology::hot_cpus).filter(|hot| !hot.is_empty()).map(|hot| format_cpu_list(&hot));
+    let boot = |name: &str, prefix: &str| boot_mending(host, name, &format!("{prefix}{}", hot.as_ref()?));
     vec![
-        ISOLATED.finding(isolated(host)),
-        NOHZ_FULL.finding(nohz_full(host)),
-        RCU_NOCBS.finding(rcu_nocbs(host)),
-        SMT.finding(siblings(host)),
+        ISOLATED.finding_mended(isolated(host), boot("isolcpus", "managed_irq,domain,")),
+        NOHZ_FULL
+            .finding_mended(nohz_full(host), boot("nohz_full", "").map(|mending| tickless(host, mending))),
+        RCU_NOCBS.finding_mended(rcu_nocbs(host), boot("rcu_nocbs", "")),
+        SMT.finding_mended(siblings(host), smt_mending(host)),
     ]
+}
+
+/// A boot parameter for this machine's cores, and what its command line says of it now.
+fn boot_mending(host: &HostFiles, name: &str, value: &str) -> Option<Mending> {
+    let former = host.boot_parameter(name).ok()?;
+    let undo =
+        former.map_or_else(|| format!("boot without {name}"), |former| format!("boot with {name}={former}"));
+    Some((format!("boot with {name}={value}"), undo))
+}
+
+/// A kernel without the file was built without the feature: the parameter alone does nothing.
+fn tickless(host: &HostFiles, (set, undo): Mending) -> Mending {
+    let can = host.text("sys/devices/system/cpu/nohz_full").is_ok_and(|text| text.is_some());
+    (
+        if can { set } else { format!("{set}, on a kernel with CONFIG_NO_HZ_FULL, which this one is not") },
+        undo,
+    )
+}
+
+fn smt_mending(host: &HostFiles) -> Option<Mending> {
+    let file = "sys/devices/system/cpu/smt/control";
+    let former = host.text(file).ok()??;
+    // Elsewhere the switch is not there to be turned; the words for any machine tell of the other way.
+    (former == "on").then(|| (format!("echo off > /{file}"), format!("echo {former} > /{file}")))
 }
 
 fn isolated(host: &HostFiles) -> Checked {
@@ -99,6 +131,9 @@ fn covers(set: &BTreeSet<usize>, isolated: &BTreeSet<usize>) -> Checked {
         return bad("no core");
     }
     let found = format!("cores {}", format_cpu_list(set));
+    if isolated.is_empty() {
+        return unknown(format!("{found}; no core is isolated to compare with"));
+    }
     let missing: BTreeSet<usize> = isolated.difference(set).copied().collect();
     if missing.is_empty() { good(found) } else { bad(format!("{found}, not {}", format_cpu_list(&missing))) }
 }
@@ -126,7 +161,7 @@ fn siblings(host: &HostFiles) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Verdict;
+    use crate::finding::Standing;
     use crate::host::tests::made_up;
 
     const ISOLATED_FILE: &str = "sys/devices/system/cpu/isolated";
@@ -134,7 +169,7 @@ mod tests {
 
     #[test]
     fn isolation_is_seen() {
-        assert_eq!(isolated(&made_up(&[]).1).map(|found| found.0), Ok(Verdict::Unknown));
+        assert_eq!(isolated(&made_up(&[]).1).map(|found| found.0), Ok(Standing::Unknown));
         assert_eq!(isolated(&made_up(&[(ISOLATED_FILE, "\n")]).1), bad("no core"));
         assert_eq!(isolated(&made_up(&[(ISOLATED_FILE, "2-3\n")]).1), good("cores 2-3"));
     }
@@ -148,7 +183,7 @@ mod tests {
         let (_dir, asked) = made_up(&[("proc/cmdline", "nohz_full=2"), (ISOLATED_FILE, "2")]);
         assert!(
             nohz_full(&asked)
-                .is_ok_and(|(verdict, found)| verdict == Verdict::Bad && found.contains("asked"))
+                .is_ok_and(|(verdict, found)| verdict == Standing::Bad && found.contains("asked"))
         );
     }
 
@@ -182,6 +217,6 @@ mod tests {
         assert_eq!(of("0-3", "2-3", "2-3"), good("shared by 2-3; all isolated, use one of each"));
         assert_eq!(of("0-3", "", "2-3"), bad("shared by 2-3"));
         assert_eq!(of("0-3", "1", "2-3"), good("no core is shared"));
-        assert_eq!(of("0-4", "4", "2-3").map(|found| found.0), Ok(Verdict::Unknown));
+        assert_eq!(of("0-4", "4", "2-3").map(|found| found.0), Ok(Standing::Unknown));
     }
 }

@@ -1,4 +1,5 @@
-//! What a check answers: the knob with everything that is always true of it, and what this machine has.
+//! What a check answers: the knob with everything that is always true of it, what this machine has, and the commands
+//! that change it here and change it back.
 
 use std::fmt;
 
@@ -11,13 +12,16 @@ pub struct Knob {
     pub name: &'static str,
     /// What it should be on a machine that trades.
     pub wanted: &'static str,
+    /// The verdict where it is not: [`Verdict::Warn`] for what costs time at the tail, [`Verdict::Fail`] for what breaks
+    /// a promise of the engine or makes its figures wrong.
+    pub otherwise: Verdict,
     /// Why, in one sentence.
     pub why: &'static str,
     /// A command that shows the setting.
     pub check: &'static str,
-    /// How to get what is wanted.
+    /// How to get what is wanted, on any machine; capital letters stand for what [`Finding::set`] fills in.
     pub set: &'static str,
-    /// How to go back.
+    /// How to go back, on any machine.
     pub undo: &'static str,
     /// What it was measured to bring, with the place of the figure, or [`NOT_MEASURED`].
     pub effect: &'static str,
@@ -30,9 +34,11 @@ pub const NOT_MEASURED: &str = "not measured here";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// As wanted.
-    Good,
-    /// Not as wanted.
-    Bad,
+    Pass,
+    /// Not as wanted: the engine runs and its figures are right, but its tail is longer than it need be.
+    Warn,
+    /// Not as wanted: the engine cannot keep a promise here, or its figures mislead.
+    Fail,
     /// The machine does not say, or the knob means nothing on it; the finding says which.
     Unknown,
 }
@@ -40,8 +46,9 @@ pub enum Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Good => "good",
-            Self::Bad => "bad",
+            Self::Pass => "PASS",
+            Self::Warn => "WARN",
+            Self::Fail => "FAIL",
             Self::Unknown => "unknown",
         })
     }
@@ -56,21 +63,33 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What the machine has, for people.
     pub found: String,
+    /// The command that gets what is wanted on this machine.
+    pub set: String,
+    /// The command that goes back to what this machine has now.
+    pub undo: String,
+}
+
+/// Whether a setting is as it should be; its knob knows how bad it is when it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good,
+    Bad,
+    Unknown,
 }
 
 /// What a check found, before it is joined with its knob. The error is a text that cannot be read or understood.
-pub(crate) type Checked = Result<(Verdict, String), String>;
+pub(crate) type Checked = Result<(Standing, String), String>;
 
 pub(crate) fn good(found: impl Into<String>) -> Checked {
-    Ok((Verdict::Good, found.into()))
+    Ok((Standing::Good, found.into()))
 }
 
 pub(crate) fn bad(found: impl Into<String>) -> Checked {
-    Ok((Verdict::Bad, found.into()))
+    Ok((Standing::Bad, found.into()))
 }
 
 pub(crate) fn unknown(found: impl Into<String>) -> Checked {
-    Ok((Verdict::Unknown, found.into()))
+    Ok((Standing::Unknown, found.into()))
 }
 
 /// Good or bad by a condition.
@@ -85,10 +104,38 @@ pub(crate) fn judge_number(host: &HostFiles, path: &str, is_good: impl FnOnce(i6
     judge(is_good(value), text)
 }
 
+/// The commands for one machine: how to get there, and back.
+pub(crate) type Mending = (String, String);
+
 impl Knob {
     /// Joins what was found with its knob; what could not be read is unknown, never guessed.
     pub(crate) fn finding(&'static self, checked: Checked) -> Finding {
-        let (verdict, found) = checked.unwrap_or_else(|text| (Verdict::Unknown, text));
-        Finding { knob: self, verdict, found }
+        self.finding_mended(checked, None)
+    }
+
+    /// As [`Knob::finding`], with the commands for this machine where they could be made up; else those for any.
+    pub(crate) fn finding_mended(&'static self, checked: Checked, mending: Option<Mending>) -> Finding {
+        let (standing, found) = checked.unwrap_or_else(|text| (Standing::Unknown, text));
+        let verdict = match standing {
+            Standing::Good => Verdict::Pass,
+            Standing::Bad => self.otherwise,
+            Standing::Unknown => Verdict::Unknown,
+        };
+        let (set, undo) = mending.unwrap_or_else(|| (self.set.to_owned(), self.undo.to_owned()));
+        Finding { knob: self, verdict, found, set, undo }
+    }
+
+    /// A knob that is one sysctl: judged by its file, set to `wanted`, put back to what the file has now.
+    pub(crate) fn sysctl(
+        &'static self,
+        host: &HostFiles,
+        name: &str,
+        wanted: &str,
+        checked: Checked,
+    ) -> Finding {
+        let former = host.text(&format!("proc/sys/{}", name.replace('.', "/"))).ok().flatten();
+        let mending =
+            former.map(|former| (format!("sysctl -w {name}={wanted}"), format!("sysctl -w {name}={former}")));
+        self.finding_mended(checked, mending)
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::cpu_list::{CPU_LIMIT, format_cpu_list};
-use crate::finding::{Checked, Finding, Knob, NOT_MEASURED, bad, good, unknown};
+use crate::finding::{Checked, Finding, Knob, Mending, NOT_MEASURED, Verdict, bad, good, unknown};
 use crate::host::HostFiles;
+use crate::topology::Topology;
 
 /// Where the kernel puts new interrupts.
 pub static DEFAULT_AFFINITY: Knob = Knob {
     name: "default_smp_affinity",
     wanted: "no isolated core in the mask",
+    otherwise: Verdict::Warn,
     why: "An interrupt handler on a hot core stops the hot thread for as long as it runs, and spoils its caches.",
     check: "cat /proc/irq/default_smp_affinity",
     set: "write the mask of the other cores there before devices start (irqaffinity=CPUS at boot)",
@@ -21,6 +23,7 @@ pub static DEFAULT_AFFINITY: Knob = Knob {
 pub static EFFECTIVE_AFFINITY: Knob = Knob {
     name: "interrupts in place",
     wanted: "none is delivered to an isolated core",
+    otherwise: Verdict::Fail,
     why: "The default counts for new interrupts only; those set up before, or moved by irqbalance, stay where they are.",
     check: "grep . /proc/irq/*/effective_affinity_list",
     set: "write the list of the other cores to /proc/irq/N/smp_affinity_list; ban isolated cores in irqbalance",
@@ -30,11 +33,37 @@ pub static EFFECTIVE_AFFINITY: Knob = Knob {
 
 /// The knobs of this file.
 #[must_use]
-pub fn check(host: &HostFiles) -> Vec<Finding> {
+pub fn check(host: &HostFiles, topology: Option<&Topology>) -> Vec<Finding> {
+    let others = topology.map(Topology::other_cpus).unwrap_or_default();
     vec![
-        DEFAULT_AFFINITY.finding(default_affinity(host)),
-        EFFECTIVE_AFFINITY.finding(effective_affinity(host)),
+        DEFAULT_AFFINITY.finding_mended(default_affinity(host), default_mending(host, &others)),
+        EFFECTIVE_AFFINITY.finding_mended(effective_affinity(host), effective_mending(host, &others)),
     ]
+}
+
+fn default_mending(host: &HostFiles, others: &BTreeSet<usize>) -> Option<Mending> {
+    let former = host.text("proc/irq/default_smp_affinity").ok()??;
+    let echo = |mask: &str| format!("echo {mask} > /proc/irq/default_smp_affinity");
+    (!others.is_empty()).then(|| (echo(&format_mask(others)), echo(&former)))
+}
+
+/// The commands for the interrupts that are on isolated cores, each with its own way back.
+fn effective_mending(host: &HostFiles, others: &BTreeSet<usize>) -> Option<Mending> {
+    let isolated = host.isolated().ok()?;
+    let astray: Vec<String> = interrupts(host)
+        .into_iter()
+        .filter(|(_, cpus)| !cpus.is_disjoint(&isolated))
+        .map(|(irq, _)| irq)
+        .collect();
+    if astray.is_empty() || others.is_empty() {
+        return None;
+    }
+    let echo = |irq: &str, list: &str| format!("echo {list} > /proc/irq/{irq}/smp_affinity_list");
+    let former = |irq: &String| host.text(&format!("proc/irq/{irq}/smp_affinity_list")).ok().flatten();
+    let list = format_cpu_list(others);
+    let set: Vec<String> = astray.iter().map(|irq| echo(irq, &list)).collect();
+    let undo: Vec<String> = astray.iter().filter_map(|irq| Some(echo(irq, &former(irq)?))).collect();
+    Some((set.join("; "), undo.join("; ")))
 }
 
 fn default_affinity(host: &HostFiles) -> Checked {
@@ -57,21 +86,43 @@ fn effective_affinity(host: &HostFiles) -> Checked {
     if isolated.is_empty() {
         return unknown("no core is isolated to keep clear");
     }
-    let (mut seen, mut on_isolated) = (0, Vec::new());
-    for irq in host.entries("proc/irq") {
-        let path = format!("proc/irq/{irq}/effective_affinity_list");
-        // An interrupt can go away between the listing and the reading; `default_smp_affinity` is no folder at all.
-        let Ok(Some(cpus)) = host.cpus(&path) else { continue };
-        seen += 1;
-        if !cpus.is_disjoint(&isolated) {
-            on_isolated.push(irq);
-        }
-    }
+    let interrupts = interrupts(host);
+    let on_isolated: Vec<&str> = interrupts
+        .iter()
+        .filter(|(_, cpus)| !cpus.is_disjoint(&isolated))
+        .map(|(irq, _)| irq.as_str())
+        .collect();
+    let seen = interrupts.len();
     match (seen, on_isolated.is_empty()) {
         (0, _) => unknown("this kernel does not say where interrupts are"),
         (_, true) => good(format!("none of {seen}")),
         (_, false) => bad(format!("{} of {seen}: {}", on_isolated.len(), on_isolated.join(" "))),
     }
+}
+
+/// Every interrupt with the cores that it is delivered to.
+fn interrupts(host: &HostFiles) -> Vec<(String, BTreeSet<usize>)> {
+    let numbers = host.entries("proc/irq").into_iter();
+    // An interrupt can go away between the listing and the reading; `default_smp_affinity` is no folder at all.
+    numbers
+        .filter_map(|irq| {
+            let cpus = host.cpus(&format!("proc/irq/{irq}/effective_affinity_list")).ok()??;
+            Some((irq, cpus))
+        })
+        .collect()
+}
+
+/// Writes the kernel's CPU mask, as [`parse_mask`] reads it.
+fn format_mask(cpus: &BTreeSet<usize>) -> String {
+    let mut words = vec![0u32; cpus.last().map_or(0, |last| last / 32) + 1];
+    for cpu in cpus {
+        words[cpu / 32] |= 1 << (cpu % 32);
+    }
+    let mut text = String::new();
+    for word in words.iter().rev() {
+        text += &if text.is_empty() { format!("{word:x}") } else { format!(",{word:08x}") };
+    }
+    text
 }
 
 /// Parses the kernel's CPU mask: hexadecimal words of 32 bits, most significant first, with commas between.
@@ -89,7 +140,7 @@ fn parse_mask(text: &str) -> Option<BTreeSet<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Verdict;
+    use crate::finding::Standing;
     use crate::host::tests::made_up;
 
     #[test]
@@ -102,6 +153,9 @@ mod tests {
             assert_eq!(mask(text), None, "{text}");
         }
         assert_eq!(parse_mask(&["1"; 33].join(",")), None);
+        for cpus in [BTreeSet::from([0]), BTreeSet::from([0, 1, 33, 64, 95]), BTreeSet::new()] {
+            assert_eq!(parse_mask(&format_mask(&cpus)), Some(cpus));
+        }
     }
 
     #[test]
@@ -113,7 +167,7 @@ mod tests {
         };
         assert_eq!(of("3", "2-3"), good("covers cores 0-1"));
         assert_eq!(of("f", "2-3"), bad("covers cores 0-3, 2 of them isolated"));
-        assert_eq!(of("f", "").map(|found| found.0), Ok(Verdict::Unknown));
+        assert_eq!(of("f", "").map(|found| found.0), Ok(Standing::Unknown));
         assert!(of("g", "2").is_err_and(|text| text.contains("default_smp_affinity")));
     }
 
@@ -131,6 +185,6 @@ mod tests {
         };
         assert_eq!(of("2-3"), bad("1 of 3: 24"));
         assert_eq!(of("3"), good("none of 3"));
-        assert_eq!(of("").map(|found| found.0), Ok(Verdict::Unknown));
+        assert_eq!(of("").map(|found| found.0), Ok(Standing::Unknown));
     }
 }

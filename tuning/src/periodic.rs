@@ -1,12 +1,13 @@
 //! Kernel work that comes back by the clock: timers of other cores, statistics, the lockup detector.
 
-use crate::finding::{Checked, Finding, Knob, NOT_MEASURED, judge_number};
+use crate::finding::{Checked, Finding, Knob, NOT_MEASURED, Verdict, judge_number};
 use crate::host::HostFiles;
 
 /// `kernel.timer_migration`.
 pub static TIMER_MIGRATION: Knob = Knob {
     name: "timer_migration",
     wanted: "1 with isolated cores, 0 without",
+    otherwise: Verdict::Warn,
     why: "An idle core hands its timers to a busy one, which without isolation is the one that a hot thread spins on.",
     check: "sysctl kernel.timer_migration",
     set: "sysctl kernel.timer_migration=1 (or 0)",
@@ -18,6 +19,7 @@ pub static TIMER_MIGRATION: Knob = Knob {
 pub static STAT_INTERVAL: Knob = Knob {
     name: "stat_interval",
     wanted: "10 s or more",
+    otherwise: Verdict::Warn,
     why: "At this interval a kernel worker runs on each core whose memory counters changed.",
     check: "sysctl vm.stat_interval",
     set: "sysctl vm.stat_interval=60",
@@ -29,6 +31,7 @@ pub static STAT_INTERVAL: Knob = Knob {
 pub static NMI_WATCHDOG: Knob = Knob {
     name: "nmi_watchdog",
     wanted: "0",
+    otherwise: Verdict::Warn,
     why: "The hard-lockup detector takes a performance counter and interrupts every core every few seconds.",
     check: "sysctl kernel.nmi_watchdog",
     set: "sysctl kernel.nmi_watchdog=0",
@@ -39,10 +42,13 @@ pub static NMI_WATCHDOG: Knob = Knob {
 /// The knobs of this file.
 #[must_use]
 pub fn check(host: &HostFiles) -> Vec<Finding> {
+    let migrates = if host.isolated().is_ok_and(|isolated| isolated.is_empty()) { "0" } else { "1" };
+    let interval = judge_number(host, "proc/sys/vm/stat_interval", |seconds| seconds >= 10);
+    let watchdog = judge_number(host, "proc/sys/kernel/nmi_watchdog", |on| on == 0);
     vec![
-        TIMER_MIGRATION.finding(timer_migration(host)),
-        STAT_INTERVAL.finding(judge_number(host, "proc/sys/vm/stat_interval", |seconds| seconds >= 10)),
-        NMI_WATCHDOG.finding(judge_number(host, "proc/sys/kernel/nmi_watchdog", |on| on == 0)),
+        TIMER_MIGRATION.sysctl(host, "kernel.timer_migration", migrates, timer_migration(host)),
+        STAT_INTERVAL.sysctl(host, "vm.stat_interval", "60", interval),
+        NMI_WATCHDOG.sysctl(host, "kernel.nmi_watchdog", "0", watchdog),
     ]
 }
 
@@ -54,7 +60,7 @@ fn timer_migration(host: &HostFiles) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Verdict, bad, good};
+    use crate::finding::{bad, good};
     use crate::host::tests::made_up;
 
     #[test]
@@ -77,8 +83,8 @@ mod tests {
             ]);
             check(&host).iter().skip(1).map(|finding| finding.verdict).collect::<Vec<_>>()
         };
-        assert_eq!(verdicts("1", "1"), [Verdict::Bad, Verdict::Bad]);
-        assert_eq!(verdicts("10", "0"), [Verdict::Good, Verdict::Good]);
+        assert_eq!(verdicts("1", "1"), [Verdict::Warn, Verdict::Warn]);
+        assert_eq!(verdicts("10", "0"), [Verdict::Pass, Verdict::Pass]);
         assert_eq!(verdicts("", "on"), [Verdict::Unknown, Verdict::Unknown]);
     }
 }

@@ -1,7 +1,11 @@
 //! What a core does to save power: lower its frequency, sleep.
 
-use crate::finding::{Checked, Finding, Knob, NOT_MEASURED, judge, unknown};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cpu_list::format_cpu_list;
+use crate::finding::{Checked, Finding, Knob, Mending, NOT_MEASURED, Verdict, judge, unknown};
 use crate::host::HostFiles;
+use crate::topology::Topology;
 
 /// Slowest wake-up, in microseconds, of an idle state that is still taken as harmless: that of C1 with room to spare.
 const WAKE_UP_US_MAX: u64 = 10;
@@ -10,10 +14,11 @@ const WAKE_UP_US_MAX: u64 = 10;
 pub static GOVERNOR: Knob = Knob {
     name: "cpufreq governor",
     wanted: "performance, on the isolated cores (on all where none is)",
+    otherwise: Verdict::Warn,
     why: "Other governors lower the frequency and raise it again only some milliseconds into a burst.",
     check: "grep . /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
-    set: "cpupower frequency-set -g performance",
-    undo: "cpupower frequency-set -g with the former name",
+    set: "cpupower -c CPUS frequency-set -g performance",
+    undo: "cpupower -c CPUS frequency-set -g with the former name",
     effect: NOT_MEASURED,
 };
 
@@ -21,17 +26,41 @@ pub static GOVERNOR: Knob = Knob {
 pub static IDLE_STATES: Knob = Knob {
     name: "C-states",
     wanted: "no idle state that takes more than 10 us to leave, on the isolated cores (on all where none is)",
+    otherwise: Verdict::Warn,
     why: "A core that waits in a deep state answers late; hot threads spin, but what yields or blocks on a core sleeps.",
     check: "grep . /sys/devices/system/cpu/cpu*/cpuidle/state*/latency",
-    set: "cpupower idle-set -D 10 (or boot with intel_idle.max_cstate=1 processor.max_cstate=1)",
-    undo: "cpupower idle-set -E",
+    set: "cpupower -c CPUS idle-set -D 10 (or boot with intel_idle.max_cstate=1 processor.max_cstate=1)",
+    undo: "cpupower -c CPUS idle-set -E",
     effect: NOT_MEASURED,
 };
 
 /// The knobs of this file.
 #[must_use]
-pub fn check(host: &HostFiles) -> Vec<Finding> {
-    vec![GOVERNOR.finding(governor(host)), IDLE_STATES.finding(idle_states(host))]
+pub fn check(host: &HostFiles, topology: Option<&Topology>) -> Vec<Finding> {
+    let hot = topology.map(Topology::hot_cpus).filter(|hot| !hot.is_empty());
+    let list = hot.as_ref().map(format_cpu_list);
+    let idle = list.as_ref().map(|list| {
+        (
+            format!("cpupower -c {list} idle-set -D {WAKE_UP_US_MAX}"),
+            format!("cpupower -c {list} idle-set -E"),
+        )
+    });
+    vec![
+        GOVERNOR.finding_mended(governor(host), hot.and_then(|hot| governor_mending(host, &hot))),
+        IDLE_STATES.finding_mended(idle_states(host), idle),
+    ]
+}
+
+/// One command for the hot cores, and one back for each governor that they have now.
+fn governor_mending(host: &HostFiles, hot: &BTreeSet<usize>) -> Option<Mending> {
+    let mut former: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for &cpu in hot {
+        let name = host.text(&format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor")).ok()??;
+        former.entry(name).or_default().insert(cpu);
+    }
+    let command = |cpus, name: &str| format!("cpupower -c {} frequency-set -g {name}", format_cpu_list(cpus));
+    let undo: Vec<String> = former.iter().map(|(name, cpus)| command(cpus, name)).collect();
+    Some((command(hot, "performance"), undo.join("; ")))
 }
 
 fn governor(host: &HostFiles) -> Checked {
@@ -77,7 +106,7 @@ fn idle_states(host: &HostFiles) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Verdict, bad, good};
+    use crate::finding::{Standing, bad, good};
     use crate::host::tests::made_up;
 
     #[test]
@@ -94,7 +123,7 @@ mod tests {
         assert_eq!(of("1"), good("performance"));
         assert_eq!(of(""), bad("performance and powersave"));
         let (_dir, virtual_machine) = made_up(&[("sys/devices/system/cpu/online", "0")]);
-        assert_eq!(governor(&virtual_machine).map(|found| found.0), Ok(Verdict::Unknown));
+        assert_eq!(governor(&virtual_machine).map(|found| found.0), Ok(Standing::Unknown));
     }
 
     #[test]

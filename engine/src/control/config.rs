@@ -12,6 +12,7 @@ use crate::control::fix_config::FixConfig;
 use crate::control::journal_config::JournalConfig;
 use crate::control::logon_config::{self, LogonConfig};
 use crate::control::operator_config::OperatorConfig;
+use crate::control::placement_config::PlacementConfig;
 pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConfig};
 use crate::control::schedule_config::ScheduleConfig;
 use crate::control::session_date::SessionDate;
@@ -34,6 +35,9 @@ pub struct Config {
     pub date: Option<String>,
     /// Threads and rings.
     pub pipeline: PipelineConfig,
+    /// Which CPU each thread has; without it `pipeline.cores`, without that a rule.
+    #[serde(skip_serializing_if = "PlacementConfig::is_empty")]
+    pub placement: PlacementConfig,
     /// Virtual latencies of a replay.
     pub latency: LatencyConfig,
     /// Limits of the whole engine.
@@ -398,6 +402,11 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         if let Some(date) = &self.date {
             date.parse::<SessionDate>()?;
+        }
+        if !self.placement.is_empty() && !self.pipeline.cores.is_empty() {
+            return Err(
+                "[placement] and pipeline.cores both place the stages: take one of them out".to_owned()
+            );
         }
         let rings = [self.pipeline.market_ring, self.pipeline.order_ring, self.pipeline.execution_ring];
         if rings.iter().any(|&slots| !(64..=1 << 24).contains(&slots)) {

@@ -4,11 +4,11 @@
 //! Cold code, run once at start. It reads files and one affinity mask; it changes nothing.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
-use std::path::Path;
 
-use tuning::cpu_list::{CPU_LIMIT, parse_cpu_list};
+use tuning::cpu_list::CPU_LIMIT;
+use tuning::host::HostFiles;
+use tuning::topology::Topology;
 
 /// One logical CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +21,15 @@ pub struct Cpu {
     pub allowed: bool,
     /// Socket and core number: the same for two hyper-threads of one physical core.
     pub physical_core: (usize, usize),
+    /// Memory node, where the kernel has any.
+    pub node: Option<usize>,
 }
 
 /// The CPUs of this machine that are online.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     cpus: Vec<Cpu>,
+    card_node: Option<usize>,
 }
 
 impl Host {
@@ -36,34 +39,33 @@ impl Host {
     /// # Errors
     /// sysfs or the affinity mask cannot be read, or sysfs lists no CPU; the message names the file.
     pub fn read() -> io::Result<Self> {
-        Self::read_from(Path::new("/sys/devices/system/cpu"), &affinity_of_current_thread()?)
+        Self::of(&HostFiles::this_machine(), &affinity_of_current_thread()?)
     }
 
-    /// As [`Host::read`], from another directory of the same form and a given mask: the seam for tests.
+    /// As [`Host::read`], from another tree of `/sys` and a given mask: the seam for tests, and for a machine that was saved.
     ///
     /// # Errors
     /// As [`Host::read`].
-    pub fn read_from(root: &Path, allowed: &BTreeSet<usize>) -> io::Result<Self> {
-        let online = list_file(&root.join("online"))?;
-        // Kernels without isolation support have no such file: nothing is isolated then.
-        let isolated = match list_file(&root.join("isolated")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
-            list => list?,
-        };
-        if online.is_empty() {
-            let text = format!("{}: no CPU is online", root.join("online").display());
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-        }
-        let cpus = online
+    pub fn of(files: &HostFiles, allowed: &BTreeSet<usize>) -> io::Result<Self> {
+        let Topology { cpus, card_node } =
+            Topology::read(files).map_err(|text| io::Error::new(io::ErrorKind::InvalidData, text))?;
+        let cpus = cpus
             .into_iter()
-            .map(|id| Cpu {
-                id,
-                isolated: isolated.contains(&id),
-                allowed: allowed.contains(&id),
-                physical_core: physical_core(root, id),
+            .map(|cpu| Cpu {
+                id: cpu.id,
+                isolated: cpu.isolated,
+                allowed: allowed.contains(&cpu.id),
+                physical_core: cpu.physical_core,
+                node: cpu.node,
             })
             .collect();
-        Ok(Self { cpus })
+        Ok(Self { cpus, card_node })
+    }
+
+    /// The memory node that all network cards in use are on, where they are on one.
+    #[must_use]
+    pub const fn card_node(&self) -> Option<usize> {
+        self.card_node
     }
 
     /// The CPUs that are online, by rising number.
@@ -75,24 +77,6 @@ impl Host {
     #[must_use]
     pub fn cpu(&self, id: usize) -> Option<&Cpu> {
         self.cpus.iter().find(|cpu| cpu.id == id)
-    }
-}
-
-fn list_file(path: &Path) -> io::Result<BTreeSet<usize>> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: cannot read: {error}", path.display())))?;
-    parse_cpu_list(&text)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display())))
-}
-
-/// Socket and core of a CPU; where sysfs does not say (some virtual machines), each CPU counts as a core of its own.
-fn physical_core(root: &Path, id: usize) -> (usize, usize) {
-    let number = |name: &str| -> Option<usize> {
-        fs::read_to_string(root.join(format!("cpu{id}/topology/{name}"))).ok()?.trim().parse().ok()
-    };
-    match (number("physical_package_id"), number("core_id")) {
-        (Some(package), Some(core)) => (package, core),
-        _ => (usize::MAX, id),
     }
 }
 
@@ -118,26 +102,40 @@ const _: () = assert!(size_of::<libc::cpu_set_t>() * 8 >= CPU_LIMIT);
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use std::fs;
+    use tuning::fixture::{Fixture, unpack};
 
     /// A made-up machine: `(id, isolated, physical core)` per CPU, all allowed that are not isolated, as `isolcpus`
     /// leaves it.
     pub fn made_up_host(cpus: &[(usize, bool, usize)]) -> Host {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        let folder = dir.path().join("sys/devices/system/cpu");
+        fs::create_dir_all(&folder).expect("writable");
         let list = |keep: &dyn Fn(bool) -> bool| {
             let ids: Vec<String> =
                 cpus.iter().filter(|cpu| keep(cpu.1)).map(|cpu| cpu.0.to_string()).collect();
             ids.join(",")
         };
-        fs::write(dir.path().join("online"), list(&|_| true)).expect("writable");
-        fs::write(dir.path().join("isolated"), list(&|isolated| isolated)).expect("writable");
+        fs::write(folder.join("online"), list(&|_| true)).expect("writable");
+        fs::write(folder.join("isolated"), list(&|isolated| isolated)).expect("writable");
         for (id, _, core) in cpus {
-            let topology = dir.path().join(format!("cpu{id}/topology"));
+            let topology = folder.join(format!("cpu{id}/topology"));
             fs::create_dir_all(&topology).expect("writable");
             fs::write(topology.join("physical_package_id"), "0\n").expect("writable");
             fs::write(topology.join("core_id"), format!("{core}\n")).expect("writable");
         }
         let allowed = cpus.iter().filter(|cpu| !cpu.1).map(|cpu| cpu.0).collect();
-        Host::read_from(dir.path(), &allowed).expect("a readable tree")
+        Host::of(&HostFiles::under(dir.path()), &allowed).expect("a readable tree")
+    }
+
+    /// A machine of `tuning/fixtures`, all open that is not isolated.
+    pub fn fixture_host(fixture: Fixture) -> Host {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        unpack(fixture.manifest(), dir.path()).expect("a well-formed manifest");
+        let files = HostFiles::under(dir.path());
+        let isolated = files.isolated().expect("a list");
+        let open = files.online().expect("a list").difference(&isolated).copied().collect();
+        Host::of(&files, &open).expect("a readable tree")
     }
 
     #[test]
@@ -158,14 +156,24 @@ pub(super) mod tests {
     #[test]
     fn a_damaged_tree_is_an_error_that_names_the_file() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let read = || Host::read_from(dir.path(), &BTreeSet::new());
+        let folder = dir.path().join("sys/devices/system/cpu");
+        fs::create_dir_all(&folder).expect("writable");
+        let read = || Host::of(&HostFiles::under(dir.path()), &BTreeSet::new());
         assert!(read().expect_err("no files").to_string().contains("online"));
-        fs::write(dir.path().join("online"), "0-x").expect("writable");
+        fs::write(folder.join("online"), "0-x").expect("writable");
         assert!(read().expect_err("malformed").to_string().contains("0-x"));
-        fs::write(dir.path().join("online"), "\n").expect("writable");
-        assert!(read().expect_err("empty").to_string().contains("no CPU is online"));
-        fs::write(dir.path().join("online"), "0-1").expect("writable");
+        fs::write(folder.join("online"), "\n").expect("writable");
+        assert!(read().expect_err("empty").to_string().contains("lists no CPU"));
+        fs::write(folder.join("online"), "0-1").expect("writable");
         let host = read().expect("topology and isolation may be absent");
         assert_ne!(host.cpu(0).map(|cpu| cpu.physical_core), host.cpu(1).map(|cpu| cpu.physical_core));
+    }
+
+    #[test]
+    fn nodes_and_the_network_cards_are_seen() {
+        let host = fixture_host(Fixture::GpuServer);
+        assert_eq!(host.card_node(), Some(1));
+        assert_eq!(host.cpu(24).and_then(|cpu| cpu.node), Some(1));
+        assert_eq!(host.cpu(24).map(|cpu| cpu.physical_core), host.cpu(8).map(|cpu| cpu.physical_core));
     }
 }

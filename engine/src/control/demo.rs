@@ -21,19 +21,12 @@ const MESSAGES: u64 = 1_000_000;
 /// Its symbols: few enough that each is active.
 const SYMBOLS: usize = 200;
 
-/// Runs the session in both topologies; ends with `VERDICT: REPRODUCED` when both decided the same.
+/// Captures of the session.
 ///
 /// # Errors
-/// Exit code 1 when the runs diverged.
-pub fn run(out: &mut impl Write) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::Input(error.to_string());
+/// None that the constants could cause.
+pub fn generated_session() -> Result<Inputs, Failure> {
     let settings = SyntheticConfig { messages: MESSAGES, symbols: SYMBOLS, ..SyntheticConfig::default() };
-    writeln!(
-        out,
-        "generating {MESSAGES} messages of {SYMBOLS} symbols on NASDAQ and BX, seed {}",
-        settings.seed
-    )
-    .map_err(failed)?;
     let [nasdaq, bx] = generate_bytes(&settings).map_err(|error| Failure::Check(error.to_string()))?;
     let captures = vec![
         (Capture::from_bytes("generated NASDAQ session", nasdaq)?, "NASDAQ".to_owned()),
@@ -41,7 +34,19 @@ pub fn run(out: &mut impl Write) -> Result<(), Failure> {
     ];
     let date = settings.date;
     let date = SessionDate::new(date / 10_000, date / 100 % 100, date % 100).unwrap_or(SessionDate::EPOCH);
-    let inputs = Inputs::of_captures(captures, date)?;
+    Inputs::of_captures(captures, date)
+}
+
+/// Runs the session in both topologies; ends with `VERDICT: REPRODUCED` when both decided the same.
+///
+/// # Errors
+/// Exit code 1 when the runs diverged.
+pub fn run(out: &mut impl Write) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::Input(error.to_string());
+    let seed = SyntheticConfig::default().seed;
+    writeln!(out, "generating {MESSAGES} messages of {SYMBOLS} symbols on NASDAQ and BX, seed {seed}")
+        .map_err(failed)?;
+    let inputs = generated_session()?;
     let mut config = startup::complete(&inputs, Config::default())?;
     let mut outcomes: Vec<Outcome> = Vec::new();
     for topology in [Topology::Inline, Topology::Split] {

@@ -230,6 +230,12 @@ impl DigestReceiver {
         waiting
     }
 
+    /// The digest of what was hashed so far; more may be in the ring.
+    #[must_use]
+    pub fn so_far(&self) -> OrderDigest {
+        self.digest.clone()
+    }
+
     /// Takes the oldest record without hashing it: of a rehearsal, whose digest nobody asks for.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<[u8; CANONICAL_BYTES]> {

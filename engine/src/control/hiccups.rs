@@ -9,7 +9,7 @@
 //! **During a run** it is the waiting of the thread that hands messages over which is looked at: what passes between two
 //! of its looks at the clock with nothing done between them (`pipeline::pacer`). A long one is counted as the events
 //! that would have been due in it would have met it (HdrHistogram's correction). A turn of that loop contains the looks
-//! at the sockets, about a microsecond, and only time without work is seen. What the kernel's books say of each thread
+//! at the sockets, some hundred nanoseconds to microseconds, and only time without work is seen. What the kernel's books say of each thread
 //! is in [`ThreadTime`].
 //!
 //! [`MachineLine`] is the worst of all this at each percentile. Cold; a hiccup thread allocates its histogram before it

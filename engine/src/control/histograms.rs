@@ -1,6 +1,6 @@
 //! HDR histograms of every stage and path, and their `.hlog` files.
 //!
-//! [`StageHistograms`] allocates all its counts at start (16 histograms of about 270 KiB) and records without
+//! [`StageHistograms`] allocates all its counts at start (17 histograms of about 270 KiB) and records without
 //! allocating afterwards; it belongs to the cold thread. Values are nanoseconds at 3 significant digits. It refuses to
 //! name a percentile that its sample count does not support ([`Distribution`]).
 //!
@@ -20,6 +20,7 @@ use hdrhistogram::serialization::interval_log::{
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::atomic_file;
+use super::path_blocks::{Blocks, PathBlocks};
 use super::stage_sums::StageSums;
 use crate::order::OrderAction;
 use crate::pipeline::stamps::{PathRecord, Stage, Trigger};
@@ -68,11 +69,14 @@ pub enum Measure {
     AnswerToOrder = 14,
     /// Execution or timer handed to decide to the return of the send call, of every action.
     AnswerToWire = 15,
+    /// Service time: market message handed to decode to complete bytes, new orders and replaces, of paths that count from
+    /// the due time. What the message waited for its turn is not in it.
+    ServiceToOrder = 16,
 }
 
 impl Measure {
     /// How many measures there are.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 
     /// All measures, in the order of the tables.
     pub const ALL: [Self; Self::COUNT] = [
@@ -92,6 +96,7 @@ impl Measure {
         Self::TickToCancel,
         Self::AnswerToOrder,
         Self::AnswerToWire,
+        Self::ServiceToOrder,
     ];
 
     /// The name in tables, in the summary and of the `.hlog` file.
@@ -114,6 +119,7 @@ impl Measure {
             Self::TickToCancel => "tick_to_cancel",
             Self::AnswerToOrder => "answer_to_order",
             Self::AnswerToWire => "answer_to_wire",
+            Self::ServiceToOrder => "service_to_order",
         }
     }
 
@@ -124,10 +130,10 @@ impl Measure {
     }
 
     /// Whether the `--summary` file has it under `stages`; cancels and answers are kept apart, in the table and the
-    /// logs only.
+    /// logs only, and so is service time, which must not be taken for latency.
     #[must_use]
     pub const fn in_summary(self) -> bool {
-        !matches!(self, Self::TickToCancel | Self::AnswerToOrder | Self::AnswerToWire)
+        !matches!(self, Self::TickToCancel | Self::AnswerToOrder | Self::AnswerToWire | Self::ServiceToOrder)
     }
 }
 
@@ -182,6 +188,7 @@ pub struct StageHistograms {
     sums: StageSums,
     clipped: u64,
     from_due: u64,
+    blocks: PathBlocks,
 }
 
 impl Default for StageHistograms {
@@ -195,7 +202,8 @@ impl StageHistograms {
     #[must_use]
     pub fn new() -> Self {
         let histograms = Measure::ALL.iter().map(|_| empty()).collect();
-        Self { histograms, sums: StageSums::default(), clipped: 0, from_due: 0 }
+        let (sums, blocks) = (StageSums::default(), PathBlocks::default());
+        Self { histograms, sums, clipped: 0, from_due: 0, blocks }
     }
 
     /// Records the stages and the whole path of one order message.
@@ -225,10 +233,29 @@ impl StageHistograms {
             self.add(Measure::TickToCancel, order_ns);
             return;
         }
-        self.add(Measure::TickToOrder, order_ns);
+        self.record_tick_to_order(order_ns);
+        if path.is_from_due() {
+            self.add(Measure::ServiceToOrder, calibration.ticks_to_ns(path.service_ticks()));
+        }
         if let Some(ticks) = path.wire_ticks() {
             self.add(Measure::TickToWire, calibration.ticks_to_ns(ticks));
         }
+    }
+
+    /// Records the whole path of a new order or a replace, in its place in the run.
+    pub fn record_tick_to_order(&mut self, ns: u64) {
+        self.add(Measure::TickToOrder, ns);
+        self.blocks.add(ns);
+    }
+
+    /// Adds what another run of the same kind has recorded.
+    pub fn absorb(&mut self, other: &Self) {
+        for (own, others) in self.histograms.iter_mut().zip(&other.histograms) {
+            *own += others;
+        }
+        self.clipped += other.clipped;
+        self.from_due += other.from_due;
+        self.sums.absorb(&other.sums);
     }
 
     /// Records one value.
@@ -260,6 +287,12 @@ impl StageHistograms {
             .map(|path| self.of(path).len())
             .iter()
             .sum()
+    }
+
+    /// How the median of [`Measure::TickToOrder`] went along.
+    #[must_use]
+    pub fn blocks(&self) -> Blocks {
+        self.blocks.blocks()
     }
 
     /// Of these, paths whose time counts from the due time.

@@ -167,6 +167,7 @@ pub fn run(
     let counters = Counters::default();
     let calibration = Calibration::measure();
     let plan = startup::placement(config, topology, false)?;
+    startup::place_housekeeping(&plan)?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
     let say = |what: String| eprintln!("warptick: {what}");
@@ -236,13 +237,13 @@ pub fn run(
     memory_at_start::prepare(&steps, since, faults, config.pipeline.lock_memory);
     steps.add("pin", Instant::now(), true, plan.to_string());
     let ends = ends.warmed_by(warmer);
+    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
     // Last, since packets wait in the kernel's buffers from here on.
     let OpenedLines { ingest, fetcher, notices } =
         live_lines::open(config, universe.directory()?, universe.date().eastern_midnight_ns(), tee)?;
     let mut ingest = ingest.watched(pulse);
     let mode = options.stamps;
     let thread_times = ThreadTimes::default();
-    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
     let (plan, counters) = (&plan, &counters);
     let hot = Hot { config, plan, idle, counters, stop, timer, mode, kill, sockets, thread_times, steps };
     let over = &AtomicBool::new(false);

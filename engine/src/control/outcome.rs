@@ -10,8 +10,8 @@ use crate::control::config::Topology;
 use crate::control::counters::Counters;
 use crate::control::digest::hex;
 use crate::control::failure::Failure;
-use crate::control::hiccups::Surroundings;
-use crate::control::histograms::StageHistograms;
+use crate::control::hiccups::{MachineTime, Surroundings};
+use crate::control::histograms::{Measure, StageHistograms};
 use crate::control::hot_threads::Finished;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::machine::Machine;
@@ -184,11 +184,16 @@ pub(super) fn conclude(
         wide: wide.unwrap_or_default(),
         stages: summary::stages(keeper.collector.histograms()),
         stage_sums: keeper.collector.histograms().sums(),
-        journal: journal_summary,
-        generator,
-        machine_time: Some(machine_time),
         start: steps,
+        journal: journal_summary,
+        service_to_order: generator
+            .map(|_| keeper.collector.histograms().distribution(Measure::ServiceToOrder)),
+        generator,
+        machine_time: (machine_time != MachineTime::default()).then_some(machine_time),
         feeds: Vec::new(),
+        pace: String::new(),
+        stamps: keeper.collector.mode().name().to_owned(),
+        blocks: keeper.collector.histograms().blocks(),
     };
     Ok(Outcome {
         digest,

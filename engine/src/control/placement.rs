@@ -13,6 +13,7 @@ use std::io;
 use tuning::cpu_list::CPU_LIMIT;
 
 use super::cpus::{Cpu, Host, affinity_of_current_thread};
+use super::placement_config::PlacementConfig;
 
 /// A thread of the engine: a stage, or all hot stages fused, or a cold one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +76,20 @@ pub enum PlacementError {
         /// The CPU that the configuration wants.
         wanted: usize,
     },
+    /// The configuration names a CPU that this process may not use.
+    Closed {
+        /// The role.
+        role: Role,
+        /// The CPU that the configuration wants.
+        wanted: usize,
+    },
+    /// The configuration gives one CPU to two hot stages, and does not say that they share it.
+    Shared {
+        /// The two roles.
+        roles: [Role; 2],
+        /// The CPU of both.
+        wanted: usize,
+    },
     /// A stage is named twice.
     Repeated {
         /// The role.
@@ -119,8 +134,18 @@ impl fmt::Display for PlacementError {
                     role.name()
                 )
             }
+            Self::Closed { role, wanted } => {
+                write!(f, "stage {}: core {wanted} is not open to this process", role.name())?;
+                f.write_str("; look at its taskset and cpuset, or place the stage on another core")
+            }
+            Self::Shared { roles: [one, other], wanted } => {
+                write!(f, "stages {} and {} are both on core {wanted}", one.name(), other.name())?;
+                f.write_str("; give each its own, or say placement.shared = true")
+            }
             Self::Repeated { role } => write!(f, "stage {} is placed twice", role.name()),
-            Self::NotPlanned { role } => write!(f, "stage {} has no core in the plan", role.name()),
+            Self::NotPlanned { role } => {
+                write!(f, "stage {} has no core in the plan; name one in [placement]", role.name())
+            }
             Self::NoCpu => f.write_str("no core is open to this process; look at its taskset and cpuset"),
             Self::Refused { role, wanted, cause } => {
                 write!(f, "stage {}: core {wanted} wanted, the kernel refused: {cause}", role.name())?;
@@ -166,35 +191,83 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The plan of `[placement]`. Cold stages that it does not name are placed by rule.
+    ///
+    /// # Errors
+    /// A hot stage without a CPU; a CPU that is not online or not open to this process; two hot stages on one CPU, unless
+    /// they are said to share.
+    pub fn configured(host: &Host, roles: &[Role], wanted: &PlacementConfig) -> Result<Self, PlacementError> {
+        let mut plan = Self { places: Vec::with_capacity(roles.len()) };
+        let (named, left): (Vec<Role>, Vec<Role>) =
+            roles.iter().partition(|&&role| role.is_hot() || wanted.cpu_of(role).is_some());
+        for role in named {
+            let number = wanted.cpu_of(role).ok_or(PlacementError::NotPlanned { role })?;
+            plan.add_configured(host, role, number, wanted.shared)?;
+        }
+        plan.add_by_rule(host, &left)?;
+        Ok(plan)
+    }
+
+    fn add_configured(
+        &mut self,
+        host: &Host,
+        role: Role,
+        wanted: usize,
+        shared: bool,
+    ) -> Result<(), PlacementError> {
+        let online = host.cpu(wanted).filter(|cpu| cpu.id < CPU_LIMIT);
+        let cpu = *online.ok_or(PlacementError::Offline { role, wanted })?;
+        if !is_open(&cpu) {
+            return Err(PlacementError::Closed { role, wanted });
+        }
+        let other = self.places.iter().find(|(other, taken)| other.is_hot() && taken.id == wanted);
+        if let Some(&(other, _)) = other
+            && role.is_hot()
+            && !shared
+        {
+            return Err(PlacementError::Shared { roles: [other, role], wanted });
+        }
+        self.places.push((role, cpu));
+        Ok(())
+    }
+
     /// A plan by rule, the most important stage first: each hot stage gets a CPU of its own while there are any,
-    /// isolated ones first, on a physical core of its own where possible, CPU 0 (interrupts, kernel threads) last. Cold
-    /// stages then take what the hot ones left, ordinary CPUs first. CPUs outside the process's affinity mask are used
-    /// only if they are isolated, since `isolcpus` takes those out of everyone's mask.
+    /// isolated ones first, on a physical core of its own where possible, on the memory node of the network card, or at
+    /// least on one node together, CPU 0 (interrupts, kernel threads) last. Cold stages then take what the hot ones left,
+    /// ordinary CPUs first. CPUs outside the process's affinity mask are used only if they are isolated, since `isolcpus`
+    /// takes those out of everyone's mask.
     ///
     /// # Errors
     /// A stage is named twice, or no CPU is open to this process.
     pub fn automatic(host: &Host, roles: &[Role]) -> Result<Self, PlacementError> {
         let mut plan = Self { places: Vec::with_capacity(roles.len()) };
-        let (hot, cold): (Vec<Role>, Vec<Role>) = roles.iter().partition(|role| role.is_hot());
-        for role in hot.into_iter().chain(cold) {
-            if plan.cpu_of(role).is_some() {
-                return Err(PlacementError::Repeated { role });
-            }
-            let open = host.online().filter(|cpu| cpu.id < CPU_LIMIT && (cpu.allowed || cpu.isolated));
-            let best = if role.is_hot() {
-                open.min_by_key(|cpu| plan.hot_rank(cpu))
-            } else {
-                open.min_by_key(|cpu| plan.cold_rank(cpu))
-            };
-            plan.places.push((role, *best.ok_or(PlacementError::NoCpu)?));
-        }
+        plan.add_by_rule(host, roles)?;
         Ok(plan)
     }
 
+    fn add_by_rule(&mut self, host: &Host, roles: &[Role]) -> Result<(), PlacementError> {
+        let (hot, cold): (Vec<Role>, Vec<Role>) = roles.iter().partition(|role| role.is_hot());
+        for role in hot.into_iter().chain(cold) {
+            if self.cpu_of(role).is_some() {
+                return Err(PlacementError::Repeated { role });
+            }
+            let open = host.online().filter(|cpu| cpu.id < CPU_LIMIT && is_open(cpu));
+            let best = if role.is_hot() {
+                open.min_by_key(|cpu| self.hot_rank(cpu, host.card_node()))
+            } else {
+                open.min_by_key(|cpu| self.cold_rank(cpu))
+            };
+            self.places.push((role, *best.ok_or(PlacementError::NoCpu)?));
+        }
+        Ok(())
+    }
+
     /// Smaller is better for a hot role.
-    fn hot_rank(&self, cpu: &Cpu) -> (usize, bool, bool, bool, usize) {
+    fn hot_rank(&self, cpu: &Cpu, card_node: Option<usize>) -> (usize, bool, bool, bool, bool, usize) {
         let core_taken = self.places.iter().any(|(_, taken)| taken.physical_core == cpu.physical_core);
-        (self.uses(cpu), !cpu.isolated, core_taken, cpu.id == 0, cpu.id)
+        let near = card_node.or_else(|| self.places.first().and_then(|(_, first)| first.node));
+        let far = near.is_some() && cpu.node != near;
+        (self.uses(cpu), !cpu.isolated, core_taken, far, cpu.id == 0, cpu.id)
     }
 
     /// Smaller is better for a cold role.
@@ -207,6 +280,11 @@ impl Plan {
 
     fn uses(&self, cpu: &Cpu) -> usize {
         self.places.iter().filter(|(_, taken)| taken.id == cpu.id).count()
+    }
+
+    /// Every role with its CPU, in the order in which they were placed.
+    pub fn places(&self) -> impl Iterator<Item = &(Role, Cpu)> {
+        self.places.iter()
     }
 
     /// The CPU of a role.
@@ -232,6 +310,13 @@ impl Plan {
     #[must_use]
     pub fn shares_cores(&self) -> bool {
         self.places.iter().any(|(role, cpu)| role.is_hot() && self.uses(cpu) > 1)
+    }
+
+    /// Whether two hot stages are on one CPU.
+    #[must_use]
+    pub fn shares_hot_cores(&self) -> bool {
+        let hot = || self.places.iter().filter(|(role, _)| role.is_hot());
+        hot().any(|(role, cpu)| hot().any(|(other, taken)| other != role && taken.id == cpu.id))
     }
 
     /// Whether two hot stages are hyper-threads of one physical core: both are slower then.
@@ -271,6 +356,11 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+/// `isolcpus` takes isolated CPUs out of everyone's mask, so that being out of it says nothing there.
+fn is_open(cpu: &Cpu) -> bool {
+    cpu.allowed || cpu.isolated
 }
 
 /// Names the calling thread after its stage, pins it to a CPU, and reads back from the kernel that its mask is that CPU
@@ -314,8 +404,9 @@ fn name_current_thread(role: Role) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cpus::tests::made_up_host;
+    use super::super::cpus::tests::{fixture_host, made_up_host};
     use super::*;
+    use tuning::fixture::Fixture;
 
     const SPLIT: [Role; 4] = [Role::Decide, Role::OrderEntry, Role::Ingest, Role::Housekeeping];
 
@@ -377,11 +468,17 @@ mod tests {
         let plan = Plan::automatic(&closed, &[Role::Inline]).expect("one isolated core");
         assert_eq!(plan.cpu_of(Role::Inline), Some(1));
         let dir = tempfile::tempdir().expect("a temporary directory");
-        std::fs::write(dir.path().join("online"), "0-3").expect("writable");
-        let masked = Host::read_from(dir.path(), &[2].into()).expect("readable");
+        let folder = dir.path().join("sys/devices/system/cpu");
+        std::fs::create_dir_all(&folder).expect("writable");
+        std::fs::write(folder.join("online"), "0-3").expect("writable");
+        let files = tuning::host::HostFiles::under(dir.path());
+        let masked = Host::of(&files, &[2].into()).expect("readable");
         let plan = Plan::automatic(&masked, &[Role::Inline, Role::Housekeeping]).expect("one open core");
         assert_eq!(cpus(&plan, &[Role::Inline, Role::Housekeeping]), [2, 2]);
-        let nothing = Host::read_from(dir.path(), &[].into()).expect("readable");
+        let refused = Plan::configured(&masked, &[Role::Inline], &placed(&[(Role::Inline, 1)], false));
+        let text = refused.expect_err("closed").to_string();
+        assert!(text.contains("inline: core 1 is not open"), "{text}");
+        let nothing = Host::of(&files, &[].into()).expect("readable");
         assert!(matches!(Plan::automatic(&nothing, &[Role::Inline]), Err(PlacementError::NoCpu)));
     }
 
@@ -394,6 +491,57 @@ mod tests {
         assert!(matches!(twice, Err(PlacementError::Repeated { role: Role::Decide })));
         let twice = Plan::automatic(&host, &[Role::Venue, Role::Venue]);
         assert!(matches!(twice, Err(PlacementError::Repeated { role: Role::Venue })));
+    }
+
+    fn placed(places: &[(Role, usize)], shared: bool) -> PlacementConfig {
+        let mut config = PlacementConfig { shared, ..PlacementConfig::default() };
+        places.iter().for_each(|&(role, cpu)| config.place(role, cpu));
+        config
+    }
+
+    #[test]
+    fn a_configured_plan_is_taken_as_it_is_or_refused() {
+        let host = made_up_host(&[(0, false, 0), (1, false, 1), (2, true, 2), (3, true, 3)]);
+        let roles = [Role::Ingest, Role::Decide, Role::OrderEntry, Role::Venue];
+        let whole = [(Role::Ingest, 1), (Role::Decide, 3), (Role::OrderEntry, 2)];
+        let plan = Plan::configured(&host, &roles, &placed(&whole, false)).expect("a plan");
+        assert_eq!(cpus(&plan, &roles), [1, 3, 2, 0], "the venue by rule");
+        let refused = |places: &[(Role, usize)]| {
+            Plan::configured(&host, &roles, &placed(places, false)).expect_err("refused").to_string()
+        };
+        let text = refused(&whole[..2]);
+        assert!(text.contains("order_entry") && text.contains("[placement]"), "{text}");
+        let text = refused(&[(Role::Ingest, 1), (Role::Decide, 7), (Role::OrderEntry, 2)]);
+        assert!(text.contains("decide: core 7 is not online"), "{text}");
+        let twice = [(Role::Ingest, 1), (Role::Decide, 3), (Role::OrderEntry, 3)];
+        let text = refused(&twice);
+        assert!(text.contains("decide and order_entry are both on core 3"), "{text}");
+        let plan = Plan::configured(&host, &roles, &placed(&twice, true)).expect("said to share");
+        assert!(plan.shares_cores());
+    }
+
+    #[test]
+    fn hot_stages_are_beside_the_network_card_on_cores_of_their_own() {
+        for fixture in Fixture::ALL {
+            let host = fixture_host(fixture);
+            let plan = Plan::automatic(&host, &SPLIT).expect("CPUs");
+            assert_eq!(
+                plan,
+                Plan::automatic(&host, &SPLIT).expect("CPUs"),
+                "{fixture:?}: not the same twice"
+            );
+            let hot: Vec<&Cpu> =
+                plan.places().filter(|(role, _)| role.is_hot()).map(|(_, cpu)| cpu).collect();
+            let cores: std::collections::BTreeSet<_> = host.online().map(|cpu| cpu.physical_core).collect();
+            let isolated = host.online().filter(|cpu| cpu.isolated).count();
+            assert_eq!(hot.iter().filter(|cpu| cpu.isolated).count(), isolated.min(hot.len()), "{fixture:?}");
+            if cores.len() >= hot.len() {
+                assert!(!plan.shares_cores() && !plan.shares_physical_cores(), "{fixture:?}: {plan}");
+            }
+            if host.card_node().is_some() {
+                assert!(hot.iter().all(|cpu| cpu.node == host.card_node()), "{fixture:?}: {plan}");
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::control::core_time::ThreadTimes;
 use crate::control::counters::Counters;
 use crate::control::digest::digest_ring;
 use crate::control::failure::Failure;
-use crate::control::hiccups::MachineWatch;
+use crate::control::hiccups::{MachineWatch, Surroundings};
 use crate::control::hot_threads::Hot;
 use crate::control::housekeeping::Housekeeping;
 use crate::control::inputs::Inputs;
@@ -63,7 +63,7 @@ pub struct ReplayOptions {
     pub backend: BackendKind,
     /// A paced replay ends behind so many messages.
     pub messages_max: Option<u64>,
-    /// How long each core of the run is looked at for hiccups, before the run and behind it.
+    /// How long each core of a paced run is looked at for hiccups, before the run and behind it.
     pub hiccups: Duration,
 }
 
@@ -98,6 +98,7 @@ pub fn replay(
     let counters = Counters::default();
     let calibration = Calibration::measure();
     let plan = startup::placement(config, topology, options.pace.is_some())?;
+    startup::place_housekeeping(&plan)?;
     let idle = if plan.shares_cores() { Idle::Yield } else { Idle::Spin };
 
     let (steps, since, faults) = (StartSteps::default(), Instant::now(), PageFaults::of_process());
@@ -135,7 +136,8 @@ pub fn replay(
     let (kill, mode) = (keeper.kill.clone(), options.stamps);
     let sockets = SessionSockets::default();
     let thread_times = ThreadTimes::default();
-    let watch = MachineWatch::begin(&plan, options.hiccups, calibration);
+    let hiccups = options.pace.map_or(Duration::ZERO, |_| options.hiccups);
+    let watch = MachineWatch::begin(&plan, hiccups, calibration);
     let (plan, counters, stop) = (&plan, &counters, &stop);
     let mut warmer = Warmer::default();
     if options.pace.is_some() {
@@ -175,7 +177,11 @@ pub fn replay(
     };
     let directory = ingest.directory();
     let report = options.report.as_deref();
-    let surroundings = watch.end(run.waiting.take(), hot.thread_times.take());
+    let surroundings = match options.pace {
+        Some(_) => watch.end(run.waiting.take(), hot.thread_times.take()),
+        // Lockstep waits for nothing: what the machine took is in no figure.
+        None => Surroundings::default(),
+    };
     let steps = hot.steps.into_steps();
     let kept = options.journal.as_deref();
     let ended = Ended {
@@ -193,13 +199,15 @@ pub fn replay(
     };
     let mut outcome =
         outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;
+    let about = about(inputs, options);
+    outcome.summary.pace.clone_from(&about.pace);
     if let (Some(dir), Some(_)) = (report, kept) {
         // What has gone wrong with them takes nothing from the run.
         let said = scenes::keep(dir).unwrap_or_else(|failure| failure.to_string());
         outcome.notes.push(format!("slowest orders: {said}"));
     }
     if let Some(dir) = report {
-        outcome.write_page(dir, &about(inputs, options))?;
+        outcome.write_page(dir, &about)?;
     }
     Ok(outcome)
 }
@@ -212,12 +220,17 @@ fn about(inputs: &Inputs, options: &ReplayOptions) -> About {
             .map(|input| format!("{} as {}", input.capture.name(), input.venue))
             .collect(),
         session_date: inputs.date.to_string(),
-        pace: match options.pace {
-            None => "lockstep".to_owned(),
-            Some(Pace::Max) => "max".to_owned(),
-            Some(Pace::Times(times)) => format!("{times}x"),
-            Some(Pace::Rate(per_s)) => format!("{per_s}/s"),
-        },
+        pace: pace_name(options.pace),
         journal: options.journal.clone(),
+    }
+}
+
+/// As `--pace` takes it.
+fn pace_name(pace: Option<Pace>) -> String {
+    match pace {
+        None => "lockstep".to_owned(),
+        Some(Pace::Max) => "max".to_owned(),
+        Some(Pace::Times(times)) => format!("{times}x"),
+        Some(Pace::Rate(per_s)) => format!("{per_s}/s"),
     }
 }

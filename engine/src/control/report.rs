@@ -30,8 +30,8 @@ pub struct Collector {
     cost: StampCost,
     mode: StampMode,
     histograms: StageHistograms,
-    exemplars: Exemplars,
     slowest: Slowest,
+    exemplars: Exemplars,
     started: SystemTime,
     clock: Instant,
 }
@@ -46,8 +46,8 @@ impl Collector {
             cost: StampCost::measure(),
             mode,
             histograms: StageHistograms::new(),
-            exemplars: Exemplars::default(),
             slowest: Slowest::new(),
+            exemplars: Exemplars::default(),
             started: SystemTime::now(),
             clock: Instant::now(),
         }
@@ -59,8 +59,8 @@ impl Collector {
         while taken < DRAIN_MAX {
             let Some(record) = self.reader.pop() else { break };
             self.histograms.record(&record, &self.calibration);
-            self.exemplars.offer(&record);
             self.slowest.add(&record);
+            self.exemplars.offer(&record);
             taken += 1;
         }
         taken
@@ -74,6 +74,12 @@ impl Collector {
                 self.histograms.add_times(measure, ns, value.count_at_value());
             }
         }
+    }
+
+    /// Which paths are stamped at every stage.
+    #[must_use]
+    pub fn mode(&self) -> StampMode {
+        self.mode
     }
 
     /// Records that wait to be drained, and how many there is room for.

@@ -35,6 +35,15 @@ impl StageSums {
         };
         *counter += 1;
     }
+
+    /// Adds those of another run.
+    pub fn absorb(&mut self, other: &Self) {
+        self.checked += other.checked;
+        self.unequal += other.unequal;
+        self.clipped += other.clipped;
+        self.backwards += other.backwards;
+        self.not_stamped += other.not_stamped;
+    }
 }
 
 /// What a reader of the stage table must know: nothing where all is as it should be.

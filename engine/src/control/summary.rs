@@ -14,6 +14,7 @@ use super::generator_report::GeneratorReport;
 use super::hiccups::MachineTime;
 use super::histograms::{Distribution, Measure, StageHistograms};
 use super::machine::Machine;
+use super::path_blocks::Blocks;
 use super::stage_sums::StageSums;
 use super::start_steps::StartStep;
 
@@ -85,6 +86,9 @@ pub struct Summary {
     /// The journal, of a run that keeps one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalSummary>,
+    /// Service time, of a replay whose messages had due times: beside the latencies of `stages`, and no part of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_to_order: Option<Distribution>,
     /// The load, of a replay whose messages had due times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<GeneratorReport>,
@@ -97,6 +101,15 @@ pub struct Summary {
     /// The venues' feeds, of a live run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<FeedSummary>,
+    /// `lockstep`, `max` or `Nx` of a replay; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pace: String,
+    /// `sampled` or `all`: which paths were stamped at each stage; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stamps: String,
+    /// How `tick_to_order` went along, for `warptick compare`; none of a run with few orders.
+    #[serde(default, skip_serializing_if = "Blocks::is_empty")]
+    pub blocks: Blocks,
 }
 
 /// The `stages` object: all thirteen names, those without samples with a count of 0 and nulls.
@@ -165,10 +178,14 @@ mod tests {
             stages: stages(&histograms),
             stage_sums: histograms.sums(),
             journal: None,
+            service_to_order: None,
             generator: None,
             machine_time: None,
             start: Vec::new(),
             feeds: Vec::new(),
+            pace: String::new(),
+            stamps: String::new(),
+            blocks: Blocks::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::control::digest::{DigestAbandoned, DigestSender};
 use crate::control::failpoint;
 use crate::control::journal::{AppendError, RunRecorder, Slots, Timer};
 use crate::control::kill_switch::KillSwitch;
+use crate::control::planted_delay;
 use crate::order::{Execution, Order};
 use crate::pipeline::board::Board;
 use crate::pipeline::decision_core::{Actions, DecisionCore, Input, Probe};
@@ -425,6 +426,7 @@ fn journal_input(
     input: &Input<'_>,
     core: &DecisionCore,
 ) -> Result<(), AppendError> {
+    planted_delay::spend(Stage::Journal);
     match input {
         Input::Market(event) => journal.market(0, core.counters().events, event)?,
         Input::Execution(execution) => {

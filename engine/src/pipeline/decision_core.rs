@@ -18,6 +18,7 @@ pub use actions::Actions;
 pub use counters::CoreCounters;
 pub use memory::{CoreMemory, MemoryError};
 
+use crate::control::planted_delay;
 use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
 use crate::pipeline::operator::{Command, KillCause, Scope};
@@ -389,6 +390,7 @@ impl DecisionCore {
             .get_mut(usize::from(event.venue))
             .ok_or(BookError::InstrumentOutOfRange(event.instrument))?;
         let was_stale = self.stale.is_stale(event.venue, event.instrument);
+        planted_delay::spend(Stage::Book);
         let applied = match books.apply(event) {
             Ok(applied) => applied,
             // What refers to a missing message cannot fit, and that the book is wrong is known.
@@ -560,6 +562,7 @@ impl DecisionCore {
             orders: &self.orders,
             risk: &self.risk,
         };
+        planted_delay::spend(Stage::Decide);
         ask(self.strategies[strategy].as_mut(), &view, &mut self.intents);
         probe.mark(Stage::Decide);
         if self.intents.is_empty() {

@@ -16,7 +16,9 @@ use feeds::source::file::{Capture, Messages, PacketCursor};
 use feeds::source::stream::EventStream;
 use feeds::units::TIME_NONE;
 
+use crate::control::planted_delay;
 use crate::pipeline::recording::Recording;
+use crate::pipeline::stamps::Stage;
 
 /// Bytes 5 to 10 of every ITCH body are its time stamp.
 const TIMESTAMP: std::ops::Range<usize> = 5..11;
@@ -273,6 +275,7 @@ impl<'a> Ingest<'a> {
     /// The file, the byte offset and the cause; every message before it has been handed out.
     #[inline(always)]
     pub fn next_message(&mut self) -> Result<Option<Option<MarketEvent>>, CaptureError> {
+        planted_delay::spend(Stage::Decode);
         let Some(at) = self.next else { return self.end() };
         let Source::Itch(source) = &mut self.sources[at] else { return self.next_of_stream(at) };
         let Some(head) = &mut source.head else { return Ok(None) };

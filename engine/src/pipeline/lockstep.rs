@@ -128,7 +128,7 @@ impl OrderSink for Direct<'_> {
     }
 }
 
-/// Runs all stages in one loop.
+/// Runs all stages in one loop, to the end of the session.
 ///
 /// # Errors
 /// See [`ReplayError`]; everything up to the error has been decided. A damaged capture ends as a whole one does: what was
@@ -147,8 +147,36 @@ pub fn run_inline(
     progress: &Counter,
     stop: &Stop,
 ) -> Result<(), ReplayError> {
+    let timer = &mut timer;
+    let end = u64::MAX;
+    run_inline_until(end, ingest, decide, exchange, timer, sampler, stamp_writer, progress, stop).map(|_| ())
+}
+
+/// The same up to so many messages of the session; whether it goes on then. Whoever goes on with it gives the same parts
+/// again, and all is as if it had not been interrupted.
+///
+/// # Errors
+/// As [`run_inline`].
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one a part that the loop joins; a struct of them would be used once"
+)]
+pub fn run_inline_until(
+    messages: u64,
+    ingest: &mut Ingest<'_>,
+    decide: &mut Decide,
+    exchange: &mut InMemoryExchange,
+    timer: &mut IntervalTimer,
+    sampler: &mut Sampler,
+    stamp_writer: &mut StampWriter,
+    progress: &Counter,
+    stop: &Stop,
+) -> Result<bool, ReplayError> {
     let mut damage = None;
     loop {
+        if ingest.messages() >= messages {
+            return Ok(true);
+        }
         let market = if damage.is_some() { NEVER } else { ingest.next_time_ns().unwrap_or(NEVER) };
         if market == NEVER {
             timer.stop();
@@ -158,7 +186,7 @@ pub fn run_inline(
         let wide = decide.next_answer_ns();
         let next = market.min(arrival).min(execution).min(wide).min(timer.due_ns());
         if next == NEVER {
-            return damage.map_or(Ok(()), |error| Err(ReplayError::Capture(error)));
+            return damage.map_or(Ok(false), |error| Err(ReplayError::Capture(error)));
         }
         if next == market {
             let mut stamps = PathStamps::begin(sampler.sample());

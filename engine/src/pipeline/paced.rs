@@ -12,6 +12,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::control::counters::Counter;
+use crate::control::planted_delay;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, Order};
 use crate::pipeline::controls::Controls;
@@ -163,6 +164,7 @@ pub fn run_split_ingest(
         stamps.mark(Stage::Decode);
         released.set(ingest.messages());
         let Some(Some(event)) = message else { continue };
+        planted_delay::spend(Stage::Ring);
         if to_decide.is_full() {
             ring_full.add(1);
             // A replay waits: nothing may be lost.

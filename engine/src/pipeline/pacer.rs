@@ -8,18 +8,19 @@
 //!
 //! The pacer tells them apart by its last look at the clock. While a message is not due, each look is noted, until the
 //! thread does anything else ([`Pacer::worked`]). A message that is handed over late although the look before said «not
-//! yet» is late by the generator, and so is what was queued up behind it, up to the next message that has to be waited
-//! for. In time is what is at most [`LATE_NS`] late. The price is one compare and one store a message.
+//! yet» is late by the generator, and so is what was queued up behind it, up to the next message that is in time: at most
+//! [`LATE_NS`] late. The price is one compare and one store a message.
 //!
-//! What passes between two such looks is kept in a histogram: an idle turn takes about as long as its looks at the
-//! sockets, and what lies far above that was taken from the core.
+//! What passes between two such looks, and before such a late hand-over, is kept in a histogram: an idle turn takes about as
+//! long as its looks at the sockets, and what lies far above that was taken from the core.
 //!
 //! Allocates at construction only. The thread that hands messages over owns it.
 
 use hdrhistogram::Histogram;
 
+use crate::control::planted_delay;
 use crate::pipeline::ingest::Ingest;
-use crate::pipeline::stamps::{PathStamps, Sampler};
+use crate::pipeline::stamps::{PathStamps, Sampler, Stage};
 use crate::pipeline::tsc::{self, Calibration};
 
 /// Later than this is late: beyond a waiting thread's look at its sockets, and below the shortest time for which a
@@ -61,7 +62,7 @@ pub struct Pacer {
     start_ticks: u64,
     /// The last look that said «not yet», with nothing done since; 0: there is none.
     looked_ticks: u64,
-    /// What is late now is late by the generator: no message has been waited for since one that was.
+    /// What is late now is late by the generator: no message has been in time since one that was.
     is_generators: bool,
     /// Messages handed over that had a due time.
     released: u64,
@@ -83,6 +84,7 @@ impl Release {
     /// sockets) is in it, at a pace everything since the due time is.
     #[inline]
     pub(super) fn begin(self, sampler: &mut Sampler) -> PathStamps {
+        planted_delay::spend(Stage::Wait);
         match self.due_ticks {
             None => PathStamps::begin(sampler.sample()),
             Some(due) => PathStamps::begin_due(due, tsc::now(), sampler.sample()),
@@ -164,7 +166,9 @@ impl Pacer {
             return None;
         }
         if now_ticks - due_ticks > self.late_above_ticks {
-            self.release_late(now_ticks - due_ticks);
+            self.release_late(now_ticks - due_ticks, now_ticks);
+        } else {
+            self.is_generators = false;
         }
         self.looked_ticks = 0;
         self.released += 1;
@@ -182,8 +186,11 @@ impl Pacer {
     }
 
     #[cold]
-    fn release_late(&mut self, late_ticks: u64) {
-        self.is_generators |= self.looked_ticks != 0;
+    fn release_late(&mut self, late_ticks: u64, now_ticks: u64) {
+        if self.looked_ticks != 0 {
+            self.is_generators = true;
+            self.waits.saturating_record(now_ticks.saturating_sub(self.looked_ticks));
+        }
         if self.is_generators {
             self.late += 1;
             self.latest_ticks = self.latest_ticks.max(late_ticks);
@@ -250,6 +257,10 @@ mod tests {
             assert!(pacer.look(due, 5_000).is_some());
         }
         assert_eq!((pacer.late(), pacer.latest_ticks()), (4, 4_000));
+        assert!(
+            pacer.waits().len() == 1 && pacer.waits().max().abs_diff(4_100) < 41,
+            "the core was away for one look"
+        );
         // In time again; then the engine is busy with it until 9,000.
         assert_eq!(pacer.look(6_000, 5_500), None);
         assert!(pacer.look(6_000, 6_001).is_some());
@@ -290,13 +301,12 @@ mod tests {
 
     proptest! {
         /// Against the definition, told by a list of what happened: a late message is the generator's when, going back
-        /// from it, the first thing other than a release is a look that said «not yet», and the release right behind
-        /// that look was late.
+        /// over late messages, one comes right behind a look that said «not yet».
         #[test]
         fn blame_follows_the_definition(steps in prop::collection::vec((0u8..3, 1u64..400), 1..200)) {
             let mut pacer = pacer();
             let (mut now, mut late) = (1_000u64, 0u64);
-            // Since the last look that said «not yet»: whether it was followed by work, and by a release late or not.
+            // Whether the last thing was such a look, and whether the last message was late by the generator.
             let (mut waited, mut blamed) = (false, false);
             for (what, ticks) in steps {
                 now += ticks;
@@ -311,10 +321,8 @@ mod tests {
                     }
                     _ => {
                         prop_assert!(pacer.look(now - ticks, now).is_some());
-                        if ticks > 100 {
-                            blamed |= waited;
-                            late += u64::from(blamed);
-                        }
+                        blamed = ticks > 100 && (blamed || waited);
+                        late += u64::from(blamed);
                         waited = false;
                     }
                 }

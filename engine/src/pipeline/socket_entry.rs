@@ -18,6 +18,7 @@ use rtrb::{Consumer, Producer};
 
 use crate::control::failpoint;
 use crate::control::kill_switch::KillSwitch;
+use crate::control::planted_delay;
 use crate::control::session_schedule::SessionSpan;
 use crate::control::shutdown::Stop;
 use crate::order::{Execution, ExecutionKind, Order, RejectReason};
@@ -25,7 +26,7 @@ use crate::pipeline::decide::OrderSink;
 use crate::pipeline::order_entry::{OrderEntry, in_doubt, not_sent};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::session_watch::SessionWatch;
-use crate::pipeline::stamps::{PathRecord, PathStamps, StampWriter};
+use crate::pipeline::stamps::{PathRecord, PathStamps, Stage, StampWriter};
 use crate::pipeline::tsc::{self, Calibration};
 use crate::pipeline::utc_offset::UtcOffset;
 use crate::transport::{Connection, Transport};
@@ -443,6 +444,7 @@ impl SocketEntry {
             let _ = connection.send(&pending[..pending.len().div_ceil(2)]);
             failpoint::kill();
         }
+        planted_delay::spend(Stage::Send);
         let sent = connection.send(pending);
         failpoint::reached("after_send");
         match sent {
@@ -457,6 +459,7 @@ impl SocketEntry {
     pub(super) fn encode(&mut self, order: &RiskApproved<Order>, stamps: PathStamps) {
         let line = self.lines.get(usize::from(order.venue));
         let connected = line.is_some_and(|line| line.connection.is_some() || line.is_rehearsal);
+        planted_delay::spend(Stage::Encode);
         let outcome = if connected {
             self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
         } else {

@@ -13,6 +13,8 @@
 //! it nothing here allocates, blocks, or calls the system. A full ring drops the record and counts it. The thread that
 //! completes orders owns the writer, the cold thread the reader.
 
+#[cfg(feature = "planted_slowdown")]
+mod planted_slowdown;
 mod record;
 mod ring;
 mod wait_ticks;
@@ -113,6 +115,17 @@ pub enum StampMode {
     All,
 }
 
+impl StampMode {
+    /// The name on the command line and in the summary.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Chooses the sampled paths. One per thread that begins paths.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampler {
@@ -199,9 +212,11 @@ impl PathStamps {
     #[must_use]
     pub fn begin_due(due_ticks: u64, now_ticks: u64, sampled: bool) -> Self {
         let mut begun = Self::begin_at(due_ticks, sampled);
+        // Of every path, sampled or not: without it nobody could tell service time from waiting.
+        begun.add(Stage::Wait, now_ticks);
         begun.bits |= bits::FROM_DUE;
-        if sampled {
-            begun.add(Stage::Wait, now_ticks);
+        if !sampled {
+            begun.bits &= !Stage::Wait.bit();
         }
         begun
     }
@@ -237,6 +252,8 @@ impl PathStamps {
     #[inline(always)]
     #[must_use]
     pub fn order_ready(self, order: &Order) -> PathRecord {
+        #[cfg(feature = "planted_slowdown")]
+        planted_slowdown::slow_down(self.start);
         self.order_ready_at(tsc::now(), order)
     }
 
@@ -250,7 +267,8 @@ impl PathStamps {
             bits |=
                 Stage::Wait.bit() | Stage::Encode.bit() | if end < self.last { bits::BACKWARDS } else { 0 };
         }
-        PathRecord::ready(self.start, end, durations, self.wait, bits, order)
+        let served = clipped(end.saturating_sub(self.start).saturating_sub(self.wait.get()));
+        PathRecord::ready(self.start, end, durations, self.wait, served, bits, order)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Exemplars`] lives on the cold thread and is shown every record on its way to the histograms. It allocates at construction: of
 //! the paths that were stamped at every stage (new orders and replaces that a market message began) it keeps the slowest, and at most
-//! [`KEPT_MAX`] others, evenly spread over the run. Among those the median is looked for.
+//! 4,096 others, evenly spread over the run. Among those the median is looked for.
 
 use super::facts::{Breakdown, StageTime};
 use crate::control::histograms::Measure;

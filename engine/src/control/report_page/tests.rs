@@ -11,6 +11,7 @@ use crate::control::feed_report::{FeedSummary, LineSummary};
 use crate::control::hiccups::{HiccupRow, HostTime, MachineLine, MachineTime, Phase};
 use crate::control::histograms::{Measure, StageHistograms, write_log};
 use crate::control::machine::Machine;
+use crate::control::path_blocks::Blocks;
 use crate::control::slowest::{SlowOrder, SlowestFile};
 use crate::control::stage_sums::StageSums;
 use crate::control::start_steps::StartStep;
@@ -76,6 +77,10 @@ fn summary(histograms: &StageHistograms) -> Summary {
             host: vec![HostTime { core: 1, stolen_ns: 10_000_000 }],
         }),
         stage_sums: StageSums::default(),
+        service_to_order: None,
+        pace: "max".into(),
+        stamps: "sampled".into(),
+        blocks: Blocks::default(),
         start: vec![StartStep {
             name: "lock memory".into(),
             result: HOSTILE.into(),

@@ -2,14 +2,17 @@
 //! what enters the order table.
 
 use super::{Actions, CANCEL_IDS, DecisionCore, Examined, Probe};
+use crate::control::planted_delay;
 use crate::order::{Intent, Order, OrderAction};
 use crate::pipeline::risk::{Approval, Reference, RiskReasons, Stamp, Target};
+use crate::pipeline::stamps::Stage;
 use crate::strategy::{GROUP_MAX, Wanted};
 use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 
 impl DecisionCore {
     pub(super) fn approve_all(&mut self, strategy: u16, probe: &mut impl Probe, actions: &mut Actions) {
+        planted_delay::spend(Stage::Risk);
         let mut at = 0;
         while let Some(&Wanted { intent, .. }) = self.intents.wanted().get(at) {
             let rest = &self.intents.wanted()[at..];

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DecisionCore;
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
+use crate::pipeline::order_table::Doubt;
 use crate::pipeline::risk::RiskMemory;
 use feeds::event::{EventKind, MarketEvent};
 use kernels::cpu::book::BookError;
@@ -30,6 +31,8 @@ pub enum MemoryError {
     Strategy(usize),
     /// A book is stale: messages are missing, so that no adds rebuild it.
     Stale,
+    /// Open orders are in doubt: a session was lost.
+    InDoubt,
     /// Wide work is under way.
     Wide,
     /// The memory is of a core with other venues, instruments or strategies.
@@ -43,6 +46,7 @@ impl std::fmt::Display for MemoryError {
         match self {
             Self::Strategy(number) => write!(f, "strategy {number} does not save its state"),
             Self::Stale => f.write_str("a book is stale: messages of its feed are missing"),
+            Self::InDoubt => f.write_str("open orders are in doubt"),
             Self::Wide => f.write_str("the run has wide work"),
             Self::Sizes => f.write_str("the memory is of other venues, instruments or strategies"),
             Self::Resume(error) => write!(f, "{error}"),
@@ -60,6 +64,9 @@ impl DecisionCore {
     pub fn memory(&self) -> Result<CoreMemory, MemoryError> {
         if self.stale.any() {
             return Err(MemoryError::Stale);
+        }
+        if self.orders.in_doubt() > 0 {
+            return Err(MemoryError::InDoubt);
         }
         if self.wide.is_some() {
             return Err(MemoryError::Wide);
@@ -81,6 +88,10 @@ impl DecisionCore {
     /// # Errors
     /// What does not fit; the core is of no use then.
     pub fn recall(&mut self, carried: &CarriedState, memory: &CoreMemory) -> Result<(), MemoryError> {
+        // Read from a journal they are in doubt, which none was.
+        let mut carried = carried.clone();
+        carried.orders.iter_mut().for_each(|order| (order.doubt, order.request) = (Doubt::None, 0));
+        let carried = &carried;
         self.orders.restore(carried).map_err(MemoryError::Resume)?;
         let last_cl_ord_id = self.orders.last_cl_ord_id();
         self.risk.resume(carried, last_cl_ord_id).map_err(MemoryError::Resume)?;

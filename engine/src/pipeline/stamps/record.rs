@@ -3,7 +3,7 @@
 use super::{Stage, Trigger, WaitTicks, bits, clipped};
 use crate::order::{ClOrdId, Order, OrderAction};
 
-/// The finished path of one order message, 96 bytes.
+/// The finished path of one order message, 104 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathRecord {
@@ -20,6 +20,8 @@ pub struct PathRecord {
     durations: [u32; Stage::WORK],
     /// From complete bytes to the return of the send call, ticks, when [`Stage::Send`] is marked.
     ready_to_wire: u32,
+    /// To complete bytes, without what was waited before, ticks.
+    served: u32,
     wait: WaitTicks,
     bits: u16,
     /// What the message asks for.
@@ -28,7 +30,7 @@ pub struct PathRecord {
     pub venue: u8,
 }
 
-const _: () = assert!(size_of::<PathRecord>() == 96);
+const _: () = assert!(size_of::<PathRecord>() == 104);
 
 /// What adding up a path's stages comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,7 @@ impl PathRecord {
         time_ns: 0,
         durations: [0; Stage::WORK],
         ready_to_wire: 0,
+        served: 0,
         wait: WaitTicks::ZERO,
         bits: 0,
         action: OrderAction::New,
@@ -67,6 +70,7 @@ impl PathRecord {
         ready_ticks: u64,
         durations: [u32; Stage::WORK],
         wait: WaitTicks,
+        served: u32,
         bits: u16,
         order: &Order,
     ) -> Self {
@@ -78,6 +82,7 @@ impl PathRecord {
             time_ns: order.time_ns,
             durations,
             ready_to_wire: 0,
+            served,
             wait,
             bits,
             action: order.action,
@@ -118,6 +123,13 @@ impl PathRecord {
     #[must_use]
     pub const fn order_ticks(&self) -> u64 {
         self.ready_ticks.saturating_sub(self.start_ticks)
+    }
+
+    /// Service time: ticks from the hand-over of the message to complete bytes, 1.5 s at 2.8 GHz at most. Of a path with all its
+    /// stages stamped, what it waited behind other orders of its tick is not in it either.
+    #[must_use]
+    pub const fn service_ticks(&self) -> u64 {
+        self.served as u64
     }
 
     /// Ticks from the start to the return of the send call, or `None` when the order went to no socket.

@@ -29,7 +29,7 @@ fn new_order() -> Order {
 #[test]
 fn layouts_are_fixed() {
     assert_eq!(size_of::<PathStamps>(), 56);
-    assert_eq!(size_of::<PathRecord>(), 96);
+    assert_eq!(size_of::<PathRecord>(), 104);
     for (index, stage) in Stage::ALL.into_iter().enumerate() {
         assert_eq!(stage as usize, index);
     }

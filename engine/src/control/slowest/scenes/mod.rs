@@ -1,8 +1,8 @@
 //! Scenes: each of the slowest orders as a small capture and a small journal that replay alone to the same order.
 //!
-//! The run's journal is replayed twice. The first pass ([`plan`]) finds the inputs before each order and what they touch; the
-//! second ([`record`]) takes the state as the first of them begins, and the inputs themselves. A scene is then a directory with a
-//! capture a venue ([`capture`]: the books as adds, then the messages as they were on the wire) and a journal ([`write`]) whose
+//! The run's journal is replayed twice. The first pass (`plan`) finds the inputs before each order and what they touch; the
+//! second (`record`) takes the state as the first of them begins, and the inputs themselves. A scene is then a directory with a
+//! capture a venue (`capture`: the books as adds, then the messages as they were on the wire) and a journal (`write`) whose
 //! header holds the core's memory. `warptick journal replay` of that journal checks every action in it, and so does this
 //! before it keeps the scene: what does not replay is not kept, and said.
 //!
