@@ -13,7 +13,7 @@ const PACKAGE: &str = "hdrhistogram==0.10.8";
 
 /// Prints what each file's histogram says.
 const SCRIPT: &str = r#"
-import json, sys
+import json, math, sys
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 found = {}
@@ -28,8 +28,11 @@ for path in sys.argv[1:]:
             break
         total.add(interval)
         intervals += 1
-    at = total.get_value_at_percentile
-    found[path] = {"intervals": intervals, "count": total.get_total_count(), "min_ns": total.get_min_value(),
+    count = total.get_total_count()
+    # By rank: this reader rounds the rank of a percentile, where HdrHistogram's others round up.
+    rank = lambda percentile: math.ceil(percentile * count / 100 - 1e-9)
+    at = lambda percentile: total.get_value_at_percentile(100 * rank(percentile) / count)
+    found[path] = {"intervals": intervals, "count": count, "min_ns": total.get_min_value(),
                    "p50_ns": at(50), "p90_ns": at(90), "p99_ns": at(99), "p999_ns": at(99.9), "max_ns": total.get_max_value()}
 print(json.dumps(found))
 "#;

@@ -11,6 +11,9 @@ const HEIGHT: u32 = 440;
 /// Steps in which the distance to 100 % is halved, for the points of a curve.
 const TICKS_PER_HALF: u32 = 6;
 
+/// Places that differ by less are one: a thousand samples end at 99.9 %, whatever logarithms make of it.
+const SAME_PLACE: f64 = 1e-9;
+
 /// Points of a drawn line in the width of a nine.
 const STEPS_A_NINE: f64 = 20.0;
 
@@ -32,7 +35,8 @@ pub fn curve(name: &str, histogram: &Histogram<u64>, series: Option<usize>) -> C
     points.push((last, histogram.max() as f64));
     let marked = |place: f64| (place, histogram.value_at_quantile(1.0 - 10f64.powf(-place)) as f64);
     let half = nines(0.5);
-    let marks = std::iter::once(half).chain((1..).map(f64::from)).take_while(|place| *place <= last);
+    let marks =
+        std::iter::once(half).chain((1..).map(f64::from)).take_while(|place| *place <= last + SAME_PLACE);
     Curve { name: name.to_owned(), marks: marks.map(marked).collect(), points, series }
 }
 

@@ -8,7 +8,7 @@ use crate::control::report_page::units;
 
 const HEIGHT: u32 = 400;
 
-/// What of a row a line shows, ns.
+/// What a line shows of each row.
 type Figure = fn(&RateRow) -> Option<u64>;
 
 /// The figure; none where no row has a rate and a time. Rows that do not count are left out.
