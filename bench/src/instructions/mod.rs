@@ -93,9 +93,9 @@ fn check(file: &Path) -> Result<Vec<Line>, String> {
             None => "not compared".to_owned(),
             Some(Ok(said) | Err(said)) => said.clone(),
         };
-        eprintln!("{name:<8} {instructions:>9.2} instructions a {item}: {said}");
+        eprintln!("{name:<8} {instructions:>9.2} instructions per {item}: {said}");
         if let Some(Err(said)) = verdict {
-            wrong.push(format!("{name}: {instructions:.2} instructions a {item}, {said}"));
+            wrong.push(format!("{name}: {instructions:.2} instructions per {item}, {said}"));
         }
         lines.push(line(name, item, items, instructions, wanted));
     }
@@ -113,7 +113,7 @@ fn check(file: &Path) -> Result<Vec<Line>, String> {
 fn line(name: &str, item: &str, items: u64, instructions: f64, wanted: Option<f64>) -> Line {
     Line::new(
         "instructions",
-        &format!("{name}, a {item}"),
+        &format!("{name}, per {item}"),
         "one thread under callgrind: what 2 N items take more than N",
         "none: caches and branches do not count",
     )
