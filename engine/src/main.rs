@@ -264,8 +264,12 @@ enum JournalTask {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum StampArgument {
+    /// One path in 16.
     Sampled,
+    /// Every path.
     All,
+    /// None: start and end only.
+    Ends,
 }
 
 impl StampArgument {
@@ -273,6 +277,7 @@ impl StampArgument {
         match self {
             Self::Sampled => StampMode::Sampled,
             Self::All => StampMode::All,
+            Self::Ends => StampMode::Ends,
         }
     }
 }

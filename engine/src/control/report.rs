@@ -219,7 +219,7 @@ impl StageTable {
             distribution: *distribution,
         };
         let stamps = StampFacts {
-            mode: if self.mode == StampMode::All { "all" } else { "sampled" }.to_owned(),
+            mode: self.mode.name().to_owned(),
             period: SAMPLE_PERIOD,
             cost_median_ns: self.stamp_median_ns,
             cost_min_ns: self.stamp_min_ns,
@@ -256,6 +256,7 @@ impl StageTable {
                 write!(f, "stamps: start and end of every order path, all stages of one in {SAMPLE_PERIOD}")?;
             }
             StampMode::All => write!(f, "stamps: every stage of every order path")?,
+            StampMode::Ends => write!(f, "stamps: start and end of every order path, no stage")?,
         }
         writeln!(
             f,

@@ -113,6 +113,8 @@ pub enum StampMode {
     Sampled,
     /// Every path: for attribution, not for the fastest figures.
     All,
+    /// None: start and end only, to see what the stages' stamps cost.
+    Ends,
 }
 
 impl StampMode {
@@ -122,6 +124,7 @@ impl StampMode {
         match self {
             Self::Sampled => "sampled",
             Self::All => "all",
+            Self::Ends => "ends",
         }
     }
 }
@@ -146,7 +149,11 @@ impl Sampler {
     #[must_use]
     pub fn sample(&mut self) -> bool {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        self.mode == StampMode::All || self.state < u64::MAX / SAMPLE_PERIOD
+        match self.mode {
+            StampMode::Ends => false,
+            StampMode::Sampled => self.state < u64::MAX / SAMPLE_PERIOD,
+            StampMode::All => true,
+        }
     }
 }
 

@@ -43,6 +43,7 @@ impl Conditions {
                     format!("start and end of every path, all stages of one in {SAMPLE_PERIOD}")
                 }
                 StampMode::All => "every stage of every path".to_owned(),
+                StampMode::Ends => "start and end of every path".to_owned(),
             },
             seconds: options.seconds,
             machine: Machine::read(),

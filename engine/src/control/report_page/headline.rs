@@ -80,6 +80,7 @@ fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
     let stamps = match stamps.mode.as_str() {
         "" => String::new(),
         "all" => "every stage of every order path".to_owned(),
+        "ends" => "start and end of every order path, no stage".to_owned(),
         _ => format!("start and end of every order path, all stages of one in {}", stamps.period),
     };
     let journal = if journal.is_empty() { "none".to_owned() } else { journal.clone() };

@@ -226,3 +226,9 @@ fn the_sessions_journal_is_a_stage_between_the_bytes_and_the_call() {
     assert_eq!((record.order_ticks(), record.wire_ticks()), (50, Some(300)));
     assert_eq!(record.audit(), Audit::Equal);
 }
+
+#[test]
+fn no_stage_is_stamped_where_only_the_ends_are() {
+    let mut sampler = Sampler::new(StampMode::Ends);
+    assert!((0..10_000).all(|_| !sampler.sample()));
+}
