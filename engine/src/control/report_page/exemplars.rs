@@ -106,21 +106,23 @@ mod tests {
 
     #[test]
     fn the_slowest_and_the_middle_are_found_however_many_there_are() {
-        const STEP: u64 = 1 << 32;
-        for paths in [1u64, 2, 9, 20_000] {
+        // Far above the time that the test itself takes, and in all below what a counter holds minutes after a boot.
+        const STEP: u64 = 1 << 26;
+        for paths in [1u64, 2, 9, 10_000] {
             let mut exemplars = Exemplars::default();
-            // Ages of 0, 7, 14 ... modulo the count, in steps far above the time that the test itself takes.
+            // Ages of 0, 7, 14 ... steps modulo the count.
             (0..paths).for_each(|n| exemplars.offer(&path(n * 7 % paths * STEP, OrderAction::New)));
-            exemplars.offer(&path(paths * STEP * 2, OrderAction::Cancel));
+            exemplars.offer(&path((paths + 5) * STEP, OrderAction::Cancel));
             assert_eq!(exemplars.seen, paths);
             assert!(exemplars.kept.len() <= KEPT_MAX && exemplars.kept.capacity() == KEPT_MAX);
             let calibration = Calibration::measure();
             let found = exemplars.breakdowns(&calibration);
             let steps = |at: usize| found[at].total_ns as f64 / calibration.ticks_to_ns(STEP) as f64;
             assert_eq!((found[0].name.as_str(), found[1].name.as_str()), ("median", "slowest"));
-            assert_eq!(steps(1).round() as u64, paths - 1);
+            // A machine that takes the core away between two stamps makes a path older by a step or so.
+            assert!((steps(1) - (paths - 1) as f64).abs() < 2.0, "{} of {paths}", steps(1));
             assert!(
-                (steps(0) / (paths as f64) - 0.5).abs() < 0.51 / (paths as f64).min(20.0),
+                (steps(0) / (paths as f64) - 0.5).abs() < 1.01 / (paths as f64).min(20.0),
                 "{} of {paths}",
                 steps(0)
             );
