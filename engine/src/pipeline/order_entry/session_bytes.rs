@@ -122,6 +122,8 @@ mod tests {
             sells_short: false,
             reserved: [0; 5],
         };
+        // The Logon, which the rig has answered.
+        take(&mut entry);
         let mut orders = 0;
         while entry.encode(&RiskApproved::for_test(order(orders + 1)), NOW_NS).is_ok() {
             assert!(entry.pending(0).is_empty(), "what is not journalled yet cannot be sent");
