@@ -19,7 +19,10 @@ fn compare(arguments: &[&OsStr]) -> Finished {
 
 /// The summary of a lockstep replay of a small generated day.
 fn summary(directory: &TempDir, name: &str, further: &[&str]) -> PathBuf {
-    let settings = SyntheticConfig { messages: 40_000, symbols: 5, halts: 0, ..SyntheticConfig::default() };
+    // Dense enough for a market maker to quote all the time.
+    let span_ns = Some(900_000_000_000);
+    let settings =
+        SyntheticConfig { messages: 40_000, symbols: 5, halts: 0, span_ns, ..SyntheticConfig::default() };
     let capture = directory.path().join("day.itch");
     if !capture.exists() {
         let [stream, _] = generated(&settings);

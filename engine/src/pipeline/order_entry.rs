@@ -154,13 +154,22 @@ impl OrderEntry {
         self.links.get(usize::from(venue)).is_some_and(Link::is_logged_on)
     }
 
-    /// Encodes an approved order into the venue's send buffer. It can be sent once it is journalled
-    /// ([`Self::journal_encoded`]), where there is a journal.
+    /// Encodes an approved order into the venue's send buffer and journals its bytes.
     ///
     /// # Errors
-    /// Why it cannot be sent; [`not_sent`] makes the execution that says so.
-    #[inline]
+    /// Why it cannot be sent, a journal that takes no more among it; [`not_sent`] makes the execution that says so.
     pub fn encode(&mut self, order: &RiskApproved<Order>, now_ns: u64) -> Result<(), RejectReason> {
+        self.encode_ahead(order, now_ns)?;
+        self.journal_encoded(order.venue, now_ns);
+        if self.journal_full { Err(RejectReason::NotConnected) } else { Ok(()) }
+    }
+
+    /// The same, the journal left out: nothing of it can be sent before [`Self::journal_encoded`], where there is a journal.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    #[inline]
+    pub fn encode_ahead(&mut self, order: &RiskApproved<Order>, now_ns: u64) -> Result<(), RejectReason> {
         let outcome = self.try_encode(order, now_ns);
         match outcome {
             Ok(()) => self.sent += 1,

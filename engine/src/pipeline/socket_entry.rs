@@ -461,7 +461,7 @@ impl SocketEntry {
         let connected = line.is_some_and(|line| line.connection.is_some() || line.is_rehearsal);
         planted_delay::spend(Stage::Encode);
         let outcome = if connected {
-            self.entry.encode(order, self.calibration.utc_ns(tsc::now()))
+            self.entry.encode_ahead(order, self.calibration.utc_ns(tsc::now()))
         } else {
             Err(RejectReason::NotConnected)
         };

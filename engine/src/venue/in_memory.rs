@@ -100,11 +100,8 @@ impl InMemoryExchange {
         let decided_ns = order.time_ns;
         let venue = order.venue;
         let time_ns = decided_ns + self.latencies.order_ns;
-        let now_ns = decided_ns.max(self.now_ns);
-        let encoded = self.entry.encode(order, now_ns);
-        self.entry.journal_encoded(venue, now_ns);
+        let encoded = self.entry.encode(order, decided_ns.max(self.now_ns));
         let what = match encoded {
-            Ok(()) if self.entry.journal_full() => Err(RejectReason::NotConnected),
             Ok(()) => self.frame(venue),
             Err(reason) => Err(reason),
         };

@@ -125,7 +125,7 @@ mod tests {
         // The Logon, which the rig has answered.
         take(&mut entry);
         let mut orders = 0;
-        while entry.encode(&RiskApproved::for_test(order(orders + 1)), NOW_NS).is_ok() {
+        while entry.encode_ahead(&RiskApproved::for_test(order(orders + 1)), NOW_NS).is_ok() {
             assert!(entry.pending(0).is_empty(), "what is not journalled yet cannot be sent");
             entry.journal_encoded(0, NOW_NS);
             orders += u64::from(!entry.journal_full());
