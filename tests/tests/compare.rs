@@ -20,9 +20,9 @@ fn compare(arguments: &[&OsStr]) -> Finished {
 /// The summary of a lockstep replay of a small generated day.
 fn summary(directory: &TempDir, name: &str, further: &[&str]) -> PathBuf {
     // Dense enough for a market maker to quote all the time.
-    let span_ns = Some(900_000_000_000);
+    let span_ns = Some(2_700_000_000_000);
     let settings =
-        SyntheticConfig { messages: 40_000, symbols: 5, halts: 0, span_ns, ..SyntheticConfig::default() };
+        SyntheticConfig { messages: 120_000, symbols: 5, halts: 0, span_ns, ..SyntheticConfig::default() };
     let capture = directory.path().join("day.itch");
     if !capture.exists() {
         let [stream, _] = generated(&settings);

@@ -176,7 +176,7 @@ fn by_stretches(sides: [&Side; 2], a: &Blocks, b: &Blocks, plan: &Plan) -> Resul
 
 /// The interval for values whose neighbours resemble each other that much: of such, fewer count as one each.
 fn wider(shift: &Shift, correlation: f64) -> Shift {
-    let resemblance = correlation.max(0.0);
+    let resemblance = correlation.clamp(0.0, 0.99);
     let by = ((1.0 + resemblance) / (1.0 - resemblance)).sqrt();
     let away = |end: f64| shift.estimate + (end - shift.estimate) * by;
     Shift { estimate: shift.estimate, low: away(shift.low), high: away(shift.high) }
@@ -202,7 +202,8 @@ fn correlation_of_neighbours(values: &[f64]) -> Option<f64> {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let spread: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     let together: f64 = values.windows(2).map(|two| (two[0] - mean) * (two[1] - mean)).sum();
-    if spread <= 0.0 {
+    // Ratios that differ by less than a part in 10^9 differ by rounding only.
+    if spread <= values.len() as f64 * 1e-18 {
         return Some(0.0);
     }
     let shown = together / spread;
