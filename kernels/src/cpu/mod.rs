@@ -11,6 +11,7 @@ mod look_ahead;
 pub mod nbbo;
 pub mod option_quote;
 mod orders;
+pub mod portfolio_quote;
 pub mod pricing;
 mod query;
 pub mod quote_action;
