@@ -116,7 +116,7 @@ fn sums(terms: &PathTerms, tile: u64, asian: bool, arithmetic: bool) -> Moments 
             }
         }
     }
-    let mut terms_of_sums = [[0.0; TILE]; 5];
+    let mut columns = [[0.0; TILE]; 5];
     for i in 0..TILE {
         let (value, control) = paths.end(terms, i, asian, arithmetic);
         let (value_mirrored, control_mirrored) = mirrored.end(terms, i, asian, arithmetic);
@@ -124,13 +124,10 @@ fn sums(terms: &PathTerms, tile: u64, asian: bool, arithmetic: bool) -> Moments 
         let value = if counts { 0.5 * (value + value_mirrored) } else { 0.0 };
         let control = 0.5 * (control + control_mirrored) - terms.control_mean;
         let control = if counts { control } else { 0.0 };
-        terms_of_sums[0][i] = value;
-        terms_of_sums[1][i] = value * value;
-        terms_of_sums[2][i] = control;
-        terms_of_sums[3][i] = control * control;
-        terms_of_sums[4][i] = value * control;
+        let row = [value, value * value, control, control * control, value * control];
+        columns.iter_mut().zip(row).for_each(|(column, term)| column[i] = term);
     }
-    Moments(terms_of_sums.map(halved))
+    Moments(columns.map(halved))
 }
 
 /// The sum: the upper half is added to the lower one until one number is left.
