@@ -144,7 +144,10 @@ impl Day {
         // The side that gives way first, so that the book is never crossed.
         let order = if ask_cents > shown[1].1 { [1, 0] } else { [0, 1] };
         let order = if bid_cents < shown[0].1 { [0, 1] } else { order };
-        for side in order.into_iter().filter(|&side| shown[side].1 != wanted[side]) {
+        for side in order {
+            if shown[side].1 == wanted[side] {
+                continue;
+            }
             let new_reference = self.next_reference;
             self.next_reference += 1;
             let (header, price) = (self.header(listing), (wanted[side] * UNITS_A_CENT) as u32);
