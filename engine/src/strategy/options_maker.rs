@@ -161,6 +161,10 @@ impl OptionsMaker {
                 None if self.in_turn > 0 => self.next_in_turn(),
                 None => return,
             };
+            // What this input has asked for does not show in the view yet: twice would be two orders.
+            if self.examined.contains(&(place as u32)) {
+                continue;
+            }
             self.examined.push(place as u32);
             self.requote(place, view, intents);
         }
