@@ -18,7 +18,7 @@
 //! the forward, delta that of a step (half of it at the money), and gamma and vega are zero.
 
 mod coefficients;
-mod elementary;
+pub(crate) mod elementary;
 mod isa;
 
 use crate::abi::Expiry;
@@ -30,7 +30,7 @@ pub(crate) use isa::PerIsa;
 const DEVIATION_MIN: f64 = 1e-30;
 
 /// 1 / sqrt(2 pi).
-const INVERSE_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
+pub(crate) const INVERSE_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
 
 /// Natural logarithm of a normal number above zero, the same bits everywhere: [`crate::abi::OptionTerms::ln_strike`].
 #[must_use]
@@ -130,13 +130,13 @@ struct Parts {
 
 /// The smaller, for values that are never NaN.
 #[inline(always)]
-fn smaller(a: f64, b: f64) -> f64 {
+pub(crate) fn smaller(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
 /// The larger, for values that are never NaN; the second where they are equal.
 #[inline(always)]
-fn larger(a: f64, b: f64) -> f64 {
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 
