@@ -1,6 +1,7 @@
 //! Benchmark scenarios, one a file. Each checks its own result, so that a run that did no work fails, and gives one
 //! JSON line a variant with its method. `METHOD.md` beside this crate says what each times and what it does not say.
 
+pub mod american;
 pub mod book;
 pub mod fix_decode;
 pub mod fix_encode;

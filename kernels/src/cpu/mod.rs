@@ -1,5 +1,6 @@
 //! The CPU twins of the core's computations.
 
+pub mod american;
 pub mod arbitrage;
 pub mod book;
 pub mod cross_venue;
@@ -8,6 +9,7 @@ mod huge;
 mod ladder;
 mod levels;
 mod look_ahead;
+pub mod monte_carlo;
 pub mod nbbo;
 pub mod option_quote;
 mod orders;

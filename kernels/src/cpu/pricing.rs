@@ -24,7 +24,7 @@
 
 mod coefficients;
 pub mod cold;
-mod elementary;
+pub(crate) mod elementary;
 pub mod implied;
 mod isa;
 pub mod lognormal;
@@ -42,7 +42,7 @@ pub(crate) use isa::PerIsa;
 const DEVIATION_MIN: f64 = 1e-30;
 
 /// 1 / sqrt(2 pi).
-const INVERSE_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
+pub(crate) const INVERSE_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
 
 /// Natural logarithm of a normal number above zero, the same bits everywhere: [`crate::abi::OptionTerms::ln_strike`].
 #[must_use]
@@ -143,13 +143,13 @@ struct Parts {
 
 /// The smaller, for values that are never NaN.
 #[inline(always)]
-fn smaller(a: f64, b: f64) -> f64 {
+pub(crate) fn smaller(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
 /// The larger, for values that are never NaN; the second where they are equal.
 #[inline(always)]
-fn larger(a: f64, b: f64) -> f64 {
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 

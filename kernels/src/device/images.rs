@@ -23,3 +23,9 @@ pub const BATCH_PTX: &str = concat!(include_str!("../../cuda/built/batch.ptx"), 
 
 /// The control kernel's PTX, ended by a zero.
 pub const EPOCH_END_PTX: &str = concat!(include_str!("../../cuda/built/epoch_end.ptx"), "\0");
+
+/// American options, PTX of compute capability 7.5, ended by a zero: the driver makes code of it.
+pub const AMERICAN_PTX: &str = concat!(include_str!("../../cuda/built/american.ptx"), "\0");
+
+/// Simulations, likewise.
+pub const MONTE_CARLO_PTX: &str = concat!(include_str!("../../cuda/built/monte_carlo.ptx"), "\0");

@@ -21,3 +21,4 @@ pub mod plan;
 pub mod properties;
 mod quad;
 pub mod ring;
+pub mod valuation;

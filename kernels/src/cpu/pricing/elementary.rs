@@ -19,11 +19,11 @@ const TAIL_CENTRE: f64 = 5.0;
 
 /// Arguments of [`tail_ratio`] are cut to this: `exp(-D_MAX^2 / 2)` is 10^-158, so that nothing made of it becomes a
 /// denormal number, which some machines compute with slowly.
-pub(super) const D_MAX: f64 = 27.0;
+pub(crate) const D_MAX: f64 = 27.0;
 
 /// e^x for |x| up to 708. Within one unit of the last place.
 #[inline(always)]
-pub(super) fn exp(x: f64) -> f64 {
+pub(crate) fn exp(x: f64) -> f64 {
     let shifted = x.mul_add(std::f64::consts::LOG2_E, ROUNDER);
     let n = shifted - ROUNDER;
     let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
@@ -35,7 +35,7 @@ pub(super) fn exp(x: f64) -> f64 {
 /// Natural logarithm of a normal number above zero, as a double within one unit of the last place and what is left:
 /// together they are within 2 * 10^-18 of it for numbers from 10^-12 to 10^12.
 #[inline(always)]
-pub(super) fn ln(x: f64) -> (f64, f64) {
+pub(crate) fn ln(x: f64) -> (f64, f64) {
     let exponent = x.to_bits().wrapping_sub(SQRT_HALF_BITS) as i64 >> 52;
     let f = f64::from_bits(x.to_bits().wrapping_sub((exponent << 52) as u64)) - 1.0;
     let e = exponent as f64;
@@ -66,7 +66,7 @@ pub(super) fn ln_once(x: f64) -> f64 {
 /// N(-d) exp(d^2 / 2) for d from 0 to [`D_MAX`], where N is the normal distribution: erfcx(d / sqrt(2)) / 2. Relative
 /// error at most 5e-16.
 #[inline(always)]
-pub(super) fn tail_ratio(d: f64) -> f64 {
+pub(crate) fn tail_ratio(d: f64) -> f64 {
     let reciprocal = 1.0 / (d + TAIL_CENTRE);
     let t = 2.0f64.mul_add(d * reciprocal, -1.0);
     even_odd(&TAIL, t) * reciprocal

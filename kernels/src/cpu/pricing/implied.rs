@@ -11,7 +11,7 @@
 
 mod inversion;
 
-use super::loops::{Chain, LANES, Markets, Model, OneMarket, Options, lanes};
+use super::loops::{Chain, LANES, Lanes, Markets, Model, OneMarket, Options, lanes};
 use super::{Contract, Isa, PerIsa};
 pub use inversion::{Invertible, Point, Problem};
 use inversion::{Step, step, verdict};
@@ -160,7 +160,7 @@ impl<M: Markets<Model: Invertible>, C: Chain> PerIsa for Solving<'_, M, C> {
             let market = markets.tile(at);
             let contract = contracts.tile(at, M::Model::TAKES_LOGARITHM);
             let price = lanes(prices, at, 1.0);
-            for (lane, price) in price.iter().enumerate() {
+            for (lane, price) in price.0.iter().enumerate() {
                 tile.begin(lane, &M::model(&market, lane).problem(&contract.at(lane), *price));
             }
             for _ in 0..self.steps {
@@ -181,29 +181,29 @@ impl<M: Markets<Model: Invertible>, C: Chain> PerIsa for Solving<'_, M, C> {
 
 /// Problems of a tile and how far they are, one array a field.
 struct Tile {
-    smaller_side: [f64; LANES],
-    apart: [f64; LANES],
-    inverse_wanted: [f64; LANES],
-    sqrt_years: [f64; LANES],
-    refused: [u64; LANES],
-    deviation: [f64; LANES],
-    newton: [f64; LANES],
-    distance: [f64; LANES],
+    smaller_side: Lanes,
+    apart: Lanes,
+    inverse_wanted: Lanes,
+    sqrt_years: Lanes,
+    refused: Lanes<u64>,
+    deviation: Lanes,
+    newton: Lanes,
+    distance: Lanes,
 }
 
 impl Tile {
     const EMPTY: Self = {
-        let zeros = [0.0; LANES];
+        let zeros = Lanes::of(0.0);
         Self {
             smaller_side: zeros,
             apart: zeros,
             inverse_wanted: zeros,
             sqrt_years: zeros,
-            refused: [0; LANES],
+            refused: Lanes::of(0),
             deviation: zeros,
             newton: zeros,
             // Without a step nothing has converged.
-            distance: [f64::MAX; LANES],
+            distance: Lanes::of(f64::MAX),
         }
     };
 
@@ -228,8 +228,8 @@ impl Tile {
 
     /// The volatilities, and the numbers of why there is none.
     #[inline(always)]
-    fn end(&self) -> ([f64; LANES], [u64; LANES]) {
-        let (mut volatility, mut refused) = ([0.0; LANES], [0; LANES]);
+    fn end(&self) -> (Lanes, Lanes<u64>) {
+        let (mut volatility, mut refused) = (Lanes::of(0.0), Lanes::of(0));
         for lane in 0..LANES {
             let deviation = self.deviation[lane];
             let last = Step { deviation, newton: self.newton[lane], distance: self.distance[lane] };

@@ -11,9 +11,38 @@ use super::elementary::ln;
 use super::range::{self, Condition, Input, OutOfRange};
 use super::{Contract, Contracts, Isa, PerIsa, Values};
 use std::fmt::Debug;
+use std::ops::{Index, IndexMut};
 
 /// Options of a tile: two vectors of AVX-512 and four of AVX2, so that one waits for the other less.
 pub(super) const LANES: usize = 16;
+
+/// A tile's numbers, on lines of their own: a vector that straddles two lines costs twice, and where the compiler puts an
+/// array is otherwise a matter of luck.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub struct Lanes<T = f64>(pub(super) [T; LANES]);
+
+impl<T: Copy> Lanes<T> {
+    pub(super) const fn of(number: T) -> Self {
+        Self([number; LANES])
+    }
+}
+
+impl<T> Index<usize> for Lanes<T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn index(&self, lane: usize) -> &T {
+        &self.0[lane]
+    }
+}
+
+impl<T> IndexMut<usize> for Lanes<T> {
+    #[inline(always)]
+    fn index_mut(&mut self, lane: usize) -> &mut T {
+        &mut self.0[lane]
+    }
+}
 
 /// Price and sensitivities of one option. Currency units, years; a volatility or a rate of 1 is 100 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,10 +154,10 @@ pub struct Options<'a> {
 /// Contracts of a tile.
 #[derive(Clone, Copy, Debug)]
 pub struct ContractTile {
-    strike: [f64; LANES],
-    ln_strike: [f64; LANES],
-    volatility: [f64; LANES],
-    sign: [f64; LANES],
+    strike: Lanes,
+    ln_strike: Lanes,
+    volatility: Lanes,
+    sign: Lanes,
 }
 
 impl ContractTile {
@@ -155,34 +184,34 @@ pub trait Chain: Copy + Debug {
 
 /// A tile's part of a slice; what lies behind the slice's end is filled up.
 #[inline(always)]
-pub(super) fn lanes(slice: &[f64], at: usize, filling: f64) -> [f64; LANES] {
+pub(super) fn lanes(slice: &[f64], at: usize, filling: f64) -> Lanes {
     match slice[at..].first_chunk() {
-        Some(whole) => *whole,
+        Some(whole) => Lanes(*whole),
         None => filled_up(&slice[at..], filling),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn filled_up(rest: &[f64], filling: f64) -> [f64; LANES] {
-    let mut lanes = [filling; LANES];
-    lanes[..rest.len()].copy_from_slice(rest);
+fn filled_up(rest: &[f64], filling: f64) -> Lanes {
+    let mut lanes = Lanes::of(filling);
+    lanes.0[..rest.len()].copy_from_slice(rest);
     lanes
 }
 
 /// Stores a tile's part of a slice.
 #[inline(always)]
-fn store(slice: &mut [f64], at: usize, lanes: &[f64; LANES]) {
+fn store(slice: &mut [f64], at: usize, lanes: &Lanes) {
     match slice[at..].first_chunk_mut() {
-        Some(whole) => *whole = *lanes,
+        Some(whole) => *whole = lanes.0,
         None => store_rest(&mut slice[at..], lanes),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn store_rest(rest: &mut [f64], lanes: &[f64; LANES]) {
-    rest.copy_from_slice(&lanes[..rest.len()]);
+fn store_rest(rest: &mut [f64], lanes: &Lanes) {
+    rest.copy_from_slice(&lanes.0[..rest.len()]);
 }
 
 impl Chain for Contracts<'_> {
@@ -211,7 +240,7 @@ impl Chain for Options<'_> {
     #[inline(always)]
     fn tile(&self, at: usize, takes_logarithm: bool) -> ContractTile {
         let strike = lanes(self.strike, at, 1.0);
-        let mut ln_strike = [0.0; LANES];
+        let mut ln_strike = Lanes::of(0.0);
         if takes_logarithm {
             for lane in 0..LANES {
                 ln_strike[lane] = ln(strike[lane]).0;
@@ -254,7 +283,7 @@ pub struct AllGreeks<'a> {
 
 /// Results of a tile, in the order of the fields of [`Sensitivities`].
 #[derive(Debug)]
-pub struct ResultTile<'a>([&'a [f64; LANES]; 9]);
+pub struct ResultTile<'a>([&'a Lanes; 9]);
 
 /// Where results go.
 pub trait Results: Debug {
@@ -431,8 +460,8 @@ impl<M: Markets, C: Chain, R: Results> PerIsa for Pricing<M, C, R> {
         while at < len {
             let market = markets.tile(at);
             let contract = contracts.tile(at, M::Model::TAKES_LOGARITHM);
-            let [mut price, mut delta, mut gamma, mut vega, mut theta, mut rho] = [[0.0; LANES]; 6];
-            let [mut vanna, mut volga, mut charm] = [[0.0; LANES]; 3];
+            let [mut price, mut delta, mut gamma, mut vega, mut theta, mut rho] = [Lanes::of(0.0); 6];
+            let [mut vanna, mut volga, mut charm] = [Lanes::of(0.0); 3];
             for lane in 0..LANES {
                 let s = M::model(&market, lane).sensitivities(&contract.at(lane));
                 price[lane] = s.price;

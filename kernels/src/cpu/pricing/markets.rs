@@ -4,7 +4,7 @@
 //! of range is a typed error that says where.
 
 use super::lognormal::{LognormalTerms, expiry};
-use super::loops::{LANES, Markets, lanes};
+use super::loops::{Lanes, Markets, lanes};
 use super::normal::NormalTerms;
 use super::range::{self, Condition, Input, OutOfRange};
 use super::{Isa, PerIsa};
@@ -180,7 +180,7 @@ impl NormalMarkets<'_> {
 
 impl Markets for SpotMarkets<'_> {
     type Model = LognormalTerms;
-    type Tile = [[f64; LANES]; 4];
+    type Tile = [Lanes; 4];
 
     #[inline(always)]
     fn cut(&self, len: usize) -> Self {
@@ -220,7 +220,7 @@ impl Markets for SpotMarkets<'_> {
 
 impl Markets for ForwardMarkets<'_> {
     type Model = LognormalTerms;
-    type Tile = [[f64; LANES]; 3];
+    type Tile = [Lanes; 3];
 
     #[inline(always)]
     fn cut(&self, len: usize) -> Self {
@@ -250,7 +250,7 @@ impl Markets for ForwardMarkets<'_> {
 
 impl Markets for NormalMarkets<'_> {
     type Model = NormalTerms;
-    type Tile = [[f64; LANES]; 3];
+    type Tile = [Lanes; 3];
 
     #[inline(always)]
     fn cut(&self, len: usize) -> Self {
