@@ -3,6 +3,7 @@
 pub mod arbitrage;
 pub mod book;
 pub mod cross_venue;
+pub mod features;
 pub mod fixed_point;
 mod huge;
 mod ladder;
