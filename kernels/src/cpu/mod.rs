@@ -18,6 +18,7 @@ pub mod quote_action;
 pub mod quoting;
 mod refusal;
 pub mod replica_hash;
+pub mod routing;
 mod slots;
 mod tick;
 mod trading_status;
