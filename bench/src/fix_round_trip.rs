@@ -4,7 +4,7 @@
 //! Two threads on the first two CPUs, both spinning, one order in flight. The peer answers whatever ends like a message
 //! with the next of answers that were prepared before: a Logon, then ExecutionReports, each the fill of its order. *bare*
 //! writes one prepared order again and again to a plain non-blocking socket and reads until the answer is whole; it looks
-//! at nothing. *tcp*, *uring* and *tls* encode each order (`OrderEntry::encode`), send it, poll the transport and hand what
+//! at nothing, and its write call alone is timed too: what a send on such a socket costs at least. *tcp*, *uring* and *tls* encode each order (`OrderEntry::encode`), send it, poll the transport and hand what
 //! comes to the session until the execution is there. Rounds of all variants take turns, and so does which is first; each
 //! round is a new connection and a new session. A ratio is that of the medians of one round.
 
@@ -50,6 +50,13 @@ const PATIENCE_TURNS: u32 = 1 << 24;
 
 const VARIANTS: [&str; 4] = ["bare", "tcp", "uring", "tls"];
 
+/// What a round came to.
+struct Timed {
+    round_trip: Figures,
+    /// Of the write call alone, where it is a plain one.
+    send_call: Option<Figures>,
+}
+
 /// What both sides are given.
 struct Load {
     venues: [VenueConfig; 4],
@@ -84,13 +91,14 @@ pub fn run() -> Result<Vec<Line>, String> {
     let load = Load { venues, orders, request, calibration, near: near.id, far: far.id };
 
     let mut rounds: [Vec<Figures>; 4] = Default::default();
-    let mut answer_bytes = 0;
+    let (mut answer_bytes, mut sends) = (0, Vec::new());
     for round in 0..ROUNDS {
         for turn in 0..VARIANTS.len() {
             let variant = (round + turn) % VARIANTS.len();
-            let (figures, bytes) =
+            let (Timed { round_trip, send_call }, bytes) =
                 load.round(variant).map_err(|error| format!("{}: {error}", VARIANTS[variant]))?;
-            rounds[variant].push(figures);
+            rounds[variant].push(round_trip);
+            sends.extend(send_call.and_then(|figures| figures.p50_ns));
             answer_bytes = bytes;
         }
     }
@@ -135,6 +143,7 @@ pub fn run() -> Result<Vec<Line>, String> {
             .with("percentiles_are", "medians of the rounds' percentiles")
             .with("order_bytes", load.request.len())
             .with("answer_bytes", tenths(answer_bytes as f64))
+            .with("send_call_p50_ns", if variant == 0 { median(sends.clone()) } else { None })
             .with("against_bare_p50", ratios.get(ratios.len() / 2).map(hundredths))
             .with("against_bare_p50_min", ratios.first().map(hundredths))
             .with("against_bare_p50_max", ratios.last().map(hundredths))
@@ -297,7 +306,7 @@ impl Load {
     }
 
     /// One round of one variant: its figures, and the bytes of an answer.
-    fn round(&self, variant: usize) -> Result<(Figures, usize), String> {
+    fn round(&self, variant: usize) -> Result<(Timed, usize), String> {
         let venue = &self.venues[variant];
         let (bytes, ends) = answers(self.now_ns())?;
         let answer = ends[ends.len() - 1] - ends[ends.len() - 2];
@@ -334,19 +343,22 @@ impl Load {
     }
 
     /// A plain socket, prepared bytes, nothing looked at.
-    fn bare(&self, address: &str, ends: &[usize]) -> Result<Figures, String> {
+    fn bare(&self, address: &str, ends: &[usize]) -> Result<Timed, String> {
         let words = |error: std::io::Error| error.to_string();
         let Plain(mut stream) = TcpStream::connect(address).and_then(Plain::of).map_err(words)?;
         let mut buffer = vec![0; 1 << 16];
         let mut samples = Samples::single(WARM_UP + ROUND_TRIPS);
+        let mut sends = Samples::single(WARM_UP + ROUND_TRIPS);
         for trip in 0..WARM_UP + ROUND_TRIPS {
             if trip == WARM_UP {
                 samples.clear();
+                sends.clear();
             }
             // The numbers of messages have more digits later.
             let answer = ends[trip + 1] - ends[trip];
             let start = tsc::now();
             let sent = stream.write(&self.request).map_err(words)?;
+            sends.add(tsc::now() - start);
             let (mut received, mut turns) = (0, 0);
             while received < answer {
                 match stream.read(&mut buffer) {
@@ -364,11 +376,14 @@ impl Load {
                 return Err(format!("trip {trip}: {sent} bytes sent, {received} received"));
             }
         }
-        Ok(samples.figures(&self.calibration, 1.0))
+        Ok(Timed {
+            round_trip: samples.figures(&self.calibration, 1.0),
+            send_call: Some(sends.figures(&self.calibration, 1.0)),
+        })
     }
 
     /// Order entry over a transport, from the approved order to its execution.
-    fn gateway(&self, mut connection: Connection) -> Result<Figures, String> {
+    fn gateway(&self, mut connection: Connection) -> Result<Timed, String> {
         let words = |error: std::io::Error| error.to_string();
         let mut entry = entry()?;
         let mut buffer = vec![0; 1 << 16];
@@ -408,7 +423,7 @@ impl Load {
                 return Err(format!("order {}: {execution:?}", order.cl_ord_id));
             }
         }
-        Ok(samples.figures(&self.calibration, 1.0))
+        Ok(Timed { round_trip: samples.figures(&self.calibration, 1.0), send_call: None })
     }
 }
 

@@ -260,7 +260,7 @@ impl PathStamps {
     #[must_use]
     pub fn order_ready(self, order: &Order) -> PathRecord {
         #[cfg(feature = "planted_slowdown")]
-        planted_slowdown::slow_down(self.start);
+        planted_slowdown::slow_down();
         self.order_ready_at(tsc::now(), order)
     }
 
