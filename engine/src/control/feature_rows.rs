@@ -89,8 +89,8 @@ impl FeatureRows {
         let Some(Some(features)) = book else { return Ok(()) };
         let FeatureValues { microprice, queue_imbalance_e9, order_flow, order_flow_interval, vpin_e9, sigma } =
             features.values(event.receive_ns);
-        let signed = |value: i64, none: i64| (value != none).then(|| value.to_string()).unwrap_or_default();
-        let unsigned = |value: u64, none: u64| (value != none).then(|| value.to_string()).unwrap_or_default();
+        let signed = |value: i64, none: i64| if value == none { String::new() } else { value.to_string() };
+        let unsigned = |value: u64, none: u64| if value == none { String::new() } else { value.to_string() };
         let symbol = symbol.map_or_else(String::new, |symbol| symbol.to_string());
         self.put(&format!(
             "{messages},{},{venue},{symbol},{},{},{order_flow},{order_flow_interval},{},{}\n",

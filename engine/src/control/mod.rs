@@ -89,6 +89,7 @@ pub mod startup;
 pub mod stream_bench;
 pub mod summary;
 mod supervision;
+pub mod surface;
 pub mod transport_config;
 pub mod tune;
 pub mod universe;

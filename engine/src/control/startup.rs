@@ -219,9 +219,11 @@ pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<d
     if config.instruments.is_empty() {
         return Ok(built);
     }
-    // Tables are made for the taker alone where there is one; a core has its own.
+    // Tables are made for taker and maker where there is one; a core has its own.
     let plan = match &config.wide {
-        Some(WideConfig { taker: Some(_), .. }) => WidePlan::new(universe, config)?,
+        Some(WideConfig { taker: Some(_), .. } | WideConfig { options_maker: Some(_), .. }) => {
+            WidePlan::new(universe, config)?
+        }
         _ => None,
     };
     let directory = universe.directory()?;
@@ -247,8 +249,13 @@ pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<d
             built.push(Box::new(taker.map_err(|error| refused(error.to_string()))?));
         }
     }
-    if let Some(taker) = plan.map(|plan| plan.taker(universe, config)).transpose()?.flatten() {
-        built.push(Box::new(taker));
+    if let Some(plan) = plan {
+        if let Some(taker) = plan.taker(universe, config)? {
+            built.push(Box::new(taker));
+        }
+        if let Some(maker) = plan.options_maker(universe, config)? {
+            built.push(Box::new(maker));
+        }
     }
     let midnight_ns = universe.date().eastern_midnight_ns();
     for parent in &config.parent_orders {

@@ -29,7 +29,7 @@ use crate::pipeline::risk::{Reference, Risk, Stamp, Target};
 use crate::pipeline::settlement::{Applied, Settled, settle};
 use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
-use crate::pipeline::wide::{WideAnswered, WideWatch};
+use crate::pipeline::wide::{SurfaceFitted, WideAnswered, WideWatch};
 use crate::strategy::{Intents, Strategy, View};
 use feed_clocks::FeedClocks;
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
@@ -55,6 +55,8 @@ pub enum Input<'a> {
     },
     /// The answer to the oldest request for wide work.
     Answer(&'a WideAnswered<'a>),
+    /// A finished fit of a chain's volatilities.
+    Surface(&'a SurfaceFitted<'a>),
     /// A command of a person or a watchdog at this core time.
     Command {
         /// UTC ns.
@@ -343,6 +345,7 @@ impl DecisionCore {
                 self.look_for_unanswered();
             }
             Input::Answer(answer) => self.on_answer(answer, probe, actions),
+            Input::Surface(fitted) => self.on_surface(fitted, probe, actions),
             Input::Command { time_ns, command } => {
                 self.advance(time_ns);
                 self.on_command(command);
@@ -507,6 +510,21 @@ impl DecisionCore {
         for at in 0..self.wide_subscribers.len() {
             let strategy = usize::from(self.wide_subscribers[at]);
             self.consult(strategy, probe, actions, |s, view, intents| s.on_wide(view, answer, intents));
+        }
+    }
+
+    /// The options of a chain have other volatilities: it is asked about again, and whoever quotes hears of it.
+    fn on_surface(&mut self, fitted: &SurfaceFitted<'_>, probe: &mut impl Probe, actions: &mut Actions) {
+        self.advance(fitted.time_ns);
+        let Some(wide) = self.wide.as_mut() else { return };
+        if !wide.refitted(fitted.listing) {
+            return;
+        }
+        self.counters.surfaces += 1;
+        wide.end_event(self.decision, self.time_ns);
+        for at in 0..self.wide_subscribers.len() {
+            let strategy = usize::from(self.wide_subscribers[at]);
+            self.consult(strategy, probe, actions, |s, view, intents| s.on_surface(view, fitted, intents));
         }
     }
 

@@ -7,6 +7,7 @@
 
 pub mod arbitrage_taker;
 pub mod market_maker;
+pub mod options_maker;
 pub mod parent_router;
 pub mod relation_taker;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::order_table::{LiveOrder, OrderTable};
 use crate::pipeline::risk::{Exposure, Risk, RiskReasons};
 use crate::pipeline::staleness::Staleness;
-use crate::pipeline::wide::WideAnswered;
+use crate::pipeline::wide::{SurfaceFitted, WideAnswered};
 use feeds::event::{MarketEvent, Side};
 use kernels::abi::LEGS_MAX;
 use kernels::cpu::book::{Bbo, DepthLevel, VenueBooks};
@@ -69,6 +70,12 @@ pub trait Strategy: Send {
     /// that has passed: what it says is to be held against the view before anything is done about it.
     fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
         let _ = (view, answer, intents);
+    }
+
+    /// A chain's volatilities are others from now on; the quotes that come of them are in answers. Heard by whoever wants
+    /// wide work.
+    fn on_surface(&mut self, view: &View<'_>, fitted: &SurfaceFitted<'_>, intents: &mut Intents) {
+        let _ = (view, fitted, intents);
     }
 
     /// Its state as numbers, from which [`Self::restore`] makes a strategy of the same configuration that goes on bit for bit

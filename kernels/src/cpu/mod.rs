@@ -14,6 +14,7 @@ pub mod monte_carlo;
 pub mod nbbo;
 pub mod option_quote;
 mod orders;
+pub mod portfolio_quote;
 pub mod pricing;
 mod query;
 pub mod quote_action;
