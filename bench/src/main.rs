@@ -25,6 +25,7 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("tick_to_order", "[FILE[@VENUE]...]", bench::tick_to_order::run),
     ("book", "FILE [BBO_CHECKSUM]", bench::book::run),
     ("wide_cpu", "", |_| bench::wide_cpu::run()),
+    ("relations", "", |_| bench::relations::run()),
     ("instructions", "check [FILE] | record", bench::instructions::run),
     #[cfg(feature = "peers")]
     ("peer_decode", "FILE...", bench::peer_decode::run),

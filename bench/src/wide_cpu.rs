@@ -62,9 +62,9 @@ fn chains(options: u32) -> WideSpec {
     };
     WideSpec {
         listings: vec![SHARE],
-        relations: Vec::new(),
         expiries: (1..=EXPIRIES).map(expiry).collect(),
         options: (0..options).map(option).collect(),
+        ..WideSpec::default()
     }
 }
 
