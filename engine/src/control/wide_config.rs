@@ -6,6 +6,9 @@
 use kernels::abi::{AMOUNT_MAX, LEGS_MAX};
 use serde::{Deserialize, Serialize};
 
+use super::wide_kinds::{BasisConfig, BasketConfig, CurrenciesConfig, SpreadsConfig};
+use crate::control::surface::config::SurfaceConfig;
+use crate::strategy::options_maker::OptionsMakerConfig;
 use crate::strategy::relation_taker::RelationTakerConfig;
 
 /// Longest virtual latency of an answer: far beyond any device.
@@ -39,8 +42,22 @@ pub struct WideConfig {
     pub relations: Vec<RelationConfig>,
     /// Instruments that are compared between all venues, each pair of venues in both directions.
     pub pairs: Vec<PairsConfig>,
+    /// Markets of currencies, and all cycles through them.
+    pub currencies: Vec<CurrenciesConfig>,
+    /// Listed options, and what they owe each other.
+    pub spreads: Vec<SpreadsConfig>,
+    /// Funds and their baskets.
+    pub baskets: Vec<BasketConfig>,
+    /// Futures and what they deliver.
+    pub bases: Vec<BasisConfig>,
     /// Option chains.
     pub chains: Vec<ChainConfig>,
+    /// Fits the volatilities of chains to their quotes. Without it they stay as configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surface: Option<SurfaceConfig>,
+    /// Quotes for options that are listed and may be traded. Without it they are priced and quoted for in answers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options_maker: Option<OptionsMakerConfig>,
     /// Takes what relations find. Without it they are found and reported only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taker: Option<RelationTakerConfig>,
@@ -57,7 +74,13 @@ impl Default for WideConfig {
             listings: Vec::new(),
             relations: Vec::new(),
             pairs: Vec::new(),
+            currencies: Vec::new(),
+            spreads: Vec::new(),
+            baskets: Vec::new(),
+            bases: Vec::new(),
             chains: Vec::new(),
+            surface: None,
+            options_maker: None,
             taker: None,
         }
     }
@@ -179,13 +202,17 @@ pub struct WideListingConfig {
     /// Taker fee a quantity unit, 1e-9; negative is a rebate. Default: the venue's `taker_fee_e9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee_unit_e9: Option<i64>,
+    /// Its contracts are a fixed amount of the money that the price counts (`unit_e9`), paid for in what is priced: 100
+    /// dollars of a coin, quoted in dollars a coin. A leg that buys there takes the bid. Default no.
+    #[serde(default)]
+    pub inverse: bool,
 }
 
 const fn one() -> u64 {
     1
 }
 
-const fn one_e9() -> u64 {
+pub(super) const fn one_e9() -> u64 {
     1_000_000_000
 }
 
@@ -226,7 +253,7 @@ pub struct RelationConfig {
 }
 
 /// 250,000: half of the default risk limit of an order.
-const fn default_amount_max_e9() -> u64 {
+pub(super) const fn default_amount_max_e9() -> u64 {
     250_000 * one_e9()
 }
 
@@ -252,6 +279,9 @@ pub struct ChainConfig {
     pub venue: String,
     /// The underlying.
     pub symbol: String,
+    /// Venue where its options are quoted. Default: the underlying's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options_venue: Option<String>,
     /// Expiries; options name them by number, from 0.
     pub expiries: Vec<ExpiryConfig>,
     /// Options one by one.
@@ -315,7 +345,7 @@ pub enum OptionKind {
 }
 
 /// One European option.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptionConfig {
     /// Number of its expiry in the chain.
@@ -324,12 +354,15 @@ pub struct OptionConfig {
     pub strike_e9: i64,
     /// Call or put.
     pub kind: OptionKind,
-    /// Annual volatility, 0.2 for 20 %.
+    /// Annual volatility, 0.2 for 20 %; until a surface gives another one.
     pub volatility: f64,
+    /// The symbol under which it is listed. Without one it is priced, not looked at or traded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
 }
 
 /// Strikes at even distances.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StrikesConfig {
     /// Lowest strike, 1e-9.
@@ -340,6 +373,10 @@ pub struct StrikesConfig {
     pub step_e9: i64,
     /// Annual volatility of all of them.
     pub volatility: f64,
+    /// Their symbols: expiry by expiry, strike by strike, the call before the put; an empty one is not listed. Default:
+    /// none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<String>,
 }
 
 /// What our quotes for a chain's options are like.
@@ -364,7 +401,13 @@ impl WideConfig {
     /// Whether there is anything to compute.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.relations.is_empty() && self.pairs.is_empty() && self.chains.is_empty()
+        self.relations.is_empty()
+            && self.pairs.is_empty()
+            && self.currencies.is_empty()
+            && self.spreads.is_empty()
+            && self.baskets.is_empty()
+            && self.bases.is_empty()
+            && self.chains.is_empty()
     }
 
     /// Checks what needs no names.
@@ -381,7 +424,17 @@ impl WideConfig {
         numbered("listings", &self.listings, WideListingConfig::check)?;
         numbered("relations", &self.relations, RelationConfig::check)?;
         numbered("pairs", &self.pairs, PairsConfig::check)?;
+        numbered("currencies", &self.currencies, CurrenciesConfig::check)?;
+        numbered("spreads", &self.spreads, SpreadsConfig::check)?;
+        numbered("baskets", &self.baskets, BasketConfig::check)?;
+        numbered("bases", &self.bases, BasisConfig::check)?;
         numbered("chains", &self.chains, ChainConfig::check)?;
+        if let Some(surface) = &self.surface {
+            surface.check().map_err(|what| format!("surface: {what}"))?;
+        }
+        if let Some(maker) = &self.options_maker {
+            maker.check().map_err(|what| format!("options_maker: {what}"))?;
+        }
         match &self.taker {
             Some(taker) => taker.check().map_err(|what| format!("taker: {what}")),
             None => Ok(()),
@@ -389,19 +442,28 @@ impl WideConfig {
     }
 }
 
-fn numbered<T>(name: &str, list: &[T], check: impl Fn(&T) -> Result<(), String>) -> Result<(), String> {
+pub(super) fn numbered<T>(
+    name: &str,
+    list: &[T],
+    check: impl Fn(&T) -> Result<(), String>,
+) -> Result<(), String> {
     let mut numbered = list.iter().enumerate();
     numbered.try_for_each(|(number, one)| check(one).map_err(|what| format!("{name}[{number}]: {what}")))
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: T, least: T, most: T) -> Result<(), String> {
+pub(super) fn within<T: PartialOrd + std::fmt::Display>(
+    name: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), String> {
     if value < least || value > most {
         return Err(format!("{name} is {value}; give {least} to {most}"));
     }
     Ok(())
 }
 
-fn finite(name: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
+pub(super) fn finite(name: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
     // A comparison with "not a number" is false.
     if (least..=most).contains(&value) {
         return Ok(());
@@ -500,6 +562,13 @@ impl ChainConfig {
         })?;
         if let Some(strikes) = &self.strikes {
             strikes.check().map_err(|what| format!("strikes: {what}"))?;
+            let options = 2 * strikes.iter().count() * self.expiries.len();
+            if !strikes.symbols.is_empty() && strikes.symbols.len() != options {
+                let found = strikes.symbols.len();
+                return Err(format!(
+                    "strikes: {found} symbols for {options} options: give one each, or none"
+                ));
+            }
         }
         if self.options.is_empty() && (self.strikes.is_none() || self.expiries.is_empty()) {
             return Err("it has no options: give options, or strikes and expiries".to_owned());

@@ -1,25 +1,32 @@
 //! What a configuration's wide work is in numbers: listings, compiled tables, the core's watch and the taker.
 //!
-//! Listings are numbered in the order in which relations, pairs and chains first name them. Made once at start; what
+//! Listings are numbered in the order in which relations, pairs, currencies, spreads, baskets, bases and chains first name
+//! them. Made once at start; what
 //! depends on the order of the configuration alone is the same in every run and every replay of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use kernels::abi::{Leg, ListingTerms};
+use kernels::cpu::arbitrage::NO_HIT;
 use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, WideTables};
 
 use crate::control::config::{Config, InstrumentConfig};
 use crate::control::failure::Failure;
+use crate::control::risk_config::LimitsConfig;
 use crate::control::startup;
+use crate::control::surface::config::SurfaceConfig;
 use crate::control::universe::Universe;
 use crate::control::wide_config::{
     ChainConfig, DeviceConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig,
     RelationConfig, WideConfig, WideListingConfig, WorkKind, crossover,
 };
-use crate::pipeline::wide::{WideListing, WideWatch};
+use crate::pipeline::wide::{QuotedOption, SurfaceChain, WideListing, WideWatch};
+use crate::strategy::options_maker::{MadeOption, OptionsMaker};
 use crate::strategy::relation_taker::{RelationTaker, TakenListing};
 use feeds::directory::Directory;
+
+mod kinds;
 
 /// 1e-9 in a unit.
 const UNIT_E9: f64 = 1e9;
@@ -31,6 +38,10 @@ pub struct WidePlan {
     pub listings: Vec<WideListing>,
     /// What depends on them.
     pub tables: Arc<WideTables>,
+    /// Where each option is listed, by its number in the tables; `None`: nowhere.
+    pub option_listings: Box<[Option<WideListing>]>,
+    /// How volatilities are fitted; `None`: they are not.
+    pub surface: Option<SurfaceConfig>,
     /// Resting orders of all venues' books at most.
     pub orders_max: u64,
     /// Requests that may be without an answer.
@@ -50,6 +61,9 @@ impl WidePlan {
     /// with one, since a relation's last answer can be known in one place only.
     #[must_use]
     pub fn dispatched(&self) -> Box<[bool]> {
+        if self.tables.needs_cpu() {
+            return vec![false; self.listings.len()].into();
+        }
         let wide = |width: usize, from: Option<u32>| from.is_some_and(|from| width >= from.max(1) as usize);
         let is_wide = |listing: u32| {
             wide(self.tables.relations_of(listing).len(), self.crossover_relations)
@@ -58,11 +72,12 @@ impl WidePlan {
         let mut dispatched: Box<[bool]> = (0..self.listings.len() as u32).map(is_wide).collect();
         loop {
             let mut grew = false;
-            for relation in self.tables.relations() {
-                let legs = &relation.legs[..relation.legs_len as usize];
-                let any = legs.iter().any(|leg| dispatched[leg.listing() as usize]);
-                for leg in legs {
-                    grew |= !std::mem::replace(&mut dispatched[leg.listing() as usize], any) && any;
+            for relation in 0..self.tables.relation_count() {
+                let legs =
+                    || self.tables.quantities(relation, &NO_HIT).map(|(leg, _)| leg.listing() as usize);
+                let any = legs().any(|listing| dispatched[listing]);
+                for listing in legs() {
+                    grew |= !std::mem::replace(&mut dispatched[listing], any) && any;
                 }
             }
             if !grew {
@@ -79,23 +94,47 @@ impl WidePlan {
         let Some(wide) = config.wide.as_ref().filter(|wide| !wide.is_empty()) else { return Ok(None) };
         let directory = universe.directory()?;
         let (listings, numbers, spec) = (Vec::new(), HashMap::new(), WideSpec::default());
-        let mut maker = Maker { directory: &directory, config, listings, numbers, spec };
+        let (mut maker, option_listings) =
+            (Maker { directory: &directory, config, wide, listings, numbers, spec }, &mut Vec::new());
         for (number, relation) in wide.relations.iter().enumerate() {
             maker.add_relation(relation).map_err(named("relations", number))?;
         }
         for (number, pairs) in wide.pairs.iter().enumerate() {
             maker.add_pairs(pairs).map_err(named("pairs", number))?;
         }
+        for (number, currencies) in wide.currencies.iter().enumerate() {
+            maker.add_currencies(currencies).map_err(named("currencies", number))?;
+        }
+        for (number, spreads) in wide.spreads.iter().enumerate() {
+            maker.add_spreads(spreads).map_err(named("spreads", number))?;
+        }
+        for (number, basket) in wide.baskets.iter().enumerate() {
+            maker.add_basket(basket).map_err(named("baskets", number))?;
+        }
+        for (number, basis) in wide.bases.iter().enumerate() {
+            maker.add_basis(basis).map_err(named("bases", number))?;
+        }
         for (number, chain) in wide.chains.iter().enumerate() {
-            maker.add_chain(chain).map_err(named("chains", number))?;
+            maker.add_chain(chain, option_listings).map_err(named("chains", number))?;
         }
         for (number, listing) in wide.listings.iter().enumerate() {
             maker.check_terms(listing).map_err(named("listings", number))?;
+            if listing.inverse {
+                let inverse =
+                    maker.number(&listing.venue, &listing.symbol).map_err(named("listings", number))?;
+                maker.spec.inverse.push(inverse);
+            }
         }
         let Maker { listings, mut spec, .. } = maker;
         spec.listings = listings.iter().map(|listing| terms(config, wide, &directory, *listing)).collect();
         let tables = WideTables::compile(&spec).map_err(|error| Failure::Input(format!("wide: {error}")))?;
+        let mut by_number: Box<[_]> = vec![None; option_listings.len()].into();
+        for (place, listing) in option_listings.iter().enumerate() {
+            by_number[tables.option_of_spec(place) as usize] = *listing;
+        }
         Ok(Some(Self {
+            option_listings: by_number,
+            surface: wide.surface,
             listings,
             tables: Arc::new(tables),
             orders_max: (0..universe.venue_count())
@@ -107,6 +146,24 @@ impl WidePlan {
             crossover_relations: crossover(&wide.measured, WorkKind::Relations, wide.min_speedup),
             crossover_options: crossover(&wide.measured, WorkKind::Options, wide.min_speedup),
         }))
+    }
+
+    /// The chains that have a quoted option, each of them one that a surface is fitted to; none without `surface`.
+    #[must_use]
+    pub fn surface_chains(&self) -> Vec<SurfaceChain> {
+        if self.surface.is_none() {
+            return Vec::new();
+        }
+        let chain = |(listing, &at): (u32, &WideListing)| {
+            let options = self.tables.options_of(listing);
+            let quoted = options.clone().filter_map(|option| {
+                let at = *self.option_listings.get(option)?;
+                at.map(|at| QuotedOption { option: option as u32, at })
+            });
+            let (quoted, options) = (quoted.collect(), options.start as u32..options.end as u32);
+            SurfaceChain { listing, at, quoted, options }
+        };
+        (0..).zip(&self.listings).map(chain).filter(|chain| !chain.quoted.is_empty()).collect()
     }
 
     /// The decision core's part.
@@ -122,11 +179,7 @@ impl WidePlan {
     pub fn taker(&self, universe: &impl Universe, config: &Config) -> Result<Option<RelationTaker>, Failure> {
         let Some(taker) = config.wide.as_ref().and_then(|wide| wide.taker) else { return Ok(None) };
         let directory = universe.directory()?;
-        let numbered = |entry: &InstrumentConfig| {
-            let number = startup::number_in(&directory, &entry.symbol).ok()?;
-            Some((number, entry.limits.unwrap_or(config.limits)))
-        };
-        let tradable: HashMap<_, _> = config.instruments.iter().filter_map(numbered).collect();
+        let tradable = tradable(&directory, config);
         let mut listings = Vec::new();
         for ((number, &at), &terms) in (0..).zip(&self.listings).zip(self.tables.listings()) {
             let limits = tradable.get(&at.instrument);
@@ -139,8 +192,46 @@ impl WidePlan {
             let price_tick = limits.unwrap_or(&config.limits).price_tick_e9;
             listings.push(TakenListing { at, price_tick, terms });
         }
-        Ok(Some(RelationTaker::new(&listings, self.tables.relations(), taker)))
+        Ok(Some(RelationTaker::new(&listings, &self.tables, taker)))
     }
+}
+
+impl WidePlan {
+    /// The maker of quotes for options, where the configuration wants one: for those that are listed and may be traded.
+    ///
+    /// # Errors
+    /// No such option, an option that is listed twice, and what the maker refuses.
+    pub fn options_maker(
+        &self,
+        universe: &impl Universe,
+        config: &Config,
+    ) -> Result<Option<OptionsMaker>, Failure> {
+        let Some(maker) = config.wide.as_ref().and_then(|wide| wide.options_maker) else { return Ok(None) };
+        let tradable = tradable(&universe.directory()?, config);
+        let made = |(option, at): (u32, &Option<WideListing>)| {
+            let at = (*at)?;
+            let price_tick = tradable.get(&at.instrument)?.price_tick_e9;
+            let underlying = self.tables.options()[option as usize].underlying;
+            let underlying = self.listings[underlying as usize].instrument;
+            Some(MadeOption { option, at, underlying, price_tick })
+        };
+        let options: Vec<_> = (0..).zip(&self.option_listings).filter_map(made).collect();
+        if options.is_empty() {
+            let what = "no option has a symbol that [[instruments]] names";
+            return Err(Failure::Input(format!("wide: options_maker: {what}")));
+        }
+        let maker = OptionsMaker::new(&options, &maker);
+        maker.map(Some).map_err(|what| Failure::Input(format!("wide: options_maker: {what}")))
+    }
+}
+
+/// Limits of what may be traded, by instrument.
+fn tradable(directory: &Directory, config: &Config) -> HashMap<u32, LimitsConfig> {
+    let numbered = |entry: &InstrumentConfig| {
+        let number = startup::number_in(directory, &entry.symbol).ok()?;
+        Some((number, entry.limits.unwrap_or(config.limits)))
+    };
+    config.instruments.iter().filter_map(numbered).collect()
 }
 
 /// Says which entry of which list is refused.
@@ -152,6 +243,7 @@ fn named(list: &'static str, number: usize) -> impl Fn(String) -> Failure {
 struct Maker<'a> {
     directory: &'a Directory,
     config: &'a Config,
+    wide: &'a WideConfig,
     listings: Vec<WideListing>,
     /// By venue and instrument.
     numbers: HashMap<(u8, u32), u32>,
@@ -175,6 +267,11 @@ impl Maker<'_> {
         Ok(number)
     }
 
+    fn is_inverse(&self, venue: &str, symbol: &str) -> bool {
+        let named = |own: &&WideListingConfig| own.venue == venue && own.symbol == symbol;
+        self.wide.listings.iter().find(named).is_some_and(|own| own.inverse)
+    }
+
     /// Terms of what nothing depends on are a mistake in a name.
     fn check_terms(&self, terms: &WideListingConfig) -> Result<(), String> {
         let WideListingConfig { venue, symbol, .. } = terms;
@@ -182,7 +279,7 @@ impl Maker<'_> {
         if found.is_ok_and(|listing| self.numbers.contains_key(&listing)) {
             return Ok(());
         }
-        Err(format!("{symbol} at {venue} is in no relation, pair or chain"))
+        Err(format!("{symbol} at {venue} is in no relation of any kind, pair or chain"))
     }
 
     fn add_relation(&mut self, relation: &RelationConfig) -> Result<(), String> {
@@ -217,13 +314,20 @@ impl Maker<'_> {
     }
 
     /// Its options, then the grid of strikes: expiry by expiry, strike by strike, the call before the put.
-    fn add_chain(&mut self, chain: &ChainConfig) -> Result<(), String> {
+    fn add_chain(
+        &mut self,
+        chain: &ChainConfig,
+        option_listings: &mut Vec<Option<WideListing>>,
+    ) -> Result<(), String> {
         let underlying = self.number(&chain.venue, &chain.symbol)?;
         let first = self.spec.expiries.len();
         for expiry in &chain.expiries {
             self.spec.expiries.push(expiry_of(expiry)?);
         }
-        for option in chain.options.iter().copied().chain(grid(chain)) {
+        let options_venue = chain.options_venue.as_ref().unwrap_or(&chain.venue);
+        for option in chain.options.iter().cloned().chain(grid(chain)) {
+            let symbol = option.symbol.as_ref().filter(|symbol| !symbol.is_empty());
+            option_listings.push(symbol.map(|symbol| self.find(options_venue, symbol)).transpose()?);
             self.spec.options.push(OptionSpec {
                 underlying,
                 expiry: u32::try_from(first + option.expiry).map_err(|_| "too many expiries".to_owned())?,
@@ -250,10 +354,13 @@ fn grid(chain: &ChainConfig) -> impl Iterator<Item = OptionConfig> + '_ {
                 strike_e9,
                 kind,
                 volatility,
+                symbol: None,
             })
         })
     };
-    (0..chain.expiries.len()).flat_map(in_expiry)
+    let symbol = move |number: usize| chain.strikes.as_ref()?.symbols.get(number).cloned();
+    let options = (0..chain.expiries.len()).flat_map(in_expiry).enumerate();
+    options.map(move |(number, option)| OptionConfig { symbol: symbol(number), ..option })
 }
 
 /// The configured terms, else whole shares at the venue's fee.

@@ -2,15 +2,18 @@
 //!
 //! The boundary B of a put on a strike of 1 solves an integral equation in the time left. It is kept as the polynomial
 //! through [`NODES`] Chebyshev nodes of ln(B/X)^2 in the square root of that time, X being where it begins at expiry. A
-//! start by QD+ ([`start`]) and a few fixed-point steps ([`boundary`]) give the values at the nodes, all nodes side by
-//! side in vectors; what exercising early is worth is an integral along the boundary ([`early_exercise`]). A call is the
-//! put with strike and spot, rate and yield exchanged. Nodes and weights are the same for every option ([`nodes`]).
+//! start by QD+ (`start`) and a few fixed-point steps (`boundary`) give the values at the nodes, all nodes side by side in
+//! vectors; what exercising early is worth is an integral along the boundary (`early_exercise`). A call is the put with
+//! strike and spot, rate and yield exchanged. Nodes and weights are the same for every option ([`Nodes`]).
 //!
 //! As in [`super::pricing`] every operation is one of IEEE 754 and none is fused but where it says so: an option's bits
 //! depend on no instruction set. `cuda/american.cuh` is the twin of all but the tree and the table.
 //!
-//! Accuracy, against QuantLib's high-precision scheme on 960 options around 100 (`tests/american.rs`), and time
-//! (`bench/src/american.rs`) are of the same, the only settings.
+//! Accuracy and time are of the same, the only settings: against QuantLib's high-precision scheme on 960 options around 100
+//! (`tests/american.rs`) the root of the mean square is 4.5e-5 and the largest error 3.6e-4, on those with a rate of 5 %, a
+//! yield of 3 % and up to a year 7.0e-6 and 4.5e-5; `bench/src/american.rs` times them. The error is largest close to the
+//! boundary. Where drift carries the underlying across the boundary with next to no deviation, the integrand becomes a step
+//! that the points do not resolve: errors of up to 3e-4 of the strike below a volatility of 1e-3. Dividends are a continuous yield.
 //!
 //! Nothing allocates but the constants, once for the process. Any thread may call it; one solution takes microseconds, so
 //! that the cold core solves and a tick reads [`PremiumTable`]. It refuses numbers that are not finite or outside of
@@ -69,7 +72,7 @@ pub enum Refusal {
     /// Rate or yield times the years is beyond 40: which, and the product. Such numbers are a mistake of units.
     TooMuchGrowth(&'static str, f64),
     /// A put with yield < rate < 0, or a call with rate < yield < 0: it is exercised between two boundaries. Price it
-    /// with a tree ([`leisen_reimer`]).
+    /// with a tree ([`leisen_reimer()`]).
     TwoBoundaries,
 }
 

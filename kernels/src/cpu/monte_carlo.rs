@@ -1,13 +1,13 @@
 //! Monte Carlo prices whose paths are addresses: the step of a path is drawn from its numbers alone, so that a path is
 //! the same on every machine, in every order, and can be drawn again by itself.
 //!
-//! Philox ([`philox`]) makes 128 bits of key (the seed) and counter (path, pair of steps), those make two normal numbers
-//! ([`normal`]), and those a step of the underlying's logarithm. Each path is drawn with its mirror image (antithetic), the two
+//! Philox ([`philox()`]) makes 128 bits of key (the seed) and counter (path, pair of steps), those make two normal numbers
+//! ([`normals`]), and each of those a step of the underlying's logarithm. Each path is drawn with its mirror image (antithetic), the two
 //! counted as one sample; a control of known mean takes away most of what is left of the error. Samples are added in
 //! tiles of [`TILE`] by a fixed tree, tiles by another: the same bits on CPU and device, whose twin is
-//! `cuda/monte_carlo.cuh`. [`longstaff_schwartz`] prices American options on the same paths.
+//! `cuda/monte_carlo.cuh`. [`longstaff_schwartz()`] prices American options on the same paths.
 //!
-//! A simulation allocates 40 bytes a tile, [`longstaff_schwartz`] 16 bytes a step of a sample, at the call. Any thread may
+//! A simulation allocates 40 bytes a tile, [`longstaff_schwartz()`] 16 bytes a step of a sample, at the call. Any thread may
 //! call it. It refuses numbers that are not finite or outside of their limits ([`Unfit`]).
 
 mod longstaff_schwartz;

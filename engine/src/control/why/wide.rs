@@ -2,8 +2,8 @@
 
 use super::Page;
 use crate::notation::Price;
-use crate::pipeline::wide::{ComputedBy, WideListing};
-use kernels::abi::{ItemKind, Relation, WideItem, option_flags};
+use crate::pipeline::wide::{ComputedBy, SurfaceVol, WideListing};
+use kernels::abi::{ItemKind, WideItem, option_flags};
 
 impl Page<'_> {
     pub(super) fn answer(&mut self, request: u64, listing: u32, by: ComputedBy, items: &[WideItem]) {
@@ -21,6 +21,27 @@ impl Page<'_> {
         }
     }
 
+    pub(super) fn surface(&mut self, fit: u64, listing: u32, vols: &[SurfaceVol]) {
+        let (of, count) = (self.listing(listing), vols.len());
+        self.line(format_args!("  fit {fit} of the options on {of}: {count} changed volatilities"));
+        for &SurfaceVol { option, volatility_e9, premium_e9 } in vols {
+            let what = self.contract(option);
+            let (volatility, premium) = (Price(volatility_e9), Price(premium_e9));
+            self.line(format_args!("    option {option}{what}: volatility {volatility}, premium {premium}"));
+        }
+    }
+
+    /// What an option is, behind a comma; nothing where that is not known.
+    fn contract(&self, number: u32) -> String {
+        let tables = self.wide.as_ref().map(|wide| &wide.tables);
+        let terms = tables.and_then(|tables| Some((tables, tables.options().get(number as usize)?)));
+        terms.map_or_else(String::new, |(tables, terms)| {
+            let kind = if terms.flags & option_flags::PUT == 0 { "call" } else { "put" };
+            let years = tables.expiries()[terms.expiry as usize].years;
+            format!(", {kind} {} in {years} years", terms.strike)
+        })
+    }
+
     fn listing(&self, number: u32) -> String {
         let listing = self.wide.as_ref().and_then(|wide| wide.listings.get(number as usize));
         listing.map_or_else(
@@ -33,17 +54,17 @@ impl Page<'_> {
 
     fn relation(&self, item: &WideItem) -> String {
         let number = item.key.index;
-        let [quantities @ .., profit] = item.values;
+        let profit = item.values[4];
         let tables = self.wide.as_ref().map(|wide| &wide.tables);
-        let Some(relation) = tables.and_then(|tables| tables.relations().get(number as usize)) else {
+        let Some(tables) = tables.filter(|tables| number < tables.relation_count()) else {
             return format!("relation {number}: {:?}", item.values);
         };
         if profit == 0 {
             return format!("relation {number}: nothing to take");
         }
-        let Relation { legs, legs_len, .. } = *relation;
-        let legs = legs.iter().zip(quantities).take(legs_len as usize).map(|(leg, quantity)| {
-            let way = if leg.sells() { "sell" } else { "buy" };
+        let legs = tables.quantities(number, &item.values).map(|(leg, quantity)| {
+            let sells = leg.sells() != tables.is_inverse(leg.listing());
+            let way = if sells { "sell" } else { "buy" };
             format!("{way} {quantity} {}", self.listing(leg.listing()))
         });
         format!("relation {number}: {}; profit {}", legs.collect::<Vec<_>>().join(", "), Price(profit))
@@ -52,13 +73,7 @@ impl Page<'_> {
     fn option(&self, item: &WideItem) -> String {
         let number = item.key.index;
         let [bid, offer, theoretical, delta, vega] = item.values.map(Price);
-        let tables = self.wide.as_ref().map(|wide| &wide.tables);
-        let terms = tables.and_then(|tables| Some((tables, tables.options().get(number as usize)?)));
-        let what = terms.map_or_else(String::new, |(tables, terms)| {
-            let kind = if terms.flags & option_flags::PUT == 0 { "call" } else { "put" };
-            let years = tables.expiries()[terms.expiry as usize].years;
-            format!(", {kind} {} in {years} years", terms.strike)
-        });
+        let what = self.contract(number);
         format!(
             "option {number}{what}: quote {bid} / {offer}, theoretical {theoretical}, delta {delta}, vega {vega}"
         )
