@@ -181,7 +181,7 @@ impl Chains {
             let symbol = row["symbol"].clone();
             assert_eq!(number::<u32>(row, "multiplier"), 100);
             // The symbol alone tells the contract.
-            let month = u8::from_str_radix(&row["expiry"][5..7], 10).expect("a month");
+            let month = row["expiry"][5..7].parse::<u8>().expect("a month");
             let letter = if is_call { b'A' } else { b'M' } + month - 1;
             assert_eq!(symbol, format!("{underlying}{}{:04}", letter as char, strike / 100_000_000));
             strikes.entry(underlying.clone()).or_insert_with(BTreeSet::new).insert(strike);
