@@ -2,7 +2,7 @@
 //! it is computed again.
 //!
 //! Load: the mid jumps among 51 ticks, one thread, closed loop; a sample is `WideState::set_touch` and
-//! `WideState::compute`, each request by itself. Option chains of 256, 1,024 and 5,120 contracts over 8 expiries, on every
+//! `WideState::compute`, each request by itself. Option chains of 250 contracts over 5 expiries, and of 256, 1,024 and 5,120 over 8, on every
 //! instruction set of the machine but the portable one; 64 and 4,096 relations of the listing, half of them of three legs,
 //! at prices that leave nothing to take, as nearly every tick does. After each request the same is asked of a state on the
 //! portable instruction set, untimed: the two answers have to be the same, number by number.
@@ -20,7 +20,6 @@ use crate::timing::{Random, Samples};
 
 const REQUESTS: usize = 2_000;
 const WARM_UP: usize = 200;
-const EXPIRIES: u32 = 8;
 const LISTINGS: u32 = 64;
 const TICK_E9: i64 = 10_000_000;
 const MID_E9: i64 = 100_000_000_000;
@@ -32,10 +31,10 @@ const MID_E9: i64 = 100_000_000_000;
 pub fn run() -> Result<Vec<Line>, String> {
     let calibration = Calibration::measure();
     let mut lines = Vec::new();
-    for options in [256, 1_024, 5_120] {
+    for (options, expiries) in [(250, 5), (256, 8), (1_024, 8), (5_120, 8)] {
         for isa in Isa::all().skip(1) {
-            let name = format!("{options} options of {EXPIRIES} expiries, {}", isa.name());
-            lines.push(variant(&calibration, &name, isa, &chains(options), options)?);
+            let name = format!("{options} options of {expiries} expiries, {}", isa.name());
+            lines.push(variant(&calibration, &name, isa, &chains(options, expiries), options)?);
         }
     }
     for relations in [64, 4_096] {
@@ -48,13 +47,13 @@ pub fn run() -> Result<Vec<Line>, String> {
 const SHARE: ListingTerms =
     ListingTerms { unit_e9: 1_000_000_000, lot: 1, fee_ppb: 100_000, fee_unit_e9: 3_000_000 };
 
-fn chains(options: u32) -> WideSpec {
+fn chains(options: u32, expiries: u32) -> WideSpec {
     let expiry = |at| ExpirySpec { carry: 1.01, discount: 0.98, years: 0.05 * f64::from(at) };
     let option = |at: u32| OptionSpec {
         underlying: 0,
-        expiry: at % EXPIRIES,
-        put: at / EXPIRIES % 2 == 1,
-        strike: 60.0 + 80.0 * f64::from(at / (2 * EXPIRIES)) / f64::from(options / (2 * EXPIRIES)),
+        expiry: at % expiries,
+        put: at / expiries % 2 == 1,
+        strike: 60.0 + 80.0 * f64::from(at / (2 * expiries)) / f64::from(options / (2 * expiries)),
         volatility: 0.3,
         width_vega: 0.001,
         half_width_min_e9: TICK_E9 / 2,
@@ -63,7 +62,7 @@ fn chains(options: u32) -> WideSpec {
     WideSpec {
         listings: vec![SHARE],
         relations: Vec::new(),
-        expiries: (1..=EXPIRIES).map(expiry).collect(),
+        expiries: (1..=expiries).map(expiry).collect(),
         options: (0..options).map(option).collect(),
     }
 }

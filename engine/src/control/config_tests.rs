@@ -3,7 +3,9 @@
 use super::*;
 use crate::control::feed_config::{FeedClientConfig, PublishingConfig};
 use crate::control::logon_config::LogonConfig;
+use crate::control::surface::config::SurfaceConfig;
 use crate::control::wide_config::OptionQuoteConfig;
+use crate::strategy::options_maker::OptionsMakerConfig;
 use crate::strategy::relation_taker::RelationTakerConfig;
 use crate::venue::publisher::FaultConfig;
 
@@ -15,6 +17,47 @@ const LIVE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/l
 
 /// Wide work, with every field there is.
 const WIDE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/wide.toml"));
+
+/// A desk of each kind: options, equities at two venues, a triangle of coins.
+const OPTIONS_MAKER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/options_maker.toml"));
+const CROSS_VENUE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cross_venue.toml"));
+const TRIANGULAR: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/triangular.toml"));
+
+/// A parent order.
+const PARENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/parent_order.toml"));
+
+#[test]
+fn the_example_of_a_parent_order_shows_its_defaults_as_they_are() {
+    let config = Config::parse("parent_order.toml", PARENT).expect("the example is valid");
+    let text = config.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &text), Ok(config.clone()), "as a journal's header holds it");
+    let [parent] = &config.parent_orders[..] else { panic!("one parent order") };
+    let bare = "symbol = \"AKDO\"\nside = \"buy\"\nquantity = 900\nlimit_e9 = 1000000000000";
+    let bare: ParentOrderConfig = toml::from_str(bare).expect("good settings");
+    assert_eq!((bare.lot, bare.child_qty_max, bare.begin_ms), (parent.lot, parent.child_qty_max, 0));
+    assert_eq!((bare.cool_down_ns, bare.end_ms), (parent.cool_down_ns, 86_400_000));
+    assert_eq!((&parent.symbol, parent.side, parent.quantity), (&bare.symbol, bare.side, bare.quantity));
+}
+
+#[test]
+fn vpin_needs_its_features() {
+    let maker = "market_maker = { venue = \"X\", parameters = { vpin_max_e9 = 500000000 } }";
+    let text = format!("[[instruments]]\nsymbol = \"A\"\n{maker}\n");
+    let error = Config::parse("desk.toml", &text).expect_err("no features");
+    assert!(
+        error.contains("instrument A: market_maker: vpin_max_e9 needs VPIN: give [[features]]"),
+        "{error}"
+    );
+    let features = "[[features]]\nsymbol = \"A\"\nvpin_bucket = 5000\n";
+    let config = Config::parse("desk.toml", &format!("{text}{features}")).expect("now it has them");
+    assert_eq!(config.features[0].parameters().vpin_buckets, 50);
+    let text = config.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &text), Ok(config));
+    let error = Config::parse("desk.toml", &features.replace("5000", "0")).expect_err("an empty bucket");
+    assert!(error.contains("features of A: a VPIN bucket of 0: give 1 to"), "{error}");
+    let error = Config::parse("desk.toml", &format!("{features}{features}")).expect_err("twice");
+    assert!(error.contains("features of A: they are configured twice"), "{error}");
+}
 
 #[test]
 fn an_empty_file_is_the_default() {
@@ -53,7 +96,7 @@ fn the_example_of_wide_work_shows_every_default_as_it_is() {
     assert_eq!((wide.min_speedup, wide.unanswered_max), (default.min_speedup, default.unanswered_max));
     assert_eq!(wide.taker, Some(RelationTakerConfig::default()));
     assert_eq!(chain.quote, OptionQuoteConfig::default());
-    let grid = chain.strikes.expect("a grid").iter().count() * chain.expiries.len() * 2;
+    let grid = chain.strikes.as_ref().expect("a grid").iter().count() * chain.expiries.len() * 2;
     assert_eq!(chain.options.len() + grid, 151);
     let bare = |text: &str| toml::from_str::<WideConfig>(text).expect("good settings");
     let pair = &bare("pairs = [{ symbols = [\"AKDO\", \"YHVG\"] }]").pairs[0];
@@ -64,6 +107,37 @@ fn the_example_of_wide_work_shows_every_default_as_it_is() {
     assert_eq!(&wide.listings[0], listing);
     let error = Config::parse("wide.toml", &WIDE.replace("lot = 1", "lot = 0")).expect_err("no lots");
     assert_eq!(error, format!("wide.toml: wide: listings[0]: lot is 0; give 1 to {}", i64::MAX));
+}
+
+#[test]
+fn the_examples_of_desks_parse_and_come_back_whole() {
+    let examples = [
+        ("options_maker.toml", OPTIONS_MAKER),
+        ("cross_venue.toml", CROSS_VENUE),
+        ("triangular.toml", TRIANGULAR),
+    ];
+    let [options, equities, coins] = examples.map(|(name, text)| {
+        let config = Config::parse(name, text).unwrap_or_else(|error| panic!("{error}"));
+        let written = config.to_toml().expect("it can be written");
+        assert_eq!(Config::parse(name, &written), Ok(config.clone()), "as a journal's header holds it");
+        config.wide.expect("wide work")
+    });
+    let strikes = options.chains[0].strikes.as_ref().expect("a grid");
+    assert_eq!(strikes.symbols.len(), 36);
+    let surface = SurfaceConfig { fit_interval_ms: 500, points_min: 6, ..SurfaceConfig::default() };
+    assert_eq!(options.surface, Some(surface));
+    let maker = OptionsMakerConfig {
+        width_vega_e9: 500_000,
+        width_delta_e9: 10_000_000,
+        ..OptionsMakerConfig::default()
+    };
+    assert_eq!(options.options_maker, Some(maker));
+    assert!(equities.taker.is_some() && equities.pairs[0].symbols.len() == 2);
+    assert!(coins.taker.is_some() && coins.relations.iter().all(|relation| relation.legs.len() == 3));
+    assert!(coins.listings.iter().all(|listing| listing.unit_e9 == 10 && listing.fee_ppb == 1_000_000));
+    let one_less = OPTIONS_MAKER.replace("\"OP00C\", ", "");
+    let error = Config::parse("options_maker.toml", &one_less).expect_err("a symbol is missing");
+    assert!(error.contains("35 symbols for 36 options"), "{error}");
 }
 
 #[test]

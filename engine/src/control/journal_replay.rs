@@ -11,7 +11,7 @@ use crate::control::digest::{OrderDigest, hex};
 use crate::control::failure::Failure;
 use crate::control::inputs::Inputs;
 use crate::control::journal::{
-    AnswerEnd, CarriedBuilder, DecideReader, DecideRecord, End, NotResumed, Slots, Tail,
+    AnswerEnd, CarriedBuilder, DecideReader, DecideRecord, End, NotResumed, Slots, SurfaceEnd, Tail,
 };
 use crate::control::live_run::LiveUniverse;
 use crate::control::run_header::{RunHeader, SceneHeader};
@@ -21,7 +21,7 @@ use crate::order::Order;
 use crate::pipeline::decision_core::{Actions, CoreMemory, DecisionCore, Input, NoProbe, Probe};
 use crate::pipeline::ingest::Ingest;
 use crate::pipeline::risk::RiskApproved;
-use crate::pipeline::wide::{WideAnswered, WideWatch, is_answer_to};
+use crate::pipeline::wide::{SurfaceFitted, SurfaceVol, WideAnswered, WideWatch, is_answer_to};
 use crate::strategy::Strategy;
 use kernels::abi::WideItem;
 
@@ -173,6 +173,7 @@ fn replay_records<O: Onlooker>(dir: &Path, replay: &mut Replay<'_, O>) -> Result
             | DecideRecord::Valued(_)
             | DecideRecord::Note(_) => {}
             DecideRecord::AnswerItems(items) => replay.answer_items.extend_from_slice(items.as_slice()),
+            DecideRecord::SurfaceVols(vols) => replay.vols.extend_from_slice(vols.as_slice()),
             DecideRecord::Action(expected) => replay.expect(&expected, record.sequence)?,
             input => replay.input(&input, record.time_ns)?,
         }
@@ -213,6 +214,8 @@ struct Replay<'a, O> {
     slots: Option<Slots>,
     /// Items of the answer that comes next.
     answer_items: Vec<WideItem>,
+    /// Volatilities of the fit that comes next.
+    vols: Vec<SurfaceVol>,
     compared: u64,
 }
 
@@ -229,6 +232,7 @@ impl<'a, O: Onlooker> Replay<'a, O> {
             unconfirmed: std::collections::VecDeque::new(),
             slots: None,
             answer_items: Vec::new(),
+            vols: Vec::new(),
             compared: 0,
         }
     }
@@ -277,6 +281,7 @@ impl<'a, O: Onlooker> Replay<'a, O> {
             DecideRecord::Execution(execution) => self.feed(Input::Execution(execution)),
             DecideRecord::Timer(timer) => self.feed(Input::Timer { due_ns: timer.due_ns }),
             DecideRecord::Answer(answer) => self.answer(answer, time_ns),
+            DecideRecord::Surface(end) => self.surface(end, time_ns),
             DecideRecord::Slots(slots) => {
                 self.slots = Some(*slots);
                 Ok(())
@@ -303,6 +308,17 @@ impl<'a, O: Onlooker> Replay<'a, O> {
             )));
         }
         self.feed(Input::Answer(&answer))
+    }
+
+    /// The fit of the run: nothing is fitted again.
+    fn surface(&mut self, end: &SurfaceEnd, time_ns: u64) -> Result<(), Failure> {
+        let vols = std::mem::take(&mut self.vols);
+        if vols.len() != end.vols as usize {
+            let (found, expected) = (vols.len(), end.vols);
+            return Err(Failure::Input(format!("journal: a fit of {expected} volatilities has {found}")));
+        }
+        let SurfaceEnd { fit, listing, .. } = *end;
+        self.feed(Input::Surface(&SurfaceFitted { time_ns, fit, listing, vols: &vols }))
     }
 
     fn feed(&mut self, input: Input<'_>) -> Result<(), Failure> {

@@ -21,12 +21,12 @@ use crate::control::report_page;
 use crate::control::report_page::gather::{self, About, Observed};
 use crate::control::run_header::RunJournal;
 use crate::control::start_steps::StartStep;
-use crate::control::summary::{self, Summary, WideSummary};
+use crate::control::summary::{self, Summary, SurfaceSummary, WideSummary};
 use crate::pipeline::decide::DecideError;
 use crate::pipeline::decision_core::CoreCounters;
 use crate::pipeline::lockstep::ReplayError;
 use crate::pipeline::risk::RiskReasons;
-use crate::pipeline::wide::{ComputedBy, WideReport};
+use crate::pipeline::wide::{ComputedBy, FitRefused, SurfaceReport, WideReport};
 
 /// What a run came to.
 pub struct Outcome {
@@ -227,7 +227,8 @@ fn wide_notes(report: &WideReport) -> Vec<String> {
     let waited = report.has_waited.then(|| {
         "wide work: some changes were asked about later: wide.unanswered_max requests were open".to_owned()
     });
-    waited.into_iter().chain(report.note.clone()).collect()
+    let surfaces = report.surface.map(|surface| surface.to_string());
+    waited.into_iter().chain(surfaces).chain(report.note.clone()).collect()
 }
 
 fn wide_summary(report: &WideReport, answers: &[u8; 32]) -> WideSummary {
@@ -237,6 +238,18 @@ fn wide_summary(report: &WideReport, answers: &[u8; 32]) -> WideSummary {
         answers_by_kind: by_kind.map(|(by, count)| (by.name().to_owned(), count)).collect(),
         fallbacks: report.fallbacks,
         answers_sha256: hex(answers),
+        surfaces: report.surface.as_ref().map(surface_summary),
+    }
+}
+
+fn surface_summary(report: &SurfaceReport) -> SurfaceSummary {
+    let refused = FitRefused::ALL.into_iter().zip(report.refused).filter(|(_, count)| *count > 0);
+    SurfaceSummary {
+        inputs: report.inputs,
+        volatilities: report.volatilities,
+        fitted: report.fitted,
+        refused: refused.map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
+        left_out: report.left_out,
     }
 }
 

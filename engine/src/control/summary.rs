@@ -30,6 +30,24 @@ pub struct WideSummary {
     /// SHA-256 over the canonical records of all answers, lower-case hexadecimal; empty without wide work.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub answers_sha256: String,
+    /// What the fits of volatility surfaces came to; absent where none are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surfaces: Option<SurfaceSummary>,
+}
+
+/// The fits of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SurfaceSummary {
+    /// Fits that changed something and entered as inputs.
+    pub inputs: u64,
+    /// Volatilities in them.
+    pub volatilities: u64,
+    /// Expiries that were fitted.
+    pub fitted: u64,
+    /// Expiries that were not and kept what they had, by reason.
+    pub refused: BTreeMap<String, u64>,
+    /// Quotes that a fit left out because they lie apart from all others.
+    pub left_out: u64,
 }
 
 /// The journal of a run.
@@ -173,7 +191,7 @@ mod tests {
                 requests: 4,
                 answers_by_kind: [("cpu".to_owned(), 4)].into(),
                 fallbacks: 3,
-                answers_sha256: String::new(),
+                ..WideSummary::default()
             },
             stages: stages(&histograms),
             stage_sums: histograms.sums(),

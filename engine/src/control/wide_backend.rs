@@ -4,10 +4,14 @@ use crate::control::config::Config;
 use crate::control::digest::{DigestReceiver, digest_ring};
 use crate::control::failure::Failure;
 use crate::control::gpu_watch::GpuWatch;
+use crate::control::surface::chain_fit::ChainFit;
+use crate::control::surface::fitter::{InPlace, OnThread};
 use crate::control::universe::Universe;
 use crate::control::wide_plan::WidePlan;
 use crate::pipeline::tsc::Calibration;
-use crate::pipeline::wide::{ComputedBy, CpuBackend, Deadlines, DeviceBackend, WideBackend, WideDesk};
+use crate::pipeline::wide::{
+    ComputedBy, CpuBackend, Deadlines, DeviceBackend, SurfaceDesk, SurfaceFitter, WideBackend, WideDesk,
+};
 use kernels::device::driver::{Driver, NoDevice};
 use kernels::device::keeper::Keeper;
 use kernels::device::launch::Images;
@@ -127,6 +131,26 @@ fn device(
     ))
 }
 
+/// Who fits the surfaces of a plan, in place where time is virtual; nobody where nothing is to be fitted.
+fn surfaces(plan: &WidePlan, is_virtual: bool) -> Result<Option<SurfaceDesk>, Failure> {
+    let (chains, Some(config)) = (plan.surface_chains(), plan.surface) else { return Ok(None) };
+    if chains.is_empty() {
+        return Err(Failure::Input(
+            "wide: surface: no option of any chain has a symbol, so that there is nothing to fit to"
+                .to_owned(),
+        ));
+    }
+    let fits = chains.iter().map(|chain| ChainFit::new(&plan.tables, chain.listing, config)).collect();
+    let fitter: Box<dyn SurfaceFitter> = if is_virtual {
+        Box::new(InPlace::new(fits))
+    } else {
+        let started = OnThread::start(fits);
+        Box::new(started.map_err(|error| Failure::Input(format!("the thread of surfaces: {error}")))?)
+    };
+    let options = plan.tables.options().len();
+    Ok(Some(SurfaceDesk::new(chains, options, config.interval_ns(), config.change_min_e9(), fitter)))
+}
+
 /// The interpreter in the place of a driver.
 ///
 /// # Errors
@@ -151,5 +175,7 @@ pub fn desk_of(
     let Some(plan) = WidePlan::new(universe, config)? else { return Ok((None, None)) };
     let (sender, receiver) = digest_ring(DIGEST_RING);
     let latency_ns = is_virtual.then_some(plan.compute_latency_ns);
-    Ok((Some(WideDesk::new(make(kind, &plan, is_virtual)?, latency_ns, sender)), Some(receiver)))
+    let surface = surfaces(&plan, is_virtual)?;
+    let desk = WideDesk::new(make(kind, &plan, is_virtual)?, latency_ns, sender).with_surface(surface);
+    Ok((Some(desk), Some(receiver)))
 }

@@ -6,6 +6,8 @@
 use kernels::abi::{AMOUNT_MAX, LEGS_MAX};
 use serde::{Deserialize, Serialize};
 
+use crate::control::surface::config::SurfaceConfig;
+use crate::strategy::options_maker::OptionsMakerConfig;
 use crate::strategy::relation_taker::RelationTakerConfig;
 
 /// Longest virtual latency of an answer: far beyond any device.
@@ -41,6 +43,12 @@ pub struct WideConfig {
     pub pairs: Vec<PairsConfig>,
     /// Option chains.
     pub chains: Vec<ChainConfig>,
+    /// Fits the volatilities of chains to their quotes. Without it they stay as configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surface: Option<SurfaceConfig>,
+    /// Quotes for options that are listed and may be traded. Without it they are priced and quoted for in answers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options_maker: Option<OptionsMakerConfig>,
     /// Takes what relations find. Without it they are found and reported only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taker: Option<RelationTakerConfig>,
@@ -58,6 +66,8 @@ impl Default for WideConfig {
             relations: Vec::new(),
             pairs: Vec::new(),
             chains: Vec::new(),
+            surface: None,
+            options_maker: None,
             taker: None,
         }
     }
@@ -252,6 +262,9 @@ pub struct ChainConfig {
     pub venue: String,
     /// The underlying.
     pub symbol: String,
+    /// Venue where its options are quoted. Default: the underlying's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options_venue: Option<String>,
     /// Expiries; options name them by number, from 0.
     pub expiries: Vec<ExpiryConfig>,
     /// Options one by one.
@@ -315,7 +328,7 @@ pub enum OptionKind {
 }
 
 /// One European option.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptionConfig {
     /// Number of its expiry in the chain.
@@ -324,12 +337,15 @@ pub struct OptionConfig {
     pub strike_e9: i64,
     /// Call or put.
     pub kind: OptionKind,
-    /// Annual volatility, 0.2 for 20 %.
+    /// Annual volatility, 0.2 for 20 %; until a surface gives another one.
     pub volatility: f64,
+    /// The symbol under which it is listed. Without one it is priced, not looked at or traded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
 }
 
 /// Strikes at even distances.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StrikesConfig {
     /// Lowest strike, 1e-9.
@@ -340,6 +356,10 @@ pub struct StrikesConfig {
     pub step_e9: i64,
     /// Annual volatility of all of them.
     pub volatility: f64,
+    /// Their symbols: expiry by expiry, strike by strike, the call before the put; an empty one is not listed. Default:
+    /// none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<String>,
 }
 
 /// What our quotes for a chain's options are like.
@@ -382,6 +402,12 @@ impl WideConfig {
         numbered("relations", &self.relations, RelationConfig::check)?;
         numbered("pairs", &self.pairs, PairsConfig::check)?;
         numbered("chains", &self.chains, ChainConfig::check)?;
+        if let Some(surface) = &self.surface {
+            surface.check().map_err(|what| format!("surface: {what}"))?;
+        }
+        if let Some(maker) = &self.options_maker {
+            maker.check().map_err(|what| format!("options_maker: {what}"))?;
+        }
         match &self.taker {
             Some(taker) => taker.check().map_err(|what| format!("taker: {what}")),
             None => Ok(()),
@@ -500,6 +526,13 @@ impl ChainConfig {
         })?;
         if let Some(strikes) = &self.strikes {
             strikes.check().map_err(|what| format!("strikes: {what}"))?;
+            let options = 2 * strikes.iter().count() * self.expiries.len();
+            if !strikes.symbols.is_empty() && strikes.symbols.len() != options {
+                let found = strikes.symbols.len();
+                return Err(format!(
+                    "strikes: {found} symbols for {options} options: give one each, or none"
+                ));
+            }
         }
         if self.options.is_empty() && (self.strikes.is_none() || self.expiries.is_empty()) {
             return Err("it has no options: give options, or strikes and expiries".to_owned());

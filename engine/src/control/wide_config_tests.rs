@@ -37,7 +37,7 @@ fn read(text: &str) -> Result<WideConfig, String> {
 fn a_chain_of_250_options_takes_a_few_lines() {
     let config = read(WHOLE).expect("good settings");
     let chain = &config.chains[0];
-    let strikes: Vec<_> = chain.strikes.expect("a grid").iter().collect();
+    let strikes: Vec<_> = chain.strikes.as_ref().expect("a grid").iter().collect();
     assert_eq!((strikes.len(), strikes[0], strikes[24]), (25, 88_000_000_000, 112_000_000_000));
     assert_eq!(strikes.len() * chain.expiries.len() * 2, 250);
     assert_eq!(chain.expiries[0].terms(), Ok(ExpiryTerms::Rates { rate: 0.03, dividend_yield: 0.0 }));

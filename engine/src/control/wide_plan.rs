@@ -11,13 +11,16 @@ use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, WideTab
 
 use crate::control::config::{Config, InstrumentConfig};
 use crate::control::failure::Failure;
+use crate::control::risk_config::LimitsConfig;
 use crate::control::startup;
+use crate::control::surface::config::SurfaceConfig;
 use crate::control::universe::Universe;
 use crate::control::wide_config::{
     ChainConfig, DeviceConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig,
     RelationConfig, WideConfig, WideListingConfig, WorkKind, crossover,
 };
-use crate::pipeline::wide::{WideListing, WideWatch};
+use crate::pipeline::wide::{QuotedOption, SurfaceChain, WideListing, WideWatch};
+use crate::strategy::options_maker::{MadeOption, OptionsMaker};
 use crate::strategy::relation_taker::{RelationTaker, TakenListing};
 use feeds::directory::Directory;
 
@@ -31,6 +34,10 @@ pub struct WidePlan {
     pub listings: Vec<WideListing>,
     /// What depends on them.
     pub tables: Arc<WideTables>,
+    /// Where each option is listed, by its number in the tables; `None`: nowhere.
+    pub option_listings: Box<[Option<WideListing>]>,
+    /// How volatilities are fitted; `None`: they are not.
+    pub surface: Option<SurfaceConfig>,
     /// Resting orders of all venues' books at most.
     pub orders_max: u64,
     /// Requests that may be without an answer.
@@ -79,7 +86,8 @@ impl WidePlan {
         let Some(wide) = config.wide.as_ref().filter(|wide| !wide.is_empty()) else { return Ok(None) };
         let directory = universe.directory()?;
         let (listings, numbers, spec) = (Vec::new(), HashMap::new(), WideSpec::default());
-        let mut maker = Maker { directory: &directory, config, listings, numbers, spec };
+        let (mut maker, option_listings) =
+            (Maker { directory: &directory, config, listings, numbers, spec }, &mut Vec::new());
         for (number, relation) in wide.relations.iter().enumerate() {
             maker.add_relation(relation).map_err(named("relations", number))?;
         }
@@ -87,7 +95,7 @@ impl WidePlan {
             maker.add_pairs(pairs).map_err(named("pairs", number))?;
         }
         for (number, chain) in wide.chains.iter().enumerate() {
-            maker.add_chain(chain).map_err(named("chains", number))?;
+            maker.add_chain(chain, option_listings).map_err(named("chains", number))?;
         }
         for (number, listing) in wide.listings.iter().enumerate() {
             maker.check_terms(listing).map_err(named("listings", number))?;
@@ -95,7 +103,13 @@ impl WidePlan {
         let Maker { listings, mut spec, .. } = maker;
         spec.listings = listings.iter().map(|listing| terms(config, wide, &directory, *listing)).collect();
         let tables = WideTables::compile(&spec).map_err(|error| Failure::Input(format!("wide: {error}")))?;
+        let mut by_number: Box<[_]> = vec![None; option_listings.len()].into();
+        for (place, listing) in option_listings.iter().enumerate() {
+            by_number[tables.option_of_spec(place) as usize] = *listing;
+        }
         Ok(Some(Self {
+            option_listings: by_number,
+            surface: wide.surface,
             listings,
             tables: Arc::new(tables),
             orders_max: (0..universe.venue_count())
@@ -107,6 +121,24 @@ impl WidePlan {
             crossover_relations: crossover(&wide.measured, WorkKind::Relations, wide.min_speedup),
             crossover_options: crossover(&wide.measured, WorkKind::Options, wide.min_speedup),
         }))
+    }
+
+    /// The chains that have a quoted option, each of them one that a surface is fitted to; none without `surface`.
+    #[must_use]
+    pub fn surface_chains(&self) -> Vec<SurfaceChain> {
+        if self.surface.is_none() {
+            return Vec::new();
+        }
+        let chain = |(listing, &at): (u32, &WideListing)| {
+            let options = self.tables.options_of(listing);
+            let quoted = options.clone().filter_map(|option| {
+                let at = *self.option_listings.get(option)?;
+                at.map(|at| QuotedOption { option: option as u32, at })
+            });
+            let (quoted, options) = (quoted.collect(), options.start as u32..options.end as u32);
+            SurfaceChain { listing, at, quoted, options }
+        };
+        (0..).zip(&self.listings).map(chain).filter(|chain| !chain.quoted.is_empty()).collect()
     }
 
     /// The decision core's part.
@@ -122,11 +154,7 @@ impl WidePlan {
     pub fn taker(&self, universe: &impl Universe, config: &Config) -> Result<Option<RelationTaker>, Failure> {
         let Some(taker) = config.wide.as_ref().and_then(|wide| wide.taker) else { return Ok(None) };
         let directory = universe.directory()?;
-        let numbered = |entry: &InstrumentConfig| {
-            let number = startup::number_in(&directory, &entry.symbol).ok()?;
-            Some((number, entry.limits.unwrap_or(config.limits)))
-        };
-        let tradable: HashMap<_, _> = config.instruments.iter().filter_map(numbered).collect();
+        let tradable = tradable(&directory, config);
         let mut listings = Vec::new();
         for ((number, &at), &terms) in (0..).zip(&self.listings).zip(self.tables.listings()) {
             let limits = tradable.get(&at.instrument);
@@ -141,6 +169,44 @@ impl WidePlan {
         }
         Ok(Some(RelationTaker::new(&listings, self.tables.relations(), taker)))
     }
+}
+
+impl WidePlan {
+    /// The maker of quotes for options, where the configuration wants one: for those that are listed and may be traded.
+    ///
+    /// # Errors
+    /// No such option, an option that is listed twice, and what the maker refuses.
+    pub fn options_maker(
+        &self,
+        universe: &impl Universe,
+        config: &Config,
+    ) -> Result<Option<OptionsMaker>, Failure> {
+        let Some(maker) = config.wide.as_ref().and_then(|wide| wide.options_maker) else { return Ok(None) };
+        let tradable = tradable(&universe.directory()?, config);
+        let made = |(option, at): (u32, &Option<WideListing>)| {
+            let at = (*at)?;
+            let price_tick = tradable.get(&at.instrument)?.price_tick_e9;
+            let underlying = self.tables.options()[option as usize].underlying;
+            let underlying = self.listings[underlying as usize].instrument;
+            Some(MadeOption { option, at, underlying, price_tick })
+        };
+        let options: Vec<_> = (0..).zip(&self.option_listings).filter_map(made).collect();
+        if options.is_empty() {
+            let what = "no option has a symbol that [[instruments]] names";
+            return Err(Failure::Input(format!("wide: options_maker: {what}")));
+        }
+        let maker = OptionsMaker::new(&options, &maker);
+        maker.map(Some).map_err(|what| Failure::Input(format!("wide: options_maker: {what}")))
+    }
+}
+
+/// Limits of what may be traded, by instrument.
+fn tradable(directory: &Directory, config: &Config) -> HashMap<u32, LimitsConfig> {
+    let numbered = |entry: &InstrumentConfig| {
+        let number = startup::number_in(directory, &entry.symbol).ok()?;
+        Some((number, entry.limits.unwrap_or(config.limits)))
+    };
+    config.instruments.iter().filter_map(numbered).collect()
 }
 
 /// Says which entry of which list is refused.
@@ -217,13 +283,20 @@ impl Maker<'_> {
     }
 
     /// Its options, then the grid of strikes: expiry by expiry, strike by strike, the call before the put.
-    fn add_chain(&mut self, chain: &ChainConfig) -> Result<(), String> {
+    fn add_chain(
+        &mut self,
+        chain: &ChainConfig,
+        option_listings: &mut Vec<Option<WideListing>>,
+    ) -> Result<(), String> {
         let underlying = self.number(&chain.venue, &chain.symbol)?;
         let first = self.spec.expiries.len();
         for expiry in &chain.expiries {
             self.spec.expiries.push(expiry_of(expiry)?);
         }
-        for option in chain.options.iter().copied().chain(grid(chain)) {
+        let options_venue = chain.options_venue.as_ref().unwrap_or(&chain.venue);
+        for option in chain.options.iter().cloned().chain(grid(chain)) {
+            let symbol = option.symbol.as_ref().filter(|symbol| !symbol.is_empty());
+            option_listings.push(symbol.map(|symbol| self.find(options_venue, symbol)).transpose()?);
             self.spec.options.push(OptionSpec {
                 underlying,
                 expiry: u32::try_from(first + option.expiry).map_err(|_| "too many expiries".to_owned())?,
@@ -250,10 +323,13 @@ fn grid(chain: &ChainConfig) -> impl Iterator<Item = OptionConfig> + '_ {
                 strike_e9,
                 kind,
                 volatility,
+                symbol: None,
             })
         })
     };
-    (0..chain.expiries.len()).flat_map(in_expiry)
+    let symbol = move |number: usize| chain.strikes.as_ref()?.symbols.get(number).cloned();
+    let options = (0..chain.expiries.len()).flat_map(in_expiry).enumerate();
+    options.map(move |(number, option)| OptionConfig { symbol: symbol(number), ..option })
 }
 
 /// The configured terms, else whole shares at the venue's fee.

@@ -180,14 +180,20 @@ impl Decide {
         self.take_answers(0, stamps, sink).map(drop)
     }
 
-    /// When the next answer of wide work takes effect; [`u64::MAX`] when none is awaited, or its time is not virtual.
+    /// When the next answer of wide work, or a surface, takes effect; [`u64::MAX`] when none is awaited, or its time is not
+    /// virtual.
     #[must_use]
     pub fn next_answer_ns(&self) -> u64 {
+        self.next_of_backend_ns().min(self.wide.as_ref().map_or(u64::MAX, |desk| desk.next_surface_ns()))
+    }
+
+    fn next_of_backend_ns(&self) -> u64 {
         let (Some(desk), Some(watch)) = (&self.wide, self.core.wide()) else { return u64::MAX };
         watch.oldest().and_then(|oldest| desk.due_ns(oldest)).unwrap_or(u64::MAX)
     }
 
-    /// The next answer of wide work, at its virtual time ([`Self::next_answer_ns`]), which is one.
+    /// The next answer of wide work or surface, at its virtual time ([`Self::next_answer_ns`]), which is one; of the same
+    /// time the answer comes first.
     ///
     /// # Errors
     /// See [`DecideError`].
@@ -196,6 +202,9 @@ impl Decide {
     /// When none is awaited, or a backend that may wait has no answer: virtual time could not go on.
     pub fn answer(&mut self, stamps: &mut PathStamps, sink: &mut impl OrderSink) -> Result<(), DecideError> {
         let due_ns = self.next_answer_ns();
+        if due_ns < self.next_of_backend_ns() {
+            return self.fit_surface(due_ns, stamps, sink).map(drop);
+        }
         self.take_answer(due_ns, stamps, sink).expect("an answer is awaited, and the backend may wait for it")
     }
 
@@ -205,12 +214,37 @@ impl Decide {
     /// See [`DecideError`].
     #[inline]
     pub fn poll_answers(&mut self, now_ns: u64, sink: &mut impl OrderSink) -> Result<bool, DecideError> {
-        let awaits = self.wide.is_some() && self.core.wide().is_some_and(|watch| watch.oldest().is_some());
-        if !awaits {
+        let Some(desk) = &self.wide else { return Ok(false) };
+        let has_surface = desk.has_surface();
+        let awaits = self.core.wide().is_some_and(|watch| watch.oldest().is_some());
+        if !awaits && !has_surface {
             return Ok(false);
         }
         let mut stamps = self.begin_answer();
-        self.take_answers(now_ns, &mut stamps, sink)
+        let any = awaits && self.take_answers(now_ns, &mut stamps, sink)?;
+        let fitted = has_surface && self.fit_surface(now_ns.max(self.core.time_ns()), &mut stamps, sink)?;
+        Ok(any || fitted)
+    }
+
+    /// Goes on with surfaces; a finished fit is an input at this time. Whether there was anything to do.
+    fn fit_surface(
+        &mut self,
+        time_ns: u64,
+        stamps: &mut PathStamps,
+        sink: &mut impl OrderSink,
+    ) -> Result<bool, DecideError> {
+        let Some(mut desk) = self.wide.take() else { return Ok(false) };
+        let (worked, job) = desk.fit(self.core.nbbo(), time_ns);
+        let mut outcome = Ok(worked);
+        if let Some(job) = job {
+            let fitted = desk.fitted(&job, time_ns);
+            outcome = self.input(Input::Surface(&fitted), stamps, sink).map(|()| true);
+            if let Some(watch) = self.core.wide() {
+                desk.take_over(job, watch, self.core.books());
+            }
+        }
+        self.wide = Some(desk);
+        outcome
     }
 
     fn take_answers(
@@ -433,6 +467,7 @@ fn journal_input(
             journal.execution(execution)?;
         }
         Input::Answer(answer) => journal.answer(answer)?,
+        Input::Surface(fitted) => journal.surface(fitted)?,
         Input::Timer { due_ns } => {
             journal.timer(*due_ns, &Timer { id: 0, due_ns: *due_ns })?;
         }

@@ -21,6 +21,7 @@ pub use memory::{CoreMemory, MemoryError};
 use crate::control::planted_delay;
 use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
+use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::operator::{Command, KillCause, Scope};
 use crate::pipeline::order_table::OrderTable;
 use crate::pipeline::pairs::Pairs;
@@ -28,7 +29,7 @@ use crate::pipeline::risk::{Reference, Risk, Stamp, Target};
 use crate::pipeline::settlement::{Applied, Settled, settle};
 use crate::pipeline::staleness::Staleness;
 use crate::pipeline::stamps::Stage;
-use crate::pipeline::wide::{WideAnswered, WideWatch};
+use crate::pipeline::wide::{SurfaceFitted, WideAnswered, WideWatch};
 use crate::strategy::{Intents, Strategy, View};
 use feed_clocks::FeedClocks;
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
@@ -54,6 +55,8 @@ pub enum Input<'a> {
     },
     /// The answer to the oldest request for wide work.
     Answer(&'a WideAnswered<'a>),
+    /// A finished fit of a chain's volatilities.
+    Surface(&'a SurfaceFitted<'a>),
     /// A command of a person or a watchdog at this core time.
     Command {
         /// UTC ns.
@@ -135,6 +138,8 @@ pub struct DecisionCore {
     wide_subscribers: Box<[u16]>,
     /// What wide work there is.
     wide: Option<Box<WideWatch>>,
+    /// Features of books that strategies look at.
+    features: Option<Box<FeatureBoard>>,
     intents: Intents,
     pairs: Pairs,
     feeds: FeedClocks,
@@ -180,6 +185,7 @@ impl DecisionCore {
             subscribers,
             wide_subscribers,
             wide: None,
+            features: None,
             intents: Intents::new(),
             pairs: Pairs::new(),
             sweep_is_due: false,
@@ -192,6 +198,12 @@ impl DecisionCore {
     #[must_use]
     pub fn with_wide(self, watch: WideWatch) -> Self {
         Self { wide: Some(Box::new(watch)), ..self }
+    }
+
+    /// The same with features of books, for [`View::features`].
+    #[must_use]
+    pub fn with_features(self, features: FeatureBoard) -> Self {
+        Self { features: Some(Box::new(features)), ..self }
     }
 
     /// What wide work there is, and what of it is asked for.
@@ -333,6 +345,7 @@ impl DecisionCore {
                 self.look_for_unanswered();
             }
             Input::Answer(answer) => self.on_answer(answer, probe, actions),
+            Input::Surface(fitted) => self.on_surface(fitted, probe, actions),
             Input::Command { time_ns, command } => {
                 self.advance(time_ns);
                 self.on_command(command);
@@ -400,6 +413,9 @@ impl DecisionCore {
             }
             Err(error) => return Err(error),
         };
+        if let Some(features) = &mut self.features {
+            features.update(self.time_ns, event, &applied, books);
+        }
         self.counters.stale_events += u64::from(was_stale);
         if let Some(wide) = &mut self.wide {
             wide.applied();
@@ -497,6 +513,21 @@ impl DecisionCore {
         }
     }
 
+    /// The options of a chain have other volatilities: it is asked about again, and whoever quotes hears of it.
+    fn on_surface(&mut self, fitted: &SurfaceFitted<'_>, probe: &mut impl Probe, actions: &mut Actions) {
+        self.advance(fitted.time_ns);
+        let Some(wide) = self.wide.as_mut() else { return };
+        if !wide.refitted(fitted.listing) {
+            return;
+        }
+        self.counters.surfaces += 1;
+        wide.end_event(self.decision, self.time_ns);
+        for at in 0..self.wide_subscribers.len() {
+            let strategy = usize::from(self.wide_subscribers[at]);
+            self.consult(strategy, probe, actions, |s, view, intents| s.on_surface(view, fitted, intents));
+        }
+    }
+
     fn on_execution(&mut self, execution: &Execution, probe: &mut impl Probe, actions: &mut Actions) {
         self.advance(execution.time_ns);
         if execution.kind == ExecutionKind::InDoubt {
@@ -559,6 +590,7 @@ impl DecisionCore {
             books: &self.books,
             stale: &self.stale,
             nbbo: &self.nbbo,
+            features: self.features.as_deref(),
             orders: &self.orders,
             risk: &self.risk,
         };

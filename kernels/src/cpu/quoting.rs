@@ -307,17 +307,17 @@ fn target(p: &QuoteParameters, price: i64, quantity: u64) -> Result<Target, NoQu
 }
 
 /// The lower of two offers, either of which may be absent.
-const fn lower(a: i64, b: i64) -> i64 {
+pub(super) const fn lower(a: i64, b: i64) -> i64 {
     if a == PRICE_NONE || (b != PRICE_NONE && b < a) { b } else { a }
 }
 
 /// The higher of two bids: [`PRICE_NONE`] is the lowest number there is.
-const fn higher(a: i64, b: i64) -> i64 {
+pub(super) const fn higher(a: i64, b: i64) -> i64 {
     if a > b { a } else { b }
 }
 
 /// Highest multiple of the tick strictly below an offer; no bound where there is none.
-const fn below(tick: i64, ask: i64) -> i64 {
+pub(super) const fn below(tick: i64, ask: i64) -> i64 {
     if ask == PRICE_NONE {
         return i64::MAX;
     }
@@ -326,7 +326,7 @@ const fn below(tick: i64, ask: i64) -> i64 {
 }
 
 /// Lowest multiple of the tick strictly above a bid; no bound where there is none.
-const fn above(tick: i64, bid: i64) -> i64 {
+pub(super) const fn above(tick: i64, bid: i64) -> i64 {
     if bid == PRICE_NONE {
         return i64::MIN;
     }
@@ -338,12 +338,12 @@ fn clamped(price: i128) -> i64 {
     price.clamp(i128::from(i64::MIN / 2), i128::from(i64::MAX / 2)) as i64
 }
 
-fn floor_to(tick: i64, price: i128) -> i64 {
+pub(super) fn floor_to(tick: i64, price: i128) -> i64 {
     let price = clamped(price);
     price - price.rem_euclid(tick)
 }
 
-fn ceil_to(tick: i64, price: i128) -> i64 {
+pub(super) fn ceil_to(tick: i64, price: i128) -> i64 {
     let price = clamped(price);
     price + (-price).rem_euclid(tick)
 }

@@ -56,13 +56,17 @@ pub enum RecordKind {
     AnswerItems = 51,
     /// [`super::AnswerEnd`]: an answer of wide work consumed, with the items before it. Decide's.
     Answer = 52,
+    /// [`super::SurfaceVols`]: volatilities of the fit that follows. No input. Decide's.
+    SurfaceVols = 53,
+    /// [`super::SurfaceEnd`]: a fit of volatilities consumed, with those before it. Decide's.
+    Surface = 54,
     /// The thread closed its journal; the last record. No payload.
     Closed = 255,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::MarketRun,
         Self::Execution,
         Self::Timer,
@@ -87,6 +91,8 @@ impl RecordKind {
         Self::Worth,
         Self::AnswerItems,
         Self::Answer,
+        Self::SurfaceVols,
+        Self::Surface,
         Self::Closed,
     ];
 
@@ -124,6 +130,8 @@ impl RecordKind {
             Self::Worth => "worth",
             Self::AnswerItems => "answer_items",
             Self::Answer => "answer",
+            Self::SurfaceVols => "surface_vols",
+            Self::Surface => "surface",
             Self::Closed => "closed",
         }
     }

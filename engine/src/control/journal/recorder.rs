@@ -6,15 +6,16 @@
 
 use super::{
     ANSWER_ITEMS_BYTES_MAX, ANSWER_ITEMS_MAX, AnswerEnd, AnswerItems, AppendError, End, MarketRun,
-    RecordKind, RunCounts, SegmentWriter, Slots, Timer, encode_command, encode_execution,
-    encode_market_event, encode_note, encode_order, encode_valuation, for_each_carried,
+    RecordKind, RunCounts, SURFACE_VOLS_BYTES_MAX, SURFACE_VOLS_MAX, SegmentWriter, Slots, SurfaceEnd,
+    SurfaceVols, Timer, encode_command, encode_execution, encode_market_event, encode_note, encode_order,
+    encode_valuation, for_each_carried,
 };
 use crate::control::failpoint;
 use crate::order::{Execution, Order};
 use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::operator::{Command, KillCause, OperatorNote, Scope};
 use crate::pipeline::risk::Valuation;
-use crate::pipeline::wide::WideAnswered;
+use crate::pipeline::wide::{SurfaceFitted, WideAnswered};
 use feeds::event::MarketEvent;
 
 /// Longest run of market messages: what a killed process may have consumed without a record of it.
@@ -123,6 +124,20 @@ impl RunRecorder {
             self.append(RecordKind::AnswerItems, answer.time_ns, &payload[..length])?;
         }
         self.append(RecordKind::Answer, answer.time_ns, &AnswerEnd::of(answer).encode())?;
+        Ok(())
+    }
+
+    /// A fit of volatilities is the next input: these, then itself.
+    ///
+    /// # Errors
+    /// [`AppendError::JournalFull`]: not recorded. Do not consume it; stop.
+    pub fn surface(&mut self, fitted: &SurfaceFitted<'_>) -> Result<(), AppendError> {
+        let mut payload = [0; SURFACE_VOLS_BYTES_MAX];
+        for vols in fitted.vols.chunks(SURFACE_VOLS_MAX) {
+            let length = SurfaceVols::of(vols).encode(&mut payload);
+            self.append(RecordKind::SurfaceVols, fitted.time_ns, &payload[..length])?;
+        }
+        self.append(RecordKind::Surface, fitted.time_ns, &SurfaceEnd::of(fitted).encode())?;
         Ok(())
     }
 

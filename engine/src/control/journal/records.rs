@@ -12,6 +12,7 @@ use super::command_records::{Slots, decode_command, decode_note};
 use super::layout::{u32_at, u64_at};
 use super::market_record::decode_market_event;
 use super::order_records::{decode_execution, decode_order};
+use super::surface_records::{SurfaceEnd, SurfaceVols};
 use super::worth_records::{decode_valuation, decode_worth};
 use super::{PayloadError, RecordKind};
 use crate::order::{Execution, Order};
@@ -120,6 +121,10 @@ pub enum DecideRecord {
     AnswerItems(AnswerItems),
     /// An answer of wide work consumed, with the items before it.
     Answer(AnswerEnd),
+    /// Volatilities of the fit that follows.
+    SurfaceVols(SurfaceVols),
+    /// A fit of volatilities consumed, with those before it.
+    Surface(SurfaceEnd),
     /// What the run came to.
     End(End),
     /// The journal was closed.
@@ -138,6 +143,7 @@ impl DecideRecord {
                 | Self::Timer(_)
                 | Self::Command(_)
                 | Self::Answer(_)
+                | Self::Surface(_)
         )
     }
 
@@ -166,6 +172,8 @@ impl DecideRecord {
             RecordKind::Worth => Self::Worth(decode_worth(payload)?),
             RecordKind::AnswerItems => Self::AnswerItems(AnswerItems::decode(payload)?),
             RecordKind::Answer => Self::Answer(AnswerEnd::decode(payload)?),
+            RecordKind::SurfaceVols => Self::SurfaceVols(SurfaceVols::decode(payload)?),
+            RecordKind::Surface => Self::Surface(SurfaceEnd::decode(payload)?),
             RecordKind::End => Self::End(End::decode(payload)?),
             RecordKind::Closed => {
                 sized::<0>(kind, payload)?;
@@ -336,8 +344,9 @@ mod tests {
     use super::*;
     use crate::control::journal::carried_records::encode_open_order;
     use crate::control::journal::{
-        ANSWER_ITEMS_BYTES_MAX, encode_account, encode_booked_fill, encode_command, encode_execution,
-        encode_holding, encode_market_event, encode_note, encode_order, encode_valuation, encode_worth,
+        ANSWER_ITEMS_BYTES_MAX, SURFACE_VOLS_BYTES_MAX, encode_account, encode_booked_fill, encode_command,
+        encode_execution, encode_holding, encode_market_event, encode_note, encode_order, encode_valuation,
+        encode_worth,
     };
     use proptest::prelude::*;
 
@@ -437,6 +446,12 @@ mod tests {
                         prop_assert_eq!(&out[..length], &bytes[..]);
                     }
                     Ok(DecideRecord::Answer(answer)) => prop_assert_eq!(&answer.encode()[..], &bytes[..]),
+                    Ok(DecideRecord::SurfaceVols(vols)) => {
+                        let mut out = [0; SURFACE_VOLS_BYTES_MAX];
+                        let length = vols.encode(&mut out);
+                        prop_assert_eq!(&out[..length], &bytes[..]);
+                    }
+                    Ok(DecideRecord::Surface(end)) => prop_assert_eq!(&end.encode()[..], &bytes[..]),
                     Ok(DecideRecord::End(end)) => prop_assert_eq!(&end.encode()[..], &bytes[..]),
                     Ok(DecideRecord::Closed) => prop_assert!(bytes.is_empty()),
                     Err(_) => {}

@@ -197,6 +197,12 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
             answer.items,
             answer.computed_by.name()
         ),
+        DecideRecord::SurfaceVols(vols) => vols.as_slice().iter().try_for_each(|vol| {
+            write!(out, " {}={} premium={}", vol.option, Price(vol.volatility_e9), Price(vol.premium_e9))
+        }),
+        DecideRecord::Surface(end) => {
+            write!(out, " fit={} listing={} volatilities={}", end.fit, end.listing, end.vols)
+        }
         DecideRecord::End(end) => write!(
             out,
             " order_stream_sha256={} book_hash={:016x} market_messages={} executions={} timers={} commands={} \

@@ -221,7 +221,7 @@ impl Ledger {
             DecideRecord::MarketRun(run) => self.inputs(run.count, *time_ns),
             DecideRecord::MarketEvent(event) => self.inputs(1, event.receive_ns),
             DecideRecord::Timer(timer) => self.inputs(1, timer.due_ns),
-            DecideRecord::Answer(_) => self.inputs(1, *time_ns),
+            DecideRecord::Answer(_) | DecideRecord::Surface(_) => self.inputs(1, *time_ns),
             DecideRecord::Command(command) => {
                 self.inputs(1, *time_ns);
                 self.risk.command(*command);

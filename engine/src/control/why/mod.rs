@@ -196,6 +196,7 @@ impl Page<'_> {
             Came::Answer { request, listing, computed_by, items } => {
                 self.answer(*request, *listing, *computed_by, items);
             }
+            Came::Surface { fit, listing, vols } => self.surface(*fit, *listing, vols),
         }
         let symbol = self.symbol(order.instrument);
         if moment.before == moment.after {

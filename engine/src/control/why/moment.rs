@@ -6,7 +6,7 @@ use crate::pipeline::decision_core::{DecisionCore, Examined, Input, Probe};
 use crate::pipeline::operator::Command;
 use crate::pipeline::risk::{Judged, RiskApproved};
 use crate::pipeline::stamps::Stage;
-use crate::pipeline::wide::{ComputedBy, WideAnswered};
+use crate::pipeline::wide::{ComputedBy, SurfaceFitted, SurfaceVol, WideAnswered};
 use crate::strategy::{Intents, Strategy, View};
 use feeds::event::{MarketEvent, Side};
 use kernels::abi::WideItem;
@@ -24,6 +24,7 @@ pub(super) enum Came {
     Timer { due_ns: u64 },
     Command { time_ns: u64, command: Command },
     Answer { request: u64, listing: u32, computed_by: ComputedBy, items: Vec<WideItem> },
+    Surface { fit: u64, listing: u32, vols: Vec<SurfaceVol> },
 }
 
 /// The instrument at one venue.
@@ -137,6 +138,9 @@ impl Onlooker for Watcher {
                 Input::Command { time_ns, command } => Came::Command { time_ns, command },
                 Input::Answer(&WideAnswered { request, listing, computed_by, items, .. }) => {
                     Came::Answer { request, listing, computed_by, items: items.to_vec() }
+                }
+                Input::Surface(&SurfaceFitted { fit, listing, vols, .. }) => {
+                    Came::Surface { fit, listing, vols: vols.to_vec() }
                 }
             };
             self.before = Some((came, Market::of(core, self.wanted.instrument)));

@@ -2,7 +2,7 @@
 
 use super::Page;
 use crate::notation::Price;
-use crate::pipeline::wide::{ComputedBy, WideListing};
+use crate::pipeline::wide::{ComputedBy, SurfaceVol, WideListing};
 use kernels::abi::{ItemKind, Relation, WideItem, option_flags};
 
 impl Page<'_> {
@@ -19,6 +19,27 @@ impl Page<'_> {
             };
             self.line(format_args!("    {text}"));
         }
+    }
+
+    pub(super) fn surface(&mut self, fit: u64, listing: u32, vols: &[SurfaceVol]) {
+        let (of, count) = (self.listing(listing), vols.len());
+        self.line(format_args!("  fit {fit} of the options on {of}: {count} changed volatilities"));
+        for &SurfaceVol { option, volatility_e9, premium_e9 } in vols {
+            let what = self.contract(option);
+            let (volatility, premium) = (Price(volatility_e9), Price(premium_e9));
+            self.line(format_args!("    option {option}{what}: volatility {volatility}, premium {premium}"));
+        }
+    }
+
+    /// What an option is, behind a comma; nothing where that is not known.
+    fn contract(&self, number: u32) -> String {
+        let tables = self.wide.as_ref().map(|wide| &wide.tables);
+        let terms = tables.and_then(|tables| Some((tables, tables.options().get(number as usize)?)));
+        terms.map_or_else(String::new, |(tables, terms)| {
+            let kind = if terms.flags & option_flags::PUT == 0 { "call" } else { "put" };
+            let years = tables.expiries()[terms.expiry as usize].years;
+            format!(", {kind} {} in {years} years", terms.strike)
+        })
     }
 
     fn listing(&self, number: u32) -> String {
@@ -52,13 +73,7 @@ impl Page<'_> {
     fn option(&self, item: &WideItem) -> String {
         let number = item.key.index;
         let [bid, offer, theoretical, delta, vega] = item.values.map(Price);
-        let tables = self.wide.as_ref().map(|wide| &wide.tables);
-        let terms = tables.and_then(|tables| Some((tables, tables.options().get(number as usize)?)));
-        let what = terms.map_or_else(String::new, |(tables, terms)| {
-            let kind = if terms.flags & option_flags::PUT == 0 { "call" } else { "put" };
-            let years = tables.expiries()[terms.expiry as usize].years;
-            format!(", {kind} {} in {years} years", terms.strike)
-        });
+        let what = self.contract(number);
         format!(
             "option {number}{what}: quote {bid} / {offer}, theoretical {theoretical}, delta {delta}, vega {vega}"
         )

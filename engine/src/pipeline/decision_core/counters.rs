@@ -71,6 +71,8 @@ pub struct CoreCounters {
     pub wide_items: u64,
     /// Answers to something that was not asked, or not next: a journal of another run.
     pub wide_answers_refused: u64,
+    /// Fits of volatilities consumed.
+    pub surfaces: u64,
     /// Cycles of three or four orders (legs of a relation) approved together.
     pub cycles: u64,
 }

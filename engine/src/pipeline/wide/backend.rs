@@ -7,7 +7,8 @@
 //!    a device keeps its replica by it, and makes one anew from the books; the CPU needs none.
 //! 2. [`WideBackend::touch_changed`] for each listing whose best prices, or whether it counts, are others at the end of
 //!    an event, all of them before any request.
-//! 3. [`WideBackend::request`] for each request. What is answered to it is computed from the state of this moment, whatever
+//! 3. [`WideBackend::volatilities_changed`] behind a finished surface, before the request that it leads to.
+//! 4. [`WideBackend::request`] for each request. What is answered to it is computed from the state of this moment, whatever
 //!    changes before the answer is fetched.
 //!
 //! [`WideBackend::answer`] fetches the answer to the oldest request that has none: waiting for it where time is virtual,
@@ -16,7 +17,7 @@
 //! An answer holds the items that are others than in the item's last answer, in ascending order of their keys, and the
 //! values are the same bits whoever computed them (`kernels::abi`). No call may allocate.
 
-use super::{ComputedBy, TouchChange, WideListing, WideRequest};
+use super::{ComputedBy, SurfaceVol, TouchChange, WideListing, WideRequest};
 use feeds::event::MarketEvent;
 use kernels::abi::WideItem;
 use kernels::cpu::book::VenueBooks;
@@ -59,6 +60,9 @@ pub trait WideBackend: Send {
 
     /// A listing's touch, or whether it counts, has changed.
     fn touch_changed(&mut self, change: &TouchChange);
+
+    /// Options have other volatilities from now on.
+    fn volatilities_changed(&mut self, vols: &[SurfaceVol]);
 
     /// Everything that depends on the request's listing is to be computed; `books` are those of all venues.
     fn request(&mut self, request: &WideRequest, books: &[VenueBooks]);

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Answered, ComputedBy, Patience, TouchChange, WideBackend, WideRequest};
+use super::{Answered, ComputedBy, Patience, SurfaceVol, TouchChange, WideBackend, WideRequest};
 use crate::pipeline::tsc;
 use kernels::cpu::book::VenueBooks;
 use kernels::cpu::wide::{WideAnswer, WideState, WideTables};
@@ -59,6 +59,13 @@ impl WideBackend for CpuBackend {
 
     fn touch_changed(&mut self, change: &TouchChange) {
         self.state.set_touch(change.listing, &change.bbo, change.is_eligible);
+    }
+
+    fn volatilities_changed(&mut self, vols: &[SurfaceVol]) {
+        for vol in vols {
+            // Whoever fits keeps to what pricing takes; what it refuses would change nothing.
+            let _ = self.state.set_volatility(vol.option, vol.volatility());
+        }
     }
 
     fn request(&mut self, request: &WideRequest, _books: &[VenueBooks]) {

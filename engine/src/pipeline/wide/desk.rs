@@ -4,11 +4,15 @@
 //! takes. Live and paced it is taken as soon as it is there. Owned by the thread that decides; allocates at construction
 //! only.
 
-use super::{Answered, ComputedBy, Patience, WideAnswered, WideBackend, WideRequest, WideWatch};
+use super::{
+    Answered, ComputedBy, Patience, SurfaceDesk, SurfaceFitted, SurfaceJob, SurfaceReport, WideAnswered,
+    WideBackend, WideRequest, WideWatch,
+};
 use crate::control::digest::{DigestAbandoned, DigestSender, canonical_end, canonical_item};
 use feeds::event::{INSTRUMENT_ALL, MarketEvent};
 use hdrhistogram::Histogram;
 use kernels::cpu::book::VenueBooks;
+use kernels::cpu::nbbo::Nbbo;
 
 /// Longest computation that the histograms tell apart, ticks: some seconds.
 const TICKS_MAX: u64 = 1 << 34;
@@ -36,6 +40,8 @@ pub struct WideReport {
     pub scan_ticks: Histogram<u64>,
     /// Ticks that the options of a request took.
     pub price_ticks: Histogram<u64>,
+    /// What the fits of surfaces came to, where there are any.
+    pub surface: Option<SurfaceReport>,
     /// What the backend says.
     pub note: Option<String>,
 }
@@ -59,6 +65,7 @@ pub struct WideDesk {
     /// From a request to its answer's taking effect, where time is virtual.
     latency_ns: Option<u64>,
     digest: DigestSender,
+    surface: Option<SurfaceDesk>,
     report: WideReport,
 }
 
@@ -81,9 +88,71 @@ impl WideDesk {
             is_virtual: latency_ns.is_some(),
             scan_ticks: ticks(),
             price_ticks: ticks(),
+            surface: None,
             note: None,
         };
-        Self { backend, latency_ns, digest, report }
+        Self { backend, latency_ns, digest, surface: None, report }
+    }
+
+    /// The same with surfaces that are fitted on the way.
+    #[must_use]
+    pub fn with_surface(self, surface: Option<SurfaceDesk>) -> Self {
+        Self { surface, ..self }
+    }
+
+    /// Whether surfaces are fitted.
+    #[must_use]
+    pub const fn has_surface(&self) -> bool {
+        self.surface.is_some()
+    }
+
+    /// When the next surface is fitted in lockstep; [`u64::MAX`]: none is due.
+    #[must_use]
+    pub fn next_surface_ns(&self) -> u64 {
+        match (&self.surface, self.is_virtual()) {
+            (Some(surface), true) => surface.due_ns(),
+            _ => u64::MAX,
+        }
+    }
+
+    /// Goes on with surfaces, in lockstep by a whole chain: whether there was anything to do, and a fit that is an input
+    /// now.
+    pub(in crate::pipeline) fn fit(&mut self, nbbo: &Nbbo, now_ns: u64) -> (bool, Option<Box<SurfaceJob>>) {
+        let is_virtual = self.is_virtual();
+        match &mut self.surface {
+            Some(surface) if is_virtual => (true, surface.fit_now(nbbo)),
+            Some(surface) => surface.step(nbbo, now_ns),
+            None => (false, None),
+        }
+    }
+
+    /// A job as the input that it is.
+    pub(in crate::pipeline) fn fitted<'a>(&self, job: &'a SurfaceJob, time_ns: u64) -> SurfaceFitted<'a> {
+        let (fit, listing) =
+            self.surface.as_ref().map_or((0, 0), |surface| (surface.last_fit(), surface.listing_of(job)));
+        SurfaceFitted { time_ns, fit, listing, vols: &job.vols }
+    }
+
+    /// The core has consumed a fit: the backend takes it over, and is asked for what depends on it.
+    pub(in crate::pipeline) fn take_over(
+        &mut self,
+        job: Box<SurfaceJob>,
+        watch: &WideWatch,
+        books: &[VenueBooks],
+    ) {
+        self.backend.volatilities_changed(&job.vols);
+        self.request(watch, books);
+        if let Some(surface) = &mut self.surface {
+            surface.put_back(job);
+        }
+    }
+
+    fn request(&mut self, watch: &WideWatch, books: &[VenueBooks]) {
+        for request in watch.requests() {
+            self.report.requests += 1;
+            self.backend.request(request, books);
+        }
+        self.backend.settle(books, watch.listings());
     }
 
     /// Whether answers take effect at a virtual time.
@@ -111,11 +180,10 @@ impl WideDesk {
         for change in watch.changes() {
             self.backend.touch_changed(change);
         }
-        for request in watch.requests() {
-            self.report.requests += 1;
-            self.backend.request(request, books);
+        self.request(watch, books);
+        if let Some(surface) = &mut self.surface {
+            surface.market(event.receive_ns);
         }
-        self.backend.settle(books, watch.listings());
     }
 
     fn book_changed(&mut self, event: &MarketEvent, watch: &WideWatch, books: &[VenueBooks]) {
@@ -151,7 +219,8 @@ impl WideDesk {
     pub fn report(&self, watch: Option<&WideWatch>) -> WideReport {
         let has_waited = watch.is_some_and(WideWatch::has_waited);
         let differences = self.backend.differences();
-        WideReport { has_waited, differences, note: self.backend.note(), ..self.report.clone() }
+        let surface = self.surface.as_ref().map(SurfaceDesk::report);
+        WideReport { has_waited, differences, surface, note: self.backend.note(), ..self.report.clone() }
     }
 }
 

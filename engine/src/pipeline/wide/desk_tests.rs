@@ -9,7 +9,7 @@ use crate::pipeline::decide::{Decide, OrderSink};
 use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, RiskApproved};
 use crate::pipeline::stamps::PathStamps;
-use crate::pipeline::wide::{TouchChange, WideListing};
+use crate::pipeline::wide::{SurfaceVol, TouchChange, WideListing};
 use feeds::event::{EventKind, Side, TradingStatus, flags};
 use feeds::units::PRICE_NONE;
 use kernels::abi::{ItemKey, ItemKind, WideItem};
@@ -43,6 +43,10 @@ impl WideBackend for Logging {
 
     fn touch_changed(&mut self, change: &TouchChange) {
         self.say(format!("touch {} {} {}", change.listing, change.bbo.bid_qty, change.is_eligible));
+    }
+
+    fn volatilities_changed(&mut self, vols: &[SurfaceVol]) {
+        self.say(format!("volatilities {vols:?}"));
     }
 
     fn request(&mut self, request: &WideRequest, books: &[VenueBooks]) {

@@ -9,7 +9,7 @@
 //!
 //! The thread that decides owns it; it makes no driver call (the keeper's thread does) and allocates at construction only.
 
-use super::{Answered, ComputedBy, Patience, TouchChange, WideBackend, WideListing, WideRequest};
+use super::{Answered, ComputedBy, Patience, SurfaceVol, TouchChange, WideBackend, WideListing, WideRequest};
 use crate::pipeline::tsc;
 use feeds::event::MarketEvent;
 use kernels::cpu::book::VenueBooks;
@@ -60,10 +60,26 @@ struct Kept {
 /// How a fresh kernel's replica is being filled.
 struct Filling {
     feed: Feed,
+    /// Next option whose volatility is to be sent: the tables hold those of the configuration.
+    next_option: u32,
     /// Next listing to send.
     next: usize,
     /// A listing that was sent, the tag of the request for its hash, and the hash.
     sent: Option<(u32, u32, u64)>,
+}
+
+impl Filling {
+    /// Sends volatilities as far as there is room; whether the device has all of them now.
+    fn send_volatilities(&mut self, state: &WideState) -> bool {
+        let options = state.tables().options().len() as u32;
+        while self.next_option < options {
+            if self.feed.set_volatility(self.next_option, state.volatility(self.next_option)).is_err() {
+                return false;
+            }
+            self.next_option += 1;
+        }
+        true
+    }
 }
 
 /// See the module's text.
@@ -315,6 +331,13 @@ impl DeviceBackend {
                     _ => return self.give_up("a replica made anew does not match"),
                 }
             }
+            if !filling.send_volatilities(&self.state) {
+                if self.check.is_some() && tsc::now() - begun < self.deadlines.lost {
+                    std::hint::spin_loop();
+                    continue;
+                }
+                return;
+            }
             let Some(listing) = listings.get(filling.next) else { break };
             let Some(books) = books.get(usize::from(listing.venue)) else {
                 return self.give_up("a listing has no venue");
@@ -387,6 +410,25 @@ impl WideBackend for DeviceBackend {
         }
     }
 
+    /// A line an option. A live device whose ring has no room for them is given up, as for books: what it was not told it
+    /// must not compute with.
+    fn volatilities_changed(&mut self, vols: &[SurfaceVol]) {
+        for vol in vols {
+            let volatility = vol.volatility();
+            if self.state.set_volatility(vol.option, volatility).is_err() {
+                continue;
+            }
+            if let Some(check) = &mut self.check {
+                let _ = check.state.set_volatility(vol.option, volatility);
+            }
+            match &mut self.filling {
+                // All of them are sent once more before the replica is taken into use.
+                Some(filling) => filling.next_option = 0,
+                None => self.say(|feed| feed.set_volatility(vol.option, volatility)),
+            }
+        }
+    }
+
     fn request(&mut self, request: &WideRequest, books: &[VenueBooks]) {
         let (listing, asked_ticks) = (request.listing, tsc::now());
         if let (Some(check), Some(feed)) = (&mut self.check, &mut self.feed) {
@@ -443,7 +485,8 @@ impl WideBackend for DeviceBackend {
             return;
         }
         if self.filling.is_none() {
-            self.filling = self.link.fresh_feed().map(|feed| Filling { feed, next: 0, sent: None });
+            self.filling =
+                self.link.fresh_feed().map(|feed| Filling { feed, next_option: 0, next: 0, sent: None });
         }
         self.fill(books, listings);
     }

@@ -10,8 +10,9 @@
 //! The core ([`WideWatch`]) notices which listings' best bid or offer has changed, or whether they count at all, and asks
 //! for each such listing once at the end of an event. It computes nothing, so that it stays a pure function of its
 //! inputs: the answer is one of these. The deciding stage ([`WideDesk`]) owns the backend, tells it of every change in
-//! sequence, and hands its answers to the core in the order of their requests. `control/wide_config.rs` says what the wide
-//! work is.
+//! sequence, and hands its answers to the core in the order of their requests. Volatility surfaces come the same way: a
+//! finished fit ([`SurfaceFitted`]) is an input, and from there on everybody prices with its volatilities.
+//! `control/wide_config.rs` says what the wide work is.
 //!
 //! Tables are sized at start; nothing here allocates after that.
 
@@ -19,12 +20,17 @@ mod backend;
 mod cpu_backend;
 mod desk;
 mod device_backend;
+mod surface;
 mod watch;
 
 pub use backend::{Answered, Patience, WideBackend};
 pub use cpu_backend::CpuBackend;
 pub use desk::{WideDesk, WideReport};
 pub use device_backend::{Deadlines, DeviceBackend};
+pub use surface::{
+    FitRefused, QuotedOption, SeenQuote, SurfaceChain, SurfaceDesk, SurfaceFitted, SurfaceFitter, SurfaceJob,
+    SurfaceReport, SurfaceVol,
+};
 pub use watch::{TouchChange, WideListing, WideWatch, is_answer_to};
 
 use kernels::abi::WideItem;

@@ -54,6 +54,8 @@ struct Watched {
     asked: Shown,
     is_touched: bool,
     waits: bool,
+    /// Its options have other volatilities than at the last request.
+    is_refitted: bool,
 }
 
 /// See the module's text.
@@ -95,7 +97,7 @@ impl WideWatch {
             numbers[listing.instrument as usize * venues + usize::from(listing.venue)] = number;
         }
         let (now, told, asked) = (Shown::NOTHING, Shown::NOTHING, Shown::NOTHING);
-        let unseen = Watched { now, told, asked, is_touched: false, waits: false };
+        let unseen = Watched { now, told, asked, is_touched: false, waits: false, is_refitted: false };
         Self {
             venues,
             numbers: numbers.into_boxed_slice(),
@@ -191,6 +193,18 @@ impl WideWatch {
         }
     }
 
+    /// The options of a listing have other volatilities: whether there is such a listing. It is asked about however its
+    /// touch stands.
+    pub(in crate::pipeline) fn refitted(&mut self, listing: u32) -> bool {
+        let Some(watched) = self.watched.get_mut(listing as usize) else { return false };
+        watched.is_refitted = true;
+        if !watched.waits {
+            watched.waits = true;
+            self.waiting.push_back(listing);
+        }
+        true
+    }
+
     /// The event has ended: tells and asks for what has changed. Costs nothing for what waits while there is no room.
     #[inline]
     pub(in crate::pipeline) fn end_event(&mut self, decision: u64, time_ns: u64) {
@@ -224,10 +238,10 @@ impl WideWatch {
             let Some(listing) = self.waiting.pop_front() else { return };
             let watched = &mut self.watched[listing as usize];
             watched.waits = false;
-            if watched.now == watched.asked {
+            if watched.now == watched.asked && !watched.is_refitted {
                 continue;
             }
-            watched.asked = watched.now;
+            (watched.asked, watched.is_refitted) = (watched.now, false);
             let request = WideRequest { id: self.next_id, decision, time_ns, listing };
             self.next_id += 1;
             self.requests.push(request);
@@ -315,6 +329,27 @@ mod tests {
         watch.touched(0, 2, &bid(9), false);
         watch.end_event(10, 100);
         assert!(watch.changes().is_empty(), "what it shows while it does not count is nothing");
+    }
+
+    #[test]
+    fn a_listing_with_other_volatilities_is_asked_about_once_though_its_touch_stands() {
+        let mut watch = watch(1);
+        watch.touched(0, 2, &bid(5), true);
+        watch.end_event(1, 10);
+        let first = *watch.oldest().expect("unanswered");
+        watch.begin_input();
+        assert!(watch.refitted(0) && watch.refitted(0) && !watch.refitted(3));
+        watch.end_event(2, 20);
+        assert!(watch.requests().is_empty(), "there is no room");
+        assert!(watch.answered(&answer(&first)));
+        watch.begin_input();
+        watch.end_event(3, 30);
+        assert_eq!(watch.requests(), [WideRequest { id: 2, decision: 3, time_ns: 30, listing: 0 }]);
+        let second = *watch.oldest().expect("unanswered");
+        assert!(watch.answered(&answer(&second)));
+        watch.begin_input();
+        watch.end_event(4, 40);
+        assert!(watch.requests().is_empty());
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Onlooker for Recorder<'_> {
             Input::Timer { due_ns } => SceneInput::Timer { due_ns },
             Input::Command { time_ns, command } => SceneInput::Command { time_ns, command },
             // No run with wide work has scenes.
-            Input::Answer(_) => return,
+            Input::Answer(_) | Input::Surface(_) => return,
         };
         for scene in &mut self.open {
             scene.steps.push(Step { input, actions: Vec::new() });

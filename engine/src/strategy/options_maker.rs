@@ -1,0 +1,402 @@
+//! Market maker in options: turns the answers of wide work into quotes for the options that are listed, held against what
+//! the portfolio carries ([`kernels::cpu::portfolio_quote`]).
+//!
+//! An answer brings theoretical value, delta and vega of the options whose quotes have changed, in 1e-9. The maker keeps
+//! the last ones, and the sums of delta (an underlying, with what we hold of it) and vega over all that it holds, in
+//! integers. What has changed waits in a queue; an input works off [`EXAMINED_MAX`] options of it and sends at most
+//! `changes_max` messages, so that a tick that moves a whole chain costs no more than one that moves a few options: the rest
+//! follows with the next inputs. A fill shifts every price of the portfolio: all options are looked at once more, in turn.
+//!
+//! It owns for each side until when a refusal makes it wait; orders, positions and the market it reads from the [`View`].
+//! It allocates at construction only and runs on the decision thread. It refuses to quote an option that is not in
+//! continuous trading, that has no theoretical value, or at a price that would trade on arrival or against our own order.
+//! Market-maker protection is risk's (`protection_*` of `[risk.strategy]`): what it stops is cancelled, and what this asks
+//! for then is refused.
+
+pub mod config;
+mod explanation;
+mod portfolio;
+
+use super::{Intents, Strategy, View};
+use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
+use crate::pipeline::order_table::LiveOrder;
+use crate::pipeline::risk::RiskReasons;
+use crate::pipeline::wide::{SurfaceFitted, WideAnswered, WideListing};
+pub use config::OptionsMakerConfig;
+use feeds::event::{INSTRUMENT_ALL, MarketEvent, Side};
+use feeds::units::PRICE_NONE;
+use kernels::abi::ItemKind;
+use kernels::cpu::portfolio_quote::{PortfolioInputs, PortfolioRules, portfolio_quotes};
+use kernels::cpu::quote_action::{LiveQuote, QuoteAction, RequoteParameters, quote_action};
+use kernels::cpu::quoting::{NoQuote, Quotes, Target};
+use portfolio::Portfolio;
+use std::collections::VecDeque;
+
+/// Options that one input looks at.
+pub const EXAMINED_MAX: usize = 32;
+
+/// No option.
+const NONE: u32 = u32::MAX;
+
+/// An option that is quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MadeOption {
+    /// Its number in the tables of wide work.
+    pub option: u32,
+    /// Where it is listed.
+    pub at: WideListing,
+    /// Its underlying.
+    pub underlying: u32,
+    /// Price increment of orders, 1e-9, above zero.
+    pub price_tick: i64,
+}
+
+/// What a side remembers beside its live order.
+#[derive(Clone, Copy, Debug, Default)]
+struct QuoteSide {
+    /// Core time until which nothing is quoted after a refusal, UTC ns.
+    paused_until_ns: u64,
+    /// Core time before which no further cancel is sent, UTC ns.
+    next_cancel_ns: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Quoted {
+    made: MadeOption,
+    rules: PortfolioRules,
+    /// Early exercise, beside the theoretical value, 1e-9.
+    premium: i64,
+    bid: QuoteSide,
+    ask: QuoteSide,
+    waits: bool,
+}
+
+/// See the module's text.
+pub struct OptionsMaker {
+    instruments: Box<[u32]>,
+    quoted: Box<[Quoted]>,
+    /// Place in `quoted` by number in the tables, and by instrument.
+    by_option: Box<[u32]>,
+    by_instrument: Box<[u32]>,
+    portfolio: Portfolio,
+    requote: RequoteParameters,
+    refused_pause_ns: u64,
+    changes_max: usize,
+    /// Options to look at, each once.
+    waiting: VecDeque<u32>,
+    /// Options that are still to be looked at in turn, and where the turn is.
+    in_turn: usize,
+    turn: usize,
+    /// What the last input has looked at, for explanations.
+    examined: Vec<u32>,
+}
+
+impl OptionsMaker {
+    /// A maker of `options`, each listed once.
+    ///
+    /// # Errors
+    /// The setting that is out of range, or an option that is listed twice.
+    pub fn new(options: &[MadeOption], config: &OptionsMakerConfig) -> Result<Self, String> {
+        config.check()?;
+        let tick = options.iter().map(|made| made.price_tick).max().unwrap_or(1);
+        let by_option = places(options.iter().map(|made| made.option))?;
+        let by_instrument = places(options.iter().map(|made| made.at.instrument))?;
+        let quoted = |made: &MadeOption| Quoted {
+            made: *made,
+            rules: config.rules(made.price_tick),
+            premium: 0,
+            bid: QuoteSide::default(),
+            ask: QuoteSide::default(),
+            waits: false,
+        };
+        let mut instruments: Vec<u32> =
+            options.iter().flat_map(|made| [made.at.instrument, made.underlying]).collect();
+        instruments.sort_unstable();
+        instruments.dedup();
+        Ok(Self {
+            instruments: instruments.into(),
+            quoted: options.iter().map(quoted).collect(),
+            by_option,
+            by_instrument,
+            portfolio: Portfolio::new(options, config.contract_size),
+            requote: RequoteParameters {
+                move_min: i64::from(config.move_min_ticks).saturating_mul(tick),
+                rest_ns: config.rest_ns,
+            },
+            refused_pause_ns: config.refused_pause_ns,
+            changes_max: config.changes_max,
+            waiting: VecDeque::with_capacity(options.len()),
+            in_turn: 0,
+            turn: 0,
+            examined: Vec::with_capacity(EXAMINED_MAX),
+        })
+    }
+
+    fn place(places: &[u32], number: u32) -> Option<usize> {
+        places.get(number as usize).copied().filter(|&place| place != NONE).map(|place| place as usize)
+    }
+
+    fn wait(&mut self, place: usize) {
+        let quoted = &mut self.quoted[place];
+        if !quoted.waits {
+            quoted.waits = true;
+            self.waiting.push_back(place as u32);
+        }
+    }
+
+    /// Everything is looked at once more, after what waits.
+    fn look_at_all(&mut self) {
+        self.in_turn = self.quoted.len();
+    }
+
+    /// Works off what waits, as far as one input goes.
+    fn work(&mut self, view: &View<'_>, intents: &mut Intents) {
+        self.examined.clear();
+        while self.examined.len() < EXAMINED_MAX && intents.iter().count() + 2 <= self.changes_max {
+            let place = match self.waiting.pop_front() {
+                Some(place) => {
+                    self.quoted[place as usize].waits = false;
+                    place as usize
+                }
+                None if self.in_turn > 0 => self.next_in_turn(),
+                None => return,
+            };
+            self.examined.push(place as u32);
+            self.requote(place, view, intents);
+        }
+    }
+
+    fn next_in_turn(&mut self) -> usize {
+        self.in_turn -= 1;
+        self.turn = if self.turn + 1 < self.quoted.len() { self.turn + 1 } else { 0 };
+        self.turn
+    }
+
+    /// What an option's quotes depend on now, and what is wanted.
+    fn wanted(&self, place: usize, view: &View<'_>, live: &LiveOrders<'_>) -> (PortfolioInputs, Quotes) {
+        let Quoted { made, rules, premium, bid, ask, .. } = &self.quoted[place];
+        let market = view.bbo(made.at.venue, made.at.instrument);
+        let values = self.portfolio.values(place);
+        let inputs = PortfolioInputs {
+            theoretical: match values.theoretical {
+                PRICE_NONE => PRICE_NONE,
+                european => european.saturating_add(*premium),
+            },
+            delta: values.delta,
+            vega: values.vega,
+            portfolio_delta: self.portfolio.delta(place, view),
+            portfolio_vega: self.portfolio.vega(),
+            position: view.exposure(made.at.instrument).position,
+            bid: market.bid_px.max(live.highest_bid),
+            ask: lower(market.ask_px, live.lowest_ask),
+        };
+        let paused = Err(NoQuote::Paused);
+        if !view.is_continuous(made.at.venue, made.at.instrument) {
+            return (inputs, Quotes { bid: paused, ask: paused });
+        }
+        let mut wanted = portfolio_quotes(rules, &inputs);
+        if view.time_ns < bid.paused_until_ns {
+            wanted.bid = paused;
+        }
+        if view.time_ns < ask.paused_until_ns {
+            wanted.ask = paused;
+        }
+        (inputs, wanted)
+    }
+
+    fn requote(&mut self, place: usize, view: &View<'_>, intents: &mut Intents) {
+        let at = self.quoted[place].made.at;
+        if self.portfolio.holds(place, view.exposure(at.instrument).position) {
+            self.look_at_all();
+        }
+        let live = LiveOrders::of(view, at);
+        let (_, Quotes { bid, ask }) = self.wanted(place, view, &live);
+        self.act(place, view, Side::Buy, bid, live.bid, intents);
+        self.act(place, view, Side::Sell, ask, live.ask, intents);
+    }
+
+    fn act(
+        &mut self,
+        place: usize,
+        view: &View<'_>,
+        side: Side,
+        wanted: Result<Target, NoQuote>,
+        order: Option<&LiveOrder>,
+        intents: &mut Intents,
+    ) {
+        let WideListing { venue, instrument } = self.quoted[place].made.at;
+        let live = order.map(live_quote);
+        match (quote_action(wanted, live, &self.requote, view.time_ns), order) {
+            (QuoteAction::New(to), _) => {
+                intents.new_order(venue, instrument, side, to.price, to.quantity, TimeInForce::Day);
+            }
+            (QuoteAction::Replace { target, .. }, Some(order)) => {
+                intents.replace(order, target.price, order.cumulative.saturating_add(target.quantity));
+            }
+            (QuoteAction::Cancel { .. }, Some(order)) => {
+                let pause_ns = self.refused_pause_ns;
+                if let Some(state) =
+                    self.side(place, side).filter(|state| view.time_ns >= state.next_cancel_ns)
+                {
+                    state.next_cancel_ns = view.time_ns.saturating_add(pause_ns);
+                    intents.cancel(order);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn side(&mut self, place: usize, side: Side) -> Option<&mut QuoteSide> {
+        let quoted = &mut self.quoted[place];
+        match side {
+            Side::Buy => Some(&mut quoted.bid),
+            Side::Sell => Some(&mut quoted.ask),
+            Side::None => None,
+        }
+    }
+
+    fn pause(&mut self, instrument: u32, side: Side, now_ns: u64) {
+        let until_ns = now_ns.saturating_add(self.refused_pause_ns);
+        let Some(place) = Self::place(&self.by_instrument, instrument) else { return };
+        if let Some(state) = self.side(place, side) {
+            state.paused_until_ns = until_ns;
+        }
+    }
+}
+
+/// Where each number stands.
+fn places(numbers: impl Iterator<Item = u32> + Clone) -> Result<Box<[u32]>, String> {
+    let mut places = vec![NONE; numbers.clone().max().map_or(0, |most| most as usize + 1)];
+    for (place, number) in (0..).zip(numbers) {
+        if std::mem::replace(&mut places[number as usize], place) != NONE {
+            return Err("an option is listed twice, or two options under one symbol".to_owned());
+        }
+    }
+    Ok(places.into())
+}
+
+/// The newest live order of each side, and the outermost prices of all our orders at the listing.
+struct LiveOrders<'a> {
+    bid: Option<&'a LiveOrder>,
+    ask: Option<&'a LiveOrder>,
+    highest_bid: i64,
+    lowest_ask: i64,
+}
+
+impl<'a> LiveOrders<'a> {
+    fn of(view: &View<'a>, at: WideListing) -> Self {
+        let mut live = Self { bid: None, ask: None, highest_bid: PRICE_NONE, lowest_ask: PRICE_NONE };
+        for order in view.orders.of_instrument(at.instrument).filter(|order| order.venue == at.venue) {
+            let is_mine = order.strategy == view.strategy;
+            let place = if order.side == Side::Buy {
+                live.highest_bid = live.highest_bid.max(order.best_price());
+                &mut live.bid
+            } else {
+                live.lowest_ask = lower(live.lowest_ask, order.best_price());
+                &mut live.ask
+            };
+            if is_mine {
+                // The newest comes first.
+                place.get_or_insert(order);
+            }
+        }
+        live
+    }
+}
+
+fn live_quote(order: &LiveOrder) -> LiveQuote {
+    LiveQuote {
+        cl_ord_id: order.cl_ord_id,
+        price: order.price,
+        leaves_quantity: order.leaves(),
+        since_ns: order.since_ns,
+        pending: order.is_pending(),
+    }
+}
+
+/// The lower of two offers, either of which may be absent.
+fn lower(a: i64, b: i64) -> i64 {
+    if a == PRICE_NONE || (b != PRICE_NONE && b < a) { b } else { a }
+}
+
+impl Strategy for OptionsMaker {
+    fn instruments(&self) -> &[u32] {
+        &self.instruments
+    }
+
+    fn on_market(&mut self, view: &View<'_>, event: &MarketEvent, intents: &mut Intents) {
+        match Self::place(&self.by_instrument, event.instrument) {
+            Some(place) => self.wait(place),
+            // A status of the whole venue.
+            None if event.instrument == INSTRUMENT_ALL => self.look_at_all(),
+            None => {}
+        }
+        self.work(view, intents);
+    }
+
+    fn on_execution(
+        &mut self,
+        view: &View<'_>,
+        execution: &Execution,
+        order: &LiveOrder,
+        closed: bool,
+        intents: &mut Intents,
+    ) {
+        let refused = matches!(
+            execution.kind,
+            ExecutionKind::Rejected | ExecutionKind::CancelRejected | ExecutionKind::NotSent
+        );
+        if refused {
+            self.pause(order.instrument, order.side, view.time_ns);
+        }
+        if let Some(place) = Self::place(&self.by_instrument, order.instrument) {
+            if let Some(state) = self.side(place, order.side).filter(|_| closed) {
+                state.next_cancel_ns = 0;
+            }
+            self.wait(place);
+        }
+        self.work(view, intents);
+    }
+
+    fn on_reject(&mut self, time_ns: u64, intent: &Intent, _reasons: RiskReasons) {
+        self.pause(intent.instrument, intent.side, time_ns);
+    }
+
+    fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
+        self.look_at_all();
+        self.work(view, intents);
+    }
+
+    fn wants_wide(&self) -> bool {
+        true
+    }
+
+    fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
+        for item in answer.items.iter().filter(|item| item.key.kind == ItemKind::Option) {
+            if let Some(place) = Self::place(&self.by_option, item.key.index) {
+                self.portfolio.learn(place, &item.values);
+                self.wait(place);
+            }
+        }
+        self.work(view, intents);
+    }
+
+    fn on_surface(&mut self, view: &View<'_>, fitted: &SurfaceFitted<'_>, intents: &mut Intents) {
+        for vol in fitted.vols {
+            if let Some(place) = Self::place(&self.by_option, vol.option)
+                && std::mem::replace(&mut self.quoted[place].premium, vol.premium_e9) != vol.premium_e9
+            {
+                self.wait(place);
+            }
+        }
+        self.work(view, intents);
+    }
+
+    fn explain(&self, view: &View<'_>) -> Vec<String> {
+        explanation::of(self, view)
+    }
+}
+
+#[cfg(test)]
+#[path = "options_maker_tests.rs"]
+mod tests;
