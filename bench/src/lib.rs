@@ -19,6 +19,7 @@ pub mod peer_book;
 pub mod peer_decode;
 #[cfg(feature = "peers-fix")]
 pub mod peer_fix;
+pub mod relations;
 pub mod results;
 pub mod ring_hop;
 pub mod risk;

@@ -5,9 +5,12 @@
 
 use emulator::{Module, RunOptions, Shape};
 use feeds::units::PRICE_NONE;
-use kernels::abi::{AMOUNT_MAX, Expiry, Leg, ListingTerms, OptionTerms, Relation, Touch};
-use kernels::cpu::arbitrage::{NO_HIT, evaluate, fold};
+use kernels::abi::{
+    AMOUNT_MAX, Expiry, Leg, LinearLeg, LinearRelation, ListingTerms, OptionTerms, Relation, Touch,
+};
+use kernels::cpu::arbitrage::{NO_HIT, evaluate, fold, fold_inverse};
 use kernels::cpu::book::Bbo;
+use kernels::cpu::linear::evaluate_linear;
 use kernels::cpu::option_quote::{mid_in_currency_units, mid_of, quote};
 use kernels::cpu::pricing::implied::{NoVolatility, implied_volatility_one};
 use kernels::cpu::pricing::lognormal::LognormalTerms;
@@ -161,7 +164,7 @@ struct Function {
     eventful: fn(&[u64]) -> bool,
 }
 
-const FUNCTIONS: [Function; 8] = [
+const FUNCTIONS: [Function; 10] = [
     Function {
         name: "fold",
         kind: 0,
@@ -226,11 +229,83 @@ const FUNCTIONS: [Function; 8] = [
         case: implied_case,
         eventful: |out| out[1] == 0,
     },
+    Function {
+        name: "evaluate_linear",
+        kind: 8,
+        kernel: "linear_cases",
+        outputs: 5,
+        case: linear_case,
+        eventful: |out| out != of_values(NO_HIT),
+    },
+    Function {
+        name: "fold_inverse",
+        kind: 9,
+        kernel: "inverse_cases",
+        outputs: 4,
+        case: inverse_case,
+        eventful: |out| out[0] > 0 && out[2] > 0,
+    },
 ];
 
 fn fold_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
     let (terms, bbo) = (random.terms(), random.bbo());
     ([of_terms(&terms), of_bbo(&bbo)].concat(), of_touch(&fold(&bbo, &terms)).to_vec())
+}
+
+fn inverse_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
+    let (terms, bbo) = (random.terms(), random.bbo());
+    ([of_terms(&terms), of_bbo(&bbo)].concat(), of_touch(&fold_inverse(&bbo, &terms)).to_vec())
+}
+
+/// One to six legs at six listings: spreads of ordinary prices that hit and miss by little, and numbers of any size.
+fn linear_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
+    const RATIO_MAX: u64 = (1 << 63) / 6;
+    let ordinary = random.below(4) > 0;
+    let legs_len = 1 + random.below(6) as usize;
+    let legs: [LinearLeg; 6] = std::array::from_fn(|listing| {
+        let leg = match (listing + random.below(2) as usize) % 2 {
+            0 => Leg::buy(listing as u32),
+            _ => Leg::sell(listing as u32),
+        };
+        let weight = if ordinary { 1 + random.below(4) } else { random.amount(AMOUNT_MAX) };
+        let factor = 1_000_000_000 - random.below(2) * random.below(20_000_000);
+        let ratio_e9 = if ordinary { weight * factor } else { random.amount(RATIO_MAX) };
+        LinearLeg { leg, reserved: 0, weight, ratio_e9 }
+    });
+    let touches: [Touch; 6] = std::array::from_fn(|_| {
+        let amount = |random: &mut Random| match ordinary {
+            true => 990_000_000 + random.below(20_000_000),
+            false => random.amount(AMOUNT_MAX),
+        };
+        let quantity =
+            |random: &mut Random| if ordinary { 1 + random.below(1_000) } else { random.amount(u64::MAX) };
+        Touch {
+            cost: amount(random),
+            cost_quantity: quantity(random),
+            proceeds: amount(random),
+            proceeds_quantity: if random.below(20) == 0 { 0 } else { quantity(random) },
+        }
+    });
+    let balance = |leg: &LinearLeg| if leg.leg.sells() { -(leg.weight as i64) } else { leg.weight as i64 };
+    let payoff_e9 = if ordinary {
+        let fair = legs[..legs_len].iter().map(balance).sum::<i64>() * 1_000_000_000;
+        fair + random.below(40_000_000) as i64 - 20_000_000
+    } else {
+        (random.word() as i64) >> (1 + random.below(60))
+    };
+    let relation = LinearRelation {
+        first_leg: 0,
+        legs_len: legs_len as u32,
+        step: if random.below(3) == 0 { random.amount(10) } else { 1 },
+        payoff_e9,
+        amount_max: if random.below(2) == 0 { AMOUNT_MAX } else { random.amount(AMOUNT_MAX) },
+        profit_min: if random.below(2) == 0 { 1 } else { random.amount(1_000_000_000) },
+    };
+    let LinearRelation { step, amount_max, profit_min, .. } = relation;
+    let mut words = vec![legs_len as u64, step, payoff_e9 as u64, amount_max, profit_min];
+    words.extend(legs.iter().flat_map(|leg| [u64::from(leg.leg.0), leg.weight, leg.ratio_e9]));
+    words.extend(touches.iter().flat_map(of_touch));
+    (words, of_values(evaluate_linear(&relation, &legs[..legs_len], &touches)))
 }
 
 /// Cycles whose prices multiply to about one as often as not: they hit and miss by little.

@@ -99,4 +99,5 @@ pub mod watchdog;
 pub mod why;
 pub mod wide_backend;
 pub mod wide_config;
+pub mod wide_kinds;
 pub mod wide_plan;

@@ -3,6 +3,7 @@
 #pragma once
 #include "../../cuda/arbitrage.cuh"
 #include "../../cuda/implied.cuh"
+#include "../../cuda/linear.cuh"
 #include "../../cuda/quoting.cuh"
 
 enum CaseKind : uint32_t {
@@ -14,11 +15,13 @@ enum CaseKind : uint32_t {
     CASE_LOGNORMAL = 5,
     CASE_NORMAL = 6,
     CASE_IMPLIED = 7,
+    CASE_LINEAR = 8,
+    CASE_INVERSE = 9,
 };
-constexpr uint32_t CASE_KINDS = 8;
+constexpr uint32_t CASE_KINDS = 10;
 
-constexpr uint32_t INPUT_WORDS[CASE_KINDS] = {8, 37, 13, 11, 4, 8, 6, 10};
-constexpr uint32_t OUTPUT_WORDS[CASE_KINDS] = {4, 5, 8, 5, 1, 9, 9, 2};
+constexpr uint32_t INPUT_WORDS[CASE_KINDS] = {8, 37, 13, 11, 4, 8, 6, 10, 47, 8};
+constexpr uint32_t OUTPUT_WORDS[CASE_KINDS] = {4, 5, 8, 5, 1, 9, 9, 2, 5, 4};
 
 WT_DEVICE ListingTerms listing_terms(const uint64_t* w) {
     return ListingTerms{w[0], w[1], (int64_t)w[2], (int64_t)w[3]};
@@ -51,12 +54,32 @@ WT_DEVICE void put(const OptionValue& value, uint64_t* out) {
     out[2] = wt_bits_of(value.vega);
 }
 
-WT_DEVICE void fold_case(const uint64_t* w, uint64_t* out) {
-    const Touch touch = fold((int64_t)w[4], w[5], (int64_t)w[6], w[7], listing_terms(w));
+WT_DEVICE void put(const Touch& touch, uint64_t* out) {
     out[0] = touch.cost;
     out[1] = touch.cost_quantity;
     out[2] = touch.proceeds;
     out[3] = touch.proceeds_quantity;
+}
+
+WT_DEVICE void fold_case(const uint64_t* w, uint64_t* out) {
+    put(fold((int64_t)w[4], w[5], (int64_t)w[6], w[7], listing_terms(w)), out);
+}
+
+WT_DEVICE void inverse_case(const uint64_t* w, uint64_t* out) {
+    put(fold_inverse((int64_t)w[4], w[5], (int64_t)w[6], w[7], listing_terms(w)), out);
+}
+
+// Up to six legs over six listings.
+WT_DEVICE void linear_case(const uint64_t* w, uint64_t* out) {
+    const LinearRelation relation = {0, (uint32_t)w[0], w[1], (int64_t)w[2], w[3], w[4]};
+    LinearLeg legs[6];
+    Touch touches[6];
+    for (int i = 0; i < 6; ++i) {
+        const uint64_t *leg = w + 5 + 3 * i, *touch = w + 23 + 4 * i;
+        legs[i] = LinearLeg{(uint32_t)leg[0], 0, leg[1], leg[2]};
+        touches[i] = Touch{touch[0], touch[1], touch[2], touch[3]};
+    }
+    put(evaluate_linear(relation, legs, touches), out);
 }
 
 WT_DEVICE void evaluate_case(const uint64_t* w, uint64_t* out) {
@@ -138,6 +161,8 @@ WT_DEVICE void run_case(uint32_t kind, const uint64_t* in, uint64_t* out) {
     case CASE_LOGNORMAL: put(sensitivities(lognormal_terms(in), contract(in + 5)), out); break;
     case CASE_NORMAL: put(sensitivities(normal_terms(in), contract(in + 3)), out); break;
     case CASE_IMPLIED: implied_case(in, out); break;
+    case CASE_LINEAR: linear_case(in, out); break;
+    case CASE_INVERSE: inverse_case(in, out); break;
     default: out[0] = (uint64_t)mid_of((int64_t)in[0], in[1], (int64_t)in[2], in[3]); break;
     }
 }

@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
     if (kind >= CASE_KINDS || !cases || !results) {
         return 2;
     }
-    uint64_t in[37], out[9];
+    uint64_t in[47], out[9];
     while (fread(in, sizeof(uint64_t), INPUT_WORDS[kind], cases) == INPUT_WORDS[kind]) {
         run_case(kind, in, out);
         fwrite(out, sizeof(uint64_t), OUTPUT_WORDS[kind], results);
