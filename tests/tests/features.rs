@@ -209,7 +209,7 @@ fn goog_has_the_features_of_its_definitions() {
             }
         }
         let ours = [4, 5, 6, 7, 8, 9].map(|at| fields[at].parse::<i128>().ok());
-        let wants_windows = compared.is_multiple_of(1_500);
+        let wants_windows = compared.is_multiple_of(500);
         let expected = day.row(now_ns, wants_windows);
         for (at, (ours, expected)) in ours.into_iter().zip(expected).enumerate() {
             if wants_windows || [0, 1, 3].contains(&at) {
@@ -221,5 +221,6 @@ fn goog_has_the_features_of_its_definitions() {
         with_vpin += u64::from(wants_windows && ours[4].is_some() && ours[5].is_some());
     }
     println!("{compared} rows, {windows} with their windows, {with_vpin} of these with VPIN and volatility");
-    assert!(compared > 100_000 && with_vpin > 20, "{compared} rows, {with_vpin} with all features");
+    // The top of the book changes 45,571 times in the day: so many requests of wide work it leads to as well.
+    assert!(compared == 45_571 && with_vpin > 40, "{compared} rows, {with_vpin} with all features");
 }

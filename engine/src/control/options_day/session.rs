@@ -26,7 +26,10 @@ const ACTION_GAP_NS: u32 = 10_000_000;
 /// Before the market opens: directory, states, quotes.
 const OPENING_NS: u64 = 10_000_000_000;
 
-/// Draws before a mispricing is given up.
+/// Actions at the end of the day in which no mispricing begins.
+const LAST_ACTIONS: u64 = 8;
+
+/// Draws before a mispricing is given up until the next action.
 const DRAWS_MAX: u32 = 64;
 
 /// One underlying.
@@ -208,9 +211,10 @@ impl OptionsDay {
         let is_due = |planted: &mut usize| self.mispricings[*planted].ends_at == number;
         let due: Vec<usize> = self.active.extract_if(.., is_due).collect();
         due.into_iter().for_each(|planted| self.unplant(planted));
-        let wanted = |at: u64| at * u64::from(self.config.mispricings) / self.config.moves;
-        // The last actions are left to those that are on.
-        if wanted(number + 1) > wanted(number) && number + 8 < self.config.moves {
+        // Evenly over the day but its last actions, which are left to those that are on. One that found no place is tried again.
+        let plants = self.config.moves.saturating_sub(LAST_ACTIONS).max(1);
+        let wanted = self.actions.min(plants) * u64::from(self.config.mispricings) / plants;
+        if (self.mispricings.len() as u64) < wanted && number < plants {
             self.plant();
         }
         if let Some(underlying) = self.free_underlying() {
