@@ -1,7 +1,7 @@
 //! The loops over options: a chain, whose contracts share an expiry's terms, or options that each have a market of their
 //! own. One loop for both, for every model and for both sets of results; it differs in where its inputs come from.
 //!
-//! Options go through in tiles of [`LANES`] held in local arrays. That is what makes the compiler's vectors certain: arrays of
+//! Options go through in tiles of 16 held in local arrays. That is what makes the compiler's vectors certain: arrays of
 //! its own overlap nothing, and a short chain or the end of a long one is a tile filled up, not a loop of single numbers.
 //!
 //! Nothing allocates. [`price_chain`] refuses nothing, [`price_each`] what is out of range; both panic where a slice is
