@@ -208,9 +208,10 @@ impl OptionsDay {
         let is_due = |planted: &mut usize| self.mispricings[*planted].ends_at == number;
         let due: Vec<usize> = self.active.extract_if(.., is_due).collect();
         due.into_iter().for_each(|planted| self.unplant(planted));
-        let wanted = |at: u64| at * u64::from(self.config.mispricings) / self.config.moves;
         // The last actions are left to those that are on.
-        if wanted(number + 1) > wanted(number) && number + 8 < self.config.moves {
+        let planting = self.config.moves.saturating_sub(8).max(1);
+        let wanted = |at: u64| at.min(planting) * u64::from(self.config.mispricings) / planting;
+        if wanted(number + 1) > wanted(number) {
             self.plant();
         }
         if let Some(underlying) = self.free_underlying() {
