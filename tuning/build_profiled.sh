@@ -21,6 +21,8 @@ if [ ! -x "$profdata" ]; then
     exit 2
 fi
 
+# With counts, thin LTO gave the faster code of the two (bench/METHOD.md), in half of the time.
+export CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_CODEGEN_UNITS=4
 base=${CARGO_TARGET_DIR:-$PWD/target}/profiled
 days=$base/days
 rm -rf "$base/counts" "$days"
@@ -33,8 +35,7 @@ build() {
 }
 
 binary=$base/$host/release/warptick
-# Counting needs no optimisation across crates, and the counts are those of functions before it.
-CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_CODEGEN_UNITS=4 build "-Cprofile-generate=$base/counts"
+build "-Cprofile-generate=$base/counts"
 
 cat >"$days/rehearsed.toml" <<'TOML'
 [pipeline]
@@ -42,7 +43,7 @@ rehearse = "always"
 TOML
 for symbols in 1 40; do
     "$binary" generate "$days/$symbols" --messages 300000 --symbols "$symbols" >/dev/null
-    for stamps in ends sampled; do
+    for stamps in sampled all; do
         rm -rf "$days/journal"
         "$binary" replay "$days/$symbols.nasdaq.itch@NASDAQ" "$days/$symbols.bx.itch@BX" --pace max --topology inline \
             --stamps "$stamps" --config "$days/rehearsed.toml" --journal "$days/journal" >/dev/null

@@ -11,6 +11,7 @@ pub mod instructions;
 pub mod journal_append;
 pub mod kill_latency;
 pub mod line;
+pub mod option_pricing;
 pub mod ouch_decode;
 pub mod ouch_encode;
 #[cfg(feature = "peers")]
@@ -19,6 +20,7 @@ pub mod peer_book;
 pub mod peer_decode;
 #[cfg(feature = "peers-fix")]
 pub mod peer_fix;
+pub mod relations;
 pub mod results;
 pub mod ring_hop;
 pub mod risk;

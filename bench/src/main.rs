@@ -26,6 +26,8 @@ const SCENARIOS: &[(&str, &str, Scenario)] = &[
     ("book", "FILE [BBO_CHECKSUM]", bench::book::run),
     ("wide_cpu", "", |_| bench::wide_cpu::run()),
     ("american", "", |_| bench::american::run()),
+    ("relations", "", |_| bench::relations::run()),
+    ("option_pricing", "", |_| bench::option_pricing::run()),
     ("instructions", "check [FILE] | record", bench::instructions::run),
     #[cfg(feature = "peers")]
     ("peer_decode", "FILE...", bench::peer_decode::run),

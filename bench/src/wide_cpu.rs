@@ -61,9 +61,9 @@ fn chains(options: u32, expiries: u32) -> WideSpec {
     };
     WideSpec {
         listings: vec![SHARE],
-        relations: Vec::new(),
         expiries: (1..=expiries).map(expiry).collect(),
         options: (0..options).map(option).collect(),
+        ..WideSpec::default()
     }
 }
 

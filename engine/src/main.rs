@@ -11,18 +11,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::control::book_report::BookFiles;
 use engine::control::config::{Config, Topology};
 use engine::control::failure::Failure;
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
+use engine::control::options_day::OptionsDayConfig;
 use engine::control::replay::ReplayOptions;
 use engine::control::wide_backend::BackendKind;
 use engine::control::{
     acceptance_run, book_report, capture, demo, generate, journal_replay, kill_switch, limits_file,
-    live_lines, live_run, mapped_file_fault, operator_port, replay, shutdown, startup, venue_run, why,
+    live_lines, live_run, mapped_file_fault, operator_port, options_day, replay, shutdown, startup,
+    venue_run, why,
 };
 use engine::pipeline::stamps::StampMode;
 use feeds::source::udp::{Backend as ReceiveBackend, LineConfig};
+use kernels::cpu::features::FeatureParameters;
 
 /// A tick-to-trade engine for small market-making and arbitrage desks.
 #[derive(Parser)]
@@ -174,6 +178,12 @@ struct BookArguments {
     /// Write a row after each message that changed its instrument's best bid or offer.
     #[arg(long, value_name = "F.csv")]
     bbo: Option<PathBuf>,
+    /// Write microprice, queue imbalance, order flow, VPIN and realised volatility of the book after each such message.
+    #[arg(long, value_name = "F.csv")]
+    features: Option<PathBuf>,
+    /// Volume of a VPIN bucket, quantity units: about a fiftieth of a day's.
+    #[arg(long, default_value_t = FeatureParameters::default().vpin_bucket, requires = "features")]
+    vpin_bucket: u64,
     /// Time decoding and decoding with books over the capture in memory.
     #[arg(long)]
     bench: bool,
@@ -220,6 +230,19 @@ struct GenerateArguments {
     /// Session date, YYYY-MM-DD.
     #[arg(long, default_value = "2026-01-05")]
     date: String,
+    /// Underlyings on two venues with 250 options each, quoted from known surfaces, with planted mispricings; writes
+    /// contracts, surfaces, mispricings and a configuration besides.
+    #[arg(long, conflicts_with_all = ["messages", "symbols"])]
+    options_day: bool,
+    /// Of an options day: underlyings.
+    #[arg(long, default_value_t = 20, requires = "options_day")]
+    underlyings: usize,
+    /// Of an options day: moves of an underlying by a cent, each some 250 messages.
+    #[arg(long, default_value_t = 1_000, requires = "options_day")]
+    moves: u64,
+    /// Of an options day: mispricings that are planted, at most a 16th of the moves.
+    #[arg(long, default_value_t = 40, requires = "options_day")]
+    mispricings: u32,
 }
 
 #[derive(Args)]
@@ -329,6 +352,11 @@ fn run(task: Task) -> Result<(), Failure> {
         }
         Task::Generate(arguments) => {
             let date = arguments.date.parse().map_err(Failure::Input)?;
+            if arguments.options_day {
+                let GenerateArguments { out, seed, underlyings, moves, mispricings, .. } = arguments;
+                let day = OptionsDayConfig { seed, date, underlyings, moves, mispricings };
+                return options_day::run(&out, &day, &mut std::io::stdout());
+            }
             generate::run(
                 &arguments.out,
                 arguments.messages,
@@ -431,7 +459,12 @@ fn run_book(arguments: &BookArguments) -> Result<(), Failure> {
     if arguments.bench {
         return print(&book_report::bench(&inputs)?);
     }
-    let report = book_report::build(&inputs, arguments.bbo.as_deref())?;
+    let parameters = FeatureParameters { vpin_bucket: arguments.vpin_bucket, ..FeatureParameters::default() };
+    let files = BookFiles {
+        bbo: arguments.bbo.as_deref(),
+        features: arguments.features.as_deref().map(|path| (path, parameters)),
+    };
+    let report = book_report::build(&inputs, files)?;
     let mut text = Vec::new();
     report.print(&inputs, &mut text).map_err(|error| Failure::Input(error.to_string()))?;
     print(&String::from_utf8_lossy(&text))?;

@@ -66,6 +66,24 @@ struct Relation {
 };
 static_assert(sizeof(Relation) == 40 && offsetof(Relation, amount_max) == 24, "relation");
 
+struct LinearLeg {
+    uint32_t leg;
+    uint32_t reserved;
+    uint64_t weight;
+    uint64_t ratio_e9;
+};
+static_assert(sizeof(LinearLeg) == 24 && offsetof(LinearLeg, weight) == 8, "linear leg");
+
+struct LinearRelation {
+    uint32_t first_leg;
+    uint32_t legs_len;
+    uint64_t step;
+    int64_t payoff_e9;
+    uint64_t amount_max;
+    uint64_t profit_min;
+};
+static_assert(sizeof(LinearRelation) == 40 && offsetof(LinearRelation, payoff_e9) == 16, "linear relation");
+
 struct Expiry {
     double carry;
     double discount;

@@ -6,11 +6,9 @@
 
 constexpr uint64_t UNIT_E9 = 1000000000ull;
 
-// Quotient of a * b by 10^9 and whether there is a remainder; false when the quotient takes more than 64 bits. By limbs
-// of 32 bits: every division is one of 64 bits by a constant.
-WT_DEVICE bool divided_e9(uint64_t a, uint64_t b, uint64_t& quotient, uint64_t& remainder) {
-    const uint64_t high = wt_mulhi64(a, b);
-    const uint64_t low = a * b;
+// Quotient and remainder of 128 bits by 10^9; false when the quotient takes more than 64 bits. By limbs of 32 bits:
+// every division is one of 64 bits by a constant.
+WT_DEVICE bool divided_e9(uint64_t high, uint64_t low, uint64_t& quotient, uint64_t& remainder) {
     if (high >= UNIT_E9) {
         return false;
     }
@@ -21,11 +19,11 @@ WT_DEVICE bool divided_e9(uint64_t a, uint64_t b, uint64_t& quotient, uint64_t& 
     return true;
 }
 
-// a * b / 10^9 rounded down or up, if that is at most AMOUNT_MAX; else 0 and false.
-WT_DEVICE bool scaled_e9(uint64_t a, uint64_t b, bool up, uint64_t& result) {
+// 128 bits / 10^9 rounded down or up, if that is at most AMOUNT_MAX; else 0 and false.
+WT_DEVICE bool scaled_e9(uint64_t high, uint64_t low, bool up, uint64_t& result) {
     uint64_t quotient, remainder;
     result = 0;
-    if (!divided_e9(a, b, quotient, remainder) || quotient > AMOUNT_MAX) {
+    if (!divided_e9(high, low, quotient, remainder) || quotient > AMOUNT_MAX) {
         return false;
     }
     quotient += up && remainder != 0;
@@ -36,22 +34,59 @@ WT_DEVICE bool scaled_e9(uint64_t a, uint64_t b, bool up, uint64_t& result) {
     return true;
 }
 
-// What one quantity unit costs (buys) or brings, each step rounded against us; 0 where there is no such price.
-WT_DEVICE uint64_t amount_of_unit(int64_t price, const ListingTerms& terms, bool buys) {
-    uint64_t raw, with_fee;
+WT_DEVICE uint64_t amount_with_fees(uint64_t raw, const ListingTerms& terms, bool buys) {
+    uint64_t with_fee;
     const uint64_t fee_ppb = (uint64_t)terms.fee_ppb, fee_unit_e9 = (uint64_t)terms.fee_unit_e9;
-    if (price <= 0 || !scaled_e9((uint64_t)price, terms.unit_e9, buys, raw) ||
-        !scaled_e9(raw, buys ? UNIT_E9 + fee_ppb : UNIT_E9 - fee_ppb, buys, with_fee)) {
+    const uint64_t factor = buys ? UNIT_E9 + fee_ppb : UNIT_E9 - fee_ppb;
+    if (!scaled_e9(wt_mulhi64(raw, factor), raw * factor, buys, with_fee)) {
         return 0;
     }
     const uint64_t sum = buys ? with_fee + fee_unit_e9 : with_fee - fee_unit_e9;
     return (int64_t)sum > 0 && sum <= AMOUNT_MAX ? sum : 0;
 }
 
+// What one quantity unit costs (buys) or brings, each step rounded against us; 0 where there is no such price.
+WT_DEVICE uint64_t amount_of_unit(int64_t price, const ListingTerms& terms, bool buys) {
+    uint64_t raw;
+    const uint64_t unit = terms.unit_e9;
+    if (price <= 0 || !scaled_e9(wt_mulhi64((uint64_t)price, unit), (uint64_t)price * unit, buys, raw)) {
+        return 0;
+    }
+    return amount_with_fees(raw, terms, buys);
+}
+
 WT_DEVICE Touch fold(int64_t bid_px, uint64_t bid_qty, int64_t ask_px, uint64_t ask_qty, const ListingTerms& terms) {
     const uint64_t cost = ask_qty > 0 ? amount_of_unit(ask_px, terms, true) : 0;
     const uint64_t proceeds = bid_qty > 0 ? amount_of_unit(bid_px, terms, false) : 0;
     return Touch{cost, cost > 0 ? ask_qty : 0, proceeds, proceeds > 0 ? bid_qty : 0};
+}
+
+// unit_e9 * 10^9 / price, by bits: the remainder stays below the price, which is below 2^63.
+WT_DEVICE uint64_t inverse_of_unit(int64_t price, const ListingTerms& terms, bool buys) {
+    const uint64_t high = wt_mulhi64(terms.unit_e9, UNIT_E9), low = terms.unit_e9 * UNIT_E9;
+    const uint64_t divisor = (uint64_t)price;
+    if (price <= 0 || high >= divisor) {
+        return 0;
+    }
+    uint64_t remainder = high, quotient = 0;
+    for (int bit = 63; bit >= 0; --bit) {
+        remainder = remainder << 1 | (low >> bit & 1);
+        const bool fits = remainder >= divisor;
+        remainder -= fits ? divisor : 0;
+        quotient = quotient << 1 | fits;
+    }
+    if (quotient > AMOUNT_MAX || (quotient == AMOUNT_MAX && buys && remainder != 0)) {
+        return 0;
+    }
+    return amount_with_fees(quotient + (buys && remainder != 0), terms, buys);
+}
+
+// fold where the price is upside-down: who takes the bid buys the unit.
+WT_DEVICE Touch fold_inverse(int64_t bid_px, uint64_t bid_qty, int64_t ask_px, uint64_t ask_qty,
+                             const ListingTerms& terms) {
+    const uint64_t cost = bid_qty > 0 ? inverse_of_unit(bid_px, terms, true) : 0;
+    const uint64_t proceeds = ask_qty > 0 ? inverse_of_unit(ask_px, terms, false) : 0;
+    return Touch{cost, cost > 0 ? bid_qty : 0, proceeds, proceeds > 0 ? ask_qty : 0};
 }
 
 struct PricedLeg {

@@ -46,6 +46,7 @@ ln -s "$TOOLS/lib" "$OUT/lib"
 nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/engine_grid.ptx" engine.cu
 nvcc "${FLAGS[@]}" -DWT_CLUSTER -arch=compute_90 -ptx -o "$OUT/engine_cluster.ptx" engine.cu
 nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/batch.ptx" batch.cu
+nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/options.ptx" options.cu
 nvcc "${FLAGS[@]}" -arch=compute_75 -rdc=true -ptx -o "$OUT/epoch_end.ptx" epoch_end.cu
 nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/american.ptx" american.cu
 nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/monte_carlo.ptx" monte_carlo.cu
@@ -78,7 +79,7 @@ for ARCH in $CLUSTER; do assemble engine_cluster "$ARCH"; done
 )
 sources_hash >"$OUT/sources.sha256"
 
-BUILT=(engine_grid.ptx engine_cluster.ptx batch.ptx epoch_end.ptx engine.fatbin batch.fatbin epoch_end.fatbin
+BUILT=(engine_grid.ptx engine_cluster.ptx batch.ptx options.ptx epoch_end.ptx engine.fatbin batch.fatbin epoch_end.fatbin
     american.ptx monte_carlo.ptx sources.sha256)
 if [ $CHECK = 1 ]; then
     for FILE in "${BUILT[@]}"; do cmp "$OUT/$FILE" "built/$FILE"; done

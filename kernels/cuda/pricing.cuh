@@ -1,5 +1,6 @@
 // Price, delta and vega of a European option. Twin of kernels/src/cpu/pricing.rs and pricing/elementary.rs, whose pages
-// give the formula and its error; the same names and the same order of operations, none fused but by wt_fma.
+// give the formula and its error; the same names and the same order of operations, none fused but by wt_fma. All
+// sensitivities are in lognormal.cuh and normal.cuh, volatilities in implied.cuh.
 #pragma once
 #include "abi.cuh"
 #include "coefficients.cuh"
@@ -9,6 +10,7 @@ constexpr double DEVIATION_MIN = 1e-30;
 constexpr double INVERSE_SQRT_2PI = 0.3989422804014327;
 constexpr double D_MAX = 27.0;
 constexpr double LOG2_E = 1.4426950408889634;
+constexpr double LN2 = 0x1.62e42fefa39efp-1;
 constexpr double LN2_HIGH = 0x1.62e42fefa2000p-1;
 constexpr double LN2_LOW = 0x1.9ef35793c7673p-41;
 // 1.5 * 2^52.
@@ -60,6 +62,16 @@ WT_DEVICE Logarithm logarithm(double x) {
     const double rest = low + (wt_fma(2.0, s_low, e * LN2_LOW) + series);
     const double nearest = high + rest;
     return Logarithm{nearest, (high - nearest) + rest};
+}
+
+WT_DEVICE double logarithm_once(double x) {
+    const double coefficients[] = WT_LN_COEFFICIENTS;
+    const int64_t exponent = (int64_t)(wt_bits_of(x) - SQRT_HALF_BITS) >> 52;
+    const double f = wt_of_bits(wt_bits_of(x) - ((uint64_t)exponent << 52)) - 1.0;
+    const double s = f / (2.0 + f);
+    const double z = s * s;
+    const double series = 2.0 * s * z * even_odd(coefficients, z);
+    return wt_fma((double)exponent, LN2, wt_fma(2.0, s, series));
 }
 
 WT_DEVICE double tail_ratio(double d) {
@@ -118,7 +130,18 @@ WT_DEVICE double magnitude(double a) {
     return wt_of_bits(wt_bits_of(a) & 0x7FFFFFFFFFFFFFFFull);
 }
 
-WT_DEVICE OptionValue value_one(const ForwardTerms& t, const Contract& c) {
+// What price and sensitivities are made of.
+struct Parts {
+    OptionValue value;
+    double d1;
+    double d2;
+    double inverse_deviation;
+    double scaled_density;
+    double forward_side;
+    double strike_side;
+};
+
+WT_DEVICE Parts parts(const ForwardTerms& t, const Contract& c) {
     const double total = c.volatility * t.sqrt_years;
     const double deviation = larger(total, DEVIATION_MIN);
     const double inverse_deviation = 1.0 / deviation;
@@ -141,5 +164,9 @@ WT_DEVICE OptionValue value_one(const ForwardTerms& t, const Contract& c) {
     value.price = larger(signed_discount * (forward_side - strike_side), intrinsic);
     value.delta = c.sign * t.delta_scale * n1;
     value.vega = live_density * t.vega_scale;
-    return value;
+    return Parts{value, d1, d2, inverse_deviation, live_density, forward_side, strike_side};
+}
+
+WT_DEVICE OptionValue value_one(const ForwardTerms& t, const Contract& c) {
+    return parts(t, c).value;
 }

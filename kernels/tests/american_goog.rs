@@ -120,3 +120,34 @@ fn tables_give_the_prices_of_the_chain() {
         assert!(premium_max > 0.1, "{premium_max}");
     }
 }
+
+/// What a table loses that was fitted for another volatility or another day: it has to change with the surface.
+#[test]
+fn stale_tables_lose_this_much() {
+    let isa = Isa::detect();
+    for (rate, dividend_yield) in [(0.005, 0.0), (0.05, 0.03)] {
+        let Some(options) = chain(rate, dividend_yield) else { return };
+        for (what, volatility, years) in [("a point of volatility", 0.01, 0.0), ("a day", 0.0, 1.0 / 365.0)] {
+            let (mut squares, mut max) = (0.0, 0.0f64);
+            let live = options.iter().filter(|option| option.years > 2.0 / 365.0).collect::<Vec<_>>();
+            for option in &live {
+                let now = AmericanOption {
+                    volatility: option.volatility + volatility,
+                    years: option.years - years,
+                    ..**option
+                };
+                let table = PremiumTable::fit(isa, option, 0.95 * SPOT, 1.05 * SPOT).expect("a table");
+                let european = now.european(isa, SPOT);
+                let found = table.american(european, now.intrinsic(SPOT), SPOT).expect("within the range");
+                let error = (found - now.price(isa, SPOT).expect("a price")).abs();
+                squares += error * error;
+                max = max.max(error);
+            }
+            let rmse = (squares / live.len() as f64).sqrt();
+            println!(
+                "rate {rate}, yield {dividend_yield}, {what} late: RMSE {rmse:.1e}, largest error {max:.1e}"
+            );
+            assert!(live.len() > 1_500 && rmse < 0.3 && max < 3.0, "{what}: {rmse:e} {max:e}");
+        }
+    }
+}

@@ -80,7 +80,7 @@ fn tables(random: &mut Random, relations: u32, options: u32) -> Arc<WideTables> 
             ExpirySpec { carry: 1.0 + 0.02 * years, discount: 1.0 - 0.04 * years, years }
         })
         .collect();
-    let spec = WideSpec { listings, relations, expiries, options };
+    let spec = WideSpec { listings, relations, expiries, options, ..WideSpec::default() };
     Arc::new(WideTables::compile(&spec).expect("sound by construction"))
 }
 

@@ -5,10 +5,18 @@
 
 use emulator::{Module, RunOptions, Shape};
 use feeds::units::PRICE_NONE;
-use kernels::abi::{AMOUNT_MAX, Expiry, Leg, ListingTerms, OptionTerms, Relation, Touch};
-use kernels::cpu::arbitrage::{NO_HIT, evaluate, fold};
+use kernels::abi::{
+    AMOUNT_MAX, Expiry, Leg, LinearLeg, LinearRelation, ListingTerms, OptionTerms, Relation, Touch,
+};
+use kernels::cpu::arbitrage::{NO_HIT, evaluate, fold, fold_inverse};
 use kernels::cpu::book::Bbo;
+use kernels::cpu::linear::evaluate_linear;
 use kernels::cpu::option_quote::{mid_in_currency_units, mid_of, quote};
+use kernels::cpu::pricing::implied::{NoVolatility, implied_volatility_one};
+use kernels::cpu::pricing::lognormal::LognormalTerms;
+use kernels::cpu::pricing::loops::{Sensitivities, sensitivities_one};
+use kernels::cpu::pricing::markets::{ForwardMarket, NormalMarket, SpotMarket};
+use kernels::cpu::pricing::normal::NormalTerms;
 use kernels::cpu::pricing::{Contract, ForwardTerms, Isa, Value, ln, value_one};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -156,7 +164,7 @@ struct Function {
     eventful: fn(&[u64]) -> bool,
 }
 
-const FUNCTIONS: [Function; 5] = [
+const FUNCTIONS: [Function; 10] = [
     Function {
         name: "fold",
         kind: 0,
@@ -197,11 +205,107 @@ const FUNCTIONS: [Function; 5] = [
         case: mid_case,
         eventful: |out| out[0] as i64 != PRICE_NONE,
     },
+    Function {
+        name: "sensitivities, lognormal",
+        kind: 5,
+        kernel: "lognormal_cases",
+        outputs: 9,
+        case: lognormal_case,
+        eventful: |out| f64::from_bits(out[2]) > 1e-9,
+    },
+    Function {
+        name: "sensitivities, normal",
+        kind: 6,
+        kernel: "normal_cases",
+        outputs: 9,
+        case: normal_case,
+        eventful: |out| f64::from_bits(out[2]) > 1e-9,
+    },
+    Function {
+        name: "implied_volatility",
+        kind: 7,
+        kernel: "implied_cases",
+        outputs: 2,
+        case: implied_case,
+        eventful: |out| out[1] == 0,
+    },
+    Function {
+        name: "evaluate_linear",
+        kind: 8,
+        kernel: "linear_cases",
+        outputs: 5,
+        case: linear_case,
+        eventful: |out| out != of_values(NO_HIT),
+    },
+    Function {
+        name: "fold_inverse",
+        kind: 9,
+        kernel: "inverse_cases",
+        outputs: 4,
+        case: inverse_case,
+        eventful: |out| out[0] > 0 && out[2] > 0,
+    },
 ];
 
 fn fold_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
     let (terms, bbo) = (random.terms(), random.bbo());
     ([of_terms(&terms), of_bbo(&bbo)].concat(), of_touch(&fold(&bbo, &terms)).to_vec())
+}
+
+fn inverse_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
+    let (terms, bbo) = (random.terms(), random.bbo());
+    ([of_terms(&terms), of_bbo(&bbo)].concat(), of_touch(&fold_inverse(&bbo, &terms)).to_vec())
+}
+
+/// One to six legs at six listings: spreads of ordinary prices that hit and miss by little, and numbers of any size.
+fn linear_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
+    const RATIO_MAX: u64 = (1 << 63) / 6;
+    let ordinary = random.below(4) > 0;
+    let legs_len = 1 + random.below(6) as usize;
+    let legs: [LinearLeg; 6] = std::array::from_fn(|listing| {
+        let leg = match (listing + random.below(2) as usize) % 2 {
+            0 => Leg::buy(listing as u32),
+            _ => Leg::sell(listing as u32),
+        };
+        let weight = if ordinary { 1 + random.below(4) } else { random.amount(AMOUNT_MAX) };
+        let factor = 1_000_000_000 - random.below(2) * random.below(20_000_000);
+        let ratio_e9 = if ordinary { weight * factor } else { random.amount(RATIO_MAX) };
+        LinearLeg { leg, reserved: 0, weight, ratio_e9 }
+    });
+    let touches: [Touch; 6] = std::array::from_fn(|_| {
+        let amount = |random: &mut Random| match ordinary {
+            true => 990_000_000 + random.below(20_000_000),
+            false => random.amount(AMOUNT_MAX),
+        };
+        let quantity =
+            |random: &mut Random| if ordinary { 1 + random.below(1_000) } else { random.amount(u64::MAX) };
+        Touch {
+            cost: amount(random),
+            cost_quantity: quantity(random),
+            proceeds: amount(random),
+            proceeds_quantity: if random.below(20) == 0 { 0 } else { quantity(random) },
+        }
+    });
+    let balance = |leg: &LinearLeg| if leg.leg.sells() { -(leg.weight as i64) } else { leg.weight as i64 };
+    let payoff_e9 = if ordinary {
+        let fair = legs[..legs_len].iter().map(balance).sum::<i64>() * 1_000_000_000;
+        fair + random.below(40_000_000) as i64 - 20_000_000
+    } else {
+        (random.word() as i64) >> (1 + random.below(60))
+    };
+    let relation = LinearRelation {
+        first_leg: 0,
+        legs_len: legs_len as u32,
+        step: if random.below(3) == 0 { random.amount(10) } else { 1 },
+        payoff_e9,
+        amount_max: if random.below(2) == 0 { AMOUNT_MAX } else { random.amount(AMOUNT_MAX) },
+        profit_min: if random.below(2) == 0 { 1 } else { random.amount(1_000_000_000) },
+    };
+    let LinearRelation { step, amount_max, profit_min, .. } = relation;
+    let mut words = vec![legs_len as u64, step, payoff_e9 as u64, amount_max, profit_min];
+    words.extend(legs.iter().flat_map(|leg| [u64::from(leg.leg.0), leg.weight, leg.ratio_e9]));
+    words.extend(touches.iter().flat_map(of_touch));
+    (words, of_values(evaluate_linear(&relation, &legs[..legs_len], &touches)))
 }
 
 /// Cycles whose prices multiply to about one as often as not: they hit and miss by little.
@@ -281,6 +385,109 @@ fn quote_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
 fn mid_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
     let bbo = random.bbo();
     (of_bbo(&bbo).to_vec(), vec![mid_of(&bbo) as u64])
+}
+
+fn words_of(s: &Sensitivities) -> Vec<u64> {
+    [s.price, s.delta, s.gamma, s.vega, s.theta, s.rho, s.vanna, s.volga, s.charm].map(f64::to_bits).to_vec()
+}
+
+/// A market that is within limits, of one of three kinds, and its words: kind, and four numbers.
+fn lognormal_terms(random: &mut Random) -> (LognormalTerms, [f64; 4], Vec<u64>) {
+    let (isa, kind) = (Isa::detect(), random.below(3));
+    let expiry = random.expiry();
+    let underlying =
+        if random.below(4) == 0 { random.power_of_ten(-9.0, 9.9) } else { random.between(50.0, 200.0) };
+    let years = if random.below(8) == 0 { random.power_of_ten(-300.0, 2.0) } else { expiry.years.min(3.0) };
+    let limit = if random.below(3) == 0 { 2.0 } else { 0.1 };
+    let limit = if years > 3.0 { 6.0 / years } else { limit };
+    let (rate, underlying_yield) = (random.between(-limit, limit), random.between(-limit, limit));
+    let (terms, numbers) = match kind {
+        0 => {
+            let market = SpotMarket::new(underlying, rate, underlying_yield, years).expect("in range");
+            (LognormalTerms::black_scholes_merton(isa, &market), [underlying, rate, underlying_yield, years])
+        }
+        1 => {
+            let market = ForwardMarket::new(underlying, rate, years).expect("in range");
+            (LognormalTerms::black_76(isa, &market), [underlying, rate, 0.0, years])
+        }
+        _ => {
+            let Expiry { carry, discount, years, .. } = expiry;
+            (LognormalTerms::of_expiry(isa, &expiry, underlying), [underlying, carry, discount, years])
+        }
+    };
+    let words = [kind].into_iter().chain(numbers.map(f64::to_bits)).collect();
+    (terms, numbers, words)
+}
+
+fn normal_terms(random: &mut Random) -> (NormalTerms, [f64; 3], Vec<u64>) {
+    let forward =
+        if random.below(4) == 0 { -random.power_of_ten(-9.0, 9.9) } else { random.between(-50.0, 200.0) };
+    let numbers = [forward, random.between(-0.1, 0.1), random.expiry().years.min(100.0)];
+    let market = NormalMarket::new(numbers[0], numbers[1], numbers[2]).expect("in range");
+    (NormalTerms::bachelier(Isa::detect(), &market), numbers, numbers.map(f64::to_bits).to_vec())
+}
+
+/// A contract near a price, or any; and its words: strike, volatility, sign.
+fn contract(random: &mut Random, near: f64, negative: bool) -> (Contract, [u64; 3]) {
+    let option = random.option(near.abs());
+    let strike = if negative && random.below(2) == 0 { -option.strike } else { option.strike };
+    let sign = if option.flags == 0 { 1.0 } else { -1.0 };
+    let volatility = option.volatility * if negative { 100.0 } else { 1.0 };
+    let ln_strike = if strike > 0.0 { ln(strike) } else { 0.0 };
+    (Contract { strike, ln_strike, volatility, sign }, [strike, volatility, sign].map(f64::to_bits))
+}
+
+fn lognormal_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
+    let (terms, numbers, mut words) = lognormal_terms(random);
+    let (contract, more) = contract(random, numbers[0], false);
+    words.extend(more);
+    (words, words_of(&sensitivities_one(Isa::detect(), &terms, &contract)))
+}
+
+fn normal_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
+    let (terms, numbers, mut words) = normal_terms(random);
+    let (contract, more) = contract(random, numbers[0], true);
+    words.extend(more);
+    (words, words_of(&sensitivities_one(Isa::detect(), &terms, &contract)))
+}
+
+/// The price of a contract or any other, from a start that is near or of no use.
+fn implied_case(random: &mut Random) -> (Vec<u64>, Vec<u64>) {
+    let isa = Isa::detect();
+    let steps = random.below(5) as u32;
+    let off = [0.0, f64::NAN, 0.3, 4.0, random.between(0.9, 1.1), random.between(0.9, 1.1)];
+    let off = off[random.below(6) as usize];
+    let spoilt = |random: &mut Random, price: f64| match random.below(12) {
+        0 => f64::from_bits(random.word()),
+        1 => -price,
+        _ => price,
+    };
+    let (mut words, contract, price, found) = if random.below(3) == 0 {
+        let (terms, numbers, words) = normal_terms(random);
+        let (contract, _) = contract(random, numbers[0], true);
+        let price = sensitivities_one(isa, &terms, &contract).price;
+        let (price, start) =
+            (spoilt(random, price), Contract { volatility: contract.volatility * off, ..contract });
+        let words = [3].into_iter().chain(words).chain([0]).collect();
+        (words, start, price, implied_volatility_one(isa, &terms, &start, price, steps))
+    } else {
+        let (terms, numbers, words): (_, _, Vec<u64>) = lognormal_terms(random);
+        let (contract, _) = contract(random, numbers[0], false);
+        let price = sensitivities_one(isa, &terms, &contract).price;
+        let (price, start) =
+            (spoilt(random, price), Contract { volatility: contract.volatility * off, ..contract });
+        (words, start, price, implied_volatility_one(isa, &terms, &start, price, steps))
+    };
+    words.extend([contract.strike, contract.volatility, contract.sign, price].map(f64::to_bits));
+    words.push(u64::from(steps));
+    let number = |why: NoVolatility| u64::from(why as u32);
+    (
+        words,
+        match found {
+            Ok(volatility) => vec![volatility.to_bits(), 0],
+            Err(why) => vec![0, number(why)],
+        },
+    )
 }
 
 /// Compiles the host's program; `None` where there is no g++.

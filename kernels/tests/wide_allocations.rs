@@ -2,7 +2,10 @@
 
 use kernels::abi::{AMOUNT_MAX, Leg, ListingTerms};
 use kernels::cpu::book::Bbo;
-use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideAnswer, WideSpec, WideState, WideTables};
+use kernels::cpu::wide::{
+    ExpirySpec, LinearLegSpec, LinearSpec, OptionSpec, RelationSpec, WideAnswer, WideSpec, WideState,
+    WideTables,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -37,6 +40,14 @@ fn spec() -> WideSpec {
         amount_max: AMOUNT_MAX,
         profit_min: 1,
     };
+    let spread = |buy, sell| LinearSpec {
+        legs: [Leg::buy(buy), Leg::sell(sell)]
+            .map(|leg| LinearLegSpec { leg, weight: 1, factor_e9: 1_000_000_000 })
+            .to_vec(),
+        payoff_e9: 0,
+        amount_max: AMOUNT_MAX,
+        profit_min: 1,
+    };
     let option = |at: u32| OptionSpec {
         underlying: 0,
         expiry: at % 2,
@@ -51,8 +62,10 @@ fn spec() -> WideSpec {
     WideSpec {
         listings: vec![share; 2],
         relations: vec![pair(0, 1), pair(1, 0)],
+        linears: vec![spread(0, 1), spread(1, 0)],
         expiries: vec![expiry(0.1), expiry(1.0)],
         options: (0..1_000).map(option).collect(),
+        ..WideSpec::default()
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use engine::control::book_report::BookFiles;
 use engine::control::config::{Config, Topology};
 use engine::control::failure::Failure;
 use engine::control::inputs::{CaptureArgument, Inputs};
@@ -241,13 +242,13 @@ fn check_recording(seed: u64, recording: &Path, config: &Config, book_hash: u64)
         |venue: &str| CaptureArgument { path: recording.to_owned(), venue: Some(venue.to_owned()) };
     let inputs = Inputs::open_for(config, &[of_venue("NASDAQ"), of_venue("BX")], None)
         .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-    let report = book_report::build(&inputs, None).expect("books");
+    let report = book_report::build(&inputs, BookFiles::default()).expect("books");
     assert!(report.failure.is_none(), "seed {seed}: {:?}", report.failure.map(|failure| failure.to_string()));
     assert_eq!(report.book_hash, book_hash, "seed {seed}: the recording's books");
 }
 
 fn lossless(session: &Inputs) -> u64 {
-    let report = book_report::build(session, None).expect("books");
+    let report = book_report::build(session, BookFiles::default()).expect("books");
     assert!(report.failure.is_none());
     report.book_hash
 }

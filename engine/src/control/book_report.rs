@@ -8,11 +8,13 @@ use feeds::event::{MarketEvent, flags};
 use feeds::source::protocol::Protocol;
 use feeds::units::{ITCH_PRICE4_UNIT, NS_PER_S, PRICE_NONE, TIME_NONE};
 use kernels::cpu::book::{Bbo, VenueBooks};
+use kernels::cpu::features::FeatureParameters;
 
 use crate::control::atomic_file;
 use crate::control::book_bench;
 use crate::control::book_hash;
 use crate::control::failure::Failure;
+use crate::control::feature_rows::FeatureRows;
 use crate::control::inputs::{Inputs, VenueInput};
 use crate::control::progress::Progress;
 use crate::control::shutdown;
@@ -77,22 +79,32 @@ impl Tops {
     }
 }
 
-/// Builds the books of all captures; `--bbo` rows go to `bbo_file`.
+/// What building the books is to write besides.
+#[derive(Clone, Copy, Default)]
+pub struct BookFiles<'a> {
+    /// `--bbo`: a row after each message that changed its instrument's best bid or offer.
+    pub bbo: Option<&'a Path>,
+    /// `--features`: the book's features after each of these messages, and what they are measured over.
+    pub features: Option<(&'a Path, FeatureParameters)>,
+}
+
+/// Builds the books of all captures, and the files that are wanted.
 ///
 /// # Errors
 /// When the tables or the output file cannot be made. A damaged capture is in [`BookReport::failure`] instead, beside
 /// what came before the damage.
-pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Failure> {
+pub fn build(inputs: &Inputs, files: BookFiles<'_>) -> Result<BookReport, Failure> {
     let mut ingest = inputs.ingest(0)?;
     let instruments_max = ingest.directory().capacity();
     let mut books = Vec::new();
     for venue in 0..inputs.venues.len() as u8 {
         books.push(startup::venue_books(inputs, venue, instruments_max)?);
     }
-    let mut rows = match bbo_file {
-        Some(path) => Some(BboRows::create(path, inputs)?),
-        None => None,
-    };
+    let mut rows = files.bbo.map(|path| BboRows::create(path, inputs)).transpose()?;
+    let feature_rows = files.features.map(|(path, parameters)| {
+        FeatureRows::create(path, parameters, inputs.venues.len(), instruments_max)
+    });
+    let mut feature_rows = feature_rows.transpose()?;
     let mut tops = vec![vec![Tops::NONE; instruments_max]; books.len()];
     let mut progress = Progress::start("messages", Some(inputs.messages()));
     let mut events = 0;
@@ -119,20 +131,26 @@ pub fn build(inputs: &Inputs, bbo_file: Option<&Path>) -> Result<BookReport, Fai
         if event.kind == feeds::event::EventKind::Gap {
             gaps += event.quantity;
         }
+        if let Some(rows) = &mut feature_rows {
+            rows.update(&event, &applied, table);
+        }
         // A clear of the whole venue names no instrument; the snapshot behind it brings each one's rows.
         let Some(tops) = tops[usize::from(event.venue)].get_mut(event.instrument as usize) else { continue };
         tops.note(&event, applied.bbo_changed, table);
-        if applied.bbo_changed
-            && let Some(rows) = &mut rows
-        {
+        if applied.bbo_changed {
             let symbol = ingest.directory().symbol(event.instrument);
-            rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
+            if let Some(rows) = &mut rows {
+                rows.write(ingest.messages(), &event, symbol, table.bbo(event.instrument))?;
+            }
+            if let Some(rows) = &mut feature_rows {
+                let venue = &inputs.venues[usize::from(event.venue)].venue;
+                rows.write(ingest.messages(), &event, venue, symbol)?;
+            }
         }
     };
     progress.finish();
-    if let Some(rows) = rows {
-        rows.finish()?;
-    }
+    rows.map_or(Ok(()), BboRows::finish)?;
+    feature_rows.map_or(Ok(()), FeatureRows::finish)?;
     Ok(BookReport {
         messages: ingest.messages(),
         events,

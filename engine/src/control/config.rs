@@ -7,11 +7,13 @@
 use kernels::cpu::book::BookConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::control::features_config::FeaturesConfig;
 use crate::control::feed_config::FeedLinesConfig;
 use crate::control::fix_config::FixConfig;
 use crate::control::journal_config::JournalConfig;
 use crate::control::logon_config::{self, LogonConfig};
 use crate::control::operator_config::OperatorConfig;
+use crate::control::parent_config::ParentOrderConfig;
 use crate::control::placement_config::PlacementConfig;
 pub use crate::control::risk_config::{LimitsConfig, RiskConfig, StrategyRiskConfig};
 use crate::control::schedule_config::ScheduleConfig;
@@ -56,6 +58,12 @@ pub struct Config {
     pub books: BooksConfig,
     /// Instruments that may be traded, and by which strategies.
     pub instruments: Vec<InstrumentConfig>,
+    /// Instruments whose microstructure features are kept for strategies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeaturesConfig>,
+    /// Quantities to be bought or sold today, split over the venues.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parent_orders: Vec<ParentOrderConfig>,
     /// Relations and option chains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wide: Option<WideConfig>,
@@ -459,6 +467,31 @@ impl Config {
             }
             let limits = instrument.limits.unwrap_or(self.limits).check();
             limits.map_err(|what| format!("instrument {}: {what}", instrument.symbol))?;
+            let maker = instrument.market_maker.as_ref();
+            let needs_vpin = maker.is_some_and(|maker| maker.parameters.watches_vpin());
+            if needs_vpin && !self.features.iter().any(|features| features.symbol == instrument.symbol) {
+                return Err(format!(
+                    "instrument {}: market_maker: vpin_max_e9 needs VPIN: give [[features]] of it",
+                    instrument.symbol
+                ));
+            }
+        }
+        for (at, features) in self.features.iter().enumerate() {
+            let refused = |what: String| format!("features of {}: {what}", features.symbol);
+            if self.features[..at].iter().any(|other| other.symbol == features.symbol) {
+                return Err(refused("they are configured twice".to_owned()));
+            }
+            features.parameters().validate().map_err(|error| refused(error.to_string()))?;
+        }
+        for (at, parent) in self.parent_orders.iter().enumerate() {
+            let refused = |what: String| format!("parent order in {}: {what}", parent.symbol);
+            if self.parent_orders[..at].iter().any(|other| other.symbol == parent.symbol) {
+                return Err(refused("there is one already; give one a symbol".to_owned()));
+            }
+            if !self.instruments.iter().any(|instrument| instrument.symbol == parent.symbol) {
+                return Err(refused("it is not among [[instruments]], whose limits it needs".to_owned()));
+            }
+            parent.check().map_err(refused)?;
         }
         if let Some(wide) = &self.wide {
             wide.check().map_err(|what| format!("wide: {what}"))?;

@@ -23,6 +23,42 @@ const OPTIONS_MAKER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/e
 const CROSS_VENUE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cross_venue.toml"));
 const TRIANGULAR: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/triangular.toml"));
 
+/// A parent order.
+const PARENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/parent_order.toml"));
+
+#[test]
+fn the_example_of_a_parent_order_shows_its_defaults_as_they_are() {
+    let config = Config::parse("parent_order.toml", PARENT).expect("the example is valid");
+    let text = config.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &text), Ok(config.clone()), "as a journal's header holds it");
+    let [parent] = &config.parent_orders[..] else { panic!("one parent order") };
+    let bare = "symbol = \"AKDO\"\nside = \"buy\"\nquantity = 900\nlimit_e9 = 1000000000000";
+    let bare: ParentOrderConfig = toml::from_str(bare).expect("good settings");
+    assert_eq!((bare.lot, bare.child_qty_max, bare.begin_ms), (parent.lot, parent.child_qty_max, 0));
+    assert_eq!((bare.cool_down_ns, bare.end_ms), (parent.cool_down_ns, 86_400_000));
+    assert_eq!((&parent.symbol, parent.side, parent.quantity), (&bare.symbol, bare.side, bare.quantity));
+}
+
+#[test]
+fn vpin_needs_its_features() {
+    let maker = "market_maker = { venue = \"X\", parameters = { vpin_max_e9 = 500000000 } }";
+    let text = format!("[[instruments]]\nsymbol = \"A\"\n{maker}\n");
+    let error = Config::parse("desk.toml", &text).expect_err("no features");
+    assert!(
+        error.contains("instrument A: market_maker: vpin_max_e9 needs VPIN: give [[features]]"),
+        "{error}"
+    );
+    let features = "[[features]]\nsymbol = \"A\"\nvpin_bucket = 5000\n";
+    let config = Config::parse("desk.toml", &format!("{text}{features}")).expect("now it has them");
+    assert_eq!(config.features[0].parameters().vpin_buckets, 50);
+    let text = config.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &text), Ok(config));
+    let error = Config::parse("desk.toml", &features.replace("5000", "0")).expect_err("an empty bucket");
+    assert!(error.contains("features of A: a VPIN bucket of 0: give 1 to"), "{error}");
+    let error = Config::parse("desk.toml", &format!("{features}{features}")).expect_err("twice");
+    assert!(error.contains("features of A: they are configured twice"), "{error}");
+}
+
 #[test]
 fn an_empty_file_is_the_default() {
     assert_eq!(Config::parse("empty.toml", ""), Ok(Config::default()));

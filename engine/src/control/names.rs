@@ -1,7 +1,8 @@
 //! The names that people use for venues, instruments and strategies, and the dense numbers that the engine uses.
 //!
 //! Strategies are numbered as [`crate::control::startup::strategies`] builds them: instrument by instrument in the
-//! configuration's order, the market maker before the arbitrage; last the taker of wide work. Made at start.
+//! configuration's order, the market maker before the arbitrage; then the taker of wide work, then parent orders in their
+//! order. Made at start.
 
 use crate::control::config::Config;
 use crate::control::failure::Failure;
@@ -12,7 +13,8 @@ use feeds::event::Side;
 
 /// What scopes look like, for error texts.
 const SCOPES: &str = "all, side:buy, side:sell, venue:NAME, symbol:SYMBOL, strategy:NUMBER, \
-                      strategy:SYMBOL/market_maker, strategy:SYMBOL/arbitrage or strategy:wide/taker";
+                      strategy:SYMBOL/market_maker, strategy:SYMBOL/arbitrage, strategy:wide/taker or \
+                      strategy:SYMBOL/parent";
 
 /// See the module's text.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,8 @@ impl Names {
         if wide.is_some() && !config.instruments.is_empty() {
             names.strategies.push(("wide".to_owned(), "taker"));
         }
+        let parents = config.parent_orders.iter().map(|parent| (parent.symbol.clone(), "parent"));
+        names.strategies.extend(parents);
         Ok(names)
     }
 

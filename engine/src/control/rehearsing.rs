@@ -157,6 +157,8 @@ fn miniature_config(config: &Config, symbol: &str, venue: usize, price_tick: i64
     config.limits = limits;
     config.risk = RiskConfig { messages_per_s: 1_000_000, messages_burst: 100_000, ..RiskConfig::default() };
     config.wide = None;
+    config.parent_orders = Vec::new();
+    config.features = Vec::new();
     config.pipeline.open_orders_max = ORDERS_MAX;
     config.pipeline.messages_max = 2 * MESSAGES_A_ROUND;
     let venue = config.venues.get(venue).map(|venue| venue.name.clone()).unwrap_or_default();

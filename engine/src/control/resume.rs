@@ -180,6 +180,13 @@ fn compare(header: &RunHeader, config: &Config) -> Result<(), String> {
             venue.name
         ));
     }
+    if let Some(parent) = former.parent_orders.iter().chain(&now.parent_orders).next() {
+        return Err(format!(
+            "there is a parent order in {}: what of it has filled is not carried over, so that it would be traded again; \
+             start without --resume, with what is left of it",
+            parent.symbol
+        ));
+    }
     let strategies: fn(&Config) -> Vec<_> = |config| {
         let entries = config.instruments.iter();
         entries

@@ -54,7 +54,7 @@ impl SessionDate {
     }
 
     /// Days since the epoch (Howard Hinnant, «chrono-compatible low-level date algorithms», days_from_civil).
-    fn days(self) -> u64 {
+    pub(crate) fn days(self) -> u64 {
         let year = u64::from(self.year) - u64::from(self.month <= 2);
         let era = year / 400;
         let year_of_era = year % 400;

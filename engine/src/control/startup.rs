@@ -18,6 +18,7 @@ use crate::control::failure::Failure;
 use crate::control::inputs::{Inputs, VenueInput};
 use crate::control::journal::SegmentWriter;
 use crate::control::logon_config::LogonConfig;
+use crate::control::parent_config::ParentOrderConfig;
 use crate::control::placement::{Plan, Role};
 use crate::control::risk_config;
 use crate::control::universe::Universe;
@@ -28,12 +29,14 @@ use crate::fix::session::SessionConfig;
 use crate::fix::templates::TemplateFormat;
 use crate::ouch::session::OuchConfig;
 use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
+use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::lockstep::Latencies;
 use crate::pipeline::order_entry::{LinkConfig, OrderEntry};
 use crate::pipeline::risk::{InstrumentLimits, Risk, VenueTerms};
 use crate::strategy::Strategy;
 use crate::strategy::arbitrage_taker::{ArbitrageTaker, ArbitrageTakerConfig, ArbitrageVenue};
 use crate::strategy::market_maker::{MarketMaker, MarketMakerConfig};
+use crate::strategy::parent_router::{ParentRouter, RoutedVenue};
 use crate::venue::front::VenueFront;
 use crate::venue::gateway::Gateway;
 use crate::venue::in_memory::InMemoryExchange;
@@ -254,7 +257,39 @@ pub fn strategies(universe: &impl Universe, config: &Config) -> Result<Vec<Box<d
             built.push(Box::new(maker));
         }
     }
+    let midnight_ns = universe.date().eastern_midnight_ns();
+    for parent in &config.parent_orders {
+        built.push(Box::new(parent_router(&directory, config, parent, midnight_ns)?));
+    }
     Ok(built)
+}
+
+/// A parent order over all venues.
+fn parent_router(
+    directory: &Directory,
+    config: &Config,
+    parent: &ParentOrderConfig,
+    midnight_ns: u64,
+) -> Result<ParentRouter, Failure> {
+    let named = |name: &&String| !config.venues.iter().any(|venue| venue.name == **name);
+    if let Some(unknown) = parent.child_qty_min.keys().find(named) {
+        return Err(Failure::Input(format!("parent order in {}: no venue {unknown}", parent.symbol)));
+    }
+    let limits = config.instruments.iter().find(|entry| entry.symbol == parent.symbol);
+    let limits = limits.and_then(|entry| entry.limits).unwrap_or(config.limits);
+    let venues: Vec<_> = (0u8..)
+        .zip(&config.venues)
+        .map(|(venue, settings)| RoutedVenue {
+            venue,
+            price_tick: limits.price_tick_e9,
+            taker_fee: settings.taker_fee_e9,
+            qty_min: parent.child_qty_min.get(&settings.name).copied().unwrap_or(0),
+            qty_max: parent.child_qty_max,
+        })
+        .collect();
+    let terms = parent.terms(number_in(directory, &parent.symbol)?, midnight_ns);
+    ParentRouter::new(terms, &venues)
+        .map_err(|error| Failure::Input(format!("parent order in {}: {error}", parent.symbol)))
 }
 
 /// Risk with all its limits; `declared` are the instruments of each strategy.
@@ -302,11 +337,28 @@ pub fn decision_core(
     let declared: Vec<_> = strategies.iter().map(|strategy| strategy.instruments()).collect();
     let risk = risk(universe, config, &declared)?;
     let venues = books.len();
-    let core = DecisionCore::new(sizes, books, risk, strategies);
+    let mut core = DecisionCore::new(sizes, books, risk, strategies);
+    if !config.features.is_empty() {
+        core = core.with_features(features(universe, config, venues, instruments_max)?);
+    }
     Ok(match WidePlan::new(universe, config)? {
         Some(plan) => core.with_wide(plan.watch(venues, instruments_max)),
         None => core,
     })
+}
+
+/// The features that the configuration asks for.
+fn features(
+    universe: &impl Universe,
+    config: &Config,
+    venues: usize,
+    instruments_max: usize,
+) -> Result<FeatureBoard, Failure> {
+    let directory = universe.directory()?;
+    let wanted = config.features.iter().map(|of| Ok((number_in(&directory, &of.symbol)?, of.parameters())));
+    let wanted = wanted.collect::<Result<Vec<_>, Failure>>()?;
+    FeatureBoard::new(&wanted, venues, instruments_max)
+        .map_err(|error| Failure::Input(format!("features: {error}")))
 }
 
 /// Book tables for one venue.

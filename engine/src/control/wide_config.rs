@@ -6,6 +6,7 @@
 use kernels::abi::{AMOUNT_MAX, LEGS_MAX};
 use serde::{Deserialize, Serialize};
 
+use super::wide_kinds::{BasisConfig, BasketConfig, CurrenciesConfig, SpreadsConfig};
 use crate::control::surface::config::SurfaceConfig;
 use crate::strategy::options_maker::OptionsMakerConfig;
 use crate::strategy::relation_taker::RelationTakerConfig;
@@ -41,6 +42,14 @@ pub struct WideConfig {
     pub relations: Vec<RelationConfig>,
     /// Instruments that are compared between all venues, each pair of venues in both directions.
     pub pairs: Vec<PairsConfig>,
+    /// Markets of currencies, and all cycles through them.
+    pub currencies: Vec<CurrenciesConfig>,
+    /// Listed options, and what they owe each other.
+    pub spreads: Vec<SpreadsConfig>,
+    /// Funds and their baskets.
+    pub baskets: Vec<BasketConfig>,
+    /// Futures and what they deliver.
+    pub bases: Vec<BasisConfig>,
     /// Option chains.
     pub chains: Vec<ChainConfig>,
     /// Fits the volatilities of chains to their quotes. Without it they stay as configured.
@@ -65,6 +74,10 @@ impl Default for WideConfig {
             listings: Vec::new(),
             relations: Vec::new(),
             pairs: Vec::new(),
+            currencies: Vec::new(),
+            spreads: Vec::new(),
+            baskets: Vec::new(),
+            bases: Vec::new(),
             chains: Vec::new(),
             surface: None,
             options_maker: None,
@@ -189,13 +202,17 @@ pub struct WideListingConfig {
     /// Taker fee a quantity unit, 1e-9; negative is a rebate. Default: the venue's `taker_fee_e9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee_unit_e9: Option<i64>,
+    /// Its contracts are a fixed amount of the money that the price counts (`unit_e9`), paid for in what is priced: 100
+    /// dollars of a coin, quoted in dollars a coin. A leg that buys there takes the bid. Default no.
+    #[serde(default)]
+    pub inverse: bool,
 }
 
 const fn one() -> u64 {
     1
 }
 
-const fn one_e9() -> u64 {
+pub(super) const fn one_e9() -> u64 {
     1_000_000_000
 }
 
@@ -236,7 +253,7 @@ pub struct RelationConfig {
 }
 
 /// 250,000: half of the default risk limit of an order.
-const fn default_amount_max_e9() -> u64 {
+pub(super) const fn default_amount_max_e9() -> u64 {
     250_000 * one_e9()
 }
 
@@ -399,7 +416,13 @@ impl WideConfig {
     /// Whether there is anything to compute.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.relations.is_empty() && self.pairs.is_empty() && self.chains.is_empty()
+        self.relations.is_empty()
+            && self.pairs.is_empty()
+            && self.currencies.is_empty()
+            && self.spreads.is_empty()
+            && self.baskets.is_empty()
+            && self.bases.is_empty()
+            && self.chains.is_empty()
     }
 
     /// Checks what needs no names.
@@ -416,6 +439,10 @@ impl WideConfig {
         numbered("listings", &self.listings, WideListingConfig::check)?;
         numbered("relations", &self.relations, RelationConfig::check)?;
         numbered("pairs", &self.pairs, PairsConfig::check)?;
+        numbered("currencies", &self.currencies, CurrenciesConfig::check)?;
+        numbered("spreads", &self.spreads, SpreadsConfig::check)?;
+        numbered("baskets", &self.baskets, BasketConfig::check)?;
+        numbered("bases", &self.bases, BasisConfig::check)?;
         numbered("chains", &self.chains, ChainConfig::check)?;
         let is_american = self.chains.iter().any(|chain| chain.exercise == Exercise::American);
         if is_american && self.surface.is_none() {
@@ -434,19 +461,28 @@ impl WideConfig {
     }
 }
 
-fn numbered<T>(name: &str, list: &[T], check: impl Fn(&T) -> Result<(), String>) -> Result<(), String> {
+pub(super) fn numbered<T>(
+    name: &str,
+    list: &[T],
+    check: impl Fn(&T) -> Result<(), String>,
+) -> Result<(), String> {
     let mut numbered = list.iter().enumerate();
     numbered.try_for_each(|(number, one)| check(one).map_err(|what| format!("{name}[{number}]: {what}")))
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: T, least: T, most: T) -> Result<(), String> {
+pub(super) fn within<T: PartialOrd + std::fmt::Display>(
+    name: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), String> {
     if value < least || value > most {
         return Err(format!("{name} is {value}; give {least} to {most}"));
     }
     Ok(())
 }
 
-fn finite(name: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
+pub(super) fn finite(name: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
     // A comparison with "not a number" is false.
     if (least..=most).contains(&value) {
         return Ok(());

@@ -1,12 +1,14 @@
 //! What a configuration's wide work is in numbers: listings, compiled tables, the core's watch and the taker.
 //!
-//! Listings are numbered in the order in which relations, pairs and chains first name them. Made once at start; what
+//! Listings are numbered in the order in which relations, pairs, currencies, spreads, baskets, bases and chains first name
+//! them. Made once at start; what
 //! depends on the order of the configuration alone is the same in every run and every replay of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use kernels::abi::{Leg, ListingTerms};
+use kernels::cpu::arbitrage::NO_HIT;
 use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, WideTables};
 
 use crate::control::config::{Config, InstrumentConfig};
@@ -23,6 +25,8 @@ use crate::pipeline::wide::{QuotedOption, SurfaceChain, WideListing, WideWatch};
 use crate::strategy::options_maker::{MadeOption, OptionsMaker};
 use crate::strategy::relation_taker::{RelationTaker, TakenListing};
 use feeds::directory::Directory;
+
+mod kinds;
 
 /// 1e-9 in a unit.
 const UNIT_E9: f64 = 1e9;
@@ -59,6 +63,9 @@ impl WidePlan {
     /// with one, since a relation's last answer can be known in one place only.
     #[must_use]
     pub fn dispatched(&self) -> Box<[bool]> {
+        if self.tables.needs_cpu() {
+            return vec![false; self.listings.len()].into();
+        }
         let wide = |width: usize, from: Option<u32>| from.is_some_and(|from| width >= from.max(1) as usize);
         let is_wide = |listing: u32| {
             wide(self.tables.relations_of(listing).len(), self.crossover_relations)
@@ -67,11 +74,12 @@ impl WidePlan {
         let mut dispatched: Box<[bool]> = (0..self.listings.len() as u32).map(is_wide).collect();
         loop {
             let mut grew = false;
-            for relation in self.tables.relations() {
-                let legs = &relation.legs[..relation.legs_len as usize];
-                let any = legs.iter().any(|leg| dispatched[leg.listing() as usize]);
-                for leg in legs {
-                    grew |= !std::mem::replace(&mut dispatched[leg.listing() as usize], any) && any;
+            for relation in 0..self.tables.relation_count() {
+                let legs =
+                    || self.tables.quantities(relation, &NO_HIT).map(|(leg, _)| leg.listing() as usize);
+                let any = legs().any(|listing| dispatched[listing]);
+                for listing in legs() {
+                    grew |= !std::mem::replace(&mut dispatched[listing], any) && any;
                 }
             }
             if !grew {
@@ -89,7 +97,7 @@ impl WidePlan {
         let directory = universe.directory()?;
         let (listings, numbers, spec) = (Vec::new(), HashMap::new(), WideSpec::default());
         let (mut maker, option_listings) =
-            (Maker { directory: &directory, config, listings, numbers, spec }, &mut Vec::new());
+            (Maker { directory: &directory, config, wide, listings, numbers, spec }, &mut Vec::new());
         let mut american = Vec::new();
         for (number, relation) in wide.relations.iter().enumerate() {
             maker.add_relation(relation).map_err(named("relations", number))?;
@@ -97,12 +105,29 @@ impl WidePlan {
         for (number, pairs) in wide.pairs.iter().enumerate() {
             maker.add_pairs(pairs).map_err(named("pairs", number))?;
         }
+        for (number, currencies) in wide.currencies.iter().enumerate() {
+            maker.add_currencies(currencies).map_err(named("currencies", number))?;
+        }
+        for (number, spreads) in wide.spreads.iter().enumerate() {
+            maker.add_spreads(spreads).map_err(named("spreads", number))?;
+        }
+        for (number, basket) in wide.baskets.iter().enumerate() {
+            maker.add_basket(basket).map_err(named("baskets", number))?;
+        }
+        for (number, basis) in wide.bases.iter().enumerate() {
+            maker.add_basis(basis).map_err(named("bases", number))?;
+        }
         for (number, chain) in wide.chains.iter().enumerate() {
             maker.add_chain(chain, option_listings).map_err(named("chains", number))?;
             american.resize(option_listings.len(), chain.exercise == Exercise::American);
         }
         for (number, listing) in wide.listings.iter().enumerate() {
             maker.check_terms(listing).map_err(named("listings", number))?;
+            if listing.inverse {
+                let inverse =
+                    maker.number(&listing.venue, &listing.symbol).map_err(named("listings", number))?;
+                maker.spec.inverse.push(inverse);
+            }
         }
         let Maker { listings, mut spec, .. } = maker;
         spec.listings = listings.iter().map(|listing| terms(config, wide, &directory, *listing)).collect();
@@ -174,7 +199,7 @@ impl WidePlan {
             let price_tick = limits.unwrap_or(&config.limits).price_tick_e9;
             listings.push(TakenListing { at, price_tick, terms });
         }
-        Ok(Some(RelationTaker::new(&listings, self.tables.relations(), taker)))
+        Ok(Some(RelationTaker::new(&listings, &self.tables, taker)))
     }
 }
 
@@ -225,6 +250,7 @@ fn named(list: &'static str, number: usize) -> impl Fn(String) -> Failure {
 struct Maker<'a> {
     directory: &'a Directory,
     config: &'a Config,
+    wide: &'a WideConfig,
     listings: Vec<WideListing>,
     /// By venue and instrument.
     numbers: HashMap<(u8, u32), u32>,
@@ -248,6 +274,11 @@ impl Maker<'_> {
         Ok(number)
     }
 
+    fn is_inverse(&self, venue: &str, symbol: &str) -> bool {
+        let named = |own: &&WideListingConfig| own.venue == venue && own.symbol == symbol;
+        self.wide.listings.iter().find(named).is_some_and(|own| own.inverse)
+    }
+
     /// Terms of what nothing depends on are a mistake in a name.
     fn check_terms(&self, terms: &WideListingConfig) -> Result<(), String> {
         let WideListingConfig { venue, symbol, .. } = terms;
@@ -255,7 +286,7 @@ impl Maker<'_> {
         if found.is_ok_and(|listing| self.numbers.contains_key(&listing)) {
             return Ok(());
         }
-        Err(format!("{symbol} at {venue} is in no relation, pair or chain"))
+        Err(format!("{symbol} at {venue} is in no relation of any kind, pair or chain"))
     }
 
     fn add_relation(&mut self, relation: &RelationConfig) -> Result<(), String> {

@@ -21,6 +21,7 @@ pub use memory::{CoreMemory, MemoryError};
 use crate::control::planted_delay;
 use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
 use crate::pipeline::carried_state::{CarriedState, ResumeError};
+use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::operator::{Command, KillCause, Scope};
 use crate::pipeline::order_table::OrderTable;
 use crate::pipeline::pairs::Pairs;
@@ -137,6 +138,8 @@ pub struct DecisionCore {
     wide_subscribers: Box<[u16]>,
     /// What wide work there is.
     wide: Option<Box<WideWatch>>,
+    /// Features of books that strategies look at.
+    features: Option<Box<FeatureBoard>>,
     intents: Intents,
     pairs: Pairs,
     feeds: FeedClocks,
@@ -182,6 +185,7 @@ impl DecisionCore {
             subscribers,
             wide_subscribers,
             wide: None,
+            features: None,
             intents: Intents::new(),
             pairs: Pairs::new(),
             sweep_is_due: false,
@@ -194,6 +198,12 @@ impl DecisionCore {
     #[must_use]
     pub fn with_wide(self, watch: WideWatch) -> Self {
         Self { wide: Some(Box::new(watch)), ..self }
+    }
+
+    /// The same with features of books, for [`View::features`].
+    #[must_use]
+    pub fn with_features(self, features: FeatureBoard) -> Self {
+        Self { features: Some(Box::new(features)), ..self }
     }
 
     /// What wide work there is, and what of it is asked for.
@@ -403,6 +413,9 @@ impl DecisionCore {
             }
             Err(error) => return Err(error),
         };
+        if let Some(features) = &mut self.features {
+            features.update(self.time_ns, event, &applied, books);
+        }
         self.counters.stale_events += u64::from(was_stale);
         if let Some(wide) = &mut self.wide {
             wide.applied();
@@ -577,6 +590,7 @@ impl DecisionCore {
             books: &self.books,
             stale: &self.stale,
             nbbo: &self.nbbo,
+            features: self.features.as_deref(),
             orders: &self.orders,
             risk: &self.risk,
         };

@@ -10,6 +10,7 @@ pub mod decide;
 pub mod decision_core;
 #[cfg(test)]
 pub(crate) mod draws;
+pub mod features;
 pub mod feed_pulse;
 pub mod heartbeat;
 pub mod hop;

@@ -17,6 +17,7 @@ use crate::pipeline::risk::RiskReasons;
 use feeds::event::{MarketEvent, Side};
 use feeds::units::PRICE_NONE;
 use kernels::cpu::book::Bbo;
+use kernels::cpu::features::VPIN_NONE;
 use kernels::cpu::nbbo::NbboQuote;
 use kernels::cpu::quote_action::{LiveQuote, QuoteAction, RequoteParameters, quote_action};
 use kernels::cpu::quoting::{
@@ -27,6 +28,9 @@ use kernels::cpu::volatility::{
     CHANGE_MAX, Volatility, VolatilityError, VolatilityParameters, decay_of_half_life,
 };
 use serde::{Deserialize, Serialize};
+
+/// VPIN is at most this.
+const VPIN_E9_MAX: u64 = 1_000_000_000;
 
 /// Settings of one market maker. "e9" at a name's end: the number is in 1e-9 of the unit before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +61,9 @@ pub struct MarketMakerConfig {
     pub rest_ns: u64,
     /// Wait of a side after a refused message, ns. Default 100 ms: long beside a round trip, short beside a quote's life.
     pub refused_pause_ns: u64,
+    /// With more VPIN than this at its venue nothing is quoted, 1e-9: flow that one-sided is informed. Needs `[[features]]`
+    /// of the instrument. Default 1: VPIN is never more.
+    pub vpin_max_e9: u64,
     /// Volatility: distance of the samples, ns. Default 250 ms: long enough for the bounce inside the spread to average
     /// out.
     pub sample_interval_ns: u64,
@@ -87,6 +94,7 @@ impl Default for MarketMakerConfig {
             move_min_ticks: 2,
             rest_ns: 1_000_000_000,
             refused_pause_ns: 100_000_000,
+            vpin_max_e9: VPIN_E9_MAX,
             sample_interval_ns: 250_000_000,
             half_life_samples: 240,
             warm_up_samples: 40,
@@ -94,6 +102,14 @@ impl Default for MarketMakerConfig {
             change_max_ticks: 100,
             sigma_min_ticks_e9: 100_000_000,
         }
+    }
+}
+
+impl MarketMakerConfig {
+    /// Whether VPIN can keep it from quoting.
+    #[must_use]
+    pub const fn watches_vpin(&self) -> bool {
+        self.vpin_max_e9 < VPIN_E9_MAX
     }
 }
 
@@ -144,6 +160,7 @@ pub struct MarketMaker {
     volatility: Volatility,
     reference_spread_max: i64,
     refused_pause_ns: u64,
+    vpin_max_e9: u64,
     bid: QuoteSide,
     ask: QuoteSide,
 }
@@ -204,6 +221,7 @@ impl MarketMaker {
             volatility: Volatility::new(),
             reference_spread_max: ticks(config.reference_spread_max_ticks),
             refused_pause_ns: config.refused_pause_ns,
+            vpin_max_e9: config.vpin_max_e9,
             bid: QuoteSide::default(),
             ask: QuoteSide::default(),
         })
@@ -235,7 +253,7 @@ impl MarketMaker {
             away_ask,
         };
         let paused = Quotes { bid: Err(NoQuote::Paused), ask: Err(NoQuote::Paused) };
-        if !view.is_continuous(self.venue, instrument) {
+        if !view.is_continuous(self.venue, instrument) || self.toxic_vpin_e9(view).is_some() {
             return (inputs, paused);
         }
         let mut wanted = quotes(&self.quote, &inputs);
@@ -246,6 +264,15 @@ impl MarketMaker {
             wanted.ask = paused.ask;
         }
         (inputs, wanted)
+    }
+
+    /// VPIN at its venue, if it is more than may be.
+    fn toxic_vpin_e9(&self, view: &View<'_>) -> Option<u64> {
+        if self.vpin_max_e9 >= VPIN_E9_MAX {
+            return None;
+        }
+        let vpin_e9 = view.features(self.venue, self.instruments[0])?.vpin_e9();
+        (vpin_e9 != VPIN_NONE && vpin_e9 > self.vpin_max_e9).then_some(vpin_e9)
     }
 
     fn requote(&mut self, view: &View<'_>, intents: &mut Intents) {

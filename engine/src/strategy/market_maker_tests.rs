@@ -4,6 +4,7 @@ use super::*;
 use crate::order::{Order, OrderAction, RejectReason};
 use crate::strategy::test_desk::{Desk, INSTRUMENT, MS, TICK};
 use feeds::event::TradingStatus;
+use kernels::cpu::features::FeatureParameters;
 
 /// 1.3 ticks of half spread and, with the volatility at its floor of 2 ticks, 0.9 ticks of skew a quote; warm after two samples of 10 ms.
 fn config() -> MarketMakerConfig {
@@ -227,4 +228,38 @@ fn settings_are_checked_and_read_from_toml() {
     let read: MarketMakerConfig = toml::from_str("quote_qty = 200\nmove_min_ticks = 3").expect("valid");
     assert_eq!(read, MarketMakerConfig { quote_qty: 200, move_min_ticks: 3, ..MarketMakerConfig::default() });
     assert!(toml::from_str::<MarketMakerConfig>("quote_quantity = 200").is_err());
+}
+
+/// Buckets of ten shares, of which two count: after twenty bought in a row VPIN is one, after ten of each side within each
+/// it is zero again.
+#[test]
+fn it_withdraws_from_one_sided_flow() {
+    let wary = MarketMakerConfig { vpin_max_e9: 400_000_000, ..config() };
+    let parameters = FeatureParameters { vpin_bucket: 10, vpin_buckets: 2, ..FeatureParameters::default() };
+    let mut desk = desk(&wary).with_features(parameters);
+    let mut first = [0; 4];
+    for (number, (venue, side, ticks)) in
+        [(0, Side::Buy, 9_990), (0, Side::Sell, 10_010), (1, Side::Buy, 9_990), (1, Side::Sell, 10_010)]
+            .into_iter()
+            .enumerate()
+    {
+        first[number] = desk.next_order();
+        assert!(desk.add(venue, side, ticks, 500).is_empty());
+    }
+    let [bid, offer, ..] = first;
+    desk.wait(25 * MS);
+    desk.timer();
+    desk.wait(10 * MS);
+    let quotes = desk.timer();
+    assert_eq!(quotes.len(), 2, "no VPIN yet");
+    desk.accept_all(quotes);
+    assert!(desk.execute(0, offer, 10).is_empty(), "one bucket is no VPIN");
+    let pulled = desk.execute(0, offer, 10);
+    assert!(desk.words().concat().contains("VPIN 1 is above 0.4"), "{:#?}", desk.words());
+    assert_eq!(pulled.iter().map(|order| order.action).collect::<Vec<_>>(), [OrderAction::Cancel; 2]);
+    desk.accept_all(pulled);
+    for order in [offer, bid, offer] {
+        assert!(desk.execute(0, order, 5).is_empty(), "half of what counts is one-sided");
+    }
+    assert_eq!(desk.execute(0, bid, 5).len(), 2, "it quotes again");
 }

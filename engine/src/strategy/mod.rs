@@ -8,11 +8,13 @@
 pub mod arbitrage_taker;
 pub mod market_maker;
 pub mod options_maker;
+pub mod parent_router;
 pub mod relation_taker;
 #[cfg(test)]
 mod test_desk;
 
 use crate::order::{ClOrdId, Execution, Intent, OrderAction, TimeInForce};
+use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::order_table::{LiveOrder, OrderTable};
 use crate::pipeline::risk::{Exposure, Risk, RiskReasons};
 use crate::pipeline::staleness::Staleness;
@@ -20,6 +22,7 @@ use crate::pipeline::wide::{SurfaceFitted, WideAnswered};
 use feeds::event::{MarketEvent, Side};
 use kernels::abi::LEGS_MAX;
 use kernels::cpu::book::{Bbo, DepthLevel, VenueBooks};
+use kernels::cpu::features::BookFeatures;
 use kernels::cpu::nbbo::{Nbbo, NbboQuote};
 
 /// Most intents that one call of one strategy may make; more are dropped and counted.
@@ -107,6 +110,8 @@ pub struct View<'a> {
     pub stale: &'a Staleness,
     /// National best bid and offer.
     pub nbbo: &'a Nbbo,
+    /// Microstructure features, where the configuration keeps any.
+    pub features: Option<&'a FeatureBoard>,
     /// All open orders.
     pub orders: &'a OrderTable,
     /// Positions and limits.
@@ -139,6 +144,14 @@ impl<'a> View<'a> {
     /// The best levels of one venue's side, best first; returns how many were written, none when the book is stale.
     pub fn depth(&self, venue: u8, instrument: u32, side: Side, levels: &mut [DepthLevel]) -> usize {
         self.current(venue, instrument).map_or(0, |books| books.depth(instrument, side, levels))
+    }
+
+    /// Microprice, imbalances, VPIN and realised volatility of one venue's book, as of its last event; `None` where
+    /// `[[features]]` does not name the instrument, and while the book is stale.
+    #[must_use]
+    pub fn features(&self, venue: u8, instrument: u32) -> Option<&'a BookFeatures> {
+        let features = self.features?.get(venue, instrument)?;
+        (!self.stale.is_stale(venue, instrument)).then_some(features)
     }
 
     /// Whether the instrument is in continuous trading at the venue, and its book there current.

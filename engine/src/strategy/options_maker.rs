@@ -153,27 +153,28 @@ impl OptionsMaker {
     fn work(&mut self, view: &View<'_>, intents: &mut Intents) {
         self.examined.clear();
         while self.examined.len() < EXAMINED_MAX && intents.iter().count() + 2 <= self.changes_max {
-            let place = match self.waiting.pop_front() {
-                Some(place) => {
-                    self.quoted[place as usize].waits = false;
-                    place as usize
-                }
-                None if self.in_turn > 0 => self.next_in_turn(),
+            let place = match self.waiting.front() {
+                Some(&place) => place as usize,
+                None if self.in_turn > 0 => self.place_in_turn(),
                 None => return,
             };
-            // What this input has asked for does not show in the view yet: twice would be two orders.
+            // The view does not show what was asked for a moment ago: a second look would ask for it again.
             if self.examined.contains(&(place as u32)) {
-                continue;
+                return;
+            }
+            if self.waiting.pop_front().is_some() {
+                self.quoted[place].waits = false;
+            } else {
+                (self.in_turn, self.turn) = (self.in_turn - 1, place);
             }
             self.examined.push(place as u32);
             self.requote(place, view, intents);
         }
     }
 
-    fn next_in_turn(&mut self) -> usize {
-        self.in_turn -= 1;
-        self.turn = if self.turn + 1 < self.quoted.len() { self.turn + 1 } else { 0 };
-        self.turn
+    /// Whose turn it is next.
+    fn place_in_turn(&self) -> usize {
+        if self.turn + 1 < self.quoted.len() { self.turn + 1 } else { 0 }
     }
 
     /// What an option's quotes depend on now, and what is wanted.

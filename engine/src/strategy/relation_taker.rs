@@ -1,6 +1,9 @@
 //! Takes what the relations of the wide work find: all legs with immediate-or-cancel orders that risk approves together or not
 //! at all.
 //!
+//! Relations of both forms are taken, with as many legs as risk approves together ([`GROUP_MAX`]); longer baskets are found
+//! and reported only.
+//!
 //! An answer says what was there when it was asked for. Before anything is sent the relation is evaluated again with the
 //! books of this moment, and its quantities are those of this second evaluation. One attempt is in flight at a time; after it
 //! the taker waits. What it has tried, or found gone, it tries again only when a further answer says that it has changed.
@@ -12,7 +15,7 @@
 
 mod explanation;
 
-use super::{Intents, Strategy, View, immediate};
+use super::{GROUP_MAX, Intents, Strategy, View, immediate};
 use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
@@ -20,10 +23,12 @@ use crate::pipeline::wide::{WideAnswered, WideListing};
 use crate::strategy::arbitrage_taker::Flatten;
 use feeds::event::{MarketEvent, Side};
 use feeds::units::PRICE_NONE;
-use kernels::abi::{ItemKind, LEGS_MAX, Leg, ListingTerms, Relation, Touch};
-use kernels::cpu::arbitrage::{evaluate, fold};
+use kernels::abi::{ItemKind, LEGS_MAX, Leg, ListingTerms, Touch};
+use kernels::cpu::arbitrage::NO_HIT;
 use kernels::cpu::book::Bbo;
+use kernels::cpu::wide::WideTables;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Settings of the taker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +77,8 @@ pub struct TakenListing {
 #[derive(Clone, Copy, Debug)]
 struct TriedLeg {
     leg: Leg,
+    /// The listing's price is upside-down: the unit is bought where the venue's bid is taken.
+    is_inverse: bool,
     bbo: Bbo,
     touch: Touch,
     planned: u64,
@@ -81,13 +88,24 @@ struct TriedLeg {
     excess: u64,
 }
 
+/// The place of a leg that is not there.
+const NO_LEG: TriedLeg = TriedLeg {
+    leg: Leg(0),
+    is_inverse: false,
+    bbo: Bbo::EMPTY,
+    touch: Touch { cost: 0, cost_quantity: 0, proceeds: 0, proceeds_quantity: 0 },
+    planned: 0,
+    filled: 0,
+    excess: 0,
+};
+
 impl TriedLeg {
     const fn side(&self) -> Side {
-        if self.leg.sells() { Side::Sell } else { Side::Buy }
+        if self.leg.sells() != self.is_inverse { Side::Sell } else { Side::Buy }
     }
 
     const fn price(&self) -> i64 {
-        if self.leg.sells() { self.bbo.bid_px } else { self.bbo.ask_px }
+        if matches!(self.side(), Side::Sell) { self.bbo.bid_px } else { self.bbo.ask_px }
     }
 }
 
@@ -95,7 +113,7 @@ impl TriedLeg {
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
     relation: u32,
-    legs: [TriedLeg; LEGS_MAX],
+    legs: [TriedLeg; GROUP_MAX],
     legs_len: usize,
     profit: i64,
     /// The legs are done; what is beyond the least filled one is traded back.
@@ -135,7 +153,7 @@ pub struct RelationTaker {
     terms: Box<[ListingTerms]>,
     /// Of the legs that are looked at; others are stale.
     touches: Box<[Touch]>,
-    relations: Box<[Relation]>,
+    tables: Arc<WideTables>,
     /// A bit a relation: an answer said that there is something to take, and it was not tried since.
     standing: Box<[u64]>,
     config: RelationTakerConfig,
@@ -145,12 +163,12 @@ pub struct RelationTaker {
 }
 
 impl RelationTaker {
-    /// A taker of `relations` over `listings`, numbered as in the wide work.
+    /// A taker of the relations of `tables` over `listings`, numbered as there.
     #[must_use]
-    pub fn new(listings: &[TakenListing], relations: &[Relation], config: RelationTakerConfig) -> Self {
-        let legs = relations.iter().flat_map(|relation| &relation.legs[..relation.legs_len as usize]);
+    pub fn new(listings: &[TakenListing], tables: &Arc<WideTables>, config: RelationTakerConfig) -> Self {
+        let legs = (0..tables.relation_count()).flat_map(|relation| tables.quantities(relation, &NO_HIT));
         let mut instruments: Vec<_> =
-            legs.map(|leg| listings[leg.listing() as usize].at.instrument).collect();
+            legs.map(|(leg, _)| listings[leg.listing() as usize].at.instrument).collect();
         instruments.sort_unstable();
         instruments.dedup();
         Self {
@@ -158,8 +176,8 @@ impl RelationTaker {
             listings: listings.into(),
             terms: listings.iter().map(|listing| listing.terms).collect(),
             touches: vec![Touch::default(); listings.len()].into(),
-            relations: relations.into(),
-            standing: vec![0; relations.len().div_ceil(64)].into(),
+            standing: vec![0; tables.relation_count().div_ceil(64) as usize].into(),
+            tables: Arc::clone(tables),
             config,
             ready_ns: 0,
             attempt: None,
@@ -199,37 +217,33 @@ impl RelationTaker {
 
     /// What a relation offers by the books of this moment.
     fn evaluate_now(&mut self, number: u32, view: &View<'_>) -> Option<Attempt> {
-        let relation = &self.relations[number as usize];
-        let legs_len = relation.legs_len as usize;
-        let mut legs = relation.legs.map(|leg| TriedLeg {
-            leg,
-            bbo: Bbo::EMPTY,
-            touch: Touch::default(),
-            planned: 0,
-            filled: 0,
-            excess: 0,
-        });
-        for tried in &mut legs[..legs_len] {
-            let listing = tried.leg.listing() as usize;
-            let WideListing { venue, instrument } = self.listings[listing].at;
+        let mut legs = [NO_LEG; GROUP_MAX];
+        let mut legs_len = 0;
+        for (leg, _) in self.tables.quantities(number, &NO_HIT) {
+            let listing = leg.listing();
+            let WideListing { venue, instrument } = self.listings[listing as usize].at;
             // Empty where the venue is not in continuous trading, or stale.
-            tried.bbo = view.nbbo.venue_quote(instrument, venue);
-            tried.touch = fold(&tried.bbo, &self.terms[listing]);
-            self.touches[listing] = tried.touch;
+            let bbo = view.nbbo.venue_quote(instrument, venue);
+            let touch = self.tables.fold(listing, &bbo);
+            self.touches[listing as usize] = touch;
+            let is_inverse = self.tables.is_inverse(listing);
+            // More legs than may be approved together: nothing is tried.
+            *legs.get_mut(legs_len)? = TriedLeg { leg, is_inverse, bbo, touch, ..NO_LEG };
+            legs_len += 1;
         }
-        let values = evaluate(relation, &self.terms, &self.touches);
+        let values = self.tables.evaluate(number, &self.touches);
         let profit = values[LEGS_MAX];
         if profit <= 0 {
             return None;
         }
-        for (tried, quantity) in legs.iter_mut().zip(values) {
-            tried.planned = quantity.unsigned_abs();
+        for (tried, (_, quantity)) in legs.iter_mut().zip(self.tables.quantities(number, &values)) {
+            tried.planned = quantity;
         }
         Some(Attempt { relation: number, legs, legs_len, profit, is_flattening: false })
     }
 
     fn send(&mut self, attempt: Attempt, view: &View<'_>, intents: &mut Intents) {
-        let mut orders = [immediate(0, 0, Side::None, 0, 0); LEGS_MAX];
+        let mut orders = [immediate(0, 0, Side::None, 0, 0); GROUP_MAX];
         for (order, leg) in orders.iter_mut().zip(attempt.legs()) {
             let WideListing { venue, instrument } = self.listings[leg.leg.listing() as usize].at;
             *order = immediate(venue, instrument, leg.side(), leg.price(), leg.planned);

@@ -32,7 +32,7 @@ fn desk(config: RelationTakerConfig) -> Desk {
         price_tick: TICK,
         terms: TERMS,
     });
-    Desk::new(RelationTaker::new(&listings, tables.relations(), config)).with_wide(&tables)
+    Desk::new(RelationTaker::new(&listings, &tables, config)).with_wide(&tables)
 }
 
 /// 100.00 to 100.02 at venue 0 and 100.00 to 100.10 at venue 1.
@@ -211,6 +211,7 @@ fn an_excess_is_what_the_least_filled_leg_does_not_support() {
     let leg = |planned, filled| TriedLeg {
         leg: Leg::buy(0),
         bbo: Bbo::EMPTY,
+        is_inverse: false,
         touch: Touch::default(),
         planned,
         filled,

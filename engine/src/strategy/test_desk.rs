@@ -4,6 +4,7 @@ use super::{Intents, Strategy, View};
 use crate::notation::Price;
 use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason, TimeInForce};
 use crate::pipeline::decision_core::{Actions, CoreCounters, CoreSizes, DecisionCore, Input, Probe};
+use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
 use crate::pipeline::stamps::Stage;
@@ -13,6 +14,7 @@ use crate::pipeline::wide::{
 use feeds::event::{EventKind, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::PRICE_NONE;
 use kernels::cpu::book::{BookConfig, VenueBooks};
+use kernels::cpu::features::FeatureParameters;
 use kernels::cpu::wide::WideTables;
 use std::sync::Arc;
 
@@ -91,6 +93,12 @@ impl Desk {
         Self { core, wide: Some(CpuBackend::new(tables, 8)), ..self }
     }
 
+    /// The same with features of the instrument.
+    pub(crate) fn with_features(self, parameters: FeatureParameters) -> Self {
+        let board = FeatureBoard::new(&[(INSTRUMENT, parameters)], 2, 1).expect("parameters in range");
+        Self { core: self.core.with_features(board), ..self }
+    }
+
     /// The CPU's answers to all that was asked for; what the strategy sends then.
     pub(crate) fn answer_wide(&mut self) -> Vec<Order> {
         let mut sent = Vec::new();
@@ -163,6 +171,26 @@ impl Desk {
     /// Somebody's order enters the book of `venue`, `ticks` above zero; what the strategy sends then.
     pub(crate) fn add(&mut self, venue: u8, side: Side, ticks: i64, quantity: u64) -> Vec<Order> {
         self.event(EventKind::OrderAdd, venue, side, ticks * TICK, quantity)
+    }
+
+    /// The id that the next order put in will have.
+    pub(crate) const fn next_order(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Some of the `nth` order that was put in trades.
+    pub(crate) fn execute(&mut self, venue: u8, nth: u64, quantity: u64) -> Vec<Order> {
+        let event = MarketEvent {
+            exchange_ns: self.now_ns,
+            receive_ns: self.now_ns,
+            order_id: nth,
+            quantity,
+            instrument: INSTRUMENT,
+            venue,
+            kind: EventKind::OrderExecute,
+            ..MarketEvent::NOTHING
+        };
+        self.input(Input::Market(&event))
     }
 
     /// All orders of a venue go.

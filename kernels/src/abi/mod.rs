@@ -15,7 +15,8 @@ pub use lines::{
     EpochEnd, LINE_PAYLOAD_WORDS, LINE_WORDS, Line, SignalKind, SignalLine, TickKind, TickLine, tick_flags,
 };
 pub use tables::{
-    AMOUNT_MAX, Expiry, LEGS_MAX, LISTING_NONE, Leg, ListingTerms, OptionTerms, Relation, Touch, option_flags,
+    AMOUNT_MAX, Expiry, LEGS_MAX, LINEAR_LEGS_MAX, LISTING_NONE, Leg, LinearLeg, LinearRelation,
+    ListingTerms, OptionTerms, Relation, Touch, option_flags,
 };
 
 /// What an item is about.
@@ -23,7 +24,8 @@ pub use tables::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ItemKind {
     /// A [`Relation`]: `values` are the quantities of legs 0 to 3 and the profit, 1e-9 of the first leg's currency; all
-    /// zero when there is nothing to take.
+    /// zero when there is nothing to take. Numbers behind the last of those are [`LinearRelation`]s: copies, what goes
+    /// into a copy, what comes out of it, zero, and the profit of all copies.
     Relation = 1,
     /// An option: `values` are our bid and our offer, 1e-9 (the offer at least one tick;
     /// [`feeds::units::PRICE_NONE`] where we do not quote, and on both sides beyond 2^62), the

@@ -90,6 +90,45 @@ pub struct Relation {
     pub profit_min: u64,
 }
 
+/// Legs of a [`LinearRelation`] at most: a basket of the hundred shares of an index, the fund itself, and some more.
+pub const LINEAR_LEGS_MAX: usize = 128;
+
+/// One leg of a [`LinearRelation`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearLeg {
+    /// Where, and whether it is sold.
+    pub leg: Leg,
+    /// Zero.
+    pub reserved: u32,
+    /// Quantity units that one copy of the relation trades, 1 to [`AMOUNT_MAX`].
+    pub weight: u64,
+    /// What the price of a quantity unit counts in one copy, 1e-9: the weight, times the discount where the price is paid
+    /// at a later day. Those of the legs that are bought add up to at most 2^63, and those of the others too.
+    pub ratio_e9: u64,
+}
+
+/// Legs that are traded in fixed proportions, and what they are surely worth together afterwards: an option spread and the
+/// least that it pays, a basket and nothing. One **copy** trades each leg's weight. It earns what the sold legs bring, less
+/// what the bought ones cost, plus the payoff.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearRelation {
+    /// Its first entry in the table of [`LinearLeg`]s.
+    pub first_leg: u32,
+    /// 1 to [`LINEAR_LEGS_MAX`].
+    pub legs_len: u32,
+    /// Copies are multiples of it, so that every leg trades whole lots; 1 to [`AMOUNT_MAX`].
+    pub step: u64,
+    /// Present value of what a copy pays afterwards at least, 1e-9, rounded down; negative where it may cost something.
+    /// Magnitude up to [`AMOUNT_MAX`].
+    pub payoff_e9: i64,
+    /// Most that goes into all copies, 1e-9, up to [`AMOUNT_MAX`]: what is bought, and what may have to be paid afterwards.
+    pub amount_max: u64,
+    /// Least profit of all copies that counts, 1e-9, at least 1.
+    pub profit_min: u64,
+}
+
 /// What all options of one expiry share.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,6 +177,8 @@ pub struct OptionTerms {
 
 const _: () = assert!(size_of::<ListingTerms>() == 32 && size_of::<Touch>() == 32);
 const _: () = assert!(size_of::<Relation>() == 40 && align_of::<Relation>() == 8);
+const _: () = assert!(size_of::<LinearLeg>() == 24 && align_of::<LinearLeg>() == 8);
+const _: () = assert!(size_of::<LinearRelation>() == 40 && align_of::<LinearRelation>() == 8);
 const _: () = assert!(size_of::<Expiry>() == 32 && size_of::<OptionTerms>() == 64);
 
 #[cfg(test)]
@@ -158,6 +199,11 @@ mod tests {
     fn layout_is_fixed() {
         assert_eq!(offset_of!(Relation, legs_len), 16);
         assert_eq!(offset_of!(Relation, amount_max), 24);
+        assert_eq!(offset_of!(LinearLeg, weight), 8);
+        assert_eq!(offset_of!(LinearLeg, ratio_e9), 16);
+        assert_eq!(offset_of!(LinearRelation, step), 8);
+        assert_eq!(offset_of!(LinearRelation, payoff_e9), 16);
+        assert_eq!(offset_of!(LinearRelation, profit_min), 32);
         assert_eq!(offset_of!(Touch, proceeds), 16);
         assert_eq!(offset_of!(OptionTerms, half_width_min_e9), 32);
         assert_eq!(offset_of!(OptionTerms, expiry), 48);

@@ -2,10 +2,11 @@
 //! and after fees.
 //!
 //! Two steps. [`fold`] makes a [`Touch`] of one listing's best bid and offer, once for each change: the fees go into the
-//! price of one quantity unit, rounded against us. [`evaluate`] looks at one [`Relation`]: a screen by exact products,
+//! price of one quantity unit, rounded against us; [`fold_inverse`] does so where the price is upside-down. [`evaluate`] looks at one [`Relation`]: a screen by exact products,
 //! which ends nearly every call, then a walk that finds whole lots for every leg and what they earn.
 //!
-//! Integers only, no division of more than 64 bits, the same order of operations as `cuda/arbitrage.cuh`. Nothing
+//! Integers only, no division of more than 64 bits but that of an inverse price, the same order of operations as
+//! `cuda/arbitrage.cuh`. Nothing
 //! allocates; any thread may call it. It refuses prices that are not positive, and amounts above [`AMOUNT_MAX`]: such a
 //! side counts as empty.
 
@@ -13,7 +14,7 @@ use super::query::Bbo;
 use crate::abi::{AMOUNT_MAX, LEGS_MAX, Leg, ListingTerms, Relation, Touch};
 
 /// 1e-9 of a unit in one unit.
-const UNIT_E9: u64 = 1_000_000_000;
+pub(super) const UNIT_E9: u64 = 1_000_000_000;
 
 /// The values of a relation that has nothing to take.
 pub const NO_HIT: [i64; 5] = [0; 5];
@@ -31,17 +32,50 @@ pub fn fold(bbo: &Bbo, terms: &ListingTerms) -> Touch {
     touch
 }
 
+/// The same of a listing whose price is upside-down: a quantity unit is a fixed amount of the money that the price counts,
+/// such as a contract of 100 dollars that is quoted in dollars a coin and paid for in coins. Who takes the bid pays coins
+/// for dollars: the bid is what the unit costs, the offer what it brings.
+#[must_use]
+pub fn fold_inverse(bbo: &Bbo, terms: &ListingTerms) -> Touch {
+    let mut touch = Touch::default();
+    let raw = |price: i64, up| inverse(positive(price)?, terms.unit_e9, up);
+    if let Some(cost) = raw(bbo.bid_px, true).and_then(|raw| cost_with_fees(raw, terms))
+        && bbo.bid_qty > 0
+    {
+        (touch.cost, touch.cost_quantity) = (cost, bbo.bid_qty);
+    }
+    if let Some(proceeds) = raw(bbo.ask_px, false).and_then(|raw| proceeds_with_fees(raw, terms))
+        && bbo.ask_qty > 0
+    {
+        (touch.proceeds, touch.proceeds_quantity) = (proceeds, bbo.ask_qty);
+    }
+    touch
+}
+
+/// `unit_e9 * 10^9 / price`, if that is at most [`AMOUNT_MAX`]. The product stays below 2^92.
+fn inverse(price: u64, unit_e9: u64, up: bool) -> Option<u64> {
+    let (product, price) = (wide(unit_e9, UNIT_E9), u128::from(price));
+    let quotient = product / price + u128::from(up && !product.is_multiple_of(price));
+    (quotient <= u128::from(AMOUNT_MAX)).then_some(quotient as u64)
+}
+
 /// What buying one quantity unit costs, each step rounded up.
 fn cost_of_unit(price: i64, terms: &ListingTerms) -> Option<u64> {
-    let raw = ceil_e9(positive(price)?, terms.unit_e9)?;
-    let with_fee = ceil_e9(raw, UNIT_E9.wrapping_add_signed(terms.fee_ppb))?;
+    cost_with_fees(ceil_e9(wide(positive(price)?, terms.unit_e9))?, terms)
+}
+
+fn cost_with_fees(raw: u64, terms: &ListingTerms) -> Option<u64> {
+    let with_fee = ceil_e9(wide(raw, UNIT_E9.wrapping_add_signed(terms.fee_ppb)))?;
     amount(with_fee, terms.fee_unit_e9)
 }
 
 /// What selling one quantity unit brings, each step rounded down.
 fn proceeds_of_unit(price: i64, terms: &ListingTerms) -> Option<u64> {
-    let raw = floor_e9(positive(price)?, terms.unit_e9)?;
-    let with_fee = floor_e9(raw, UNIT_E9.wrapping_add_signed(terms.fee_ppb.wrapping_neg()))?;
+    proceeds_with_fees(floor_e9(wide(positive(price)?, terms.unit_e9))?, terms)
+}
+
+fn proceeds_with_fees(raw: u64, terms: &ListingTerms) -> Option<u64> {
+    let with_fee = floor_e9(wide(raw, UNIT_E9.wrapping_add_signed(terms.fee_ppb.wrapping_neg())))?;
     amount(with_fee, terms.fee_unit_e9.wrapping_neg())
 }
 
@@ -57,25 +91,24 @@ fn amount(value: u64, change: i64) -> Option<u64> {
     (sum > 0 && sum as u64 <= AMOUNT_MAX).then_some(sum as u64)
 }
 
-/// `a * b / 10^9` rounded down, if that is at most [`AMOUNT_MAX`].
-fn floor_e9(a: u64, b: u64) -> Option<u64> {
-    let (quotient, _) = divided_e9(a, b)?;
+/// `product / 10^9` rounded down, if that is at most [`AMOUNT_MAX`].
+pub(super) fn floor_e9(product: u128) -> Option<u64> {
+    let (quotient, _) = divided_e9(product)?;
     (quotient <= AMOUNT_MAX).then_some(quotient)
 }
 
-/// `a * b / 10^9` rounded up, if that is at most [`AMOUNT_MAX`].
-fn ceil_e9(a: u64, b: u64) -> Option<u64> {
-    let (quotient, remainder) = divided_e9(a, b)?;
+/// `product / 10^9` rounded up, if that is at most [`AMOUNT_MAX`].
+pub(super) fn ceil_e9(product: u128) -> Option<u64> {
+    let (quotient, remainder) = divided_e9(product)?;
     let up = quotient.wrapping_add((remainder != 0) as u64);
     (quotient <= AMOUNT_MAX && up <= AMOUNT_MAX).then_some(up)
 }
 
-/// Quotient and remainder of `a * b` by 10^9; `None` when the quotient takes more than 64 bits.
+/// Quotient and remainder of a division by 10^9; `None` when the quotient takes more than 64 bits.
 ///
 /// Schoolbook division by limbs of 32 bits: the remainder stays below 10^9 < 2^30, so that remainder and next limb fit
 /// 64 bits, and each step divides 64 bits by a constant.
-fn divided_e9(a: u64, b: u64) -> Option<(u64, u64)> {
-    let product = u128::from(a) * u128::from(b);
+fn divided_e9(product: u128) -> Option<(u64, u64)> {
     let high = (product >> 64) as u64;
     // The quotient has 64 bits at most exactly when the product's high half is below the divisor.
     if high >= UNIT_E9 {
@@ -147,7 +180,7 @@ fn earns_anything(l: &[PricedLeg; LEGS_MAX], legs_len: u32) -> bool {
 }
 
 #[inline(always)]
-const fn wide(a: u64, b: u64) -> u128 {
+pub(super) const fn wide(a: u64, b: u64) -> u128 {
     a as u128 * b as u128
 }
 

@@ -1,25 +1,37 @@
-//! Price and sensitivities of European options: Black-76 on the forward, one formula whatever computes it.
+//! Prices and sensitivities of European options: one formula a model, whatever computes it.
 //!
-//! With F the forward, K the strike, D the discount, v = volatility * sqrt(years), d1 = (ln F - ln K)/v + v/2 and
-//! d2 = d1 - v, a call is worth D (F N(d1) - K N(d2)). Both tails come from one exponential, for
-//! F exp(-d1^2/2) = K exp(-d2^2/2): N(-|d|) is that times a ratio that is one polynomial of d. The logarithm of the
-//! forward is taken once for an expiry, those of the strikes once at start.
+//! Here is the lognormal one, on the forward. With F the forward, K the strike, D the discount, v = volatility *
+//! sqrt(years), d1 = (ln F - ln K)/v + v/2 and d2 = d1 - v, a call is worth D (F N(d1) - K N(d2)). Both tails come from one
+//! exponential, for F exp(-d1^2/2) = K exp(-d2^2/2): N(-|d|) is that times a ratio that is one polynomial of d. The
+//! logarithm of the forward is taken once for an expiry, those of the strikes once at start.
 //!
-//! A contract's bits depend on its own inputs alone. [`value_one`] is the formula; [`value`] and [`greeks`] run it over
-//! the contracts of one expiry in plain loops that the compiler turns into vectors, compiled once for each [`Isa`]: every
-//! operation is one of IEEE 754 and none is fused or reordered but where it says `mul_add`. `cuda/pricing.cuh` is the
-//! twin.
+//! [`value`] is what quoting needs of a chain: price, delta and vega. [`lognormal`] goes on to all sensitivities
+//! (Black-Scholes-Merton and Black-76), [`normal`] is Bachelier's model; [`loops`] runs both over a chain, whose contracts
+//! share an expiry, or over options of which each has its own market ([`markets`]). [`implied`] finds volatilities by
+//! prices from a warm start, [`cold`] without one.
+//!
+//! A contract's bits depend on its own inputs alone: on no mode, instruction set, width, lane, tail or device. There is one
+//! function for one contract; every loop calls that, compiled once for each [`Isa`], and every operation is one of IEEE
+//! 754, none fused or reordered but where it says `mul_add`. `cuda/pricing.cuh` and the headers named like the other files
+//! are the twins.
 //!
 //! Accuracy, measured by `tests/pricing.rs` on 3,696 options around 100: price within 1e-13, sensitivities within 2e-13
 //! or 2e-13 of themselves.
 //!
-//! Nothing allocates; any thread may call it. It refuses nothing: its inputs are checked where tables are compiled
-//! ([`super::wide`]) and give finite results. At no time or no volatility the price is the discounted intrinsic value of
-//! the forward, delta that of a step (half of it at the money), and gamma and vega are zero.
+//! Nothing allocates; any thread may call it. What runs over a chain refuses nothing: its inputs are checked where tables
+//! or markets are made ([`super::wide`], [`markets`]) and give finite results. At no time or no volatility the price is the
+//! discounted intrinsic value of the forward, delta that of a step (half of it at the money), and gamma and vega are zero.
 
 mod coefficients;
+pub mod cold;
 pub(crate) mod elementary;
+pub mod implied;
 mod isa;
+pub mod lognormal;
+pub mod loops;
+pub mod markets;
+pub mod normal;
+pub mod range;
 
 use crate::abi::Expiry;
 use elementary::{D_MAX, exp, tail_ratio};
@@ -118,7 +130,8 @@ pub struct Value {
 #[derive(Clone, Copy)]
 struct Parts {
     value: Value,
-    deviation: f64,
+    d1: f64,
+    d2: f64,
     inverse_deviation: f64,
     /// F exp(-d1^2/2); zero where there is no deviation.
     scaled_density: f64,
@@ -165,7 +178,7 @@ fn parts(t: &ForwardTerms, c: &Contract) -> Parts {
         delta: c.sign * t.delta_scale * n1,
         vega: scaled_density * t.vega_scale,
     };
-    Parts { value, deviation, inverse_deviation, scaled_density, forward_side, strike_side }
+    Parts { value, d1, d2, inverse_deviation, scaled_density, forward_side, strike_side }
 }
 
 /// Price, delta and vega of one contract: what [`value`] computes for each.
@@ -189,7 +202,7 @@ pub struct Contracts<'a> {
 
 impl Contracts<'_> {
     #[inline(always)]
-    fn cut(&self, len: usize) -> Self {
+    fn first(&self, len: usize) -> Self {
         Self {
             strike: &self.strike[..len],
             ln_strike: &self.ln_strike[..len],
@@ -222,29 +235,10 @@ pub struct Values<'a> {
     pub vega: &'a mut [f64],
 }
 
-/// Where [`greeks`] writes, as long as the contracts.
-#[derive(Debug)]
-pub struct Greeks<'a> {
-    /// Price, delta and vega.
-    pub values: Values<'a>,
-    /// Change of delta for a change of the underlying by 1.
-    pub gamma: &'a mut [f64],
-    /// Change of the price for a year that passes while underlying, rates and volatility stay.
-    pub theta: &'a mut [f64],
-    /// Change of the price for a change of the interest rate by 1 while the yield of the underlying stays.
-    pub rho: &'a mut [f64],
-}
-
 /// Price, delta and vega of all contracts of an expiry: as many as `out.price` is long. Panics when another slice is
 /// shorter.
 pub fn value(isa: Isa, terms: &ForwardTerms, contracts: &Contracts<'_>, out: Values<'_>) {
     isa.run(ValueLoop { terms, contracts, out });
-}
-
-/// Price and all sensitivities of all contracts of an expiry: as many as `out.values.price` is long. Panics when another
-/// slice is shorter.
-pub fn greeks(isa: Isa, expiry: &Expiry, mid: f64, contracts: &Contracts<'_>, out: Greeks<'_>) {
-    isa.run(GreeksLoop { expiry, mid, contracts, out });
 }
 
 struct ValueLoop<'a> {
@@ -259,78 +253,13 @@ impl PerIsa for ValueLoop<'_> {
     #[inline(always)]
     fn run(self) {
         let len = self.out.price.len();
-        let contracts = self.contracts.cut(len);
+        let contracts = self.contracts.first(len);
         let (price, delta, vega) = (self.out.price, &mut self.out.delta[..len], &mut self.out.vega[..len]);
         for i in 0..len {
             let value = parts(self.terms, &contracts.at(i)).value;
             price[i] = value.price;
             delta[i] = value.delta;
             vega[i] = value.vega;
-        }
-    }
-}
-
-/// What the further sensitivities of an expiry share.
-#[derive(Clone, Copy, Debug)]
-struct GreekTerms {
-    forward: ForwardTerms,
-    /// Half of 1 / years; zero without time.
-    half_inverse_years: f64,
-    /// What one of exp(-d1^2/2) F / v is in gamma.
-    gamma_scale: f64,
-    /// Discount times yield of the underlying, and times interest rate.
-    yield_scale: f64,
-    rate_scale: f64,
-    rho_scale: f64,
-}
-
-impl GreekTerms {
-    #[inline(always)]
-    fn new(expiry: &Expiry, mid: f64) -> Self {
-        let forward = ForwardTerms::compute(expiry, mid);
-        let inverse_years = if expiry.years > 0.0 { 1.0 / expiry.years } else { 0.0 };
-        let rate = -elementary::ln(expiry.discount).0 * inverse_years;
-        let cost_of_carry = elementary::ln(expiry.carry).0 * inverse_years;
-        Self {
-            half_inverse_years: 0.5 * inverse_years,
-            gamma_scale: expiry.discount * INVERSE_SQRT_2PI / (mid * mid),
-            yield_scale: expiry.discount * (rate - cost_of_carry),
-            rate_scale: expiry.discount * rate,
-            rho_scale: expiry.discount * expiry.years,
-            forward,
-        }
-    }
-}
-
-struct GreeksLoop<'a> {
-    expiry: &'a Expiry,
-    mid: f64,
-    contracts: &'a Contracts<'a>,
-    out: Greeks<'a>,
-}
-
-impl PerIsa for GreeksLoop<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { expiry, mid, contracts, out: Greeks { values, gamma, theta, rho } } = self;
-        let terms = GreekTerms::new(expiry, mid);
-        let len = values.price.len();
-        let contracts = contracts.cut(len);
-        let (price, delta, vega) = (values.price, &mut values.delta[..len], &mut values.vega[..len]);
-        let (gamma, theta, rho) = (&mut gamma[..len], &mut theta[..len], &mut rho[..len]);
-        for i in 0..len {
-            let contract = contracts.at(i);
-            let p = parts(&terms.forward, &contract);
-            price[i] = p.value.price;
-            delta[i] = p.value.delta;
-            vega[i] = p.value.vega;
-            gamma[i] = p.scaled_density * p.inverse_deviation * terms.gamma_scale;
-            let carried = terms.yield_scale * p.forward_side - terms.rate_scale * p.strike_side;
-            let decay = p.scaled_density * INVERSE_SQRT_2PI * terms.forward.discount;
-            theta[i] = contract.sign * carried - decay * (p.deviation * terms.half_inverse_years);
-            rho[i] = contract.sign * terms.rho_scale * p.strike_side;
         }
     }
 }

@@ -13,14 +13,18 @@ mod answer;
 mod bounds;
 mod chain;
 mod error;
+mod hit;
 mod last_answers;
+mod screen;
 mod spec;
 mod state;
 mod tables;
 
 pub use answer::{AdoptError, AnswerFull, WideAnswer};
 pub use error::{WideError, WideFault, WideThing};
-pub use spec::{ExpirySpec, OptionSpec, RelationSpec, WideSpec};
+pub use hit::{Hit, HitLeg};
+pub(crate) use spec::common_divisor;
+pub use spec::{ExpirySpec, FACTOR_E9_MAX, LinearLegSpec, LinearSpec, OptionSpec, RelationSpec, WideSpec};
 pub use state::{VolatilityRefused, WideState};
 pub use tables::{ITEMS_MAX, WideTables};
 

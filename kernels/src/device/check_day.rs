@@ -141,7 +141,7 @@ impl Day {
                 });
             }
         }
-        WideTables::compile(&WideSpec { listings, relations, expiries, options })
+        WideTables::compile(&WideSpec { listings, relations, expiries, options, ..WideSpec::default() })
     }
 
     /// Two to four different listings, each bought or sold: most such cycles mean nothing, and their arithmetic is the same.

@@ -153,7 +153,13 @@ fn tables(sizes: Sizes, relations: u32, options: u32) -> Arc<WideTables> {
             ExpirySpec { carry: 1.0 + 0.02 * years, discount: 1.0 - 0.04 * years, years }
         })
         .collect();
-    let spec = WideSpec { listings: vec![terms; listings as usize], relations, expiries, options };
+    let spec = WideSpec {
+        listings: vec![terms; listings as usize],
+        relations,
+        expiries,
+        options,
+        ..WideSpec::default()
+    };
     Arc::new(WideTables::compile(&spec).expect("sound by construction"))
 }
 

@@ -72,7 +72,8 @@ pub(super) fn tables(work: WorkKind, width: u32) -> WideTables {
         })
         .collect();
     let listings = vec![terms; 1 + others as usize];
-    WideTables::compile(&WideSpec { listings, relations, expiries, options }).expect("sound by construction")
+    WideTables::compile(&WideSpec { listings, relations, expiries, options, ..WideSpec::default() })
+        .expect("sound by construction")
 }
 
 /// The change that request number `n` is about: the level and the touch after it.

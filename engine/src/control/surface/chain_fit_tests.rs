@@ -56,6 +56,7 @@ fn tables() -> Arc<WideTables> {
         relations: Vec::new(),
         expiries: expiries.to_vec(),
         options: options.collect(),
+        ..WideSpec::default()
     };
     Arc::new(WideTables::compile(&spec).expect("good options"))
 }

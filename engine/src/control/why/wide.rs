@@ -3,7 +3,7 @@
 use super::Page;
 use crate::notation::Price;
 use crate::pipeline::wide::{ComputedBy, SurfaceVol, WideListing};
-use kernels::abi::{ItemKind, Relation, WideItem, option_flags};
+use kernels::abi::{ItemKind, WideItem, option_flags};
 
 impl Page<'_> {
     pub(super) fn answer(&mut self, request: u64, listing: u32, by: ComputedBy, items: &[WideItem]) {
@@ -54,17 +54,17 @@ impl Page<'_> {
 
     fn relation(&self, item: &WideItem) -> String {
         let number = item.key.index;
-        let [quantities @ .., profit] = item.values;
+        let profit = item.values[4];
         let tables = self.wide.as_ref().map(|wide| &wide.tables);
-        let Some(relation) = tables.and_then(|tables| tables.relations().get(number as usize)) else {
+        let Some(tables) = tables.filter(|tables| number < tables.relation_count()) else {
             return format!("relation {number}: {:?}", item.values);
         };
         if profit == 0 {
             return format!("relation {number}: nothing to take");
         }
-        let Relation { legs, legs_len, .. } = *relation;
-        let legs = legs.iter().zip(quantities).take(legs_len as usize).map(|(leg, quantity)| {
-            let way = if leg.sells() { "sell" } else { "buy" };
+        let legs = tables.quantities(number, &item.values).map(|(leg, quantity)| {
+            let sells = leg.sells() != tables.is_inverse(leg.listing());
+            let way = if sells { "sell" } else { "buy" };
             format!("{way} {quantity} {}", self.listing(leg.listing()))
         });
         format!("relation {number}: {}; profit {}", legs.collect::<Vec<_>>().join(", "), Price(profit))

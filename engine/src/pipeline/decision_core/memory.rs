@@ -35,6 +35,8 @@ pub enum MemoryError {
     InDoubt,
     /// Wide work is under way.
     Wide,
+    /// Features of books look back over more than a scene tells.
+    Features,
     /// The memory is of a core with other venues, instruments or strategies.
     Sizes,
     /// What a resumed run takes over does not fit.
@@ -48,6 +50,7 @@ impl std::fmt::Display for MemoryError {
             Self::Stale => f.write_str("a book is stale: messages of its feed are missing"),
             Self::InDoubt => f.write_str("open orders are in doubt"),
             Self::Wide => f.write_str("the run has wide work"),
+            Self::Features => f.write_str("the run keeps features of books"),
             Self::Sizes => f.write_str("the memory is of other venues, instruments or strategies"),
             Self::Resume(error) => write!(f, "{error}"),
         }
@@ -70,6 +73,9 @@ impl DecisionCore {
         }
         if self.wide.is_some() {
             return Err(MemoryError::Wide);
+        }
+        if self.features.is_some() {
+            return Err(MemoryError::Features);
         }
         let saved = self.strategies.iter().enumerate();
         let saved = saved.map(|(number, strategy)| strategy.save().ok_or(MemoryError::Strategy(number)));

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 /// Dependent steps of about four cycles: what a twentieth of `tick_to_order` was in the summaries of GOOG at `--pace max`
 /// (600 ns at 2.8 GHz), found by trying.
-const STEPS: u64 = 17;
+const STEPS: u64 = 20;
 
 /// Works for so long. No clock says how long: to read one costs as much as half of all that is to be planted.
 #[inline(always)]

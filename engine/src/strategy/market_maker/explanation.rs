@@ -68,6 +68,10 @@ pub(super) fn of(maker: &MarketMaker, view: &View<'_>) -> Vec<String> {
         ));
         lines.push(format!("position {}, at most {} either way", inputs.position, quote.position_max));
     }
+    if let Some(vpin_e9) = maker.toxic_vpin_e9(view) {
+        let (vpin, most) = (Money(vpin_e9.into()), Money(maker.vpin_max_e9.into()));
+        lines.push(format!("VPIN {vpin} is above {most}: nothing is quoted into flow that one-sided"));
+    }
     for (name, side, wanted) in [("bid", Side::Buy, wanted.bid), ("offer", Side::Sell, wanted.ask)] {
         lines.push(format!("{name}: {}", side_of(maker, view, side, wanted)));
     }
@@ -83,7 +87,7 @@ fn side_of(maker: &MarketMaker, view: &View<'_>, side: Side, wanted: Result<Targ
         Err(NoQuote::PositionLimit) => "none wanted: the position leaves no room".to_owned(),
         Err(NoQuote::PriceOutOfRange) => "none wanted: its price would be none".to_owned(),
         Err(NoQuote::Paused) => {
-            "none wanted: the market is not in continuous trading, or a refusal makes the side wait"
+            "none wanted: the market is not in continuous trading, its flow is one-sided, or a refusal makes the side wait"
                 .to_owned()
         }
     };

@@ -38,6 +38,7 @@ use std::io::{self, Write};
 pub use config::{
     MARKET_HOURS_NS, MARKET_OPEN_NS, MEAN_GAP_NS, SYMBOLS_MAX, SyntheticConfig, SyntheticConfigError,
 };
+pub use prng::Prng;
 pub use session::{BX, NASDAQ, Session};
 pub use stats::{Moments, SyntheticStats, VenueStats};
 

@@ -9,20 +9,21 @@ pub(super) const Q16_ONE: u64 = 1 << 16;
 
 /// A xoshiro256** generator.
 #[derive(Clone, Debug)]
-pub(super) struct Prng {
+pub struct Prng {
     state: [u64; 4],
 }
 
 impl Prng {
     /// The generator of this seed; every seed is good, 0 too.
-    pub(super) fn new(seed: u64) -> Self {
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         let mut split_mix = seed;
         Self { state: [(); 4].map(|()| split_mix_64(&mut split_mix)) }
     }
 
     /// The next 64 random bits.
     #[inline]
-    pub(super) fn bits(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         let s = &mut self.state;
         let result = s[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let t = s[1] << 17;
@@ -38,13 +39,13 @@ impl Prng {
     /// Uniform in `0..bound` by multiplication (Lemire 2019, without the rejection: the bias is below 2^-32 for the
     /// bounds used here). 0 for a bound of 0.
     #[inline]
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub fn below(&mut self, bound: u32) -> u32 {
         (((self.bits() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     /// True in `permille` of 1000 cases.
     #[inline]
-    pub(super) fn chance(&mut self, permille: u32) -> bool {
+    pub fn chance(&mut self, permille: u32) -> bool {
         self.below(1000) < permille
     }
 

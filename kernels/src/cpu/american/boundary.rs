@@ -12,9 +12,9 @@ use super::start::{DEPTH_MAX, start};
 use crate::cpu::pricing::elementary::{D_MAX, exp, ln, tail_ratio};
 use crate::cpu::pricing::{larger, smaller};
 
-/// Steps, all of them plain. Newton's rule at each node (the derivative of what its own equation says, the other nodes held) was
-/// tried for the first step and lost: with as many steps in all the mean error over the grid was three to seven times
-/// larger, for the boundary errs by nearly the same at all nodes, and such an error plain steps all but remove.
+/// Steps, all of them plain. Newton's rule at each node (its own equation's derivative, the other nodes held) was tried
+/// for the first step and lost: with as many steps in all the mean error over the grid was four to seven times larger,
+/// for the boundary errs by nearly the same at all nodes, and such an error plain steps all but remove.
 const STEPS: usize = 3;
 
 /// ln(X / B) at the nodes: zero at expiry, where X is the boundary.

@@ -4,8 +4,13 @@
 //! A table is made of integers alone, money in 1e-9, so that it can be an input with a place in the sequence, journalled
 //! and replayed, and the same on a device. It ends at the exercise boundary where that lies within its range, for beyond
 //! it the price is what exercising brings; so the curve between its points is smooth, and a cubic through four of them
-//! is enough. What it is fitted for besides the underlying (volatility, rates, the time left) has to be near what the
-//! European price is computed from: fit again when those have moved.
+//! is enough. Measured on the GOOG chain of 2,192 contracts over 5 % to either side (`tests/american_goog.rs`):
+//! within 8e-8 (root of the mean square) and 1.3e-5 at a rate of 0.5 %, 2.2e-6 and 4.4e-4 at 5 % with a yield of 3 %.
+//!
+//! The volatility, the rates and the time left have to be those that the European price is computed from: deep in the
+//! money the premium is what exercising brings less the European price, so that a table for another volatility is wrong
+//! by that price's vega (0.04 to 0.14 in the mean for a point of volatility, up to 2.3; a day late 7e-4, up to 0.01, at
+//! 0.5 %). A table takes effect together with the surface that it was fitted for.
 
 use super::{AmericanOption, EarlyExercise, Refusal, within};
 use crate::cpu::pricing::{Isa, larger, smaller};

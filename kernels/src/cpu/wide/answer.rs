@@ -34,6 +34,13 @@ impl WideAnswer {
         Self { items: Vec::with_capacity(capacity), capacity }
     }
 
+    /// An empty one with room for all relations: the answer to [`super::WideState::sweep`].
+    #[must_use]
+    pub fn of_all_relations(tables: &WideTables) -> Self {
+        let capacity = tables.relation_count() as usize;
+        Self { items: Vec::with_capacity(capacity), capacity }
+    }
+
     /// The items so far.
     #[must_use]
     pub fn items(&self) -> &[WideItem] {

@@ -9,6 +9,10 @@ pub enum WideThing {
     Listing,
     /// One of the relations.
     Relation,
+    /// One of the linear relations.
+    Linear,
+    /// One of the numbers of inverse listings.
+    Inverse,
     /// One of the expiries.
     Expiry,
     /// One of the options.
@@ -30,6 +34,22 @@ pub enum WideFault {
     FeeUnit,
     /// There are not 2 to 4 legs.
     LegCount,
+    /// There are not 1 to 128 legs.
+    LinearLegCount,
+    /// A leg's weight is not 1 to 2^62.
+    Weight,
+    /// A leg's `factor_e9` is not 1 to 10^12.
+    Factor,
+    /// Weights times factors of one side add up to more than 2^63: their products with prices would not be proven to fit.
+    Ratios,
+    /// The magnitude of `payoff_e9` is above 2^62.
+    Payoff,
+    /// No leg is bought and nothing may have to be paid: such a relation has no price at which it is not a gift.
+    NothingGoesIn,
+    /// No leg is sold and nothing is paid afterwards: it can only lose.
+    NothingComesOut,
+    /// No number of copies up to 2^62 trades whole lots of every leg.
+    Lots,
     /// There is no such listing.
     ListingUnknown,
     /// Two legs are of one listing: its displayed quantity would count twice.
@@ -74,6 +94,8 @@ impl Display for WideThing {
         f.write_str(match self {
             Self::Listing => "listing",
             Self::Relation => "relation",
+            Self::Linear => "linear relation",
+            Self::Inverse => "inverse listing",
             Self::Expiry => "expiry",
             Self::Option => "option",
         })
@@ -89,6 +111,14 @@ impl Display for WideFault {
             Self::FeeRate => "fee_ppb outside -10^9 to 10^9",
             Self::FeeUnit => "fee_unit_e9 of 2^62 or more",
             Self::LegCount => "not 2 to 4 legs",
+            Self::LinearLegCount => "not 1 to 128 legs",
+            Self::Weight => "a leg's weight outside 1 to 2^62",
+            Self::Factor => "a leg's factor_e9 outside 1 to 10^12",
+            Self::Ratios => "weights times factors of one side above 2^63",
+            Self::Payoff => "payoff_e9 beyond 2^62",
+            Self::NothingGoesIn => "no leg is bought and nothing may have to be paid",
+            Self::NothingComesOut => "no leg is sold and nothing is paid afterwards",
+            Self::Lots => "no number of copies trades whole lots of every leg",
             Self::ListingUnknown => "no such listing",
             Self::ListingRepeated => "two legs of one listing",
             Self::AmountMax => "amount_max outside 1 to 2^62",

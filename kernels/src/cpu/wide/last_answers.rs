@@ -10,6 +10,8 @@ use crate::cpu::option_quote::NO_QUOTE;
 #[derive(Debug)]
 pub(super) struct LastAnswers {
     relations: Vec<[i64; 5]>,
+    /// Numbers of the relations whose last answer has something to take, ascending; room for all.
+    standing: Vec<u32>,
     /// Bid and offer: the rest of an option's values may change without an answer.
     quotes: Vec<[i64; 2]>,
 }
@@ -17,25 +19,44 @@ pub(super) struct LastAnswers {
 impl LastAnswers {
     pub(super) fn new(tables: &WideTables) -> Self {
         Self {
-            relations: vec![NO_HIT; tables.relations().len()],
+            relations: vec![NO_HIT; tables.relation_count() as usize],
+            standing: Vec::with_capacity(tables.relation_count() as usize),
             quotes: vec![quoted(&NO_QUOTE); tables.options().len()],
         }
+    }
+
+    /// Relations whose last answer has something to take, ascending.
+    #[inline(always)]
+    pub(super) fn standing(&self) -> &[u32] {
+        &self.standing
     }
 
     /// Remembers the values, and puts the item into the answer if they are new or all are wanted.
     #[inline(always)]
     pub(super) fn relation(&mut self, index: u32, values: [i64; 5], full: bool, answer: &mut WideAnswer) {
-        if replace(&mut self.relations[index as usize], values) || full {
+        if self.replace_relation(index, values) || full {
             put(answer, ItemKind::Relation, index, values);
         }
     }
 
-    /// The same of a relation with nothing to take, which is what nearly all of them have nearly always.
     #[inline(always)]
-    pub(super) fn no_hit(&mut self, index: u32, full: bool, answer: &mut WideAnswer) {
+    fn replace_relation(&mut self, index: u32, values: [i64; 5]) -> bool {
+        let last = &mut self.relations[index as usize];
         // Only a hit has a profit.
-        if self.relations[index as usize][4] != 0 || full {
-            self.relation(index, NO_HIT, full, answer);
+        let (stood, stands) = (last[4] != 0, values[4] != 0);
+        let changed = replace(last, values);
+        if stood != stands {
+            self.stands(index, stands);
+        }
+        changed
+    }
+
+    #[cold]
+    fn stands(&mut self, index: u32, stands: bool) {
+        match (self.standing.binary_search(&index), stands) {
+            (Err(place), true) => self.standing.insert(place, index),
+            (Ok(place), false) => drop(self.standing.remove(place)),
+            _ => debug_assert!(false, "the list says which relations stand"),
         }
     }
 
@@ -51,7 +72,7 @@ impl LastAnswers {
     pub(super) fn remember(&mut self, item: &WideItem) -> bool {
         let at = item.key.index as usize;
         match item.key.kind {
-            ItemKind::Relation => replace(&mut self.relations[at], item.values),
+            ItemKind::Relation => self.replace_relation(item.key.index, item.values),
             ItemKind::Option => replace(&mut self.quotes[at], quoted(&item.values)),
         }
     }

@@ -1,13 +1,13 @@
 //! What the CPU backend of wide work remembers between ticks, and its one computation.
 
 use super::answer::{AdoptError, WideAnswer};
-use super::bounds::Bounds;
 use super::chain::Chain;
 use super::last_answers::LastAnswers;
+use super::screen::Screen;
 use super::spec::volatility_fits;
 use super::tables::{WideTables, padded};
 use crate::abi::{ItemKey, ItemKind, Touch};
-use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
+use crate::cpu::arbitrage::NO_HIT;
 use crate::cpu::option_quote::{NO_QUOTE, mid_in_currency_units, mid_of};
 use crate::cpu::pricing::{ForwardTerms, Isa};
 use crate::cpu::query::Bbo;
@@ -25,7 +25,7 @@ pub struct VolatilityRefused;
 pub struct WideState {
     tables: Arc<WideTables>,
     touches: Vec<Touch>,
-    bounds: Bounds,
+    screen: Screen,
     /// 1e-9; [`PRICE_NONE`] where options have nothing to go by.
     mids: Vec<i64>,
     /// Padded as the tables' arrays are.
@@ -46,7 +46,7 @@ impl WideState {
     pub fn on(isa: Isa, tables: &Arc<WideTables>) -> Self {
         Self {
             touches: vec![Touch::default(); tables.listings().len()],
-            bounds: Bounds::new(tables),
+            screen: Screen::new(isa, tables),
             mids: vec![PRICE_NONE; tables.listings().len()],
             volatilities: padded(tables.options(), |option| option.volatility),
             last: LastAnswers::new(tables),
@@ -84,11 +84,16 @@ impl WideState {
     pub fn set_touch(&mut self, listing: u32, bbo: &Bbo, eligible: bool) -> bool {
         let at = listing as usize;
         let terms = &self.tables.listings()[at];
-        let (touch, mid) =
-            if eligible { (fold(bbo, terms), mid_of(bbo)) } else { (Touch::default(), PRICE_NONE) };
+        let (touch, mid) = if eligible {
+            (self.tables.fold(listing, bbo), mid_of(bbo))
+        } else {
+            (Touch::default(), PRICE_NONE)
+        };
         let changed = self.touches[at] != touch || self.mids[at] != mid;
-        self.touches[at] = touch;
-        self.bounds.set(at, terms, &touch);
+        if self.touches[at] != touch {
+            self.touches[at] = touch;
+            self.screen.set(at, terms, &touch);
+        }
         self.mids[at] = mid;
         changed
     }
@@ -110,15 +115,8 @@ impl WideState {
     /// depends on it when `full`, in ascending order of keys. What is answered becomes the items' last answer.
     pub fn compute(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) {
         answer.clear();
-        let Self { tables, touches, bounds, mids, volatilities, last, chain } = self;
-        for &index in tables.relations_of(listing) {
-            let relation = &tables.relations()[index as usize];
-            if bounds.rule_out(relation) {
-                last.no_hit(index, full, answer);
-            } else {
-                last.relation(index, evaluate(relation, tables.listings(), touches), full, answer);
-            }
-        }
+        self.relations_of(listing, full, answer);
+        let Self { tables, mids, volatilities, last, chain, .. } = self;
         let mid = mids[listing as usize];
         if mid == PRICE_NONE {
             tables.options_of(listing).for_each(|option| last.option(option, NO_QUOTE, full, answer));
@@ -132,6 +130,45 @@ impl WideState {
                 last.option(option, values, full, answer);
             });
         }
+    }
+
+    /// All relations of a listing, or those that may have changed: what stood, and what passes the screen.
+    #[inline]
+    fn relations_of(&mut self, listing: u32, full: bool, answer: &mut WideAnswer) {
+        let Self { tables, touches, screen, last, .. } = self;
+        if full {
+            for &relation in tables.relations_of(listing) {
+                last.relation(relation, tables.evaluate(relation, touches), true, answer);
+            }
+            return;
+        }
+        // From the last one down: what has gone leaves the list.
+        for place in (0..last.standing().len()).rev() {
+            let relation = last.standing()[place];
+            if tables.is_leg(relation, listing) {
+                last.relation(relation, tables.evaluate(relation, touches), false, answer);
+            }
+        }
+        screen.candidates_of(listing, |relation| {
+            last.relation(relation, tables.evaluate(relation, touches), false, answer);
+        });
+        answer.sort();
+    }
+
+    /// Checks every relation at the touches of this moment, and answers those that differ from their last answer: one pass
+    /// over all of them, for when many touches have changed. The answer has room for all
+    /// ([`WideAnswer::of_all_relations`]).
+    pub fn sweep(&mut self, answer: &mut WideAnswer) {
+        answer.clear();
+        let Self { tables, touches, screen, last, .. } = self;
+        for place in (0..last.standing().len()).rev() {
+            let relation = last.standing()[place];
+            last.relation(relation, tables.evaluate(relation, touches), false, answer);
+        }
+        screen.candidates_of_all(|relation| {
+            last.relation(relation, tables.evaluate(relation, touches), false, answer);
+        });
+        answer.sort();
     }
 
     /// Makes what a device returned for a request for this listing the answer that [`WideState::compute`] would have

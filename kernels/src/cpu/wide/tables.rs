@@ -4,10 +4,16 @@
 //! of an underlying are one range, and each expiry in it one run that is priced together.
 
 use super::error::{WideError, WideFault, WideThing};
-use super::spec::{ExpirySpec, OptionSpec, RelationSpec, WideSpec, check_listing};
-use crate::abi::{Expiry, LEGS_MAX, Leg, ListingTerms, OptionTerms, Relation, option_flags};
+use super::spec::{ExpirySpec, LinearSpec, OptionSpec, RelationSpec, WideSpec, check_listing};
+use crate::abi::{
+    Expiry, LEGS_MAX, Leg, LinearLeg, LinearRelation, ListingTerms, OptionTerms, Relation, Touch,
+    option_flags,
+};
+use crate::cpu::arbitrage::{evaluate, fold, fold_inverse};
+use crate::cpu::linear::evaluate_linear;
 use crate::cpu::option_quote::QuoteRules;
 use crate::cpu::pricing::{Contracts, ln};
+use crate::cpu::query::Bbo;
 use std::ops::Range;
 
 /// Listings, relations, expiries or options at most: what an item's number has room for.
@@ -32,7 +38,10 @@ pub(super) struct ChainRun {
 #[derive(Debug)]
 pub struct WideTables {
     listings: Vec<ListingTerms>,
+    is_inverse: Vec<bool>,
     relations: Vec<Relation>,
+    linears: Vec<LinearRelation>,
+    linear_legs: Vec<LinearLeg>,
     expiries: Vec<Expiry>,
     options: Vec<OptionTerms>,
     relation_offsets: Vec<u32>,
@@ -56,6 +65,7 @@ impl WideTables {
     /// Names the first thing that is refused, and why.
     pub fn compile(spec: &WideSpec) -> Result<Self, WideError> {
         check(spec)?;
+        let (linears, linear_legs) = compiled_linears(spec)?;
         let order = order_of_options(&spec.options);
         let options: Vec<OptionTerms> =
             order.iter().map(|&at| compiled_option(&spec.options[at as usize])).collect();
@@ -72,6 +82,9 @@ impl WideTables {
         Ok(Self {
             dependents_max: (0..spec.listings.len()).map(dependents).max().unwrap_or(0) as usize,
             listings: spec.listings.clone(),
+            is_inverse: (0..spec.listings.len() as u32).map(|l| spec.inverse.contains(&l)).collect(),
+            linears,
+            linear_legs,
             relations: spec.relations.iter().map(compiled_relation).collect(),
             expiries: spec.expiries.iter().map(compiled_expiry).collect(),
             strikes: padded(&options, |option| option.strike),
@@ -93,6 +106,88 @@ impl WideTables {
     #[must_use]
     pub fn listings(&self) -> &[ListingTerms] {
         &self.listings
+    }
+
+    /// The listing's best prices with its fees folded in, the way that it is quoted.
+    #[inline]
+    #[must_use]
+    pub fn fold(&self, listing: u32, bbo: &Bbo) -> Touch {
+        let terms = &self.listings[listing as usize];
+        if self.is_inverse[listing as usize] { fold_inverse(bbo, terms) } else { fold(bbo, terms) }
+    }
+
+    /// Whether the listing's price is upside-down: a leg that buys there takes the bid.
+    #[must_use]
+    pub fn is_inverse(&self, listing: u32) -> bool {
+        self.is_inverse[listing as usize]
+    }
+
+    /// Whether there is anything that only the CPU computes: linear relations and inverse listings.
+    #[must_use]
+    pub fn needs_cpu(&self) -> bool {
+        !self.linears.is_empty() || self.is_inverse.contains(&true)
+    }
+
+    /// Every linear relation, numbered as specified: the first has the number behind the last of
+    /// [`WideTables::relations`].
+    #[must_use]
+    pub fn linears(&self) -> &[LinearRelation] {
+        &self.linears
+    }
+
+    /// The legs of a linear relation.
+    #[inline]
+    #[must_use]
+    pub fn linear_legs(&self, relation: &LinearRelation) -> &[LinearLeg] {
+        let first = relation.first_leg as usize;
+        &self.linear_legs[first..first + relation.legs_len as usize]
+    }
+
+    /// Relations of both forms.
+    #[must_use]
+    pub fn relation_count(&self) -> u32 {
+        (self.relations.len() + self.linears.len()) as u32
+    }
+
+    /// Whether the relation with this number, of either form, trades at the listing.
+    pub(super) fn is_leg(&self, relation: u32, listing: u32) -> bool {
+        match self.relations.get(relation as usize) {
+            Some(cycle) => cycle.legs[..cycle.legs_len as usize].iter().any(|leg| leg.listing() == listing),
+            None => {
+                let linear = &self.linears[relation as usize - self.relations.len()];
+                self.linear_legs(linear).iter().any(|leg| leg.leg.listing() == listing)
+            }
+        }
+    }
+
+    /// Values of the relation with this number, of either form; `touches` are indexed by listing.
+    #[inline]
+    #[must_use]
+    pub fn evaluate(&self, relation: u32, touches: &[Touch]) -> [i64; 5] {
+        match self.relations.get(relation as usize) {
+            Some(cycle) => evaluate(cycle, &self.listings, touches),
+            None => {
+                let linear = &self.linears[relation as usize - self.relations.len()];
+                evaluate_linear(linear, self.linear_legs(linear), touches)
+            }
+        }
+    }
+
+    /// The legs of a relation of either form, and the quantity units that its values say of each.
+    pub fn quantities(&self, relation: u32, values: &[i64; 5]) -> impl Iterator<Item = (Leg, u64)> {
+        let number = relation as usize;
+        let cycle = self.relations.get(number);
+        let linear = self.linears.get(number.wrapping_sub(self.relations.len()));
+        let of_cycle = cycle.map(|cycle| {
+            let legs = cycle.legs.into_iter().zip(*values).take(cycle.legs_len as usize);
+            legs.map(|(leg, quantity)| (leg, quantity.unsigned_abs()))
+        });
+        let copies = values[0].unsigned_abs();
+        let of_linear = linear.map(|linear| {
+            // A hit's quantities are at most what is displayed.
+            self.linear_legs(linear).iter().map(move |leg| (leg.leg, leg.weight.saturating_mul(copies)))
+        });
+        of_cycle.into_iter().flatten().chain(of_linear.into_iter().flatten())
     }
 
     /// Every relation, numbered as specified.
@@ -199,6 +294,14 @@ fn check(spec: &WideSpec) -> Result<(), WideError> {
     let (listings, expiries) = (spec.listings.len(), spec.expiries.len());
     check_each(WideThing::Listing, &spec.listings, check_listing)?;
     check_each(WideThing::Relation, &spec.relations, |relation| relation.check(listings))?;
+    check_each(WideThing::Linear, &spec.linears, |linear| linear.check(listings))?;
+    let room = ITEMS_MAX - spec.relations.len();
+    if spec.linears.len() > room {
+        return Err(WideError { thing: WideThing::Linear, index: room, fault: WideFault::TooMany });
+    }
+    check_each(WideThing::Inverse, &spec.inverse, |&listing| {
+        if (listing as usize) < listings { Ok(()) } else { Err(WideFault::ListingUnknown) }
+    })?;
     check_each(WideThing::Expiry, &spec.expiries, ExpirySpec::check)?;
     check_each(WideThing::Option, &spec.options, |option| option.check(listings, expiries))
 }
@@ -220,6 +323,25 @@ fn compiled_relation(spec: &RelationSpec) -> Relation {
     legs[..spec.legs.len()].copy_from_slice(&spec.legs);
     let RelationSpec { amount_max, profit_min, .. } = *spec;
     Relation { legs, legs_len: spec.legs.len() as u32, reserved: 0, amount_max, profit_min }
+}
+
+fn compiled_linears(spec: &WideSpec) -> Result<(Vec<LinearRelation>, Vec<LinearLeg>), WideError> {
+    let (mut linears, mut legs) = (Vec::new(), Vec::new());
+    for (index, linear) in spec.linears.iter().enumerate() {
+        let refused = |fault| WideError { thing: WideThing::Linear, index, fault };
+        let step = linear.step(&spec.listings).map_err(refused)?;
+        let first_leg = u32::try_from(legs.len()).map_err(|_| refused(WideFault::TooMany))?;
+        legs.extend(linear.legs.iter().map(|leg| LinearLeg {
+            leg: leg.leg,
+            reserved: 0,
+            weight: leg.weight,
+            ratio_e9: leg.weight * leg.factor_e9,
+        }));
+        let LinearSpec { payoff_e9, amount_max, profit_min, .. } = *linear;
+        let legs_len = linear.legs.len() as u32;
+        linears.push(LinearRelation { first_leg, legs_len, step, payoff_e9, amount_max, profit_min });
+    }
+    Ok((linears, legs))
 }
 
 fn compiled_expiry(spec: &ExpirySpec) -> Expiry {
@@ -262,8 +384,13 @@ fn offsets(groups: usize, of_entries: impl Iterator<Item = u32>) -> Vec<u32> {
 
 fn relations_by_listing(spec: &WideSpec) -> (Vec<u32>, Vec<u32>) {
     let legs = || {
-        let numbered = spec.relations.iter().enumerate();
-        numbered.flat_map(|(at, relation)| relation.legs.iter().map(move |leg| (leg.listing(), at as u32)))
+        let cycles = (0..)
+            .zip(&spec.relations)
+            .flat_map(|(at, relation)| relation.legs.iter().map(move |leg| (leg.listing(), at)));
+        let linears = (spec.relations.len() as u32..)
+            .zip(&spec.linears)
+            .flat_map(|(at, linear)| linear.legs.iter().map(move |leg| (leg.leg.listing(), at)));
+        cycles.chain(linears)
     };
     let offsets = offsets(spec.listings.len(), legs().map(|(listing, _)| listing));
     let mut by_listing: Vec<(u32, u32)> = legs().collect();

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::abi::{AMOUNT_MAX, ItemKey, ItemKind, Leg, ListingTerms, WideItem};
-use crate::cpu::arbitrage::{NO_HIT, evaluate, fold};
+use crate::cpu::arbitrage::{NO_HIT, evaluate, fold, fold_inverse};
+use crate::cpu::linear::evaluate_linear;
 use crate::cpu::option_quote::{NO_QUOTE, quote};
 use crate::cpu::pricing::{Contract, ForwardTerms, Isa, value_one};
 use crate::cpu::query::Bbo;
@@ -37,10 +38,28 @@ fn pair(buy: u32, sell: u32) -> RelationSpec {
     RelationSpec { legs: vec![Leg::buy(buy), Leg::sell(sell)], amount_max: AMOUNT_MAX, profit_min: 1 }
 }
 
-/// Six listings; every ordered pair and some triangles; three expiries; chains on listings 1 and 4, one of them longer
+/// `weight` of each listing bought (or sold, where it is below zero) together, and what they pay.
+fn package(legs: &[(u32, i64)], payoff_e9: i64) -> LinearSpec {
+    let leg = |&(listing, weight): &(u32, i64)| LinearLegSpec {
+        leg: if weight < 0 { Leg::sell(listing) } else { Leg::buy(listing) },
+        weight: weight.unsigned_abs(),
+        factor_e9: 1_000_000_000,
+    };
+    LinearSpec { legs: legs.iter().map(leg).collect(), payoff_e9, amount_max: AMOUNT_MAX, profit_min: 1 }
+}
+
+/// Six listings, one of them upside-down; every ordered pair, some triangles, some packages; three expiries; chains on listings 1 and 4, one of them longer
 /// than a tile, specified in no order.
 fn spec(random: &mut Random) -> WideSpec {
-    let mut spec = WideSpec { listings: vec![SHARE; 6], ..WideSpec::default() };
+    let mut spec = WideSpec { listings: vec![SHARE; 6], inverse: vec![3], ..WideSpec::default() };
+    spec.linears = vec![
+        package(&[(0, 1), (1, -1)], 0),
+        package(&[(0, -3), (1, 1), (2, 2)], 10_000_000),
+        package(&[(0, 2), (1, -1), (2, 1), (4, -2)], -20_000_000),
+        package(&[(5, 1)], 99_970_000_000),
+        package(&[(0, 1), (1, 1), (2, 1), (4, -1), (5, -2)], 5_000_000),
+        package(&[(3, 1_000), (4, -100), (5, 1)], 9_900_000_000_000),
+    ];
     for buy in 0..6 {
         spec.relations.extend((0..6).filter(|sell| *sell != buy).map(|sell| pair(buy, sell)));
     }
@@ -86,6 +105,10 @@ fn options_stand_by_underlying_and_expiry_and_are_found_again() {
     for listing in 0..6 {
         let expected: Vec<u32> = (0..spec.relations.len())
             .filter(|r| spec.relations[*r].legs.iter().any(|leg| leg.listing() == listing))
+            .chain((0..spec.linears.len()).filter_map(|l| {
+                let has = spec.linears[l].legs.iter().any(|leg| leg.leg.listing() == listing);
+                has.then_some(spec.relations.len() + l)
+            }))
             .map(|r| r as u32)
             .collect();
         assert_eq!(tables.relations_of(listing), expected);
@@ -125,6 +148,20 @@ fn what_is_refused_is_named() {
     assert_eq!(refused(|s| s.relations[0] = pair(2, 2)), (T::Relation, 0, F::ListingRepeated));
     assert_eq!(refused(|s| s.relations[0].amount_max = 0), (T::Relation, 0, F::AmountMax));
     assert_eq!(refused(|s| s.relations[0].profit_min = 0), (T::Relation, 0, F::ProfitMin));
+    assert_eq!(refused(|s| s.inverse = vec![3, 6]), (T::Inverse, 1, F::ListingUnknown));
+    assert_eq!(refused(|s| s.linears[1].legs.clear()), (T::Linear, 1, F::LinearLegCount));
+    assert_eq!(refused(|s| s.linears[1].legs[2].leg = Leg::buy(6)), (T::Linear, 1, F::ListingUnknown));
+    assert_eq!(refused(|s| s.linears[1].legs[2].leg = Leg::buy(0)), (T::Linear, 1, F::ListingRepeated));
+    assert_eq!(refused(|s| s.linears[1].legs[2].weight = 0), (T::Linear, 1, F::Weight));
+    assert_eq!(refused(|s| s.linears[1].legs[2].factor_e9 = FACTOR_E9_MAX + 1), (T::Linear, 1, F::Factor));
+    assert_eq!(refused(|s| s.linears[1].legs[2].weight = 1 << 34), (T::Linear, 1, F::Ratios));
+    assert_eq!(refused(|s| s.linears[1].payoff_e9 = i64::MIN), (T::Linear, 1, F::Payoff));
+    assert_eq!(refused(|s| s.linears[3] = package(&[(0, -1)], 5)), (T::Linear, 3, F::NothingGoesIn));
+    assert_eq!(refused(|s| s.linears[3] = package(&[(0, 1)], -5)), (T::Linear, 3, F::NothingComesOut));
+    assert_eq!(refused(|s| s.linears[2].amount_max = 0), (T::Linear, 2, F::AmountMax));
+    assert_eq!(refused(|s| s.linears[2].profit_min = 0), (T::Linear, 2, F::ProfitMin));
+    let lots = |s: &mut WideSpec| (s.listings[0].lot, s.listings[1].lot) = ((1 << 62) - 1, (1 << 62) - 3);
+    assert_eq!(refused(lots), (T::Linear, 0, F::Lots));
     assert_eq!(refused(|s| s.expiries[1].carry = f64::NAN), (T::Expiry, 1, F::Carry));
     assert_eq!(refused(|s| s.expiries[1].discount = 0.0), (T::Expiry, 1, F::Discount));
     assert_eq!(refused(|s| s.expiries[2].years = -0.5), (T::Expiry, 2, F::Years));
@@ -144,8 +181,16 @@ fn all_values(tables: &WideTables, bbos: &[(Bbo, bool)], volatilities: &[f64]) -
     let touches: Vec<_> = bbos
         .iter()
         .zip(tables.listings())
-        .map(|((bbo, eligible), terms)| fold(if *eligible { bbo } else { &Bbo::EMPTY }, terms))
+        .enumerate()
+        .map(|(listing, ((bbo, eligible), terms))| {
+            let bbo = if *eligible { bbo } else { &Bbo::EMPTY };
+            if listing == 3 { fold_inverse(bbo, terms) } else { fold(bbo, terms) }
+        })
         .collect();
+    let linears = (tables.relations().len() as u32..).zip(tables.linears()).map(|(index, linear)| WideItem {
+        key: ItemKey { kind: ItemKind::Relation, index },
+        values: evaluate_linear(linear, tables.linear_legs(linear), &touches),
+    });
     let relations = tables.relations().iter().enumerate().map(|(index, relation)| WideItem {
         key: ItemKey { kind: ItemKind::Relation, index: index as u32 },
         values: evaluate(relation, tables.listings(), &touches),
@@ -172,15 +217,12 @@ fn all_values(tables: &WideTables, bbos: &[(Bbo, bool)], volatilities: &[f64]) -
         };
         WideItem { key: ItemKey { kind: ItemKind::Option, index: index as u32 }, values }
     });
-    relations.chain(options).collect()
+    relations.chain(linears).chain(options).collect()
 }
 
 fn depends(tables: &WideTables, key: ItemKey, listing: u32) -> bool {
     match key.kind {
-        ItemKind::Relation => {
-            let relation = &tables.relations()[key.index as usize];
-            relation.legs[..relation.legs_len as usize].iter().any(|leg| leg.listing() == listing)
-        }
+        ItemKind::Relation => tables.quantities(key.index, &NO_HIT).any(|(leg, _)| leg.listing() == listing),
         ItemKind::Option => tables.options()[key.index as usize].underlying == listing,
     }
 }
@@ -243,7 +285,7 @@ fn answers_are_what_changed_since_the_last_answers() {
             for item in &expected {
                 let at = match item.key.kind {
                     ItemKind::Relation => item.key.index as usize,
-                    ItemKind::Option => tables.relations().len() + item.key.index as usize,
+                    ItemKind::Option => tables.relation_count() as usize + item.key.index as usize,
                 };
                 last[at] = *item;
                 hits += usize::from(item.key.kind == ItemKind::Relation && item.values != NO_HIT);
@@ -256,6 +298,46 @@ fn answers_are_what_changed_since_the_last_answers() {
         hits > 1_000 && quotes > 20_000 && removed > 1_000,
         "too little happened: {hits} {quotes} {removed}"
     );
+}
+
+#[test]
+fn copies_trade_whole_lots_of_every_leg() {
+    let mut spec = spec(&mut Random(1));
+    (spec.listings[0].lot, spec.listings[1].lot, spec.listings[2].lot) = (10, 6, 4);
+    let tables = compiled(&spec);
+    // Weights 3, 1, 2 in lots of 10, 6, 4: 10, 6 and 2 copies.
+    assert_eq!(tables.linears()[1].step, 30);
+    assert_eq!((tables.linears()[0].step, tables.linears()[3].step), (30, 1));
+}
+
+/// One pass over everything after many ticks is what the requests of all listings together have answered.
+#[test]
+fn a_sweep_answers_what_all_requests_would() {
+    for seed in 1..=6 {
+        let mut random = Random(seed);
+        let tables = compiled(&spec(&mut random));
+        let (mut swept, mut asked) = (WideState::new(&tables), WideState::new(&tables));
+        let (mut answer, mut part) = (WideAnswer::of_all_relations(&tables), WideAnswer::new(&tables));
+        let mut hits = 0;
+        for step in 0..60 {
+            for listing in 0..6 {
+                let bbo = any_bbo(&mut random);
+                swept.set_touch(listing, &bbo, true);
+                asked.set_touch(listing, &bbo, true);
+            }
+            let mut expected = Vec::new();
+            for listing in 0..6 {
+                asked.compute(listing, false, &mut part);
+                expected
+                    .extend(part.items().iter().copied().filter(|item| item.key.kind == ItemKind::Relation));
+            }
+            expected.sort_by_key(|item| item.key);
+            swept.sweep(&mut answer);
+            assert_eq!(answer.items(), expected, "seed {seed}, step {step}");
+            hits += expected.len();
+        }
+        assert!(hits > 100, "too little happened: {hits}");
+    }
 }
 
 #[test]
