@@ -1,6 +1,7 @@
 //! A small day of options (`warptick_tests::option_day`): surfaces are fitted on the way, an options maker quotes by them,
 //! and every run of it, by whatever topology or backend, and its journal, come to the same orders.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use engine::control::config::{Config, Topology};
@@ -12,7 +13,7 @@ use engine::control::replay::{ReplayOptions, replay};
 use engine::control::wide_backend::BackendKind;
 use engine::control::wide_plan::WidePlan;
 use engine::control::{journal_replay, startup, why};
-use engine::order::{Order, OrderAction};
+use engine::order::{ExecutionKind, Order, OrderAction};
 use engine::pipeline::paced::Pace;
 use engine::pipeline::wide::SurfaceVol;
 use feeds::event::Side;
@@ -92,7 +93,7 @@ fn the_example_runs_the_same_in_both_topologies_and_its_journal_reproduces_it() 
     assert_eq!(fits.len() as u64, surfaces.inputs);
     let interval_ns = config.wide.as_ref().and_then(|wide| wide.surface).expect("fits").interval_ns();
     assert!(fits.iter().all(|(time_ns, _)| time_ns % interval_ns == 0), "at configured virtual times only");
-    never_through_ourselves(&actions);
+    never_through_ourselves(&journal);
     near_the_known_surface(&inputs, &config, &fits);
     // Who reads accounts off the records alone counts a fit as an input.
     let mut ledger = Ledger::of(&config).expect("a ledger");
@@ -103,24 +104,34 @@ fn the_example_runs_the_same_in_both_topologies_and_its_journal_reproduces_it() 
     explained(&journal, &actions);
 }
 
-/// At no time does a bid of ours reach an offer of ours, whatever is on its way.
-fn never_through_ourselves(actions: &[Order]) {
-    let mut open: std::collections::HashMap<(u32, bool), (u64, i64)> = std::collections::HashMap::new();
-    let mut decisions = std::collections::HashMap::new();
-    for order in actions {
-        *decisions.entry(order.decision).or_insert(0u32) += 1;
-        let side = (order.instrument, order.side == Side::Buy);
-        match order.action {
-            OrderAction::New | OrderAction::Replace => {
-                open.insert(side, (order.cl_ord_id, order.price));
-                let (bid, ask) = (open.get(&(order.instrument, true)), open.get(&(order.instrument, false)));
-                if let (Some((_, bid)), Some((_, ask))) = (bid, ask) {
-                    assert!(bid < ask, "{order:?} against ourselves");
+/// At no time does a message of ours ask for a bid at or above an offer of ours that may be open, or the other way round.
+fn never_through_ourselves(journal: &Path) {
+    let mut open: HashMap<(u32, bool), ([u64; 2], i64)> = HashMap::new();
+    let mut decisions: HashMap<u64, u32> = HashMap::new();
+    for record in DecideReader::open(journal).expect("a journal") {
+        match record.expect("whole records").record {
+            DecideRecord::Action(order) => {
+                *decisions.entry(order.decision).or_default() += 1;
+                if !matches!(order.action, OrderAction::New | OrderAction::Replace) {
+                    continue;
                 }
                 assert_eq!(order.price % 10_000_000, 0, "not on the tick");
+                let is_bid = order.side == Side::Buy;
+                if let Some((_, other)) = open.get(&(order.instrument, !is_bid)) {
+                    assert!(if is_bid { order.price < *other } else { order.price > *other }, "{order:?}");
+                }
+                let ids = [order.cl_ord_id, order.orig_cl_ord_id];
+                open.insert((order.instrument, is_bid), (ids, order.price));
             }
-            OrderAction::Cancel => drop(open.remove(&side)),
-            OrderAction::Status => {}
+            DecideRecord::Execution(execution) => {
+                let is_done = matches!(
+                    execution.kind,
+                    ExecutionKind::Fill | ExecutionKind::Canceled | ExecutionKind::Rejected
+                );
+                // A fill may have crossed a replace on the wire.
+                open.retain(|_, (ids, _)| !(is_done && ids.contains(&execution.cl_ord_id)));
+            }
+            _ => {}
         }
     }
     assert!(decisions.values().all(|&count| count <= 16), "bounded work an input");
@@ -129,7 +140,7 @@ fn never_through_ourselves(actions: &[Order]) {
 /// The last fit before noon and the last one are what everybody quoted by.
 fn near_the_known_surface(inputs: &Inputs, config: &Config, fits: &[(u64, Vec<SurfaceVol>)]) {
     let plan = WidePlan::new(inputs, config).expect("a plan").expect("wide work");
-    let mut last: std::collections::BTreeMap<u32, f64> = std::collections::BTreeMap::new();
+    let mut last: BTreeMap<u32, f64> = BTreeMap::new();
     let half = fits.len() / 2 - 1;
     for (number, (_, vols)) in fits.iter().enumerate() {
         last.extend(vols.iter().map(|vol| (vol.option, vol.volatility())));

@@ -10,7 +10,8 @@ use crate::control::universe::Universe;
 use crate::control::wide_plan::WidePlan;
 use crate::pipeline::tsc::Calibration;
 use crate::pipeline::wide::{
-    ComputedBy, CpuBackend, Deadlines, DeviceBackend, SurfaceDesk, SurfaceFitter, WideBackend, WideDesk,
+    ComputedBy, CpuBackend, Deadlines, DeviceBackend, SurfaceChain, SurfaceDesk, SurfaceFitter, WideBackend,
+    WideDesk,
 };
 use kernels::device::driver::{Driver, NoDevice};
 use kernels::device::keeper::Keeper;
@@ -147,7 +148,8 @@ fn surfaces(plan: &WidePlan, is_virtual: bool) -> Result<Option<SurfaceDesk>, Fa
                 .to_owned(),
         ));
     }
-    let fits = chains.iter().map(|chain| ChainFit::new(&plan.tables, chain.listing, config)).collect();
+    let fit = |chain: &SurfaceChain| ChainFit::new(&plan.tables, chain.listing, &plan.is_american, config);
+    let fits = chains.iter().map(fit).collect();
     let fitter: Box<dyn SurfaceFitter> = if is_virtual {
         Box::new(InPlace::new(fits))
     } else {

@@ -279,6 +279,10 @@ pub struct ChainConfig {
     pub venue: String,
     /// The underlying.
     pub symbol: String,
+    /// When its options may be exercised. Default "european"; the early exercise of American ones is priced with each fit of a
+    /// surface, and counts from the first one on.
+    #[serde(default)]
+    pub exercise: Exercise,
     /// Venue where its options are quoted. Default: the underlying's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options_venue: Option<String>,
@@ -332,6 +336,17 @@ pub enum ExpiryTerms {
         /// Present value of 1 paid at expiry.
         discount: f64,
     },
+}
+
+/// When an option may be exercised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exercise {
+    /// At expiry.
+    #[default]
+    European,
+    /// At any time until then.
+    American,
 }
 
 /// Call or put.
@@ -429,6 +444,10 @@ impl WideConfig {
         numbered("baskets", &self.baskets, BasketConfig::check)?;
         numbered("bases", &self.bases, BasisConfig::check)?;
         numbered("chains", &self.chains, ChainConfig::check)?;
+        let is_american = self.chains.iter().any(|chain| chain.exercise == Exercise::American);
+        if is_american && self.surface.is_none() {
+            return Err("chains of American options need [wide.surface]: their early exercise is priced with its fits".to_owned());
+        }
         if let Some(surface) = &self.surface {
             surface.check().map_err(|what| format!("surface: {what}"))?;
         }

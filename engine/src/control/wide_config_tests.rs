@@ -124,3 +124,19 @@ fn a_device_is_used_from_where_all_that_was_measured_is_fast_enough() {
     assert_eq!(crossover(&measured, WorkKind::Relations, 2.0), None, "just too slow");
     assert_eq!(crossover(&[], WorkKind::Options, 1.0), None, "nothing was measured");
 }
+
+#[test]
+fn american_options_need_surfaces_and_symbols_are_one_each() {
+    let american =
+        WHOLE.replace("symbol = \"AAPL\"\nexpiries", "symbol = \"AAPL\"\nexercise = \"american\"\nexpiries");
+    assert!(read(&american).is_err_and(|error| error.contains("[wide.surface]")));
+    let config = read(&format!("{american}\n[surface]\nfit_interval_ms = 5\n")).expect("good settings");
+    assert_eq!(config.chains[0].exercise, Exercise::American);
+    assert_eq!(read(WHOLE).expect("good settings").chains[0].exercise, Exercise::European);
+    let symbols = |count: usize| {
+        let symbols = vec!["\"X\""; count].join(", ");
+        read(&WHOLE.replace("volatility = 0.2 }", &format!("volatility = 0.2, symbols = [{symbols}] }}")))
+    };
+    assert!(symbols(250).is_ok());
+    assert!(symbols(249).is_err_and(|error| error.contains("249 symbols for 250 options")));
+}

@@ -18,8 +18,8 @@ use crate::control::startup;
 use crate::control::surface::config::SurfaceConfig;
 use crate::control::universe::Universe;
 use crate::control::wide_config::{
-    ChainConfig, DeviceConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig,
-    RelationConfig, WideConfig, WideListingConfig, WorkKind, crossover,
+    ChainConfig, DeviceConfig, Exercise, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind,
+    PairsConfig, RelationConfig, WideConfig, WideListingConfig, WorkKind, crossover,
 };
 use crate::pipeline::wide::{QuotedOption, SurfaceChain, WideListing, WideWatch};
 use crate::strategy::options_maker::{MadeOption, OptionsMaker};
@@ -40,6 +40,8 @@ pub struct WidePlan {
     pub tables: Arc<WideTables>,
     /// Where each option is listed, by its number in the tables; `None`: nowhere.
     pub option_listings: Box<[Option<WideListing>]>,
+    /// Whether each option may be exercised early, by its number in the tables.
+    pub is_american: Box<[bool]>,
     /// How volatilities are fitted; `None`: they are not.
     pub surface: Option<SurfaceConfig>,
     /// Resting orders of all venues' books at most.
@@ -96,6 +98,7 @@ impl WidePlan {
         let (listings, numbers, spec) = (Vec::new(), HashMap::new(), WideSpec::default());
         let (mut maker, option_listings) =
             (Maker { directory: &directory, config, wide, listings, numbers, spec }, &mut Vec::new());
+        let mut american = Vec::new();
         for (number, relation) in wide.relations.iter().enumerate() {
             maker.add_relation(relation).map_err(named("relations", number))?;
         }
@@ -116,6 +119,7 @@ impl WidePlan {
         }
         for (number, chain) in wide.chains.iter().enumerate() {
             maker.add_chain(chain, option_listings).map_err(named("chains", number))?;
+            american.resize(option_listings.len(), chain.exercise == Exercise::American);
         }
         for (number, listing) in wide.listings.iter().enumerate() {
             maker.check_terms(listing).map_err(named("listings", number))?;
@@ -132,8 +136,11 @@ impl WidePlan {
         for (place, listing) in option_listings.iter().enumerate() {
             by_number[tables.option_of_spec(place) as usize] = *listing;
         }
+        let is_american =
+            (0..american.len() as u32).map(|option| american[tables.spec_of_option(option)]).collect();
         Ok(Some(Self {
             option_listings: by_number,
+            is_american,
             surface: wide.surface,
             listings,
             tables: Arc::new(tables),

@@ -7,6 +7,7 @@
 
 use super::config::{SurfaceConfig, SurfaceModel};
 use super::implied::{Forward, QuotedContract, point};
+use super::premium::premium_e9;
 use crate::pipeline::wide::{FitRefused, SeenQuote, SurfaceJob, SurfaceVol};
 use feeds::units::PRICE_NONE;
 use kernels::abi::{Expiry, OptionTerms, option_flags};
@@ -21,9 +22,6 @@ use volsurf::{Strike, Tenor};
 
 /// Volatilities that a fit may give to a contract.
 const VOLATILITIES: std::ops::RangeInclusive<f64> = 0.001..=5.0;
-
-/// Fits of an expiry at most, each without what lay apart from the last one.
-const ROUNDS_MAX: usize = 4;
 
 /// Density below zero that is rounding, for a forward of 1.
 const DENSITY_SLACK: f64 = 1e-7;
@@ -60,12 +58,14 @@ pub struct ChainFit {
     config: SurfaceConfig,
     /// By time.
     expiries: Vec<ExpiryFit>,
+    /// What early exercise was worth at the last fit, 1e-9; `None` for a European option. By number in the tables.
+    premiums: Box<[Option<i64>]>,
 }
 
 impl ChainFit {
-    /// The chain on a listing.
+    /// The chain on a listing; `is_american` says it of every option of the tables.
     #[must_use]
-    pub fn new(tables: &Arc<WideTables>, listing: u32, config: SurfaceConfig) -> Self {
+    pub fn new(tables: &Arc<WideTables>, listing: u32, is_american: &[bool], config: SurfaceConfig) -> Self {
         let mut expiries: Vec<ExpiryFit> = Vec::new();
         for at in tables.options_of(listing) {
             let (number, at) = (tables.options()[at].expiry, at as u32);
@@ -82,7 +82,8 @@ impl ChainFit {
             }
         }
         expiries.sort_by(|a, b| a.expiry.years.total_cmp(&b.expiry.years));
-        Self { tables: Arc::clone(tables), config, expiries }
+        let premiums = is_american.iter().map(|is_american| is_american.then_some(0)).collect();
+        Self { tables: Arc::clone(tables), config, expiries, premiums }
     }
 
     /// Fits the job's quotes; what came of it is in the job.
@@ -107,29 +108,27 @@ impl ChainFit {
         let forward = forward_of(expiry, job.mid_e9).ok_or(FitRefused::NoForward)?;
         let mut points = self.points(&forward, options, &job.quotes);
         let all = points.len();
-        for _ in 0..ROUNDS_MAX {
+        loop {
             if points.len() < self.config.points_min as usize {
                 return Err(FitRefused::TooFewQuotes);
             }
             let smile = calibrated(&forward, &points, last.as_ref(), self.config.rms_max / 8.0)?;
             let errors = errors(&smile, &points);
             let limit = (self.config.apart * median(&errors)).max(self.config.apart_min);
-            let kept: Points =
-                points.iter().zip(&errors).filter(|(_, error)| **error <= limit).map(|(at, _)| *at).collect();
-            if kept.len() == points.len() {
-                job.left_out += (all - points.len()) as u32;
-                return if root_mean_square(&errors) <= self.config.rms_max {
-                    Ok(Cleaned { number, forward, points, smile })
-                } else {
-                    Err(FitRefused::TooFar)
-                };
+            let furthest = (0..errors.len()).max_by(|&a, &b| errors[a].total_cmp(&errors[b]));
+            // One at a time: a far one bends the smile away from its neighbours.
+            match furthest.filter(|&at| errors[at] > limit) {
+                Some(at) => drop(points.remove(at)),
+                None if root_mean_square(&errors) <= self.config.rms_max => {
+                    job.left_out += (all - points.len()) as u32;
+                    return Ok(Cleaned { number, forward, points, smile });
+                }
+                None => return Err(FitRefused::TooFar),
             }
-            if (all - kept.len()) * 4 > all {
+            if (all - points.len()) * 4 > all {
                 return Err(FitRefused::TooFar);
             }
-            points = kept;
         }
-        Err(FitRefused::TooFar)
     }
 
     /// The usable quotes of an expiry; the volatility of a strike that has two is that of the option without value at once.
@@ -137,7 +136,9 @@ impl ChainFit {
         let from = quotes.partition_point(|quote| quote.option < options.start);
         let to = quotes.partition_point(|quote| quote.option < options.end);
         let usable = quotes[from..to].iter().filter_map(|quote| {
-            let quoted = quoted_contract(&self.tables.options()[quote.option as usize], quote);
+            let at = quote.option as usize;
+            let premium = self.premiums[at].unwrap_or(0);
+            let quoted = quoted_contract(&self.tables.options()[at], quote, premium);
             point(forward, &quoted, self.config.spread_max)
         });
         let mut points: Points = usable.collect();
@@ -194,8 +195,14 @@ impl ChainFit {
         }
     }
 
-    /// Puts the volatility of every option of the expiry into the job, or none.
-    fn tell(&self, number: usize, vol: impl Fn(f64) -> f64, job: &mut SurfaceJob) -> Result<(), FitRefused> {
+    /// Puts the volatility of every option of the expiry into the job, or none; with it what early exercise is worth. Quotes
+    /// of American options are taken without the premium of the fit before, so that it settles within a few fits.
+    fn tell(
+        &mut self,
+        number: usize,
+        vol: impl Fn(f64) -> f64,
+        job: &mut SurfaceJob,
+    ) -> Result<(), FitRefused> {
         let before = job.vols.len();
         for option in self.expiries[number].options.clone() {
             let volatility = vol(self.tables.options()[option as usize].strike);
@@ -204,10 +211,31 @@ impl ChainFit {
                 return Err(FitRefused::OutOfRange);
             }
             let volatility_e9 = (volatility * UNIT_E9).round() as i64;
-            job.vols.push(SurfaceVol { option, volatility_e9, premium_e9: 0 });
+            let premium = self.premium(number, option, volatility, job.mid_e9);
+            let Some(premium_e9) = premium else {
+                job.vols.truncate(before);
+                return Err(FitRefused::OutOfRange);
+            };
+            job.vols.push(SurfaceVol { option, volatility_e9, premium_e9 });
+        }
+        for vol in &job.vols[before..] {
+            if let Some(premium) = &mut self.premiums[vol.option as usize] {
+                *premium = vol.premium_e9;
+            }
         }
         job.fitted += 1;
         Ok(())
+    }
+
+    /// Zero for a European option.
+    fn premium(&self, number: usize, option: u32, volatility: f64, mid_e9: i64) -> Option<i64> {
+        if self.premiums[option as usize].is_none() {
+            return Some(0);
+        }
+        let terms = &self.tables.options()[option as usize];
+        let forward = forward_of(&self.expiries[number].expiry, mid_e9)?;
+        let is_put = terms.flags & option_flags::PUT != 0;
+        premium_e9(&forward, mid_in_currency_units(mid_e9), terms.strike, is_put, volatility)
     }
 }
 
@@ -218,13 +246,13 @@ fn forward_of(expiry: &Expiry, mid_e9: i64) -> Option<Forward> {
     is_there.then_some(Forward { price, discount: expiry.discount, years: expiry.years })
 }
 
-const fn quoted_contract(terms: &OptionTerms, quote: &SeenQuote) -> QuotedContract {
+const fn quoted_contract(terms: &OptionTerms, quote: &SeenQuote, premium_e9: i64) -> QuotedContract {
     QuotedContract {
         strike: terms.strike,
         is_put: terms.flags & option_flags::PUT != 0,
         bid_px: quote.bid_px,
         ask_px: quote.ask_px,
-        premium_e9: 0,
+        premium_e9,
     }
 }
 

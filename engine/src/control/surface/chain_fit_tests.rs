@@ -89,7 +89,7 @@ fn fitted(config: SurfaceConfig, change: impl FnOnce(&mut SurfaceJob)) -> (Arc<W
     let tables = tables();
     let mut job = job(&tables);
     change(&mut job);
-    ChainFit::new(&tables, 0, config).fit(&mut job);
+    ChainFit::new(&tables, 0, &[false; 78], config).fit(&mut job);
     (tables, job)
 }
 
@@ -132,7 +132,7 @@ fn one_surface_over_all_expiries_is_near_the_quotes() {
 #[test]
 fn the_next_fit_begins_at_the_last_one() {
     let tables = tables();
-    let mut chain = ChainFit::new(&tables, 0, SurfaceConfig::default());
+    let mut chain = ChainFit::new(&tables, 0, &[false; 78], SurfaceConfig::default());
     for round in 0..3 {
         let mut job = job(&tables);
         chain.fit(&mut job);
@@ -161,7 +161,7 @@ fn bad_quotes_make_no_fit_and_the_last_one_stays() {
         first.count()
     };
     let refused = |change: &dyn Fn(&mut SurfaceJob)| {
-        let mut chain = ChainFit::new(&tables, 0, SurfaceConfig::default());
+        let mut chain = ChainFit::new(&tables, 0, &[false; 78], SurfaceConfig::default());
         let mut good = job(&tables);
         chain.fit(&mut good);
         assert_eq!(good.fitted, 3);
@@ -218,4 +218,37 @@ fn wide_quotes_are_not_used() {
         job.quotes.iter_mut().for_each(|quote| quote.bid_px = quote.ask_px / 3);
     });
     assert_eq!((job.fitted, job.refused[FitRefused::TooFewQuotes as usize]), (0, 3));
+}
+
+/// Quotes of American options: the European price by the known smile, and the premium at it.
+#[test]
+fn american_quotes_give_the_same_smiles_and_their_premiums() {
+    let tables = tables();
+    let mut chain = ChainFit::new(&tables, 0, &[true; 78], SurfaceConfig::default());
+    let spot = SPOT_E9 as f64 / 1e9;
+    let premium = |option: u32| {
+        let terms = &tables.options()[option as usize];
+        let expiry = &tables.expiries()[terms.expiry as usize];
+        let forward = forward_of(expiry, SPOT_E9).expect("a forward");
+        let is_put = terms.flags & option_flags::PUT != 0;
+        premium_e9(&forward, spot, terms.strike, is_put, truth(&tables, option)).expect("a premium")
+    };
+    let american = |mut job: SurfaceJob| {
+        for quote in &mut job.quotes {
+            let premium = premium(quote.option);
+            (quote.bid_px, quote.ask_px) = (quote.bid_px + premium, quote.ask_px + premium);
+        }
+        job
+    };
+    let mut last = SurfaceJob::default();
+    for _ in 0..4 {
+        last = american(job(&tables));
+        chain.fit(&mut last);
+        assert_eq!(last.fitted, 3, "{:?}", last.refused);
+    }
+    println!("worst distance from the known smiles {:.2e}", worst(&tables, &last));
+    assert!(worst(&tables, &last) < 1e-3);
+    let apart = last.vols.iter().map(|vol| (vol.premium_e9 - premium(vol.option)).abs()).max();
+    assert!(apart.is_some_and(|apart| apart < 2_000_000), "{apart:?}");
+    assert!(last.vols.iter().any(|vol| vol.premium_e9 > 10_000_000), "some are worth exercising");
 }

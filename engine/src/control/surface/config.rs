@@ -34,7 +34,7 @@ pub struct SurfaceConfig {
     /// Furthest that a fit may be from its quotes, root mean square over them in volatility. Default 0.02.
     pub rms_max: f64,
     /// A quote this many times as far from the fit as the median one, and further than `apart_min`, is left out of a second
-    /// fit; with more than a quarter of them there is none. Default 6.
+    /// fit; with more than a quarter of them there is none. Default 3.
     pub apart: f64,
     /// See `apart`; in volatility. Default 0.01.
     pub apart_min: f64,
@@ -50,7 +50,7 @@ impl Default for SurfaceConfig {
             points_min: 7,
             spread_max: 0.5,
             rms_max: 0.02,
-            apart: 6.0,
+            apart: 3.0,
             apart_min: 0.01,
             change_min: 0.000_01,
         }

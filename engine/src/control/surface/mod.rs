@@ -10,3 +10,4 @@ pub mod chain_fit;
 pub mod config;
 pub mod fitter;
 pub mod implied;
+pub mod premium;
