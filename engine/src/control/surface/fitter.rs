@@ -1,7 +1,7 @@
 //! Who runs fits: in place in lockstep, where virtual time stands still meanwhile, and on a cold thread otherwise.
 //!
 //! The hot side of the thread is two rings of one job each; it makes no system call and frees nothing. The thread looks
-//! every [`LOOK`] and ends when the run drops its side.
+//! every half millisecond and ends when the run drops its side.
 
 use super::chain_fit::ChainFit;
 use crate::pipeline::wide::{SurfaceFitter, SurfaceJob};
