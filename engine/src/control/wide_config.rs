@@ -6,7 +6,7 @@
 use kernels::abi::{AMOUNT_MAX, LEGS_MAX};
 use serde::{Deserialize, Serialize};
 
-use super::wide_kinds::{BasisConfig, BasketConfig, CurrenciesConfig, SpreadsConfig};
+use super::wide_kinds::{BasisConfig, BasketConfig, CurrenciesConfig, ExerciseConfig, SpreadsConfig};
 use crate::control::surface::config::SurfaceConfig;
 use crate::strategy::options_maker::OptionsMakerConfig;
 use crate::strategy::relation_taker::RelationTakerConfig;
@@ -282,7 +282,7 @@ pub struct ChainConfig {
     /// When its options may be exercised. Default "european"; the early exercise of American ones is priced with each fit of a
     /// surface, and counts from the first one on.
     #[serde(default)]
-    pub exercise: Exercise,
+    pub exercise: ExerciseConfig,
     /// Venue where its options are quoted. Default: the underlying's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options_venue: Option<String>,
@@ -336,17 +336,6 @@ pub enum ExpiryTerms {
         /// Present value of 1 paid at expiry.
         discount: f64,
     },
-}
-
-/// When an option may be exercised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Exercise {
-    /// At expiry.
-    #[default]
-    European,
-    /// At any time until then.
-    American,
 }
 
 /// Call or put.
@@ -444,7 +433,7 @@ impl WideConfig {
         numbered("baskets", &self.baskets, BasketConfig::check)?;
         numbered("bases", &self.bases, BasisConfig::check)?;
         numbered("chains", &self.chains, ChainConfig::check)?;
-        let is_american = self.chains.iter().any(|chain| chain.exercise == Exercise::American);
+        let is_american = self.chains.iter().any(|chain| chain.exercise == ExerciseConfig::American);
         if is_american && self.surface.is_none() {
             return Err("chains of American options need [wide.surface]: their early exercise is priced with its fits".to_owned());
         }

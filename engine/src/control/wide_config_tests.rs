@@ -131,8 +131,8 @@ fn american_options_need_surfaces_and_symbols_are_one_each() {
         WHOLE.replace("symbol = \"AAPL\"\nexpiries", "symbol = \"AAPL\"\nexercise = \"american\"\nexpiries");
     assert!(read(&american).is_err_and(|error| error.contains("[wide.surface]")));
     let config = read(&format!("{american}\n[surface]\nfit_interval_ms = 5\n")).expect("good settings");
-    assert_eq!(config.chains[0].exercise, Exercise::American);
-    assert_eq!(read(WHOLE).expect("good settings").chains[0].exercise, Exercise::European);
+    assert_eq!(config.chains[0].exercise, ExerciseConfig::American);
+    assert_eq!(read(WHOLE).expect("good settings").chains[0].exercise, ExerciseConfig::European);
     let symbols = |count: usize| {
         let symbols = vec!["\"X\""; count].join(", ");
         read(&WHOLE.replace("volatility = 0.2 }", &format!("volatility = 0.2, symbols = [{symbols}] }}")))

@@ -97,12 +97,13 @@ impl SpreadKind {
 }
 
 /// When options may be exercised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExerciseConfig {
     /// At expiry only.
+    #[default]
     European,
-    /// At any day: only the bounds that survive early exercise are looked at.
+    /// At any day. Of spreads only the bounds that survive early exercise are looked at.
     American,
 }
 

@@ -18,9 +18,10 @@ use crate::control::startup;
 use crate::control::surface::config::SurfaceConfig;
 use crate::control::universe::Universe;
 use crate::control::wide_config::{
-    ChainConfig, DeviceConfig, Exercise, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind,
-    PairsConfig, RelationConfig, WideConfig, WideListingConfig, WorkKind, crossover,
+    ChainConfig, DeviceConfig, ExpiryConfig, ExpiryTerms, LegSide, OptionConfig, OptionKind, PairsConfig,
+    RelationConfig, WideConfig, WideListingConfig, WorkKind, crossover,
 };
+use crate::control::wide_kinds::ExerciseConfig;
 use crate::pipeline::wide::{QuotedOption, SurfaceChain, WideListing, WideWatch};
 use crate::strategy::options_maker::{MadeOption, OptionsMaker};
 use crate::strategy::relation_taker::{RelationTaker, TakenListing};
@@ -119,7 +120,7 @@ impl WidePlan {
         }
         for (number, chain) in wide.chains.iter().enumerate() {
             maker.add_chain(chain, option_listings).map_err(named("chains", number))?;
-            american.resize(option_listings.len(), chain.exercise == Exercise::American);
+            american.resize(option_listings.len(), chain.exercise == ExerciseConfig::American);
         }
         for (number, listing) in wide.listings.iter().enumerate() {
             maker.check_terms(listing).map_err(named("listings", number))?;
