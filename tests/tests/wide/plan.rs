@@ -82,7 +82,7 @@ fn what_is_not_there_is_named() {
         relation("NASDAQ", "<0>")
     ));
     assert!(
-        error.contains("wide: listings[0]") && error.contains("is in no relation, pair or chain"),
+        error.contains("wide: listings[0]") && error.contains("is in no relation of any kind, pair or chain"),
         "{error}"
     );
 }
