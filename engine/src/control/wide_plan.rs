@@ -64,9 +64,6 @@ impl WidePlan {
     /// with one, since a relation's last answer can be known in one place only.
     #[must_use]
     pub fn dispatched(&self) -> Box<[bool]> {
-        if self.tables.needs_cpu() {
-            return vec![false; self.listings.len()].into();
-        }
         let wide = |width: usize, from: Option<u32>| from.is_some_and(|from| width >= from.max(1) as usize);
         let is_wide = |listing: u32| {
             wide(self.tables.relations_of(listing).len(), self.crossover_relations)
