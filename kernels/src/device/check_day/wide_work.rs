@@ -17,15 +17,31 @@ const EXPIRIES: u32 = 10;
 /// Cycles of random legs.
 const CYCLES: u32 = 200;
 
-/// Linear relations, and their shapes.
-const LINEARS: u32 = 60;
-const LINEAR_SHAPES: u32 = 4;
+/// Linear relations, of these shapes in turn.
+const LINEARS: usize = 40;
+const SHAPES: [Shape; 8] = {
+    use Shape::{Basket, Legs, One, Pair};
+    [Pair, Legs, One, Basket, Pair, Legs, One, Legs]
+};
 
 /// Every so many symbols one is quoted upside-down, and the last one is in any case.
 const INVERSE_EVERY: u32 = 4;
 
 /// 1e-9 in a unit.
 const E9: u64 = 1_000_000_000;
+
+/// What a linear relation is made of.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// One symbol, bought at one venue and sold at the other.
+    Pair,
+    /// As many such pairs as there are.
+    Basket,
+    /// Legs without meaning.
+    Legs,
+    /// One leg against what is paid for it.
+    One,
+}
 
 impl Day {
     /// Number of a symbol's listing at a venue.
@@ -54,7 +70,8 @@ impl Day {
             }
         }
         relations.extend((0..CYCLES).map(|_| self.cycle(&mut random)));
-        let linears = (0..LINEARS).map(|number| self.linear(number % LINEAR_SHAPES, &mut random)).collect();
+        let shapes = SHAPES.iter().cycle().take(LINEARS);
+        let linears = shapes.map(|shape| self.linear(*shape, &mut random)).collect();
         let inverse = numbers.filter(|number| self.is_inverse(*number)).collect();
         let options = self.options(&mut random);
         WideTables::compile(&WideSpec {
@@ -98,20 +115,19 @@ impl Day {
         RelationSpec { legs, amount_max, profit_min: 1 + random.below(E9) }
     }
 
-    /// A pair, a basket of as many pairs as there are, legs without meaning, or one leg against what is paid for it.
-    fn linear(&self, shape: u32, random: &mut Random) -> LinearSpec {
+    fn linear(&self, shape: Shape, random: &mut Random) -> LinearSpec {
         let legs = match shape {
-            0 => self.pairs(1, random),
-            1 => self.pairs(self.symbols.min(LINEAR_LEGS_MAX as u32 / 2), random),
-            2 => {
+            Shape::Pair => self.pairs(1, random),
+            Shape::Basket => self.pairs(self.symbols.min(LINEAR_LEGS_MAX as u32 / 2), random),
+            Shape::Legs => {
                 let wanted = 2 + random.below(u64::from(self.symbols)) as usize;
                 self.legs(wanted.min(LINEAR_LEGS_MAX), random)
             }
-            _ => vec![Leg::buy(random.below(u64::from(self.symbols * VENUES)) as u32)],
+            Shape::One => vec![Leg::buy(random.below(u64::from(self.symbols * VENUES)) as u32)],
         };
         let payoff_e9 = match shape {
-            // Pairs are worth next to nothing, less what their spreads cost.
-            0 | 1 => random.below(20_000_000 * legs.len() as u64) as i64 - 10_000_000,
+            // They are worth next to nothing, less what their spreads cost.
+            Shape::Pair | Shape::Basket => random.below(20_000_000 * legs.len() as u64) as i64 - 10_000_000,
             _ if legs.iter().all(|leg| leg.sells()) => -(random.below(1_000 * E9) as i64) - 1,
             _ => random.below(400 * E9) as i64 + 1,
         };
