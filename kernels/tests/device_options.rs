@@ -85,12 +85,12 @@ fn options_with_markets_of_their_own_have_the_bits_of_the_cpu() {
         price(&options, out);
     };
     compare("price_each_forward", &mut table, &columns, |table| {
-        let markets = ForwardMarkets { forward, rate, years };
+        let markets = ForwardMarkets::new(forward, rate, years);
         each(table, &|options, out| price_each(isa, &markets, options, out).expect("in range"));
     });
     as_amounts(&mut table);
     compare("price_each_normal", &mut table, &columns, |table| {
-        let markets = NormalMarkets { forward, rate, years };
+        let markets = NormalMarkets::new(forward, rate, years);
         each(table, &|options, out| price_each(isa, &markets, options, out).expect("in range"));
     });
 }
@@ -152,7 +152,7 @@ fn volatilities_have_the_bits_of_the_cpu() {
         implied_volatility_of_each(isa, &spots, &options, &prices, STEPS, out);
     });
     as_amounts(&mut table);
-    let normals = NormalMarkets { forward, rate, years };
+    let normals = NormalMarkets::new(forward, rate, years);
     let (_, options, out) = table.each(0);
     price_each(isa, &normals, &options, out).expect("in range");
     let prices = asked(&mut random, &mut table);
