@@ -1,7 +1,7 @@
 //! The maker in the real decision core: two options on one underlying, fed by hand.
 
 use super::*;
-use crate::order::{Order, OrderAction, RejectReason};
+use crate::order::{ExecutionKind, Order, OrderAction, RejectReason};
 use crate::pipeline::decision_core::{Actions, CoreSizes, DecisionCore, Input, NoProbe};
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, StrategyLimits};
 use crate::pipeline::wide::{ComputedBy, SurfaceVol, WideRequest, WideWatch};
