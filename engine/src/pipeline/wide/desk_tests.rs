@@ -258,5 +258,9 @@ fn turns_without_surface_work_begin_no_path() {
     while fitted.decide.core().counters().surfaces == 0 {
         assert_eq!(fitted.decide.poll_answers(1_000_000, &mut Nowhere), Ok(true));
     }
-    assert_ne!(sampled(&mut fitted.decide), untouched, "the fit is a path, and those behind it are other ones");
+    assert_ne!(
+        sampled(&mut fitted.decide),
+        untouched,
+        "the fit is a path, and those behind it are other ones"
+    );
 }

@@ -24,8 +24,9 @@ fn option(maker: &OptionsMaker, view: &View<'_>, place: usize) -> Option<Vec<Str
     let quoted = &maker.quoted[place];
     let live = LiveOrders::of(view, quoted.made.at);
     let (inputs, wanted) = maker.wanted(place, view, &live);
-    let does = [(wanted.bid, live.bid), (wanted.ask, live.ask)]
-        .map(|(wanted, order)| quote_action(wanted, order.map(live_quote), &maker.pace.requote, view.time_ns));
+    let does = [(wanted.bid, live.bid), (wanted.ask, live.ask)].map(|(wanted, order)| {
+        quote_action(wanted, order.map(live_quote), &maker.pace.requote, view.time_ns)
+    });
     if does == [QuoteAction::Keep; 2] {
         return None;
     }
