@@ -13,10 +13,10 @@ use crate::abi::Expiry;
 /// An underlying with a continuous yield.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpotMarket {
-    pub(super) spot: f64,
-    pub(super) rate: f64,
-    pub(super) underlying_yield: f64,
-    pub(super) years: f64,
+    pub(crate) spot: f64,
+    pub(crate) rate: f64,
+    pub(crate) underlying_yield: f64,
+    pub(crate) years: f64,
 }
 
 impl SpotMarket {
@@ -64,9 +64,9 @@ impl PerIsa for ExpiryOf {
 /// A forward or future.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ForwardMarket {
-    pub(super) forward: f64,
-    pub(super) rate: f64,
-    pub(super) years: f64,
+    pub(crate) forward: f64,
+    pub(crate) rate: f64,
+    pub(crate) years: f64,
 }
 
 impl ForwardMarket {
@@ -94,9 +94,9 @@ impl ForwardMarket {
 /// A forward that may be below zero, for the normal model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormalMarket {
-    pub(super) forward: f64,
-    pub(super) rate: f64,
-    pub(super) years: f64,
+    pub(crate) forward: f64,
+    pub(crate) rate: f64,
+    pub(crate) years: f64,
 }
 
 impl NormalMarket {
