@@ -156,6 +156,16 @@ impl AmericanOption {
         Ok(())
     }
 
+    /// Whether it can be priced at a spot.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(crate) fn refused(&self, spot: f64) -> Result<(), Refusal> {
+        self.check()?;
+        self.unit_put().regime()?;
+        check_price("spot", spot)
+    }
+
     /// The put that it is solved as.
     #[must_use]
     pub fn unit_put(&self) -> UnitPut {
