@@ -11,7 +11,7 @@ use crate::control::wide_backend::{BackendKind, emulated};
 use kernels::cpu::wide::WideTables;
 use kernels::device::check::Compared;
 use kernels::device::check_day::{Day, DayFailed};
-use kernels::device::driver::Driver;
+use kernels::device::driver::{Driver, NoDevice};
 use kernels::device::keeper::Keeper;
 use kernels::device::launch::Images;
 use kernels::device::maker::{Made, Maker, NoKernel};
@@ -35,7 +35,7 @@ impl Where {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn driver(&self) -> Result<(Driver, Images), NoKernel> {
+    pub fn driver(&self) -> Result<(Driver, Images), NoDevice> {
         match self.backend {
             BackendKind::Emulated => Ok((emulated()?, Images::Ptx)),
             _ => Ok((Driver::native()?, Images::Native)),

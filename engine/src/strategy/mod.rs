@@ -9,6 +9,7 @@ pub mod arbitrage_taker;
 pub mod market_maker;
 pub mod options_maker;
 pub mod parent_router;
+mod quote_side;
 pub mod relation_taker;
 #[cfg(test)]
 mod test_desk;
@@ -88,6 +89,11 @@ pub trait Strategy: Send {
     fn restore(&mut self, saved: &[u64]) -> bool {
         let _ = saved;
         false
+    }
+
+    /// What it has counted, for the report of the run. Cold.
+    fn report(&self) -> Option<String> {
+        None
     }
 
     /// What it has just decided from the same view, in words and numbers, a line each: for `warptick why`. Cold.

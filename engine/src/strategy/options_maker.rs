@@ -1,8 +1,9 @@
 //! Market maker in options: turns the answers of wide work into quotes for the options that are listed, held against what
 //! the portfolio carries ([`kernels::cpu::portfolio_quote`]).
 //!
-//! An answer brings theoretical value, delta and vega of the options whose quotes have changed, in 1e-9. The maker keeps
-//! the last ones, and the sums of delta (an underlying, with what we hold of it) and vega over all that it holds, in
+//! An answer brings theoretical value, delta and vega of the options whose quotes have changed, in 1e-9, as if they were
+//! European. The maker adds what early exercise is worth where the underlying is then, by the tables of the last fit
+//! ([`kernels::cpu::american::PremiumTable`]), keeps what comes of it, and the sums of delta (an underlying, with what we hold of it) and vega over all that it holds, in
 //! integers. What has changed waits in a queue; an input works off [`EXAMINED_MAX`] options of it and sends at most
 //! `changes_max` messages, so that a tick that moves a whole chain costs no more than one that moves a few options: the rest
 //! follows with the next inputs. A fill shifts every price of the portfolio: all options are looked at once more, in turn.
@@ -14,21 +15,25 @@
 //! for then is refused.
 
 pub mod config;
+mod contract;
 mod explanation;
 mod portfolio;
 
+use super::quote_side::{QuotePace, QuoteSides, lower};
 use super::{Intents, Strategy, View};
-use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
+use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use crate::pipeline::wide::{SurfaceFitted, WideAnswered, WideListing};
 pub use config::OptionsMakerConfig;
+use contract::Contract;
 use feeds::event::{INSTRUMENT_ALL, MarketEvent, Side};
 use feeds::units::PRICE_NONE;
-use kernels::abi::ItemKind;
+use kernels::abi::{ItemKind, OptionTerms};
+use kernels::cpu::option_quote::mid_of;
 use kernels::cpu::portfolio_quote::{PortfolioInputs, PortfolioRules, portfolio_quotes};
-use kernels::cpu::quote_action::{LiveQuote, QuoteAction, RequoteParameters, quote_action};
-use kernels::cpu::quoting::{NoQuote, Quotes, Target};
+use kernels::cpu::quote_action::RequoteParameters;
+use kernels::cpu::quoting::{NoQuote, Quotes};
 use portfolio::Portfolio;
 use std::collections::VecDeque;
 
@@ -39,35 +44,26 @@ pub const EXAMINED_MAX: usize = 32;
 const NONE: u32 = u32::MAX;
 
 /// An option that is quoted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MadeOption {
     /// Its number in the tables of wide work.
     pub option: u32,
     /// Where it is listed.
     pub at: WideListing,
-    /// Its underlying.
-    pub underlying: u32,
+    /// Where its underlying is listed.
+    pub underlying: WideListing,
     /// Price increment of orders, 1e-9, above zero.
     pub price_tick: i64,
-}
-
-/// What a side remembers beside its live order.
-#[derive(Clone, Copy, Debug, Default)]
-struct QuoteSide {
-    /// Core time until which nothing is quoted after a refusal, UTC ns.
-    paused_until_ns: u64,
-    /// Core time before which no further cancel is sent, UTC ns.
-    next_cancel_ns: u64,
+    /// What it is.
+    pub terms: OptionTerms,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Quoted {
     made: MadeOption,
     rules: PortfolioRules,
-    /// Early exercise, beside the theoretical value, 1e-9.
-    premium: i64,
-    bid: QuoteSide,
-    ask: QuoteSide,
+    contract: Contract,
+    sides: QuoteSides,
     waits: bool,
 }
 
@@ -79,8 +75,7 @@ pub struct OptionsMaker {
     by_option: Box<[u32]>,
     by_instrument: Box<[u32]>,
     portfolio: Portfolio,
-    requote: RequoteParameters,
-    refused_pause_ns: u64,
+    pace: QuotePace,
     changes_max: usize,
     /// Options to look at, each once.
     waiting: VecDeque<u32>,
@@ -89,6 +84,8 @@ pub struct OptionsMaker {
     turn: usize,
     /// What the last input has looked at, for explanations.
     examined: Vec<u32>,
+    /// Prices made with the underlying outside of what the option's premiums were fitted for.
+    premiums_held: u64,
 }
 
 impl OptionsMaker {
@@ -104,13 +101,12 @@ impl OptionsMaker {
         let quoted = |made: &MadeOption| Quoted {
             made: *made,
             rules: config.rules(made.price_tick),
-            premium: 0,
-            bid: QuoteSide::default(),
-            ask: QuoteSide::default(),
+            contract: Contract::new(&made.terms),
+            sides: QuoteSides::default(),
             waits: false,
         };
         let mut instruments: Vec<u32> =
-            options.iter().flat_map(|made| [made.at.instrument, made.underlying]).collect();
+            options.iter().flat_map(|made| [made.at.instrument, made.underlying.instrument]).collect();
         instruments.sort_unstable();
         instruments.dedup();
         Ok(Self {
@@ -119,16 +115,19 @@ impl OptionsMaker {
             by_option,
             by_instrument,
             portfolio: Portfolio::new(options, config.contract_size),
-            requote: RequoteParameters {
-                move_min: i64::from(config.move_min_ticks).saturating_mul(tick),
-                rest_ns: config.rest_ns,
+            pace: QuotePace {
+                requote: RequoteParameters {
+                    move_min: i64::from(config.move_min_ticks).saturating_mul(tick),
+                    rest_ns: config.rest_ns,
+                },
+                refused_pause_ns: config.refused_pause_ns,
             },
-            refused_pause_ns: config.refused_pause_ns,
             changes_max: config.changes_max,
             waiting: VecDeque::with_capacity(options.len()),
             in_turn: 0,
             turn: 0,
             examined: Vec::with_capacity(EXAMINED_MAX),
+            premiums_held: 0,
         })
     }
 
@@ -142,6 +141,15 @@ impl OptionsMaker {
             quoted.waits = true;
             self.waiting.push_back(place as u32);
         }
+    }
+
+    /// What an option is worth with the underlying where it is now.
+    fn price(&mut self, place: usize, view: &View<'_>) {
+        let Quoted { made, contract, .. } = &self.quoted[place];
+        let WideListing { venue, instrument } = made.underlying;
+        let spot_e9 = mid_of(&view.nbbo.venue_quote(instrument, venue));
+        self.premiums_held += u64::from(spot_e9 != PRICE_NONE && !contract.premium_holds_at(spot_e9));
+        self.portfolio.learn(place, contract.values(spot_e9));
     }
 
     /// Everything is looked at once more, after what waits.
@@ -179,14 +187,11 @@ impl OptionsMaker {
 
     /// What an option's quotes depend on now, and what is wanted.
     fn wanted(&self, place: usize, view: &View<'_>, live: &LiveOrders<'_>) -> (PortfolioInputs, Quotes) {
-        let Quoted { made, rules, premium, bid, ask, .. } = &self.quoted[place];
+        let Quoted { made, rules, sides, .. } = &self.quoted[place];
         let market = view.bbo(made.at.venue, made.at.instrument);
         let values = self.portfolio.values(place);
         let inputs = PortfolioInputs {
-            theoretical: match values.theoretical {
-                PRICE_NONE => PRICE_NONE,
-                european => european.saturating_add(*premium),
-            },
+            theoretical: values.theoretical,
             delta: values.delta,
             vega: values.vega,
             portfolio_delta: self.portfolio.delta(place, view),
@@ -200,10 +205,10 @@ impl OptionsMaker {
             return (inputs, Quotes { bid: paused, ask: paused });
         }
         let mut wanted = portfolio_quotes(rules, &inputs);
-        if view.time_ns < bid.paused_until_ns {
+        if sides.bid.is_paused(view.time_ns) {
             wanted.bid = paused;
         }
-        if view.time_ns < ask.paused_until_ns {
+        if sides.ask.is_paused(view.time_ns) {
             wanted.ask = paused;
         }
         (inputs, wanted)
@@ -216,56 +221,9 @@ impl OptionsMaker {
         }
         let live = LiveOrders::of(view, at);
         let (_, Quotes { bid, ask }) = self.wanted(place, view, &live);
-        self.act(place, view, Side::Buy, bid, live.bid, intents);
-        self.act(place, view, Side::Sell, ask, live.ask, intents);
-    }
-
-    fn act(
-        &mut self,
-        place: usize,
-        view: &View<'_>,
-        side: Side,
-        wanted: Result<Target, NoQuote>,
-        order: Option<&LiveOrder>,
-        intents: &mut Intents,
-    ) {
-        let WideListing { venue, instrument } = self.quoted[place].made.at;
-        let live = order.map(live_quote);
-        match (quote_action(wanted, live, &self.requote, view.time_ns), order) {
-            (QuoteAction::New(to), _) => {
-                intents.new_order(venue, instrument, side, to.price, to.quantity, TimeInForce::Day);
-            }
-            (QuoteAction::Replace { target, .. }, Some(order)) => {
-                intents.replace(order, target.price, order.cumulative.saturating_add(target.quantity));
-            }
-            (QuoteAction::Cancel { .. }, Some(order)) => {
-                let pause_ns = self.refused_pause_ns;
-                if let Some(state) =
-                    self.side(place, side).filter(|state| view.time_ns >= state.next_cancel_ns)
-                {
-                    state.next_cancel_ns = view.time_ns.saturating_add(pause_ns);
-                    intents.cancel(order);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn side(&mut self, place: usize, side: Side) -> Option<&mut QuoteSide> {
-        let quoted = &mut self.quoted[place];
-        match side {
-            Side::Buy => Some(&mut quoted.bid),
-            Side::Sell => Some(&mut quoted.ask),
-            Side::None => None,
-        }
-    }
-
-    fn pause(&mut self, instrument: u32, side: Side, now_ns: u64) {
-        let until_ns = now_ns.saturating_add(self.refused_pause_ns);
-        let Some(place) = Self::place(&self.by_instrument, instrument) else { return };
-        if let Some(state) = self.side(place, side) {
-            state.paused_until_ns = until_ns;
-        }
+        let sides = &mut self.quoted[place].sides;
+        sides.act(&self.pace, view.time_ns, at, Side::Buy, bid, live.bid, intents);
+        sides.act(&self.pace, view.time_ns, at, Side::Sell, ask, live.ask, intents);
     }
 }
 
@@ -309,21 +267,6 @@ impl<'a> LiveOrders<'a> {
     }
 }
 
-fn live_quote(order: &LiveOrder) -> LiveQuote {
-    LiveQuote {
-        cl_ord_id: order.cl_ord_id,
-        price: order.price,
-        leaves_quantity: order.leaves(),
-        since_ns: order.since_ns,
-        pending: order.is_pending(),
-    }
-}
-
-/// The lower of two offers, either of which may be absent.
-fn lower(a: i64, b: i64) -> i64 {
-    if a == PRICE_NONE || (b != PRICE_NONE && b < a) { b } else { a }
-}
-
 impl Strategy for OptionsMaker {
     fn instruments(&self) -> &[u32] {
         &self.instruments
@@ -347,16 +290,13 @@ impl Strategy for OptionsMaker {
         closed: bool,
         intents: &mut Intents,
     ) {
-        let refused = matches!(
-            execution.kind,
-            ExecutionKind::Rejected | ExecutionKind::CancelRejected | ExecutionKind::NotSent
-        );
-        if refused {
-            self.pause(order.instrument, order.side, view.time_ns);
-        }
         if let Some(place) = Self::place(&self.by_instrument, order.instrument) {
-            if let Some(state) = self.side(place, order.side).filter(|_| closed) {
-                state.next_cancel_ns = 0;
+            let sides = &mut self.quoted[place].sides;
+            if execution.kind.is_refusal() {
+                sides.pause(order.side, &self.pace, view.time_ns);
+            }
+            if closed {
+                sides.closed(order.side);
             }
             self.wait(place);
         }
@@ -364,7 +304,9 @@ impl Strategy for OptionsMaker {
     }
 
     fn on_reject(&mut self, time_ns: u64, intent: &Intent, _reasons: RiskReasons) {
-        self.pause(intent.instrument, intent.side, time_ns);
+        if let Some(place) = Self::place(&self.by_instrument, intent.instrument) {
+            self.quoted[place].sides.pause(intent.side, &self.pace, time_ns);
+        }
     }
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
@@ -379,7 +321,8 @@ impl Strategy for OptionsMaker {
     fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
         for item in answer.items.iter().filter(|item| item.key.kind == ItemKind::Option) {
             if let Some(place) = Self::place(&self.by_option, item.key.index) {
-                self.portfolio.learn(place, &item.values);
+                self.quoted[place].contract.answered(&item.values);
+                self.price(place, view);
                 self.wait(place);
             }
         }
@@ -389,12 +332,22 @@ impl Strategy for OptionsMaker {
     fn on_surface(&mut self, view: &View<'_>, fitted: &SurfaceFitted<'_>, intents: &mut Intents) {
         for vol in fitted.vols {
             if let Some(place) = Self::place(&self.by_option, vol.option)
-                && std::mem::replace(&mut self.quoted[place].premium, vol.premium_e9) != vol.premium_e9
+                && self.quoted[place].contract.refitted(&vol.premium)
             {
+                self.price(place, view);
                 self.wait(place);
             }
         }
         self.work(view, intents);
+    }
+
+    fn report(&self) -> Option<String> {
+        (self.premiums_held > 0).then(|| {
+            let held = self.premiums_held;
+            format!(
+                "options maker: {held} prices with the underlying beyond what early exercise was fitted for"
+            )
+        })
     }
 
     fn explain(&self, view: &View<'_>) -> Vec<String> {

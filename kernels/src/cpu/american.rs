@@ -33,7 +33,7 @@ use crate::cpu::pricing::{Contract, ForwardTerms, Isa, PerIsa, value_one};
 pub use early_exercise::{EarlyExercise, unit_premium};
 pub use leisen_reimer::leisen_reimer;
 pub use nodes::{NODES, Nodes};
-pub use premium_table::{POINTS, PremiumTable};
+pub use premium_table::{Exercised, POINTS, PremiumTable, RANGE, WorthE9};
 use std::fmt;
 
 /// A standard deviation of the underlying until expiry below this counts as none.
@@ -154,6 +154,16 @@ impl AmericanOption {
             }
         }
         Ok(())
+    }
+
+    /// Whether it can be priced at a spot.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(crate) fn refused(&self, spot: f64) -> Result<(), Refusal> {
+        self.check()?;
+        self.unit_put().regime()?;
+        check_price("spot", spot)
     }
 
     /// The put that it is solved as.

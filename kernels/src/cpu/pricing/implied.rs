@@ -41,7 +41,7 @@ pub enum NoVolatility {
 impl NoVolatility {
     /// By its number; 0 is none.
     #[inline(always)]
-    fn numbered(number: u64) -> Option<Self> {
+    pub(crate) fn numbered(number: u64) -> Option<Self> {
         const ALL: [Option<NoVolatility>; 8] = [
             None,
             Some(NoVolatility::NotConverged),

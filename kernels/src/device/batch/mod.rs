@@ -1,19 +1,34 @@
-//! Kernels that are launched and end, on the memory of a resident kernel that does not run: books from lists of changes, every
-//! relation and every option once ([`Batch`]), and one launch a tick ([`TickKernel`]), which the resident kernel is measured
-//! against.
+//! Kernels that are launched and end.
+//!
+//! On the memory of a resident kernel that does not run: books from lists of changes, every relation and every option once
+//! ([`Batch`]), and one launch a tick ([`TickKernel`]), which the resident kernel is measured against. On columns of their own:
+//! options ([`OptionsBatch`]), American options ([`AmericanBatch`]) and simulated paths ([`SimulationBatch`]), with the inputs of
+//! the CPU's functions; [`compare`] holds these against the CPU.
 //!
 //! All memory is taken by `new`. One cold thread owns each and makes driver calls; every call but [`TickKernel::launch`] waits
 //! until the device is done. A batch refuses nothing but what the driver refuses: what a book cannot take is a
 //! [`ReplayFault`].
 
+mod american;
+pub mod compare;
+pub mod draws;
+mod error;
+mod monte_carlo;
+mod options;
+mod queue;
 mod records;
 mod tick;
 
+pub use american::AmericanBatch;
+pub use error::BatchError;
+pub use monte_carlo::SimulationBatch;
+pub use options::{BatchMarket, BatchMarkets, OptionModel, OptionsBatch};
+pub use queue::{Place, Spent};
 pub use records::{BookChange, BookTop, ChangeLists, ReplayFault};
 pub use tick::{TickKernel, TickLaunch};
 
 use super::driver::{DriverError, NoDevice};
-use super::graph::Module;
+use super::graph::{Launch, Module};
 use super::images;
 use super::launch::{Images, Resident};
 use super::layout::{Parameters, Results};
@@ -219,26 +234,8 @@ fn launch(
     threads: u32,
     arguments: &mut [*mut c_void],
 ) -> Result<(), DriverError> {
-    let config = sys::CUlaunchConfig {
-        gridDimX: ctas,
-        gridDimY: 1,
-        gridDimZ: 1,
-        blockDimX: threads,
-        blockDimY: 1,
-        blockDimZ: 1,
-        sharedMemBytes: 0,
-        hStream: resident.stream().handle,
-        attrs: std::ptr::null_mut(),
-        numAttrs: 0,
-    };
-    // SAFETY: the arguments are those that the kernel was built with, and copied by the call; the memory that they name is
-    // the resident kernel's and the caller's, which both live longer than the launch.
-    unsafe {
-        resident.context().driver().launch_kernel(
-            &raw const config,
-            function,
-            arguments.as_mut_ptr(),
-            std::ptr::null_mut(),
-        )
-    }
+    let launch = Launch { function, ctas, threads };
+    // SAFETY: the arguments are those that the kernel was built with; the memory that they name is the resident kernel's and the
+    // caller's, which both live longer than the launch.
+    unsafe { resident.stream().launch(&launch, arguments) }
 }
