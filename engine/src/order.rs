@@ -140,6 +140,18 @@ impl ExecutionKind {
         matches!(self, Self::StatusOpen | Self::StatusDone | Self::StatusUnknown)
     }
 
+    /// Whether it traded.
+    #[must_use]
+    pub const fn is_fill(self) -> bool {
+        matches!(self, Self::PartialFill | Self::Fill)
+    }
+
+    /// Whether it refuses a message of ours: it changed nothing at the venue.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Rejected | Self::CancelRejected | Self::NotSent)
+    }
+
     /// Whether a venue said it, and not our own order entry.
     #[must_use]
     pub const fn is_of_venue(self) -> bool {

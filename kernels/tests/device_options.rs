@@ -95,9 +95,9 @@ proptest! {
         chain(&mut batch, &table, random.market(), &what);
         let spots = SpotMarkets { spot: forward, rate, underlying_yield, years };
         each(&mut batch, &table, &spots, &what);
-        each(&mut batch, &table, &ForwardMarkets { forward, rate, years }, &what);
+        each(&mut batch, &table, &ForwardMarkets::new(forward, rate, years), &what);
         as_amounts(&mut table);
-        each(&mut batch, &table, &NormalMarkets { forward, rate, years }, &what);
+        each(&mut batch, &table, &NormalMarkets::new(forward, rate, years), &what);
     }
 }
 

@@ -138,9 +138,9 @@ fn price_forwards(isa: Isa, table: &mut Table, start: usize, model: usize) {
     let (forward, rate, years) = (&forward[start..], &rate[start..], &years[start..]);
     let (_, options, out) = table.each(start);
     let priced = if model == 0 {
-        price_each(isa, &ForwardMarkets { forward, rate, years }, &options, out)
+        price_each(isa, &ForwardMarkets::new(forward, rate, years), &options, out)
     } else {
-        price_each(isa, &NormalMarkets { forward, rate, years }, &options, out)
+        price_each(isa, &NormalMarkets::new(forward, rate, years), &options, out)
     };
     priced.expect("in range");
 }

@@ -22,7 +22,7 @@ use crate::pipeline::decision_core::{Actions, DecisionCore, Input, Probe};
 use crate::pipeline::operator::{Command, KillCause, OperatorNote};
 use crate::pipeline::risk::RiskApproved;
 use crate::pipeline::stamps::{PathStamps, Sampler, Stage, StampMode};
-use crate::pipeline::wide::{WideDesk, WideReport};
+use crate::pipeline::wide::{SurfaceJob, WideDesk, WideReport};
 use feeds::event::MarketEvent;
 use kernels::cpu::book::BookError;
 
@@ -203,45 +203,53 @@ impl Decide {
     pub fn answer(&mut self, stamps: &mut PathStamps, sink: &mut impl OrderSink) -> Result<(), DecideError> {
         let due_ns = self.next_answer_ns();
         if due_ns < self.next_of_backend_ns() {
-            return self.fit_surface(due_ns, stamps, sink).map(drop);
+            let fitted = self.wide.as_mut().and_then(|desk| desk.fit(self.core.nbbo(), due_ns).1);
+            return fitted.map_or(Ok(()), |job| self.consume_fit(job, due_ns, stamps, sink));
         }
         self.take_answer(due_ns, stamps, sink).expect("an answer is awaited, and the backend may wait for it")
     }
 
-    /// The answers that are there, at core time or at `now_ns` where that is later. Whether there was one.
+    /// The answers that are there, at core time or at `now_ns` where that is later. Whether there was one. A turn with nothing
+    /// to do costs a few loads: a path begins only where an answer is awaited or a fit has come back.
     ///
     /// # Errors
     /// See [`DecideError`].
     #[inline]
     pub fn poll_answers(&mut self, now_ns: u64, sink: &mut impl OrderSink) -> Result<bool, DecideError> {
         let Some(desk) = &self.wide else { return Ok(false) };
-        let has_surface = desk.has_surface();
-        let awaits = self.core.wide().is_some_and(|watch| watch.oldest().is_some());
-        if !awaits && !has_surface {
-            return Ok(false);
+        let has_surface_work = desk.has_surface_work(now_ns.max(self.core.time_ns()));
+        let mut any = false;
+        if self.core.wide().is_some_and(|watch| watch.oldest().is_some()) {
+            let mut stamps = self.begin_answer();
+            any = self.take_answers(now_ns, &mut stamps, sink)?;
         }
-        let mut stamps = self.begin_answer();
-        let any = awaits && self.take_answers(now_ns, &mut stamps, sink)?;
-        let fitted = has_surface && self.fit_surface(now_ns.max(self.core.time_ns()), &mut stamps, sink)?;
-        Ok(any || fitted)
+        if has_surface_work {
+            any |= self.step_surface(now_ns.max(self.core.time_ns()), sink)?;
+        }
+        Ok(any)
     }
 
-    /// Goes on with surfaces; a finished fit is an input at this time. Whether there was anything to do.
-    fn fit_surface(
+    /// Goes on with surfaces. Whether there was anything to do.
+    fn step_surface(&mut self, time_ns: u64, sink: &mut impl OrderSink) -> Result<bool, DecideError> {
+        let Some(desk) = &mut self.wide else { return Ok(false) };
+        let (worked, job) = desk.fit(self.core.nbbo(), time_ns);
+        let Some(job) = job else { return Ok(worked) };
+        let mut stamps = self.begin_answer();
+        self.consume_fit(job, time_ns, &mut stamps, sink).map(|()| true)
+    }
+
+    /// A finished fit is an input at this time.
+    fn consume_fit(
         &mut self,
+        job: Box<SurfaceJob>,
         time_ns: u64,
         stamps: &mut PathStamps,
         sink: &mut impl OrderSink,
-    ) -> Result<bool, DecideError> {
-        let Some(mut desk) = self.wide.take() else { return Ok(false) };
-        let (worked, job) = desk.fit(self.core.nbbo(), time_ns);
-        let mut outcome = Ok(worked);
-        if let Some(job) = job {
-            let fitted = desk.fitted(&job, time_ns);
-            outcome = self.input(Input::Surface(&fitted), stamps, sink).map(|()| true);
-            if let Some(watch) = self.core.wide() {
-                desk.take_over(job, watch, self.core.books());
-            }
+    ) -> Result<(), DecideError> {
+        let Some(mut desk) = self.wide.take() else { return Ok(()) };
+        let outcome = self.input(Input::Surface(&desk.fitted(&job, time_ns)), stamps, sink);
+        if let Some(watch) = self.core.wide() {
+            desk.take_over(job, watch, self.core.books());
         }
         self.wide = Some(desk);
         outcome

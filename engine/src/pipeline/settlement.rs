@@ -37,7 +37,7 @@ pub struct Applied {
 
 /// Applies an execution that is about one order, at this core time.
 pub fn settle(orders: &mut OrderTable, risk: &mut Risk, execution: &Execution, time_ns: u64) -> Settled {
-    let is_fill = matches!(execution.kind, ExecutionKind::Fill | ExecutionKind::PartialFill);
+    let is_fill = execution.kind.is_fill();
     if is_fill && risk.is_booked(execution.venue, execution.exec_id) {
         return Settled::Late;
     }

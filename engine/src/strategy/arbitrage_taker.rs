@@ -12,7 +12,7 @@
 mod explanation;
 
 use super::{Intents, Strategy, View, immediate};
-use crate::order::{Execution, ExecutionKind, Intent};
+use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use feeds::event::{MarketEvent, Side};
@@ -351,7 +351,7 @@ impl Strategy for ArbitrageTaker {
         closed: bool,
         intents: &mut Intents,
     ) {
-        if matches!(execution.kind, ExecutionKind::PartialFill | ExecutionKind::Fill) {
+        if execution.kind.is_fill() {
             let quantity = i64::try_from(execution.last_quantity).unwrap_or(i64::MAX);
             self.imbalance = match order.side {
                 Side::Buy => self.imbalance.saturating_add(quantity),

@@ -10,19 +10,21 @@
 
 mod explanation;
 
+use super::quote_side::{QuotePace, QuoteSides, lower};
 use super::{Intents, Strategy, View};
-use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
+use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
+use crate::pipeline::wide::WideListing;
 use feeds::event::{MarketEvent, Side};
 use feeds::units::PRICE_NONE;
 use kernels::cpu::book::Bbo;
 use kernels::cpu::features::VPIN_NONE;
 use kernels::cpu::nbbo::NbboQuote;
-use kernels::cpu::quote_action::{LiveQuote, QuoteAction, RequoteParameters, quote_action};
+use kernels::cpu::quote_action::RequoteParameters;
 use kernels::cpu::quoting::{
-    GlftConstants, GlftError, GlftParameters, NoQuote, QuoteInputs, QuoteParameters, Quotes, Target,
-    microprice, quotes,
+    GlftConstants, GlftError, GlftParameters, NoQuote, QuoteInputs, QuoteParameters, Quotes, microprice,
+    quotes,
 };
 use kernels::cpu::volatility::{
     CHANGE_MAX, Volatility, VolatilityError, VolatilityParameters, decay_of_half_life,
@@ -141,28 +143,17 @@ impl std::fmt::Display for MarketMakerError {
 
 impl std::error::Error for MarketMakerError {}
 
-/// What a side remembers beside its live order.
-#[derive(Clone, Copy, Debug, Default)]
-struct QuoteSide {
-    /// Core time until which nothing is quoted after a refusal, UTC ns.
-    paused_until_ns: u64,
-    /// Core time before which no further cancel is sent, UTC ns: a venue that refuses one must not be asked in a loop.
-    next_cancel_ns: u64,
-}
-
 /// See the module's text.
 pub struct MarketMaker {
     instruments: [u32; 1],
     venue: u8,
     quote: QuoteParameters,
-    requote: RequoteParameters,
+    pace: QuotePace,
     volatility_parameters: VolatilityParameters,
     volatility: Volatility,
     reference_spread_max: i64,
-    refused_pause_ns: u64,
     vpin_max_e9: u64,
-    bid: QuoteSide,
-    ask: QuoteSide,
+    sides: QuoteSides,
 }
 
 impl MarketMaker {
@@ -216,14 +207,18 @@ impl MarketMaker {
                 half_spread_min: ticks(config.half_spread_min_milliticks) / 1_000,
                 sigma_min: u64::try_from(sigma_min / 1_000_000_000).unwrap_or(u64::MAX - 1),
             },
-            requote: RequoteParameters { move_min: ticks(config.move_min_ticks), rest_ns: config.rest_ns },
+            pace: QuotePace {
+                requote: RequoteParameters {
+                    move_min: ticks(config.move_min_ticks),
+                    rest_ns: config.rest_ns,
+                },
+                refused_pause_ns: config.refused_pause_ns,
+            },
             volatility_parameters,
             volatility: Volatility::new(),
             reference_spread_max: ticks(config.reference_spread_max_ticks),
-            refused_pause_ns: config.refused_pause_ns,
             vpin_max_e9: config.vpin_max_e9,
-            bid: QuoteSide::default(),
-            ask: QuoteSide::default(),
+            sides: QuoteSides::default(),
         })
     }
 
@@ -257,10 +252,10 @@ impl MarketMaker {
             return (inputs, paused);
         }
         let mut wanted = quotes(&self.quote, &inputs);
-        if view.time_ns < self.bid.paused_until_ns {
+        if self.sides.bid.is_paused(view.time_ns) {
             wanted.bid = paused.bid;
         }
-        if view.time_ns < self.ask.paused_until_ns {
+        if self.sides.ask.is_paused(view.time_ns) {
             wanted.ask = paused.ask;
         }
         (inputs, wanted)
@@ -284,8 +279,9 @@ impl MarketMaker {
         }
         let live = LiveOrders::of(view, self.instruments[0]);
         let (_, Quotes { bid, ask }) = self.wanted(view, microprice, &live);
-        self.act(view, Side::Buy, bid, live.bid, intents);
-        self.act(view, Side::Sell, ask, live.ask, intents);
+        let at = WideListing { venue: self.venue, instrument: self.instruments[0] };
+        self.sides.act(&self.pace, view.time_ns, at, Side::Buy, bid, live.bid, intents);
+        self.sides.act(&self.pace, view.time_ns, at, Side::Sell, ask, live.ask, intents);
     }
 
     /// Best bid and offer of the other venues that are trading and not stale.
@@ -297,55 +293,6 @@ impl MarketMaker {
             ask = lower(ask, quote.ask_px);
         }
         (bid, ask)
-    }
-
-    fn act(
-        &mut self,
-        view: &View<'_>,
-        side: Side,
-        wanted: Result<Target, NoQuote>,
-        order: Option<&LiveOrder>,
-        intents: &mut Intents,
-    ) {
-        let live = order.map(live_quote);
-        match (quote_action(wanted, live, &self.requote, view.time_ns), order) {
-            (QuoteAction::New(t), _) => {
-                intents.new_order(
-                    self.venue,
-                    self.instruments[0],
-                    side,
-                    t.price,
-                    t.quantity,
-                    TimeInForce::Day,
-                );
-            }
-            (QuoteAction::Replace { target, .. }, Some(order)) => {
-                intents.replace(order, target.price, order.cumulative.saturating_add(target.quantity));
-            }
-            (QuoteAction::Cancel { .. }, Some(order)) => {
-                let pause_ns = self.refused_pause_ns;
-                if let Some(state) = self.side(side).filter(|state| view.time_ns >= state.next_cancel_ns) {
-                    state.next_cancel_ns = view.time_ns.saturating_add(pause_ns);
-                    intents.cancel(order);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn side(&mut self, side: Side) -> Option<&mut QuoteSide> {
-        match side {
-            Side::Buy => Some(&mut self.bid),
-            Side::Sell => Some(&mut self.ask),
-            Side::None => None,
-        }
-    }
-
-    fn pause(&mut self, side: Side, now_ns: u64) {
-        let until_ns = now_ns.saturating_add(self.refused_pause_ns);
-        if let Some(state) = self.side(side) {
-            state.paused_until_ns = until_ns;
-        }
     }
 }
 
@@ -380,24 +327,9 @@ impl Reference {
     }
 }
 
-fn live_quote(order: &LiveOrder) -> LiveQuote {
-    LiveQuote {
-        cl_ord_id: order.cl_ord_id,
-        price: order.price,
-        leaves_quantity: order.leaves(),
-        since_ns: order.since_ns,
-        pending: order.is_pending(),
-    }
-}
-
 /// The higher of two bids: [`PRICE_NONE`] is the lowest number there is.
 fn higher(a: i64, b: i64) -> i64 {
     a.max(b)
-}
-
-/// The lower of two offers, either of which may be absent.
-fn lower(a: i64, b: i64) -> i64 {
-    if a == PRICE_NONE || (b != PRICE_NONE && b < a) { b } else { a }
 }
 
 /// Highest price at which the order may rest, now or after the replace in flight.
@@ -427,21 +359,17 @@ impl Strategy for MarketMaker {
         closed: bool,
         intents: &mut Intents,
     ) {
-        let refused = matches!(
-            execution.kind,
-            ExecutionKind::Rejected | ExecutionKind::CancelRejected | ExecutionKind::NotSent
-        );
-        if refused {
-            self.pause(order.side, view.time_ns);
+        if execution.kind.is_refusal() {
+            self.sides.pause(order.side, &self.pace, view.time_ns);
         }
-        if let Some(state) = self.side(order.side).filter(|_| closed) {
-            state.next_cancel_ns = 0;
+        if closed {
+            self.sides.closed(order.side);
         }
         self.requote(view, intents);
     }
 
     fn on_reject(&mut self, time_ns: u64, intent: &Intent, _reasons: RiskReasons) {
-        self.pause(intent.side, time_ns);
+        self.sides.pause(intent.side, &self.pace, time_ns);
     }
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
@@ -450,16 +378,15 @@ impl Strategy for MarketMaker {
 
     fn save(&self) -> Option<Vec<u64>> {
         let mut words = self.volatility.to_words().to_vec();
-        words.extend([&self.bid, &self.ask].into_iter().flat_map(|s| [s.paused_until_ns, s.next_cancel_ns]));
+        words.extend(self.sides.to_words());
         Some(words)
     }
 
     fn restore(&mut self, saved: &[u64]) -> bool {
         let Some((volatility, sides)) = saved.split_first_chunk() else { return false };
-        let &[bid_paused_ns, bid_cancel_ns, ask_paused_ns, ask_cancel_ns] = sides else { return false };
+        let Ok(sides) = sides.try_into() else { return false };
         self.volatility = Volatility::from_words(volatility);
-        self.bid = QuoteSide { paused_until_ns: bid_paused_ns, next_cancel_ns: bid_cancel_ns };
-        self.ask = QuoteSide { paused_until_ns: ask_paused_ns, next_cancel_ns: ask_cancel_ns };
+        self.sides = QuoteSides::from_words(sides);
         true
     }
 

@@ -9,6 +9,7 @@ pub mod arbitrage_taker;
 pub mod market_maker;
 pub mod options_maker;
 pub mod parent_router;
+mod quote_side;
 pub mod relation_taker;
 #[cfg(test)]
 mod test_desk;

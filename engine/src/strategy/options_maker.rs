@@ -17,8 +17,9 @@ pub mod config;
 mod explanation;
 mod portfolio;
 
+use super::quote_side::{QuotePace, QuoteSides, lower};
 use super::{Intents, Strategy, View};
-use crate::order::{Execution, ExecutionKind, Intent, TimeInForce};
+use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use crate::pipeline::wide::{SurfaceFitted, WideAnswered, WideListing};
@@ -27,8 +28,8 @@ use feeds::event::{INSTRUMENT_ALL, MarketEvent, Side};
 use feeds::units::PRICE_NONE;
 use kernels::abi::ItemKind;
 use kernels::cpu::portfolio_quote::{PortfolioInputs, PortfolioRules, portfolio_quotes};
-use kernels::cpu::quote_action::{LiveQuote, QuoteAction, RequoteParameters, quote_action};
-use kernels::cpu::quoting::{NoQuote, Quotes, Target};
+use kernels::cpu::quote_action::RequoteParameters;
+use kernels::cpu::quoting::{NoQuote, Quotes};
 use portfolio::Portfolio;
 use std::collections::VecDeque;
 
@@ -51,23 +52,13 @@ pub struct MadeOption {
     pub price_tick: i64,
 }
 
-/// What a side remembers beside its live order.
-#[derive(Clone, Copy, Debug, Default)]
-struct QuoteSide {
-    /// Core time until which nothing is quoted after a refusal, UTC ns.
-    paused_until_ns: u64,
-    /// Core time before which no further cancel is sent, UTC ns.
-    next_cancel_ns: u64,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Quoted {
     made: MadeOption,
     rules: PortfolioRules,
     /// Early exercise, beside the theoretical value, 1e-9.
     premium: i64,
-    bid: QuoteSide,
-    ask: QuoteSide,
+    sides: QuoteSides,
     waits: bool,
 }
 
@@ -79,8 +70,7 @@ pub struct OptionsMaker {
     by_option: Box<[u32]>,
     by_instrument: Box<[u32]>,
     portfolio: Portfolio,
-    requote: RequoteParameters,
-    refused_pause_ns: u64,
+    pace: QuotePace,
     changes_max: usize,
     /// Options to look at, each once.
     waiting: VecDeque<u32>,
@@ -105,8 +95,7 @@ impl OptionsMaker {
             made: *made,
             rules: config.rules(made.price_tick),
             premium: 0,
-            bid: QuoteSide::default(),
-            ask: QuoteSide::default(),
+            sides: QuoteSides::default(),
             waits: false,
         };
         let mut instruments: Vec<u32> =
@@ -119,11 +108,13 @@ impl OptionsMaker {
             by_option,
             by_instrument,
             portfolio: Portfolio::new(options, config.contract_size),
-            requote: RequoteParameters {
-                move_min: i64::from(config.move_min_ticks).saturating_mul(tick),
-                rest_ns: config.rest_ns,
+            pace: QuotePace {
+                requote: RequoteParameters {
+                    move_min: i64::from(config.move_min_ticks).saturating_mul(tick),
+                    rest_ns: config.rest_ns,
+                },
+                refused_pause_ns: config.refused_pause_ns,
             },
-            refused_pause_ns: config.refused_pause_ns,
             changes_max: config.changes_max,
             waiting: VecDeque::with_capacity(options.len()),
             in_turn: 0,
@@ -179,7 +170,7 @@ impl OptionsMaker {
 
     /// What an option's quotes depend on now, and what is wanted.
     fn wanted(&self, place: usize, view: &View<'_>, live: &LiveOrders<'_>) -> (PortfolioInputs, Quotes) {
-        let Quoted { made, rules, premium, bid, ask, .. } = &self.quoted[place];
+        let Quoted { made, rules, premium, sides, .. } = &self.quoted[place];
         let market = view.bbo(made.at.venue, made.at.instrument);
         let values = self.portfolio.values(place);
         let inputs = PortfolioInputs {
@@ -200,10 +191,10 @@ impl OptionsMaker {
             return (inputs, Quotes { bid: paused, ask: paused });
         }
         let mut wanted = portfolio_quotes(rules, &inputs);
-        if view.time_ns < bid.paused_until_ns {
+        if sides.bid.is_paused(view.time_ns) {
             wanted.bid = paused;
         }
-        if view.time_ns < ask.paused_until_ns {
+        if sides.ask.is_paused(view.time_ns) {
             wanted.ask = paused;
         }
         (inputs, wanted)
@@ -216,56 +207,9 @@ impl OptionsMaker {
         }
         let live = LiveOrders::of(view, at);
         let (_, Quotes { bid, ask }) = self.wanted(place, view, &live);
-        self.act(place, view, Side::Buy, bid, live.bid, intents);
-        self.act(place, view, Side::Sell, ask, live.ask, intents);
-    }
-
-    fn act(
-        &mut self,
-        place: usize,
-        view: &View<'_>,
-        side: Side,
-        wanted: Result<Target, NoQuote>,
-        order: Option<&LiveOrder>,
-        intents: &mut Intents,
-    ) {
-        let WideListing { venue, instrument } = self.quoted[place].made.at;
-        let live = order.map(live_quote);
-        match (quote_action(wanted, live, &self.requote, view.time_ns), order) {
-            (QuoteAction::New(to), _) => {
-                intents.new_order(venue, instrument, side, to.price, to.quantity, TimeInForce::Day);
-            }
-            (QuoteAction::Replace { target, .. }, Some(order)) => {
-                intents.replace(order, target.price, order.cumulative.saturating_add(target.quantity));
-            }
-            (QuoteAction::Cancel { .. }, Some(order)) => {
-                let pause_ns = self.refused_pause_ns;
-                if let Some(state) =
-                    self.side(place, side).filter(|state| view.time_ns >= state.next_cancel_ns)
-                {
-                    state.next_cancel_ns = view.time_ns.saturating_add(pause_ns);
-                    intents.cancel(order);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn side(&mut self, place: usize, side: Side) -> Option<&mut QuoteSide> {
-        let quoted = &mut self.quoted[place];
-        match side {
-            Side::Buy => Some(&mut quoted.bid),
-            Side::Sell => Some(&mut quoted.ask),
-            Side::None => None,
-        }
-    }
-
-    fn pause(&mut self, instrument: u32, side: Side, now_ns: u64) {
-        let until_ns = now_ns.saturating_add(self.refused_pause_ns);
-        let Some(place) = Self::place(&self.by_instrument, instrument) else { return };
-        if let Some(state) = self.side(place, side) {
-            state.paused_until_ns = until_ns;
-        }
+        let sides = &mut self.quoted[place].sides;
+        sides.act(&self.pace, view.time_ns, at, Side::Buy, bid, live.bid, intents);
+        sides.act(&self.pace, view.time_ns, at, Side::Sell, ask, live.ask, intents);
     }
 }
 
@@ -309,21 +253,6 @@ impl<'a> LiveOrders<'a> {
     }
 }
 
-fn live_quote(order: &LiveOrder) -> LiveQuote {
-    LiveQuote {
-        cl_ord_id: order.cl_ord_id,
-        price: order.price,
-        leaves_quantity: order.leaves(),
-        since_ns: order.since_ns,
-        pending: order.is_pending(),
-    }
-}
-
-/// The lower of two offers, either of which may be absent.
-fn lower(a: i64, b: i64) -> i64 {
-    if a == PRICE_NONE || (b != PRICE_NONE && b < a) { b } else { a }
-}
-
 impl Strategy for OptionsMaker {
     fn instruments(&self) -> &[u32] {
         &self.instruments
@@ -347,16 +276,13 @@ impl Strategy for OptionsMaker {
         closed: bool,
         intents: &mut Intents,
     ) {
-        let refused = matches!(
-            execution.kind,
-            ExecutionKind::Rejected | ExecutionKind::CancelRejected | ExecutionKind::NotSent
-        );
-        if refused {
-            self.pause(order.instrument, order.side, view.time_ns);
-        }
         if let Some(place) = Self::place(&self.by_instrument, order.instrument) {
-            if let Some(state) = self.side(place, order.side).filter(|_| closed) {
-                state.next_cancel_ns = 0;
+            let sides = &mut self.quoted[place].sides;
+            if execution.kind.is_refusal() {
+                sides.pause(order.side, &self.pace, view.time_ns);
+            }
+            if closed {
+                sides.closed(order.side);
             }
             self.wait(place);
         }
@@ -364,7 +290,9 @@ impl Strategy for OptionsMaker {
     }
 
     fn on_reject(&mut self, time_ns: u64, intent: &Intent, _reasons: RiskReasons) {
-        self.pause(intent.instrument, intent.side, time_ns);
+        if let Some(place) = Self::place(&self.by_instrument, intent.instrument) {
+            self.quoted[place].sides.pause(intent.side, &self.pace, time_ns);
+        }
     }
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {

@@ -10,7 +10,7 @@
 
 use super::{Intents, Strategy, View, immediate};
 use crate::notation::{Money, Price};
-use crate::order::{Execution, ExecutionKind, Intent};
+use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use feeds::event::{MarketEvent, Side};
@@ -233,7 +233,7 @@ impl Strategy for ParentRouter {
         closed: bool,
         intents: &mut Intents,
     ) {
-        if matches!(execution.kind, ExecutionKind::PartialFill | ExecutionKind::Fill) {
+        if execution.kind.is_fill() {
             self.filled = self.filled.saturating_add(execution.last_quantity);
         }
         if closed && order.cumulative < order.quantity {

@@ -100,10 +100,11 @@ impl WideDesk {
         Self { surface, ..self }
     }
 
-    /// Whether surfaces are fitted.
+    /// Whether [`Self::fit`] has something to do at this time.
+    #[inline]
     #[must_use]
-    pub const fn has_surface(&self) -> bool {
-        self.surface.is_some()
+    pub fn has_surface_work(&self, now_ns: u64) -> bool {
+        self.surface.as_ref().is_some_and(|surface| surface.has_work(now_ns))
     }
 
     /// When the next surface is fitted in lockstep; [`u64::MAX`]: none is due.

@@ -8,8 +8,8 @@ use crate::order::Order;
 use crate::pipeline::decide::{Decide, OrderSink};
 use crate::pipeline::decision_core::{CoreSizes, DecisionCore};
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, RiskApproved};
-use crate::pipeline::stamps::PathStamps;
-use crate::pipeline::wide::{SurfaceVol, TouchChange, WideListing};
+use crate::pipeline::stamps::{PathStamps, Stage};
+use crate::pipeline::wide::{SurfaceChain, SurfaceFitter, SurfaceVol, TouchChange, WideListing};
 use feeds::event::{EventKind, Side, TradingStatus, flags};
 use feeds::units::PRICE_NONE;
 use kernels::abi::{ItemKey, ItemKind, WideItem};
@@ -96,6 +96,10 @@ struct Rig {
 
 impl Rig {
     fn new(looks: u32, latency_ns: Option<u64>) -> Self {
+        Self::with_surface(looks, latency_ns, None)
+    }
+
+    fn with_surface(looks: u32, latency_ns: Option<u64>, surface: Option<SurfaceDesk>) -> Self {
         let books = BookConfig { instruments_max: 1, orders_max: 64, levels_max: 64, price_tick: 100_000 };
         let sizes = CoreSizes { date: 20_261_122, instruments_max: 1, orders_max: 8, messages_max: 100 };
         let books = (0..2).map(|_| VenueBooks::new(books).expect("sizes in range")).collect();
@@ -106,8 +110,8 @@ impl Rig {
         let log = Arc::default();
         let backend = Box::new(Logging { log: Arc::clone(&log), looks, left: 0 });
         let ((orders, _), (sender, answers)) = (digest_ring(8), digest_ring(64));
-        let decide =
-            Decide::new(core, None, orders).with_wide(Some(WideDesk::new(backend, latency_ns, sender)));
+        let desk = WideDesk::new(backend, latency_ns, sender).with_surface(surface);
+        let decide = Decide::new(core, None, orders).with_wide(Some(desk));
         Self { decide, log, answers, now_ns: 1_000 }
     }
 
@@ -205,4 +209,58 @@ fn a_late_answer_counts_when_it_is_found() {
     prompt.market(EventKind::OrderAdd, 0, 0, 5);
     assert_eq!(prompt.decide.core().counters().wide_answers, 1, "right behind its event");
     assert_eq!(prompt.decide.core().time_ns(), 1_000);
+}
+
+/// Gives a job back at once, with a volatility.
+struct Prompt(Option<Box<SurfaceJob>>);
+
+impl SurfaceFitter for Prompt {
+    fn submit(&mut self, mut job: Box<SurfaceJob>) {
+        job.vols.push(SurfaceVol { option: 0, volatility_e9: 5, ..SurfaceVol::default() });
+        self.0 = Some(job);
+    }
+
+    fn poll(&mut self) -> Option<Box<SurfaceJob>> {
+        self.0.take()
+    }
+}
+
+/// Which of the paths that begin next are sampled: what has begun before shifts the sequence.
+fn sampled(decide: &mut Decide) -> Vec<bool> {
+    let path = |_| {
+        let begun = decide.begin_answer();
+        let mut marked = begun;
+        marked.mark(Stage::Book);
+        marked != begun
+    };
+    (0..1_000).map(path).collect()
+}
+
+#[test]
+fn turns_without_surface_work_begin_no_path() {
+    let surface = || {
+        let at = WideListing { venue: 0, instrument: 0 };
+        let chain = SurfaceChain { listing: 0, at, quoted: Box::default(), options: 0..1 };
+        SurfaceDesk::new(vec![chain], 1, 1_000_000, 1, Box::new(Prompt(None)))
+    };
+    let rig = || Rig::with_surface(0, None, Some(surface()));
+    let (mut polled, mut fitted) = (rig(), rig());
+    let untouched = sampled(&mut rig().decide);
+    assert!(untouched.contains(&true) && untouched.contains(&false));
+    // A trade makes a fit due at the next multiple of the interval, and asks for nothing.
+    for rig in [&mut polled, &mut fitted] {
+        rig.market(EventKind::Trade, 0, 0, 5);
+    }
+    for now_ns in 2_000..2_777 {
+        assert_eq!(polled.decide.poll_answers(now_ns, &mut Nowhere), Ok(false));
+    }
+    assert_eq!(sampled(&mut polled.decide), untouched);
+    while fitted.decide.core().counters().surfaces == 0 {
+        assert_eq!(fitted.decide.poll_answers(1_000_000, &mut Nowhere), Ok(true));
+    }
+    assert_ne!(
+        sampled(&mut fitted.decide),
+        untouched,
+        "the fit is a path, and those behind it are other ones"
+    );
 }

@@ -311,6 +311,13 @@ impl SurfaceDesk {
         self.due_ns
     }
 
+    /// Whether a chain is being looked at, or is due at this time.
+    #[inline]
+    #[must_use]
+    pub fn has_work(&self, now_ns: u64) -> bool {
+        now_ns >= self.due_ns || self.look != Look::Idle
+    }
+
     /// What it came to.
     #[must_use]
     pub const fn report(&self) -> SurfaceReport {

@@ -141,12 +141,15 @@ fn a_live_run_reads_portions_and_waits_for_nobody() {
         rig.quote(10 + option, 3, 5);
     }
     assert_eq!(rig.desk.step(&rig.nbbo, 5_000), (false, None), "no event yet");
+    assert!(!rig.desk.has_work(5_000));
     rig.desk.market(1);
     assert_eq!(rig.desk.step(&rig.nbbo, 999), (false, None), "not yet");
+    assert!(!rig.desk.has_work(999) && rig.desk.has_work(1_000));
     rig.script(&[(1, 7)]);
     let mut steps = 0;
     let job = loop {
         steps += 1;
+        assert!(rig.desk.has_work(1_000), "step {steps}");
         if let (_, Some(job)) = rig.desk.step(&rig.nbbo, 1_000) {
             break job;
         }
@@ -159,6 +162,7 @@ fn a_live_run_reads_portions_and_waits_for_nobody() {
         assert_eq!(rig.desk.step(&rig.nbbo, 1_000).1, None, "the second chain changes nothing");
     }
     assert_eq!(rig.desk.due_ns(), u64::MAX);
+    assert!(!rig.desk.has_work(u64::MAX - 1), "all chains are done");
     let seen = rig.seen.lock().expect("not poisoned");
     assert_eq!((seen.len(), seen[0].2.len(), seen[1].2.len()), (2, quoted as usize, quoted as usize));
     assert!(seen[1].2.windows(2).all(|pair| pair[0].option < pair[1].option));

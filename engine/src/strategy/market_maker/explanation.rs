@@ -1,8 +1,9 @@
 //! A market maker's decision in words and numbers, for `warptick why`. Cold: it formats.
 
-use super::{LiveOrders, MarketMaker, live_quote};
+use super::{LiveOrders, MarketMaker};
 use crate::notation::{Money, Price};
 use crate::strategy::View;
+use crate::strategy::quote_side::live_quote;
 use feeds::event::Side;
 use feeds::units::PRICE_NONE;
 use kernels::cpu::book::Bbo;
@@ -95,14 +96,14 @@ fn side_of(maker: &MarketMaker, view: &View<'_>, side: Side, wanted: Result<Targ
         let waits = if live.pending { ", a message in flight" } else { "" };
         format!("{} @ {} is open{waits}", live.leaves_quantity, Price(live.price))
     });
-    let does = match quote_action(wanted, live, &maker.requote, view.time_ns) {
+    let does = match quote_action(wanted, live, &maker.pace.requote, view.time_ns) {
         QuoteAction::Keep => "nothing to do".to_owned(),
         QuoteAction::New(_) => "a new order".to_owned(),
         QuoteAction::Cancel { .. } => "cancel it".to_owned(),
         QuoteAction::Replace { .. } => format!(
             "replace it: {} or more away, more open than wanted, or different for {} ms",
-            Price(maker.requote.move_min),
-            maker.requote.rest_ns / 1_000_000,
+            Price(maker.pace.requote.move_min),
+            maker.pace.requote.rest_ns / 1_000_000,
         ),
     };
     format!("{wish}; {have}; {does}")

@@ -1,8 +1,9 @@
 //! An options maker's decision in words and numbers, for `warptick why`. Cold: it formats.
 
-use super::{LiveOrders, OptionsMaker, live_quote};
+use super::{LiveOrders, OptionsMaker};
 use crate::notation::{Money, Price};
 use crate::strategy::View;
+use crate::strategy::quote_side::live_quote;
 use kernels::cpu::portfolio_quote::{PortfolioModel, portfolio_model};
 use kernels::cpu::quote_action::{QuoteAction, quote_action};
 
@@ -23,8 +24,9 @@ fn option(maker: &OptionsMaker, view: &View<'_>, place: usize) -> Option<Vec<Str
     let quoted = &maker.quoted[place];
     let live = LiveOrders::of(view, quoted.made.at);
     let (inputs, wanted) = maker.wanted(place, view, &live);
-    let does = [(wanted.bid, live.bid), (wanted.ask, live.ask)]
-        .map(|(wanted, order)| quote_action(wanted, order.map(live_quote), &maker.requote, view.time_ns));
+    let does = [(wanted.bid, live.bid), (wanted.ask, live.ask)].map(|(wanted, order)| {
+        quote_action(wanted, order.map(live_quote), &maker.pace.requote, view.time_ns)
+    });
     if does == [QuoteAction::Keep; 2] {
         return None;
     }

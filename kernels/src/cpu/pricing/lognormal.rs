@@ -75,7 +75,7 @@ impl LognormalTerms {
 
     #[inline(always)]
     pub(super) fn of_forward(market: &ForwardMarket) -> Self {
-        let ForwardMarket { forward, rate, years } = *market;
+        let ForwardMarket { forward, rate, years, .. } = *market;
         let expiry = expiry(rate, 0.0, years);
         let rho_strike = expiry.discount * years;
         Self::of(&expiry, forward, 0.0, [rate, rate, 0.0], [-rho_strike, rho_strike])

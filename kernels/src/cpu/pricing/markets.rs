@@ -4,11 +4,12 @@
 //! of range is a typed error that says where.
 
 use super::lognormal::{LognormalTerms, expiry};
-use super::loops::{Lanes, Markets, lanes};
+use super::loops::{Lanes, Markets, Model, lanes};
 use super::normal::NormalTerms;
 use super::range::{self, Condition, Input, OutOfRange};
 use super::{Isa, PerIsa};
 use crate::abi::Expiry;
+use std::marker::PhantomData;
 
 /// An underlying with a continuous yield.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,51 +62,61 @@ impl PerIsa for ExpiryOf {
     }
 }
 
-/// A forward or future.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ForwardMarket {
-    pub(crate) forward: f64,
-    pub(crate) rate: f64,
-    pub(crate) years: f64,
+/// A model of options on a forward.
+pub trait OnForward: Model {
+    /// What an option's forward may be.
+    fn forward(forward: f64) -> (bool, Input);
+
+    /// Its terms in a market.
+    fn of_market(market: &MarketOnForward<Self>) -> Self;
 }
 
-impl ForwardMarket {
-    /// Forward in currency units, interest rate continuously compounded a year, time to expiry.
-    ///
-    /// # Errors
-    /// What is out of range.
-    pub fn new(forward: f64, rate: f64, years: f64) -> Result<Self, OutOfRange> {
-        let market = Self { forward, rate, years };
-        range::refused(0, market.conditions())?;
-        Ok(market)
+impl OnForward for LognormalTerms {
+    #[inline(always)]
+    fn forward(forward: f64) -> Condition {
+        range::price(forward, Input::Underlying)
     }
 
     #[inline(always)]
-    fn conditions(&self) -> [Condition; 4] {
-        [
-            range::price(self.forward, Input::Underlying),
-            range::rate(self.rate, Input::Rate),
-            range::years(self.years),
-            range::growth(self.rate * self.years),
-        ]
+    fn of_market(market: &ForwardMarket) -> Self {
+        Self::of_forward(market)
     }
 }
+
+impl OnForward for NormalTerms {
+    #[inline(always)]
+    fn forward(forward: f64) -> Condition {
+        range::signed_price(forward, Input::Underlying)
+    }
+
+    #[inline(always)]
+    fn of_market(market: &NormalMarket) -> Self {
+        Self::of_normal(market)
+    }
+}
+
+/// A forward or future under a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MarketOnForward<M> {
+    pub(crate) forward: f64,
+    pub(crate) rate: f64,
+    pub(crate) years: f64,
+    model: PhantomData<M>,
+}
+
+/// A forward or future for Black-76.
+pub type ForwardMarket = MarketOnForward<LognormalTerms>;
 
 /// A forward that may be below zero, for the normal model.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NormalMarket {
-    pub(crate) forward: f64,
-    pub(crate) rate: f64,
-    pub(crate) years: f64,
-}
+pub type NormalMarket = MarketOnForward<NormalTerms>;
 
-impl NormalMarket {
+impl<M: OnForward> MarketOnForward<M> {
     /// Forward in currency units, interest rate continuously compounded a year, time to expiry.
     ///
     /// # Errors
     /// What is out of range.
     pub fn new(forward: f64, rate: f64, years: f64) -> Result<Self, OutOfRange> {
-        let market = Self { forward, rate, years };
+        let market = Self { forward, rate, years, model: PhantomData };
         range::refused(0, market.conditions())?;
         Ok(market)
     }
@@ -113,7 +124,7 @@ impl NormalMarket {
     #[inline(always)]
     fn conditions(&self) -> [Condition; 4] {
         [
-            range::signed_price(self.forward, Input::Underlying),
+            M::forward(self.forward),
             range::rate(self.rate, Input::Rate),
             range::years(self.years),
             range::growth(self.rate * self.years),
@@ -134,27 +145,20 @@ pub struct SpotMarkets<'a> {
     pub years: &'a [f64],
 }
 
-/// Markets of Black-76, one an option, one array a field.
+/// Markets of a model on forwards, one an option, one array a field.
 #[derive(Clone, Copy, Debug)]
-pub struct ForwardMarkets<'a> {
-    /// Forward.
-    pub forward: &'a [f64],
-    /// Interest rate.
-    pub rate: &'a [f64],
-    /// Time to expiry.
-    pub years: &'a [f64],
+pub struct MarketsOnForward<'a, M> {
+    pub(crate) forward: &'a [f64],
+    pub(crate) rate: &'a [f64],
+    pub(crate) years: &'a [f64],
+    model: PhantomData<M>,
 }
 
-/// Markets of Bachelier's model, one an option, one array a field.
-#[derive(Clone, Copy, Debug)]
-pub struct NormalMarkets<'a> {
-    /// Forward.
-    pub forward: &'a [f64],
-    /// Interest rate.
-    pub rate: &'a [f64],
-    /// Time to expiry.
-    pub years: &'a [f64],
-}
+/// Markets of Black-76.
+pub type ForwardMarkets<'a> = MarketsOnForward<'a, LognormalTerms>;
+
+/// Markets of Bachelier's model.
+pub type NormalMarkets<'a> = MarketsOnForward<'a, NormalTerms>;
 
 impl SpotMarkets<'_> {
     #[inline(always)]
@@ -164,17 +168,17 @@ impl SpotMarkets<'_> {
     }
 }
 
-impl ForwardMarkets<'_> {
-    #[inline(always)]
-    fn at(&self, i: usize) -> ForwardMarket {
-        ForwardMarket { forward: self.forward[i], rate: self.rate[i], years: self.years[i] }
+impl<'a, M> MarketsOnForward<'a, M> {
+    /// Forwards, interest rates and times to expiry, in the units of [`MarketOnForward::new`].
+    #[must_use]
+    pub const fn new(forward: &'a [f64], rate: &'a [f64], years: &'a [f64]) -> Self {
+        Self { forward, rate, years, model: PhantomData }
     }
-}
 
-impl NormalMarkets<'_> {
     #[inline(always)]
-    fn at(&self, i: usize) -> NormalMarket {
-        NormalMarket { forward: self.forward[i], rate: self.rate[i], years: self.years[i] }
+    fn at(&self, i: usize) -> MarketOnForward<M> {
+        let (forward, rate, years) = (self.forward[i], self.rate[i], self.years[i]);
+        MarketOnForward { forward, rate, years, model: PhantomData }
     }
 }
 
@@ -218,13 +222,13 @@ impl Markets for SpotMarkets<'_> {
     }
 }
 
-impl Markets for ForwardMarkets<'_> {
-    type Model = LognormalTerms;
+impl<M: OnForward> Markets for MarketsOnForward<'_, M> {
+    type Model = M;
     type Tile = [Lanes; 3];
 
     #[inline(always)]
     fn cut(&self, len: usize) -> Self {
-        Self { forward: &self.forward[..len], rate: &self.rate[..len], years: &self.years[..len] }
+        Self::new(&self.forward[..len], &self.rate[..len], &self.years[..len])
     }
 
     #[inline(always)]
@@ -233,39 +237,9 @@ impl Markets for ForwardMarkets<'_> {
     }
 
     #[inline(always)]
-    fn model(tile: &Self::Tile, lane: usize) -> LognormalTerms {
+    fn model(tile: &Self::Tile, lane: usize) -> M {
         let [forward, rate, years] = [0, 1, 2].map(|field| tile[field][lane]);
-        LognormalTerms::of_forward(&ForwardMarket { forward, rate, years })
-    }
-
-    #[inline(always)]
-    fn sound(&self, i: usize) -> bool {
-        range::all(&self.at(i).conditions())
-    }
-
-    fn refused(&self, i: usize) -> Result<(), OutOfRange> {
-        range::refused(i, self.at(i).conditions())
-    }
-}
-
-impl Markets for NormalMarkets<'_> {
-    type Model = NormalTerms;
-    type Tile = [Lanes; 3];
-
-    #[inline(always)]
-    fn cut(&self, len: usize) -> Self {
-        Self { forward: &self.forward[..len], rate: &self.rate[..len], years: &self.years[..len] }
-    }
-
-    #[inline(always)]
-    fn tile(&self, at: usize) -> Self::Tile {
-        [lanes(self.forward, at, 1.0), lanes(self.rate, at, 0.0), lanes(self.years, at, 1.0)]
-    }
-
-    #[inline(always)]
-    fn model(tile: &Self::Tile, lane: usize) -> NormalTerms {
-        let [forward, rate, years] = [0, 1, 2].map(|field| tile[field][lane]);
-        NormalTerms::of_market(&NormalMarket { forward, rate, years })
+        M::of_market(&MarketOnForward { forward, rate, years, model: PhantomData })
     }
 
     #[inline(always)]

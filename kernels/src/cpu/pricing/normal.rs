@@ -31,8 +31,8 @@ impl NormalTerms {
     }
 
     #[inline(always)]
-    pub(super) fn of_market(market: &NormalMarket) -> Self {
-        let NormalMarket { forward, rate, years } = *market;
+    pub(super) fn of_normal(market: &NormalMarket) -> Self {
+        let NormalMarket { forward, rate, years, .. } = *market;
         Self { forward, discount: exp(-(rate * years)), sqrt_years: years.sqrt(), years, rate }
     }
 }
@@ -44,7 +44,7 @@ impl PerIsa for OfMarket {
 
     #[inline(always)]
     fn run(self) -> NormalTerms {
-        NormalTerms::of_market(&self.0)
+        NormalTerms::of_normal(&self.0)
     }
 }
 

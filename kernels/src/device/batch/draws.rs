@@ -108,14 +108,14 @@ impl OptionColumns {
     #[must_use]
     pub fn forwards(&self) -> ForwardMarkets<'_> {
         let [forward, rate, _, years] = &self.market;
-        ForwardMarkets { forward, rate, years }
+        ForwardMarkets::new(forward, rate, years)
     }
 
     /// Their markets under Bachelier's model.
     #[must_use]
     pub fn normals(&self) -> NormalMarkets<'_> {
         let [forward, rate, _, years] = &self.market;
-        NormalMarkets { forward, rate, years }
+        NormalMarkets::new(forward, rate, years)
     }
 
     /// The numbers of one option, for a report.
