@@ -1,6 +1,6 @@
 //! American prices against QuantLib's (`reference/american.py`), against a tree, and what holds for all of them.
 
-use kernels::cpu::american::{AmericanOption, EarlyExercise, PremiumTable, Refusal, leisen_reimer};
+use kernels::cpu::american::{AmericanOption, EarlyExercise, Refusal, leisen_reimer};
 use kernels::cpu::pricing::Isa;
 use proptest::prelude::*;
 
@@ -247,23 +247,6 @@ proptest! {
         let put = AmericanOption { put: true, strike: spot, rate: dividend_yield, dividend_yield: rate, ..call };
         let (call, put) = (price(&call, spot), price(&put, 100.0));
         prop_assert!((call - put).abs() < 1e-9 * call.max(1.0), "{call} {put}");
-    }
-
-    /// A table with the European kernel gives the American price over its range.
-    #[test]
-    fn a_table_gives_american_prices(
-        put: bool, strike in 70.0..140.0f64, rate in 0.0..0.08f64, dividend_yield in 0.0..0.08f64,
-        volatility in 0.1..0.8f64, years in 0.02..2.0f64,
-    ) {
-        let option = AmericanOption { strike, ..american(put, rate, dividend_yield, volatility, years) };
-        let isa = Isa::detect();
-        let table = PremiumTable::fit(isa, &option, 90.0, 110.0).expect("a table");
-        for at in 0..=20 {
-            let spot = 90.0 + f64::from(at);
-            let found = table.american(option.european(isa, spot), option.intrinsic(spot), spot).expect("in range");
-            let exact = price(&option, spot);
-            prop_assert!((found - exact).abs() < 2e-4, "{spot}: {found} {exact}");
-        }
     }
 }
 

@@ -1,14 +1,13 @@
 //! What a table of premiums loses against Andersen, Lake and Offengenden on the GOOG chain of 2015-12-24: every contract that
 //! was quoted, with the volatility that the day's universe file gives. Needs `../shared/data`; skipped loudly without it.
 
-use kernels::cpu::american::{AmericanOption, PremiumTable};
+use kernels::cpu::american::{AmericanOption, EarlyExercise, PremiumTable, WorthE9};
 use kernels::cpu::pricing::Isa;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// The close of the day, and the range that a table is fitted for around it.
+/// The close of the day, at which a table is fitted.
 const SPOT: f64 = 748.4;
-const RANGE: f64 = 0.05;
 /// Of contracts that the universe file does not list.
 const VOLATILITY: f64 = 0.3;
 /// Days from 1970-01-01 to 2015-12-24.
@@ -74,80 +73,137 @@ fn chain(rate: f64, dividend_yield: f64) -> Option<Vec<AmericanOption>> {
     Some(names(&zip).iter().map(contract).collect())
 }
 
+/// Moves of the underlying since the fit.
+const MOVES: [f64; 5] = [0.0, 0.001, 0.005, 0.01, 0.02];
+
+/// Price, and change of the price for a change of the underlying by 1.
+type Worth = [f64; 2];
+
+fn worth(price: impl Fn(f64) -> f64, spot: f64) -> Worth {
+    const STEP: f64 = 0.01;
+    [price(spot), (price(spot + STEP) - price(spot - STEP)) / (2.0 * STEP)]
+}
+
+fn in_e9([price, delta]: Worth) -> WorthE9 {
+    WorthE9 { price_e9: (price * 1e9).round() as i64, delta_e9: (delta * 1e9).round() as i64 }
+}
+
+/// An option, solved, with the table that a fit gives.
+struct Fitted {
+    option: AmericanOption,
+    solved: EarlyExercise,
+    table: PremiumTable,
+}
+
+impl Fitted {
+    fn new(option: &AmericanOption) -> Self {
+        let isa = Isa::detect();
+        let solved = EarlyExercise::solve(isa, option).expect("solved");
+        let table = PremiumTable::fit(isa, option, SPOT).expect("a table");
+        Self { option: *option, solved, table }
+    }
+
+    fn european(&self, spot: f64) -> Worth {
+        worth(|spot| self.option.european(Isa::detect(), spot), spot)
+    }
+
+    fn exact(&self, spot: f64) -> Worth {
+        worth(|spot| self.solved.price(Isa::detect(), spot).expect("a price"), spot)
+    }
+
+    /// With the premium of the fit's spot.
+    fn constant(&self, spot: f64) -> Worth {
+        let [price, delta] = self.european(spot);
+        [price + self.solved.premium(Isa::detect(), SPOT).expect("a premium"), delta]
+    }
+
+    /// With the table's premium at this spot.
+    fn followed(&self, spot: f64) -> Worth {
+        let spot_e9 = (spot * 1e9).round() as i64;
+        let strike_e9 = (self.option.strike * 1e9).round() as i64;
+        let found = self.table.american(in_e9(self.european(spot)), strike_e9, self.option.put, spot_e9);
+        assert!(self.table.holds_at(spot_e9), "{:?} at {spot}", self.option);
+        [found.price_e9 as f64 / 1e9, found.delta_e9 as f64 / 1e9]
+    }
+}
+
+/// Root of the mean square and largest error, of price and delta.
 #[derive(Default)]
 struct Errors {
     count: usize,
-    squares: f64,
-    max: f64,
-    premium_max: f64,
+    squares: Worth,
+    max: Worth,
 }
 
-fn measure(options: &[AmericanOption]) -> Errors {
-    let isa = Isa::detect();
-    let mut errors = Errors::default();
-    for option in options {
-        let solved = kernels::cpu::american::EarlyExercise::solve(isa, option).expect("solved");
-        let (low, high) = (SPOT * (1.0 - RANGE), SPOT * (1.0 + RANGE));
-        let table = PremiumTable::fit(isa, option, low, high).expect("a table");
-        for at in 0..=24 {
-            let spot = low + (high - low) * (f64::from(at) + 0.5) / 25.5;
-            let european = option.european(isa, spot);
-            let exact = solved.price(isa, spot).expect("a price");
-            let found = table.american(european, option.intrinsic(spot), spot).expect("within the range");
-            let error = (found - exact).abs();
-            errors.count += 1;
-            errors.squares += error * error;
-            errors.max = if error <= errors.max { errors.max } else { error };
-            errors.premium_max = errors.premium_max.max(exact - european);
+impl Errors {
+    fn add(&mut self, found: Worth, exact: Worth) {
+        self.count += 1;
+        for of in 0..2 {
+            let error = (found[of] - exact[of]).abs();
+            self.squares[of] += error * error;
+            // A price that is no number is larger than any bound.
+            self.max[of] = if error <= self.max[of] { self.max[of] } else { error };
         }
     }
-    errors
+
+    fn rmse(&self) -> Worth {
+        self.squares.map(|squares| (squares / self.count as f64).sqrt())
+    }
+}
+
+impl std::fmt::Display for Errors {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ([price, delta], [price_max, delta_max]) = (self.rmse(), self.max);
+        write!(out, "price {price:.1e}, largest {price_max:.1e}; delta {delta:.1e}, largest {delta_max:.1e}")
+    }
 }
 
 #[test]
-fn tables_give_the_prices_of_the_chain() {
+fn tables_give_the_prices_of_the_chain_wherever_the_underlying_moves() {
     for (rate, dividend_yield) in [(0.005, 0.0), (0.05, 0.0), (0.05, 0.03), (0.02, 0.06)] {
         let Some(options) = chain(rate, dividend_yield) else { return };
         assert_eq!(options.len(), 2_192);
-        let Errors { count, squares, max, premium_max } = measure(&options);
-        let rmse = (squares / count as f64).sqrt();
-        println!(
-            "rate {rate}, yield {dividend_yield}: {count} prices of {} contracts around {SPOT}: RMSE {rmse:.1e}, \
-             largest error {max:.1e}, largest premium {premium_max:.2}",
-            options.len()
-        );
-        assert!(rmse < 1e-4 && max < 5e-3, "{rmse:e} {max:e}");
-        assert!(premium_max > 0.1, "{premium_max}");
+        let fitted: Vec<Fitted> = options.iter().map(Fitted::new).collect();
+        for moved in MOVES {
+            let (mut constant, mut followed) = (Errors::default(), Errors::default());
+            for one in &fitted {
+                for spot in [SPOT * (1.0 - moved), SPOT * (1.0 + moved)] {
+                    let exact = one.exact(spot);
+                    constant.add(one.constant(spot), exact);
+                    followed.add(one.followed(spot), exact);
+                }
+            }
+            println!("rate {rate}, yield {dividend_yield}, underlying {:.1} % away", 100.0 * moved);
+            println!("  premium of the fit: {constant}");
+            println!("  premium followed:   {followed}");
+            let ([rmse, _], [max, _]) = (followed.rmse(), followed.max);
+            assert!(rmse < 1e-3 && max < 2e-2, "{followed}");
+            assert!(moved < 0.005 || rmse < 0.2 * constant.rmse()[0], "{followed} for {constant}");
+        }
     }
 }
 
 /// What a table loses that was fitted for another volatility or another day: it has to change with the surface.
 #[test]
 fn stale_tables_lose_this_much() {
-    let isa = Isa::detect();
     for (rate, dividend_yield) in [(0.005, 0.0), (0.05, 0.03)] {
         let Some(options) = chain(rate, dividend_yield) else { return };
         for (what, volatility, years) in [("a point of volatility", 0.01, 0.0), ("a day", 0.0, 1.0 / 365.0)] {
-            let (mut squares, mut max) = (0.0, 0.0f64);
-            let live = options.iter().filter(|option| option.years > 2.0 / 365.0).collect::<Vec<_>>();
-            for option in &live {
-                let now = AmericanOption {
+            let mut errors = Errors::default();
+            for option in options.iter().filter(|option| option.years > 2.0 / 365.0) {
+                let now = Fitted::new(&AmericanOption {
                     volatility: option.volatility + volatility,
                     years: option.years - years,
-                    ..**option
-                };
-                let table = PremiumTable::fit(isa, option, 0.95 * SPOT, 1.05 * SPOT).expect("a table");
-                let european = now.european(isa, SPOT);
-                let found = table.american(european, now.intrinsic(SPOT), SPOT).expect("within the range");
-                let error = (found - now.price(isa, SPOT).expect("a price")).abs();
-                squares += error * error;
-                max = max.max(error);
+                    ..*option
+                });
+                let late = Fitted { table: Fitted::new(option).table, ..now };
+                errors.add(late.followed(SPOT), late.exact(SPOT));
             }
-            let rmse = (squares / live.len() as f64).sqrt();
-            println!(
-                "rate {rate}, yield {dividend_yield}, {what} late: RMSE {rmse:.1e}, largest error {max:.1e}"
+            println!("rate {rate}, yield {dividend_yield}, {what} late: {errors}");
+            assert!(
+                errors.count > 1_500 && errors.rmse()[0] < 0.3 && errors.max[0] < 3.0,
+                "{what}: {errors}"
             );
-            assert!(live.len() > 1_500 && rmse < 0.3 && max < 3.0, "{what}: {rmse:e} {max:e}");
         }
     }
 }

@@ -134,6 +134,7 @@ pub(super) fn conclude(
     let wide = keeper.wide.as_ref().map(|report| wide_summary(report, &keeper.answer_stream));
     notes.extend(keeper.wide.iter().flat_map(wide_notes));
     let core_counters = *core.counters();
+    notes.extend(core.reports());
     notes.extend(counter_notes(&core_counters, counters));
     if let Some(dir) = report {
         let (started, time) = keeper.collector.run_time();

@@ -219,9 +219,9 @@ impl WidePlan {
         let made = |(option, at): (u32, &Option<WideListing>)| {
             let at = (*at)?;
             let price_tick = tradable.get(&at.instrument)?.price_tick_e9;
-            let underlying = self.tables.options()[option as usize].underlying;
-            let underlying = self.listings[underlying as usize].instrument;
-            Some(MadeOption { option, at, underlying, price_tick })
+            let terms = self.tables.options()[option as usize];
+            let underlying = self.listings[terms.underlying as usize];
+            Some(MadeOption { option, at, underlying, price_tick, terms })
         };
         let options: Vec<_> = (0..).zip(&self.option_listings).filter_map(made).collect();
         if options.is_empty() {

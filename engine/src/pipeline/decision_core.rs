@@ -302,6 +302,11 @@ impl DecisionCore {
         &self.risk
     }
 
+    /// What its strategies have counted, for the report of the run.
+    pub fn reports(&self) -> impl Iterator<Item = String> + '_ {
+        self.strategies.iter().filter_map(|strategy| strategy.report())
+    }
+
     /// Begins with the first ClOrdID again; of a rehearsal only, when no order is open.
     pub(super) fn restart_ids(&mut self) {
         self.orders.restart_ids();

@@ -1,7 +1,7 @@
 //! Tests of the arbitrage taker through the real decision core.
 
 use super::*;
-use crate::order::{Order, RejectReason, TimeInForce};
+use crate::order::{ExecutionKind, Order, RejectReason, TimeInForce};
 use crate::strategy::test_desk::{Desk, INSTRUMENT, MS, TICK};
 use feeds::event::TradingStatus;
 

@@ -1,7 +1,7 @@
 //! Tests of the market maker through the real decision core.
 
 use super::*;
-use crate::order::{Order, OrderAction, RejectReason};
+use crate::order::{ExecutionKind, Order, OrderAction, RejectReason, TimeInForce};
 use crate::strategy::test_desk::{Desk, INSTRUMENT, MS, TICK};
 use feeds::event::TradingStatus;
 use kernels::cpu::features::FeatureParameters;

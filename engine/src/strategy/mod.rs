@@ -91,6 +91,11 @@ pub trait Strategy: Send {
         false
     }
 
+    /// What it has counted, for the report of the run. Cold.
+    fn report(&self) -> Option<String> {
+        None
+    }
+
     /// What it has just decided from the same view, in words and numbers, a line each: for `warptick why`. Cold.
     fn explain(&self, view: &View<'_>) -> Vec<String> {
         let _ = view;

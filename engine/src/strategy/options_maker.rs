@@ -1,8 +1,9 @@
 //! Market maker in options: turns the answers of wide work into quotes for the options that are listed, held against what
 //! the portfolio carries ([`kernels::cpu::portfolio_quote`]).
 //!
-//! An answer brings theoretical value, delta and vega of the options whose quotes have changed, in 1e-9. The maker keeps
-//! the last ones, and the sums of delta (an underlying, with what we hold of it) and vega over all that it holds, in
+//! An answer brings theoretical value, delta and vega of the options whose quotes have changed, in 1e-9, as if they were
+//! European. The maker adds what early exercise is worth where the underlying is then, by the tables of the last fit
+//! ([`kernels::cpu::american::PremiumTable`]), keeps what comes of it, and the sums of delta (an underlying, with what we hold of it) and vega over all that it holds, in
 //! integers. What has changed waits in a queue; an input works off [`EXAMINED_MAX`] options of it and sends at most
 //! `changes_max` messages, so that a tick that moves a whole chain costs no more than one that moves a few options: the rest
 //! follows with the next inputs. A fill shifts every price of the portfolio: all options are looked at once more, in turn.
@@ -14,6 +15,7 @@
 //! for then is refused.
 
 pub mod config;
+mod contract;
 mod explanation;
 mod portfolio;
 
@@ -24,9 +26,11 @@ use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use crate::pipeline::wide::{SurfaceFitted, WideAnswered, WideListing};
 pub use config::OptionsMakerConfig;
+use contract::Contract;
 use feeds::event::{INSTRUMENT_ALL, MarketEvent, Side};
 use feeds::units::PRICE_NONE;
-use kernels::abi::ItemKind;
+use kernels::abi::{ItemKind, OptionTerms};
+use kernels::cpu::option_quote::mid_of;
 use kernels::cpu::portfolio_quote::{PortfolioInputs, PortfolioRules, portfolio_quotes};
 use kernels::cpu::quote_action::RequoteParameters;
 use kernels::cpu::quoting::{NoQuote, Quotes};
@@ -40,24 +44,25 @@ pub const EXAMINED_MAX: usize = 32;
 const NONE: u32 = u32::MAX;
 
 /// An option that is quoted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MadeOption {
     /// Its number in the tables of wide work.
     pub option: u32,
     /// Where it is listed.
     pub at: WideListing,
-    /// Its underlying.
-    pub underlying: u32,
+    /// Where its underlying is listed.
+    pub underlying: WideListing,
     /// Price increment of orders, 1e-9, above zero.
     pub price_tick: i64,
+    /// What it is.
+    pub terms: OptionTerms,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Quoted {
     made: MadeOption,
     rules: PortfolioRules,
-    /// Early exercise, beside the theoretical value, 1e-9.
-    premium: i64,
+    contract: Contract,
     sides: QuoteSides,
     waits: bool,
 }
@@ -79,6 +84,8 @@ pub struct OptionsMaker {
     turn: usize,
     /// What the last input has looked at, for explanations.
     examined: Vec<u32>,
+    /// Prices made with the underlying outside of what the option's premiums were fitted for.
+    premiums_held: u64,
 }
 
 impl OptionsMaker {
@@ -94,12 +101,12 @@ impl OptionsMaker {
         let quoted = |made: &MadeOption| Quoted {
             made: *made,
             rules: config.rules(made.price_tick),
-            premium: 0,
+            contract: Contract::new(&made.terms),
             sides: QuoteSides::default(),
             waits: false,
         };
         let mut instruments: Vec<u32> =
-            options.iter().flat_map(|made| [made.at.instrument, made.underlying]).collect();
+            options.iter().flat_map(|made| [made.at.instrument, made.underlying.instrument]).collect();
         instruments.sort_unstable();
         instruments.dedup();
         Ok(Self {
@@ -120,6 +127,7 @@ impl OptionsMaker {
             in_turn: 0,
             turn: 0,
             examined: Vec::with_capacity(EXAMINED_MAX),
+            premiums_held: 0,
         })
     }
 
@@ -133,6 +141,15 @@ impl OptionsMaker {
             quoted.waits = true;
             self.waiting.push_back(place as u32);
         }
+    }
+
+    /// What an option is worth with the underlying where it is now.
+    fn price(&mut self, place: usize, view: &View<'_>) {
+        let Quoted { made, contract, .. } = &self.quoted[place];
+        let WideListing { venue, instrument } = made.underlying;
+        let spot_e9 = mid_of(&view.nbbo.venue_quote(instrument, venue));
+        self.premiums_held += u64::from(spot_e9 != PRICE_NONE && !contract.premium_holds_at(spot_e9));
+        self.portfolio.learn(place, contract.values(spot_e9));
     }
 
     /// Everything is looked at once more, after what waits.
@@ -170,14 +187,11 @@ impl OptionsMaker {
 
     /// What an option's quotes depend on now, and what is wanted.
     fn wanted(&self, place: usize, view: &View<'_>, live: &LiveOrders<'_>) -> (PortfolioInputs, Quotes) {
-        let Quoted { made, rules, premium, sides, .. } = &self.quoted[place];
+        let Quoted { made, rules, sides, .. } = &self.quoted[place];
         let market = view.bbo(made.at.venue, made.at.instrument);
         let values = self.portfolio.values(place);
         let inputs = PortfolioInputs {
-            theoretical: match values.theoretical {
-                PRICE_NONE => PRICE_NONE,
-                european => european.saturating_add(*premium),
-            },
+            theoretical: values.theoretical,
             delta: values.delta,
             vega: values.vega,
             portfolio_delta: self.portfolio.delta(place, view),
@@ -307,7 +321,8 @@ impl Strategy for OptionsMaker {
     fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
         for item in answer.items.iter().filter(|item| item.key.kind == ItemKind::Option) {
             if let Some(place) = Self::place(&self.by_option, item.key.index) {
-                self.portfolio.learn(place, &item.values);
+                self.quoted[place].contract.answered(&item.values);
+                self.price(place, view);
                 self.wait(place);
             }
         }
@@ -317,12 +332,22 @@ impl Strategy for OptionsMaker {
     fn on_surface(&mut self, view: &View<'_>, fitted: &SurfaceFitted<'_>, intents: &mut Intents) {
         for vol in fitted.vols {
             if let Some(place) = Self::place(&self.by_option, vol.option)
-                && std::mem::replace(&mut self.quoted[place].premium, vol.premium_e9) != vol.premium_e9
+                && self.quoted[place].contract.refitted(&vol.premium)
             {
+                self.price(place, view);
                 self.wait(place);
             }
         }
         self.work(view, intents);
+    }
+
+    fn report(&self) -> Option<String> {
+        (self.premiums_held > 0).then(|| {
+            let held = self.premiums_held;
+            format!(
+                "options maker: {held} prices with the underlying beyond what early exercise was fitted for"
+            )
+        })
     }
 
     fn explain(&self, view: &View<'_>) -> Vec<String> {

@@ -1,17 +1,44 @@
 //! The maker in the real decision core: two options on one underlying, fed by hand.
 
 use super::*;
-use crate::order::{Order, OrderAction, RejectReason};
+use crate::order::{ExecutionKind, Order, OrderAction, RejectReason};
 use crate::pipeline::decision_core::{Actions, CoreSizes, DecisionCore, Input, NoProbe};
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, StrategyLimits};
 use crate::pipeline::wide::{ComputedBy, SurfaceVol, WideRequest, WideWatch};
 use feeds::event::{EventKind, flags};
-use kernels::abi::{ItemKey, WideItem};
+use kernels::abi::{ItemKey, WideItem, option_flags};
+use kernels::cpu::american::{Exercised, PremiumTable};
 use kernels::cpu::book::{BookConfig, VenueBooks};
 
 const CENT: i64 = 10_000_000;
 const ONE: i64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
+
+/// An option of no expiry.
+pub(super) fn terms_of(put: bool, strike: f64) -> OptionTerms {
+    OptionTerms {
+        strike,
+        ln_strike: kernels::cpu::pricing::ln(strike),
+        volatility: 0.2,
+        width_vega: 0.0,
+        half_width_min_e9: 0,
+        tick_e9: 1,
+        expiry: 0,
+        flags: u32::from(put) * option_flags::PUT,
+        underlying: 0,
+        reserved: 0,
+    }
+}
+
+fn made(option: u32) -> MadeOption {
+    MadeOption {
+        option,
+        at: WideListing { venue: 0, instrument: option + 1 },
+        underlying: WideListing { venue: 0, instrument: 0 },
+        price_tick: CENT,
+        terms: terms_of(option % 2 == 1, 80.0),
+    }
+}
 
 /// Instrument 0 is the underlying; options 0 and 1 of the tables are instruments 1 and 2.
 struct Desk {
@@ -41,12 +68,6 @@ impl Desk {
             position_max: 1_000,
             price_tick: CENT,
             ..InstrumentLimits::default()
-        };
-        let made = |option: u32| MadeOption {
-            option,
-            at: WideListing { venue: 0, instrument: option + 1 },
-            underlying: 0,
-            price_tick: CENT,
         };
         let made: Vec<_> = (0..options).map(made).collect();
         let maker = OptionsMaker::new(&made, config).expect("good settings");
@@ -269,25 +290,29 @@ fn protection_stops_the_maker_and_its_orders() {
 }
 
 #[test]
-fn a_premium_of_early_exercise_comes_on_top() {
+fn what_early_exercise_adds_comes_on_top_and_follows_the_underlying() {
     let mut desk = Desk::new(2, &config(), StrategyLimits::default());
     let sent = desk.answer(&[CALL]);
     desk.accept(&sent);
-    let vols = [SurfaceVol { option: 0, volatility_e9: 1, premium_e9: 7 * CENT }];
+    // With the underlying at 85 as it is now 0.07, and 0.10 more for each 2^30 that it rises.
+    let mid = (2_000 + 1_500 * 10) * CENT / 2;
+    let premiums = [0, 1, 2, 3, 4].map(|point| 7 * CENT + point * 10 * CENT);
+    let premium = PremiumTable::of_parts(mid, 30, Exercised::Nowhere, premiums).expect("good parts");
+    let vols = [SurfaceVol { option: 0, volatility_e9: 1, premium }];
     let fitted = SurfaceFitted { time_ns: desk.now_ns, fit: 1, listing: 0, vols: &vols };
     let sent = desk.input(Input::Surface(&fitted));
     assert_eq!(terms(&sent), [(Replace, 1, Buy, 496, 10), (Replace, 1, Sell, 518, 10)]);
     assert_eq!(desk.core.counters().surfaces, 1);
+    desk.accept(&sent);
+    // Two steps of the table up: the same answer is worth 0.20 more, with more delta.
+    desk.add(0, Side::Buy, 2_000 * CENT + 2 * (2 << 30));
+    let sent = desk.answer(&[CALL]);
+    assert_eq!(terms(&sent), [(Replace, 1, Buy, 516, 10), (Replace, 1, Sell, 538, 10)]);
 }
 
 #[test]
 fn an_option_twice_is_refused() {
-    let made = MadeOption {
-        option: 3,
-        at: WideListing { venue: 0, instrument: 5 },
-        underlying: 0,
-        price_tick: CENT,
-    };
+    let made = made(3);
     let other = MadeOption { option: 4, ..made };
     assert!(OptionsMaker::new(&[made, made], &config()).is_err());
     assert!(OptionsMaker::new(&[made, other], &config()).is_err(), "two options of one symbol");

@@ -33,7 +33,7 @@ use crate::cpu::pricing::{Contract, ForwardTerms, Isa, PerIsa, value_one};
 pub use early_exercise::{EarlyExercise, unit_premium};
 pub use leisen_reimer::leisen_reimer;
 pub use nodes::{NODES, Nodes};
-pub use premium_table::{POINTS, PremiumTable};
+pub use premium_table::{Exercised, POINTS, PremiumTable, RANGE, WorthE9};
 use std::fmt;
 
 /// A standard deviation of the underlying until expiry below this counts as none.

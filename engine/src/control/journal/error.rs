@@ -198,7 +198,10 @@ impl fmt::Display for Damage {
             }
             Self::Chain => write!(out, "the CRC chain from the segment before it does not match"),
             Self::Sequence { expected, found } => write!(out, "record {found} where {expected} was due"),
-            Self::Kind { found } => write!(out, "unknown record kind {found}"),
+            Self::Kind { found } => write!(
+                out,
+                "record kind {found}, which this build does not know: a journal of another version"
+            ),
             Self::RecordBeforeValid { valid_offset } => {
                 write!(
                     out,

@@ -56,10 +56,11 @@ pub enum RecordKind {
     AnswerItems = 51,
     /// [`super::AnswerEnd`]: an answer of wide work consumed, with the items before it. Decide's.
     Answer = 52,
-    /// [`super::SurfaceVols`]: volatilities of the fit that follows. No input. Decide's.
-    SurfaceVols = 53,
     /// [`super::SurfaceEnd`]: a fit of volatilities consumed, with those before it. Decide's.
     Surface = 54,
+    /// [`super::SurfaceVols`]: volatilities of the fit that follows, with what early exercise adds. No input. Decide's. The
+    /// code 53 was theirs while a premium was one number: a journal that has it is one of another version, and is refused.
+    SurfaceVols = 55,
     /// The thread closed its journal; the last record. No payload.
     Closed = 255,
 }
@@ -192,6 +193,7 @@ mod tests {
         for code in 0..=255u8 {
             assert!(RecordKind::from_code(code).is_none_or(|kind| kind as u8 == code));
         }
+        assert_eq!(RecordKind::from_code(53), None, "of another version");
         for kind in RecordKind::ALL {
             assert_eq!(RecordKind::from_code(kind as u8), Some(kind));
             assert_eq!(RecordKind::from_name(kind.name()), Some(kind));

@@ -198,7 +198,13 @@ fn write_decide(out: &mut fmt::Formatter<'_>, record: &DecideRecord) -> fmt::Res
             answer.computed_by.name()
         ),
         DecideRecord::SurfaceVols(vols) => vols.as_slice().iter().try_for_each(|vol| {
-            write!(out, " {}={} premium={}", vol.option, Price(vol.volatility_e9), Price(vol.premium_e9))
+            write!(out, " {}={}", vol.option, Price(vol.volatility_e9))?;
+            let (first_e9, step_log2, _, premiums) = vol.premium.parts();
+            if vol.premium.is_none() {
+                return Ok(());
+            }
+            write!(out, " premiums from {} on in steps of {}:", Price(first_e9), Price(1 << step_log2))?;
+            premiums.iter().try_for_each(|&premium| write!(out, " {}", Price(premium)))
         }),
         DecideRecord::Surface(end) => {
             write!(out, " fit={} listing={} volatilities={}", end.fit, end.listing, end.vols)

@@ -1,16 +1,20 @@
 //! Finished fits of volatilities in the journal of decide: the volatilities in records of their own, a few each, and
 //! behind them the fit, which is the input. Volatilities behind which no fit is were not consumed: the process was killed
-//! between.
+//! between. With each volatility goes the table of what early exercise adds, all zeros for a European option.
 
 use super::layout::{i64_at, u32_at, u64_at};
 use super::records::{sized, zero};
 use super::{PayloadError, RecordKind};
 use crate::pipeline::wide::{SurfaceFitted, SurfaceVol};
+use kernels::cpu::american::{Exercised, POINTS, PremiumTable};
 
 /// Volatilities of a record at most.
 pub const SURFACE_VOLS_MAX: usize = 8;
 
-const VOL_BYTES: usize = 24;
+/// Where the premiums of a volatility begin.
+const PREMIUMS_AT: usize = 24;
+
+const VOL_BYTES: usize = PREMIUMS_AT + 8 * POINTS;
 
 /// Longest payload of [`RecordKind::SurfaceVols`].
 pub const SURFACE_VOLS_BYTES_MAX: usize = SURFACE_VOLS_MAX * VOL_BYTES;
@@ -42,13 +46,18 @@ impl SurfaceVols {
         &self.vols[..usize::from(self.len)]
     }
 
-    /// A volatility: `[option u32][zero 4][volatility i64][premium i64]`; returns how many bytes of `out` are the payload.
+    /// A volatility and its table: `[option u32][exercised u8][power of two u8][zero 2][volatility i64][first point i64]`
+    /// `[premium i64]...`; returns how many bytes of `out` are the payload.
     pub fn encode(&self, out: &mut [u8; SURFACE_VOLS_BYTES_MAX]) -> usize {
         for (place, vol) in out.chunks_exact_mut(VOL_BYTES).zip(self.as_slice()) {
+            let (first_e9, step_log2, exercised, premium_e9) = vol.premium.parts();
             place[0..4].copy_from_slice(&vol.option.to_le_bytes());
-            place[4..8].fill(0);
+            place[4..8].copy_from_slice(&[exercised as u8, step_log2 as u8, 0, 0]);
             place[8..16].copy_from_slice(&vol.volatility_e9.to_le_bytes());
-            place[16..24].copy_from_slice(&vol.premium_e9.to_le_bytes());
+            place[16..24].copy_from_slice(&first_e9.to_le_bytes());
+            for (place, premium) in place[PREMIUMS_AT..].chunks_exact_mut(8).zip(premium_e9) {
+                place.copy_from_slice(&premium.to_le_bytes());
+            }
         }
         usize::from(self.len) * VOL_BYTES
     }
@@ -66,12 +75,14 @@ impl SurfaceVols {
         }
         let mut read = Self { len: pieces.len() as u8, ..Self::of(&[]) };
         for (number, (place, bytes)) in read.vols.iter_mut().zip(pieces).enumerate() {
-            zero(kind, payload, number * VOL_BYTES + 4, number * VOL_BYTES + 8)?;
-            *place = SurfaceVol {
-                option: u32_at(bytes, 0),
-                volatility_e9: i64_at(bytes, 8),
-                premium_e9: i64_at(bytes, 16),
-            };
+            let at = number * VOL_BYTES;
+            zero(kind, payload, at + 6, at + 8)?;
+            let premium_e9 = std::array::from_fn(|point| i64_at(bytes, PREMIUMS_AT + 8 * point));
+            let table = Exercised::from_code(bytes[4]).and_then(|exercised| {
+                PremiumTable::of_parts(i64_at(bytes, 16), bytes[5].into(), exercised, premium_e9)
+            });
+            let premium = table.ok_or(PayloadError::Field { kind, at: at + 4 })?;
+            *place = SurfaceVol { option: u32_at(bytes, 0), volatility_e9: i64_at(bytes, 8), premium };
         }
         Ok(read)
     }
@@ -121,7 +132,9 @@ mod tests {
     use super::*;
 
     fn vol(option: u32) -> SurfaceVol {
-        SurfaceVol { option, volatility_e9: 0x0102, premium_e9: -2 }
+        let premiums = [1, 2, 3, 4, 0x0506];
+        let premium = PremiumTable::of_parts(0x0708, 9, Exercised::Above, premiums).expect("good parts");
+        SurfaceVol { option, volatility_e9: 0x0102, premium }
     }
 
     fn encoded(vols: &[SurfaceVol]) -> Vec<u8> {
@@ -132,11 +145,12 @@ mod tests {
 
     #[test]
     fn volatilities_lie_where_they_should_and_come_back() {
-        let vols = [vol(7), vol(0x0304)];
+        let vols = [vol(7), SurfaceVol { premium: PremiumTable::NONE, ..vol(0x0304) }];
         let bytes = encoded(&vols);
-        assert_eq!(bytes.len(), 48);
-        assert_eq!(bytes[..16], [7, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(bytes[16..28], [254, 255, 255, 255, 255, 255, 255, 255, 4, 3, 0, 0]);
+        assert_eq!(bytes.len(), 2 * VOL_BYTES);
+        assert_eq!(bytes[..24], [7, 0, 0, 0, 2, 9, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes[24..32], [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes[VOL_BYTES - 8..VOL_BYTES + 4], [6, 5, 0, 0, 0, 0, 0, 0, 4, 3, 0, 0]);
         assert_eq!(SurfaceVols::decode(&bytes).map(|read| read.as_slice().to_vec()), Ok(vols.to_vec()));
         assert_eq!(SurfaceVols::of(&[vol(1); 20]).as_slice(), &[vol(1); SURFACE_VOLS_MAX]);
     }
@@ -148,10 +162,17 @@ mod tests {
             assert!(SurfaceVols::decode(&whole[..length]).is_err(), "{length} bytes");
         }
         assert!(SurfaceVols::decode(&[&whole[..], &whole[..VOL_BYTES]].concat()).is_err());
-        let mut padded = whole;
-        padded[VOL_BYTES + 5] = 1;
-        let refused = PayloadError::Field { kind: RecordKind::SurfaceVols, at: VOL_BYTES + 4 };
-        assert_eq!(SurfaceVols::decode(&padded), Err(refused));
+        let spoilt = |at: usize, byte: u8| {
+            let mut spoilt = whole.clone();
+            spoilt[VOL_BYTES + at] = byte;
+            SurfaceVols::decode(&spoilt)
+        };
+        let refused = |at| PayloadError::Field { kind: RecordKind::SurfaceVols, at: VOL_BYTES + at };
+        assert_eq!(spoilt(6, 1), Err(refused(6)));
+        // A code that is none, a power of two that no fit gives, a first point and a premium below zero.
+        for (at, byte) in [(4, 3), (5, 53), (23, 0x80), (31, 0x80)] {
+            assert_eq!(spoilt(at, byte), Err(refused(4)), "{at}");
+        }
     }
 
     #[test]

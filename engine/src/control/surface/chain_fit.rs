@@ -7,10 +7,11 @@
 
 use super::config::{SurfaceConfig, SurfaceModel};
 use super::implied::{Forward, QuotedContract, point};
-use super::premium::premium_e9;
+use super::premium::premiums;
 use crate::pipeline::wide::{FitRefused, SeenQuote, SurfaceJob, SurfaceVol};
 use feeds::units::PRICE_NONE;
 use kernels::abi::{Expiry, OptionTerms, option_flags};
+use kernels::cpu::american::PremiumTable;
 use kernels::cpu::option_quote::mid_in_currency_units;
 use kernels::cpu::wide::WideTables;
 use std::ops::Range;
@@ -58,8 +59,8 @@ pub struct ChainFit {
     config: SurfaceConfig,
     /// By time.
     expiries: Vec<ExpiryFit>,
-    /// What early exercise was worth at the last fit, 1e-9; `None` for a European option. By number in the tables.
-    premiums: Box<[Option<i64>]>,
+    /// What early exercise is worth by the last fit; `None` for a European option. By number in the tables.
+    premiums: Box<[Option<PremiumTable>]>,
 }
 
 impl ChainFit {
@@ -82,7 +83,8 @@ impl ChainFit {
             }
         }
         expiries.sort_by(|a, b| a.expiry.years.total_cmp(&b.expiry.years));
-        let premiums = is_american.iter().map(|is_american| is_american.then_some(0)).collect();
+        let premiums =
+            is_american.iter().map(|is_american| is_american.then_some(PremiumTable::NONE)).collect();
         Self { tables: Arc::clone(tables), config, expiries, premiums }
     }
 
@@ -106,7 +108,7 @@ impl ChainFit {
     fn clean(&self, number: usize, job: &mut SurfaceJob) -> Result<Cleaned, FitRefused> {
         let ExpiryFit { expiry, options, last } = &self.expiries[number];
         let forward = forward_of(expiry, job.mid_e9).ok_or(FitRefused::NoForward)?;
-        let mut points = self.points(&forward, options, &job.quotes);
+        let mut points = self.points(&forward, options, job);
         let all = points.len();
         loop {
             if points.len() < self.config.points_min as usize {
@@ -132,12 +134,13 @@ impl ChainFit {
     }
 
     /// The usable quotes of an expiry; the volatility of a strike that has two is that of the option without value at once.
-    fn points(&self, forward: &Forward, options: &Range<u32>, quotes: &[SeenQuote]) -> Points {
+    fn points(&self, forward: &Forward, options: &Range<u32>, job: &SurfaceJob) -> Points {
+        let quotes = &job.quotes;
         let from = quotes.partition_point(|quote| quote.option < options.start);
         let to = quotes.partition_point(|quote| quote.option < options.end);
         let usable = quotes[from..to].iter().filter_map(|quote| {
             let at = quote.option as usize;
-            let premium = self.premiums[at].unwrap_or(0);
+            let premium = self.premiums[at].map_or(0, |premiums| premiums.premium(job.mid_e9).price_e9);
             let quoted = quoted_contract(&self.tables.options()[at], quote, premium);
             point(forward, &quoted, self.config.spread_max)
         });
@@ -211,31 +214,32 @@ impl ChainFit {
                 return Err(FitRefused::OutOfRange);
             }
             let volatility_e9 = (volatility * UNIT_E9).round() as i64;
-            let premium = self.premium(number, option, volatility, job.mid_e9);
-            let Some(premium_e9) = premium else {
+            let mut told = SurfaceVol { option, volatility_e9, premium: PremiumTable::NONE };
+            let Some(premium) = self.premium(number, option, told.volatility(), job.mid_e9) else {
                 job.vols.truncate(before);
                 return Err(FitRefused::OutOfRange);
             };
-            job.vols.push(SurfaceVol { option, volatility_e9, premium_e9 });
+            told.premium = premium;
+            job.vols.push(told);
         }
         for vol in &job.vols[before..] {
             if let Some(premium) = &mut self.premiums[vol.option as usize] {
-                *premium = vol.premium_e9;
+                *premium = vol.premium;
             }
         }
         job.fitted += 1;
         Ok(())
     }
 
-    /// Zero for a European option.
-    fn premium(&self, number: usize, option: u32, volatility: f64, mid_e9: i64) -> Option<i64> {
+    /// None for a European option; `None` where it cannot be computed.
+    fn premium(&self, number: usize, option: u32, volatility: f64, mid_e9: i64) -> Option<PremiumTable> {
         if self.premiums[option as usize].is_none() {
-            return Some(0);
+            return Some(PremiumTable::NONE);
         }
         let terms = &self.tables.options()[option as usize];
         let forward = forward_of(&self.expiries[number].expiry, mid_e9)?;
         let is_put = terms.flags & option_flags::PUT != 0;
-        premium_e9(&forward, mid_in_currency_units(mid_e9), terms.strike, is_put, volatility)
+        premiums(&forward, mid_in_currency_units(mid_e9), terms.strike, is_put, volatility)
     }
 }
 

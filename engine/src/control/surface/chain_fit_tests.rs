@@ -231,7 +231,8 @@ fn american_quotes_give_the_same_smiles_and_their_premiums() {
         let expiry = &tables.expiries()[terms.expiry as usize];
         let forward = forward_of(expiry, SPOT_E9).expect("a forward");
         let is_put = terms.flags & option_flags::PUT != 0;
-        premium_e9(&forward, spot, terms.strike, is_put, truth(&tables, option)).expect("a premium")
+        let premiums = premiums(&forward, spot, terms.strike, is_put, truth(&tables, option));
+        premiums.expect("a premium").premium(SPOT_E9).price_e9
     };
     let american = |mut job: SurfaceJob| {
         for quote in &mut job.quotes {
@@ -248,7 +249,8 @@ fn american_quotes_give_the_same_smiles_and_their_premiums() {
     }
     println!("worst distance from the known smiles {:.2e}", worst(&tables, &last));
     assert!(worst(&tables, &last) < 1e-3);
-    let apart = last.vols.iter().map(|vol| (vol.premium_e9 - premium(vol.option)).abs()).max();
+    let found = |vol: &SurfaceVol| vol.premium.premium(SPOT_E9).price_e9;
+    let apart = last.vols.iter().map(|vol| (found(vol) - premium(vol.option)).abs()).max();
     assert!(apart.is_some_and(|apart| apart < 2_000_000), "{apart:?}");
-    assert!(last.vols.iter().any(|vol| vol.premium_e9 > 10_000_000), "some are worth exercising");
+    assert!(last.vols.iter().any(|vol| found(vol) > 10_000_000), "some are worth exercising");
 }

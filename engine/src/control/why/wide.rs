@@ -24,10 +24,19 @@ impl Page<'_> {
     pub(super) fn surface(&mut self, fit: u64, listing: u32, vols: &[SurfaceVol]) {
         let (of, count) = (self.listing(listing), vols.len());
         self.line(format_args!("  fit {fit} of the options on {of}: {count} changed volatilities"));
-        for &SurfaceVol { option, volatility_e9, premium_e9 } in vols {
-            let what = self.contract(option);
-            let (volatility, premium) = (Price(volatility_e9), Price(premium_e9));
-            self.line(format_args!("    option {option}{what}: volatility {volatility}, premium {premium}"));
+        for &SurfaceVol { option, volatility_e9, premium } in vols {
+            let (what, volatility) = (self.contract(option), Price(volatility_e9));
+            let (first_e9, step_log2, _, premiums) = premium.parts();
+            let early = if premium.is_none() {
+                String::new()
+            } else {
+                let premiums = premiums.map(|premium| Price(premium).to_string()).join(", ");
+                let (first, step) = (Price(first_e9), Price(1 << step_log2));
+                format!(
+                    "; early exercise adds {premiums} with the underlying at {first} and on in steps of {step}"
+                )
+            };
+            self.line(format_args!("    option {option}{what}: volatility {volatility}{early}"));
         }
     }
 

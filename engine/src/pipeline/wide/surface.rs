@@ -19,6 +19,7 @@
 
 use super::WideListing;
 use feeds::units::PRICE_NONE;
+use kernels::cpu::american::PremiumTable;
 use kernels::cpu::book::Bbo;
 use kernels::cpu::nbbo::Nbbo;
 use kernels::cpu::option_quote::mid_of;
@@ -39,8 +40,9 @@ pub struct SurfaceVol {
     pub option: u32,
     /// Annual volatility, 1e-9.
     pub volatility_e9: i64,
-    /// What early exercise is worth beside the European price, 1e-9; zero for a European option.
-    pub premium_e9: i64,
+    /// What early exercise is worth beside the European price, wherever the underlying is before the next fit; none for a
+    /// European option.
+    pub premium: PremiumTable,
 }
 
 impl SurfaceVol {
@@ -48,6 +50,12 @@ impl SurfaceVol {
     #[must_use]
     pub fn volatility(&self) -> f64 {
         self.volatility_e9 as f64 / UNIT_E9
+    }
+
+    /// Whether it says something else than what was told last: by `least_e9` at least.
+    fn is_news_after(&self, told: &Self, least_e9: u64) -> bool {
+        told.volatility_e9.abs_diff(self.volatility_e9) >= least_e9
+            || told.premium.differs_from(&self.premium, least_e9)
     }
 }
 
@@ -420,8 +428,7 @@ impl SurfaceDesk {
         let (told, least) = (&mut self.told, self.change_min_e9.max(1));
         job.vols.retain(|vol| {
             let Some(last) = told.get_mut(vol.option as usize) else { return false };
-            let moved = last.volatility_e9.abs_diff(vol.volatility_e9);
-            let is_news = moved.max(last.premium_e9.abs_diff(vol.premium_e9)) >= least;
+            let is_news = vol.is_news_after(last, least);
             if is_news {
                 *last = *vol;
             }

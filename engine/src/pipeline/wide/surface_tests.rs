@@ -65,8 +65,10 @@ impl Rig {
     }
 
     fn script(&self, vols: &[(u32, i64)]) {
-        let vols =
-            vols.iter().map(|&(option, volatility_e9)| SurfaceVol { option, volatility_e9, premium_e9: 0 });
+        let vols = vols.iter().map(|&(option, volatility_e9)| {
+            let premium = PremiumTable::NONE;
+            SurfaceVol { option, volatility_e9, premium }
+        });
         *self.vols.lock().expect("not poisoned") = vols.collect();
     }
 

@@ -9,7 +9,7 @@ use feeds::units::PRICE_NONE;
 /// One, in 1e-9.
 const E9: i128 = 1_000_000_000;
 
-/// Theoretical value and sensitivities of an option, as last answered, 1e-9.
+/// Theoretical value and sensitivities of an option, 1e-9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Values {
     /// [`PRICE_NONE`] before the first answer, and while the underlying has no price.
@@ -19,7 +19,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    const NONE: Self = Self { theoretical: PRICE_NONE, delta: 0, vega: 0 };
+    pub(super) const NONE: Self = Self { theoretical: PRICE_NONE, delta: 0, vega: 0 };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,13 +48,14 @@ pub(super) struct Portfolio {
 
 impl Portfolio {
     pub(super) fn new(options: &[MadeOption], contract_size: u64) -> Self {
-        let mut instruments: Vec<u32> = options.iter().map(|made| made.underlying).collect();
+        let mut instruments: Vec<u32> = options.iter().map(|made| made.underlying.instrument).collect();
         instruments.sort_unstable();
         instruments.dedup();
         let held = |made: &MadeOption| Held {
             values: Values::NONE,
             position: 0,
-            underlying: instruments.partition_point(|&instrument| instrument < made.underlying) as u32,
+            underlying: instruments.partition_point(|&instrument| instrument < made.underlying.instrument)
+                as u32,
         };
         Self {
             held: options.iter().map(held).collect(),
@@ -68,11 +69,9 @@ impl Portfolio {
         self.held[place].values
     }
 
-    /// An answer says this of an option. What has no offer has no price.
-    pub(super) fn learn(&mut self, place: usize, [_, offer, theoretical, delta, vega]: &[i64; 5]) {
-        let values = Values { theoretical: *theoretical, delta: *delta, vega: *vega };
-        // What we hold of an option keeps its last sensitivities while there is no price.
-        let values = if *offer == PRICE_NONE {
+    /// An option is worth this. What we hold of it keeps its last sensitivities while there is no price.
+    pub(super) fn learn(&mut self, place: usize, values: Values) {
+        let values = if values.theoretical == PRICE_NONE {
             Values { theoretical: PRICE_NONE, ..self.held[place].values }
         } else {
             values
@@ -120,8 +119,9 @@ mod tests {
         let made = |option: u32| MadeOption {
             option,
             at: WideListing { venue: 0, instrument: 10 + option },
-            underlying: option % 3,
+            underlying: WideListing { venue: 0, instrument: option % 3 },
             price_tick: 1,
+            terms: super::super::tests::terms_of(false, 100.0),
         };
         (0..7).map(made).collect()
     }
@@ -141,12 +141,11 @@ mod tests {
                     model[place].0 = position;
                 } else {
                     let (delta, vega) = (i64::from(delta), i64::from(vega));
-                    let offer = if has_price { 5 } else { PRICE_NONE };
-                    portfolio.learn(place, &[PRICE_NONE, offer, 3, delta, vega]);
                     if has_price {
                         (model[place].1, model[place].2) = (delta, vega);
                     }
                     let theoretical = if has_price { 3 } else { PRICE_NONE };
+                    portfolio.learn(place, Values { theoretical, delta, vega });
                     prop_assert_eq!(portfolio.values(place).theoretical, theoretical);
                 }
                 let sum = |of: fn(&(i64, i64, i64)) -> i64, which: &dyn Fn(usize) -> bool| -> i128 {
