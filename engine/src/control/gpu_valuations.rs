@@ -53,3 +53,53 @@ fn compare(place: &Place, check: ValuationCheck) -> Result<String, Failure> {
     }
     Err(Failure::Check(format!("{text}VERDICT: DIVERGED")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernels::device::driver::Driver;
+    use kernels::device::launch::Images;
+    use std::ffi::{CStr, CString, c_void};
+
+    /// `cuModuleLoadData`, whose handles are addresses and whose result is a number.
+    type Load = unsafe extern "C" fn(*mut *mut c_void, *const c_void) -> u32;
+
+    /// Loads modules in which 1 / sqrt(2 pi) is one unit of the last place more.
+    unsafe extern "C" fn load_another(module: *mut *mut c_void, image: *const c_void) -> u32 {
+        let load = emulator::driver::symbol("cuModuleLoadData").expect("the stand-in loads modules");
+        // SAFETY: the stand-in's function has this signature; the image is text that ends with a zero.
+        unsafe {
+            let load = std::mem::transmute::<*const c_void, Load>(load);
+            let text = CStr::from_ptr(image.cast()).to_str().expect("PTX is text");
+            let other = text.replace("0d3FD9884533D43651", "0d3FD9884533D43652");
+            load(module, CString::new(other).expect("text without zeros").as_ptr().cast())
+        }
+    }
+
+    #[test]
+    fn a_wrong_bit_ends_the_check_with_exit_code_1() {
+        let symbol = |name: &str| match name {
+            "cuModuleLoadData" => Some(load_another as *const c_void),
+            _ => emulator::driver::symbol(name),
+        };
+        // SAFETY: the stand-in has the functions' signatures, and so has the one that stands for one of them.
+        let driver = unsafe { Driver::of(symbol) }.and_then(Driver::initialise).expect("a device");
+        let place = Place { driver, images: Images::Ptx, ordinal: 0 };
+        let check = ValuationCheck { seed: 1, options: 300 };
+        let failure = compare(&place, check).expect_err("gamma differs");
+        assert_eq!(failure.exit_code(), 1);
+        let text = failure.to_string();
+        assert!(text.contains("first at") && text.contains("gamma"), "{text}");
+        assert!(text.ends_with("VERDICT: DIVERGED"), "{text}");
+        // The same with the kernels as they are.
+        let place = Where { backend: crate::control::wide_backend::BackendKind::Emulated, ordinal: 0 };
+        let text = super::check(place, 1, 300).unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(text.lines().skip(1).all(|line| line.ends_with(" 0 differ")), "{text}");
+    }
+
+    #[test]
+    fn options_go_with_the_messages() {
+        assert_eq!(options_for(10), OPTIONS_MIN);
+        assert_eq!(options_for(1_000_000), 10_000);
+    }
+}

@@ -253,8 +253,8 @@ impl Found {
 
 fn found(compared: &mut KernelCompared, starts: &OptionColumns, asked: &[f64], [cpu, device]: [&Found; 2]) {
     let number = |refused: Option<NoVolatility>| refused.map_or(0, |why| why as u64);
-    for i in 0..asked.len() {
-        let inputs = || format!("price {:?}, started from {}", asked[i], starts.shown(i));
+    for (i, price) in asked.iter().enumerate() {
+        let inputs = || format!("price {price:?}, started from {}", starts.shown(i));
         compared.telling += u64::from(cpu.refused[i].is_none());
         compared.value(i, cpu.volatility[i], device.volatility[i], inputs);
         compared.bits(i, [number(cpu.refused[i]), number(device.refused[i])], || {
