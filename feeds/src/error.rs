@@ -9,6 +9,7 @@ use crate::binance::feed::LineError;
 use crate::databento::feed::RecordError;
 use crate::databento::records::LayoutError;
 use crate::itch::decode::DecodeError;
+use crate::lean::ArchiveError;
 use crate::moldudp64::MoldError;
 use crate::packet_decoder::PacketError;
 
@@ -49,6 +50,8 @@ pub enum CaptureErrorKind {
     Packet(PacketError),
     /// A DBN file cannot be read at all.
     Dbn(LayoutError),
+    /// An archive of LEAN is refused as a whole.
+    Archive(ArchiveError),
     /// A DBN record does not decode.
     Record(RecordError),
     /// A capture line of Binance does not decode.
@@ -81,6 +84,9 @@ impl CaptureErrorKind {
             Self::Zstd(_) => "Test it with `zstd -t` and copy it again.",
             Self::Packet(_) => "Filter the capture to the feed's own multicast groups and ports.",
             Self::Dbn(_) => "Check the file with Databento's `dbn` tool, or download it again.",
+            Self::Archive(_) => {
+                "Copy it again; read are ZIP archives of minute and second quotes, as LEAN keeps them."
+            }
             Self::Record(_) => "Check the file with Databento's `dbn` tool, or copy it again.",
             Self::Line(_) => "Each line is `recv_ns json`; cut the bad line out, or copy the file again.",
             Self::Message(_) => {
@@ -111,6 +117,7 @@ impl fmt::Display for CaptureErrorKind {
             Self::Zstd(text) => write!(f, "broken zstd stream: {text}"),
             Self::Packet(error) => error.fmt(f),
             Self::Dbn(error) => error.fmt(f),
+            Self::Archive(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
             Self::Line(error) => error.fmt(f),
             Self::Message(DecodeError::Length { message_type, expected, found }) => write!(
@@ -134,7 +141,9 @@ impl fmt::Display for CaptureError {
         let number = decoded_before.saturating_add(1);
         let remedy = kind.remedy();
         match kind {
-            CaptureErrorKind::Io(_) | CaptureErrorKind::Empty => write!(f, "{file}: {kind}. {remedy}"),
+            CaptureErrorKind::Io(_) | CaptureErrorKind::Empty | CaptureErrorKind::Archive(_) => {
+                write!(f, "{file}: {kind}. {remedy}")
+            }
             _ => write!(
                 f,
                 "{file}: byte {offset} (message {number}): {kind}; {decoded_before} messages were good before it. \

@@ -98,7 +98,7 @@ impl Inputs {
         let mut captures = Vec::new();
         for argument in arguments {
             let mut capture = Capture::open(&argument.path)?;
-            let usual = || capture.protocol().default_venue().to_owned();
+            let usual = || capture.default_venue().to_owned();
             let venue = argument.venue.clone().unwrap_or_else(usual);
             let feed = config.venues.iter().find(|known| known.name == venue).and_then(|v| v.feed.as_ref());
             let lines = RecordedLines::find(&mut capture, feed)?;

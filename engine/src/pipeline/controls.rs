@@ -266,7 +266,7 @@ impl Controls {
         now_ns: u64,
         sink: &mut impl OrderSink,
     ) -> Result<(), DecideError> {
-        let Some((sessions, rules)) = self.sessions.clone() else { return Ok(()) };
+        let Some((sessions, rules)) = &self.sessions else { return Ok(()) };
         let lost = sessions.lost();
         for venue in 0..64u8 {
             let since_ns = &mut self.gone_since_ns[usize::from(venue)];

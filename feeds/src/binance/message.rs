@@ -8,7 +8,7 @@ use std::fmt;
 
 use simd_json::{Buffers, INPUT_PADDING, Node, StaticNode, Tape};
 
-use super::decimal;
+use crate::decimal;
 use crate::symbol::{SYMBOL_BYTES_MAX, Symbol};
 
 /// Decimals of a price unit.

@@ -14,7 +14,6 @@
 //! cm_btc simd-json 1063, sonic-rs 1142, serde_json 1037; spot_btc 1053, 1136, 1208; usdm_btc 1299, 1459, 1463. The tape
 //! walk used here has not been timed yet. Buffers grow to the longest line and are kept.
 
-pub mod decimal;
 pub mod depth;
 pub mod feed;
 pub mod message;

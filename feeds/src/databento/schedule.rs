@@ -45,11 +45,18 @@ pub fn globex(exchange_ns: u64) -> (TradingStatus, u64) {
 
 /// Five or six hours.
 fn utc_minus_chicago_ns(utc_ns: u64) -> u64 {
-    let march = first_of_march(utc_ns / NS_PER_DAY);
+    let (begins, ends) = summer(utc_ns / NS_PER_DAY);
     // Second Sunday of March 02:00 CST is 08:00 UTC; first Sunday of November 02:00 CDT is 07:00 UTC.
-    let begin = sunday_on_or_after(march + 7).saturating_mul(NS_PER_DAY).saturating_add(8 * NS_PER_HOUR);
-    let end = sunday_on_or_after(march + 245).saturating_mul(NS_PER_DAY).saturating_add(7 * NS_PER_HOUR);
+    let begin = begins.saturating_mul(NS_PER_DAY).saturating_add(8 * NS_PER_HOUR);
+    let end = ends.saturating_mul(NS_PER_DAY).saturating_add(7 * NS_PER_HOUR);
     if (begin..end).contains(&utc_ns) { 5 * NS_PER_HOUR } else { 6 * NS_PER_HOUR }
+}
+
+/// The days since the epoch on which clocks are put forward and back: of the year that `day` is in, for January and
+/// February of the year before.
+pub(crate) fn summer(day: u64) -> (u64, u64) {
+    let march = first_of_march(day);
+    (sunday_on_or_after(march + 7), sunday_on_or_after(march + 245))
 }
 
 /// The first Sunday from this day since the epoch on.

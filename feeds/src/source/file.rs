@@ -2,7 +2,8 @@
 //!
 //! Formats: BinaryFILE (each ITCH message behind its big-endian `u16` length, a zero length ends the session;
 //! source: NASDAQ «BinaryFILE» specification), pcap and pcapng ([`super::pcap`]) of MoldUDP64/ITCH, IEX-TP or CME
-//! MDP 3.0, Databento DBN, Binance lines `recv_ns json`; each plain, gzipped or zstd-compressed. The file is read (and
+//! MDP 3.0, Databento DBN, Binance lines `recv_ns json`; each plain, gzipped or zstd-compressed; LEAN's ZIP archives of
+//! quotes, which are DBN once they are open ([`crate::lean`]). The file is read (and
 //! decompressed) as a whole into [`Memory`] when it is opened; walking it allocates nothing and makes no system call.
 //! A [`Capture`] is immutable: threads may share it, each with its own cursor.
 //!
@@ -23,6 +24,7 @@ use crate::binance::feed::split;
 use crate::databento::records::{self, Layout, Record};
 use crate::error::{CaptureError, CaptureErrorKind};
 use crate::itch::decode::DecodeError;
+use crate::lean;
 use crate::units::TIME_NONE;
 
 /// How the bytes are laid out.
@@ -291,7 +293,7 @@ impl Capture {
     /// is no error yet: what came before the damage is kept, and the walk reports the damage when it gets there.
     ///
     /// # Errors
-    /// [`CaptureError`] when the file cannot be read, is empty, or is DBN that cannot be read at all.
+    /// [`CaptureError`] when the file cannot be read, is empty, or is DBN or an archive that cannot be read at all.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         let path = path.as_ref();
         let name = path.display().to_string();
@@ -304,7 +306,7 @@ impl Capture {
     /// A capture of bytes that are in memory already (a generated session, a test), compressed or not.
     ///
     /// # Errors
-    /// [`CaptureError`] when there are no bytes, no memory for their copy, or for DBN that cannot be read at all.
+    /// [`CaptureError`] when there are no bytes, no memory for their copy, or for DBN or an archive that cannot be read at all.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, CaptureError> {
         let name = name.into();
         match Memory::copy_of(&bytes) {
@@ -314,6 +316,9 @@ impl Capture {
     }
 
     fn from_memory(name: String, file: Memory) -> Result<Self, CaptureError> {
+        if lean::is_archive(file.bytes()) {
+            return Self::of_archive(name, file.bytes());
+        }
         let mut memory = file;
         let mut damage = None;
         if let Some(compression) = Compression::of(memory.bytes()) {
@@ -356,6 +361,28 @@ impl Capture {
             },
         };
         Ok(capture)
+    }
+
+    /// An archive of LEAN, as the records that are made of it.
+    fn of_archive(name: String, file: &[u8]) -> Result<Self, CaptureError> {
+        let error = |kind| CaptureError { file: name.clone(), offset: 0, decoded_before: 0, kind };
+        let lean::Unpacked { records, layout } =
+            lean::unpack(file).map_err(|cause| error(CaptureErrorKind::Archive(cause)))?;
+        if records.is_empty() {
+            return Err(error(CaptureErrorKind::Empty));
+        }
+        let memory = Memory::copy_of(&records).map_err(|cause| io_error(name.clone(), &cause))?;
+        let format = Format::Dbn(layout);
+        Ok(Self { name, memory, format, protocol: Protocol::Dbn, lines: Vec::new(), damage: None })
+    }
+
+    /// The venue of a capture that names none.
+    #[must_use]
+    pub fn default_venue(&self) -> &'static str {
+        match &self.format {
+            Format::Dbn(layout) if layout.dataset == lean::DATASET => lean::DATASET,
+            _ => self.protocol.default_venue(),
+        }
     }
 
     /// The lines that [`Self::set_lines`] told apart; empty: all datagrams are of one line.
