@@ -218,7 +218,8 @@ impl WidePlan {
             let price_tick = tradable.get(&at.instrument)?.price_tick_e9;
             let terms = self.tables.options()[option as usize];
             let underlying = self.listings[terms.underlying as usize];
-            Some(MadeOption { option, at, underlying, price_tick, terms })
+            let expiry = self.tables.expiries()[terms.expiry as usize];
+            Some(MadeOption { option, at, underlying, price_tick, terms, expiry })
         };
         let options: Vec<_> = (0..).zip(&self.option_listings).filter_map(made).collect();
         if options.is_empty() {
