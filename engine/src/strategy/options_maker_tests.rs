@@ -9,12 +9,15 @@ use feeds::event::{EventKind, flags};
 use kernels::abi::{ItemKey, WideItem, option_flags};
 use kernels::cpu::american::{Exercised, PremiumTable};
 use kernels::cpu::book::{BookConfig, VenueBooks};
+use kernels::cpu::pricing::{Contract as Priced, ForwardTerms, Isa, value_one};
 
 const CENT: i64 = 10_000_000;
 const ONE: i64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
-/// An option of no expiry.
+pub(super) const EXPIRY: Expiry = Expiry { carry: 1.0, discount: 1.0, years: 0.25, sqrt_years: 0.5 };
+
+/// An option priced at a volatility of 0.2.
 pub(super) fn terms_of(put: bool, strike: f64) -> OptionTerms {
     OptionTerms {
         strike,
@@ -37,6 +40,7 @@ fn made(option: u32) -> MadeOption {
         underlying: WideListing { venue: 0, instrument: 0 },
         price_tick: CENT,
         terms: terms_of(option % 2 == 1, 80.0),
+        expiry: EXPIRY,
     }
 }
 
@@ -308,6 +312,34 @@ fn what_early_exercise_adds_comes_on_top_and_follows_the_underlying() {
     desk.add(0, Side::Buy, 2_000 * CENT + 2 * (2 << 30));
     let sent = desk.answer(&[CALL]);
     assert_eq!(terms(&sent), [(Replace, 1, Buy, 516, 10), (Replace, 1, Sell, 538, 10)]);
+}
+
+/// What option 0 is worth at a volatility with the underlying at its mid of 80, in cents.
+fn worth_cents(volatility: f64) -> i64 {
+    let OptionTerms { strike, ln_strike, .. } = terms_of(false, 80.0);
+    let terms = ForwardTerms::new(Isa::detect(), &EXPIRY, 80.0);
+    let value = value_one(&terms, &Priced { strike, ln_strike, volatility, sign: 1.0 });
+    (value.price * 100.0).round() as i64
+}
+
+#[test]
+fn an_option_whose_market_has_left_its_volatility_is_not_quoted_until_a_fit_follows() {
+    let mut desk = Desk::new(2, &config(), StrategyLimits::default());
+    let worth = (0, worth_cents(0.2) * CENT, ONE / 2, 16 * ONE);
+    let sent = desk.answer(&[worth]);
+    assert_eq!(sent.len(), 2);
+    desk.accept(&sent);
+    // Somebody bids what the option is worth at 0.24, which is within the band, then at 0.30.
+    assert!(desk.add(1, Side::Buy, worth_cents(0.24) * CENT).iter().all(|order| order.action != Cancel));
+    let sent = desk.add(1, Side::Buy, worth_cents(0.30) * CENT);
+    assert_eq!(sent.iter().map(|order| order.action).collect::<Vec<_>>(), [Cancel, Cancel]);
+    desk.accept(&sent);
+    assert!(desk.answer(&[worth]).is_empty() && desk.timer().is_empty());
+    let vols = [SurfaceVol { option: 0, volatility_e9: 290_000_000, premium: PremiumTable::NONE }];
+    let fitted = SurfaceFitted { time_ns: desk.now_ns, fit: 1, listing: 0, vols: &vols };
+    assert_eq!(desk.input(Input::Surface(&fitted)).len(), 2, "the surface is where the market is");
+    let report = desk.core.reports().next().expect("a report");
+    assert!(report.contains("1 times a market left"), "{report}");
 }
 
 #[test]

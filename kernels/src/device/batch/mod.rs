@@ -62,7 +62,7 @@ pub struct Batch {
     faults: DeviceMemory,
     hits: DeviceMemory,
     parameters: Parameters,
-    relations_len: u32,
+    relation_count: u32,
     properties: DeviceProperties,
     resident: Resident,
 }
@@ -98,7 +98,7 @@ impl Batch {
             faults: DeviceMemory::new(driver, parameters.listings as usize * 8)?,
             hits: DeviceMemory::new(driver, 8)?,
             parameters,
-            relations_len: maker.tables.relations().len() as u32,
+            relation_count: maker.tables.relation_count(),
             properties: made.properties,
             resident,
         })
@@ -156,14 +156,14 @@ impl Batch {
         self.hits.zero()
     }
 
-    /// Evaluates every relation at the best prices of the last replay, a thread a relation.
+    /// Evaluates every relation, of either form, at the best prices of the last replay, a thread a relation.
     ///
     /// # Errors
     /// The driver's.
     pub fn scan(&self) -> Result<(), DriverError> {
         // The kernel takes the low half of the first of them.
-        let mut arguments = [u64::from(self.relations_len), self.hits.address()];
-        self.run(c"scan_all", self.relations_len.div_ceil(LANES), &mut arguments)
+        let mut arguments = [u64::from(self.relation_count), self.hits.address()];
+        self.run(c"scan_all", self.relation_count.div_ceil(LANES), &mut arguments)
     }
 
     /// How many relations had something to take, in all scans since [`Self::clear_hits`], modulo 2^32.
@@ -181,7 +181,7 @@ impl Batch {
     /// # Errors
     /// The driver's.
     pub fn relations(&self) -> Result<Vec<[i64; 5]>, DriverError> {
-        self.values(Results::Relations, self.relations_len)
+        self.values(Results::Relations, self.relation_count)
     }
 
     /// Prices every option at the mids of the last replay, a thread an option.
