@@ -7,12 +7,10 @@
 //! the CPU refuses, columns that are too short and more options than it was made for; a refusal writes no result.
 
 use super::error::BatchError;
+use super::option_markets::{BatchMarket, BatchMarkets, Column, OptionModel};
 use super::queue::{Image, Place, Queue, Shape, Spent, stride_of};
-use crate::cpu::pricing::implied::{Invertible, NoVolatility, Volatilities};
-use crate::cpu::pricing::lognormal::LognormalTerms;
-use crate::cpu::pricing::loops::{AllGreeks, Greeks, Markets, Options, refuse_unsound};
-use crate::cpu::pricing::markets::{MarketOnForward, MarketsOnForward, OnForward, SpotMarket, SpotMarkets};
-use crate::cpu::pricing::normal::NormalTerms;
+use crate::cpu::pricing::implied::{NoVolatility, Volatilities};
+use crate::cpu::pricing::loops::{AllGreeks, Greeks, Options, refuse_unsound};
 use crate::cpu::pricing::{Isa, Values};
 use crate::device::images;
 use crate::device::properties::DeviceProperties;
@@ -26,17 +24,6 @@ const THREADS: u32 = 128;
 /// Columns in: three of the option, up to four of its market, a price. Columns out: price and eight sensitivities.
 const INPUTS: usize = 8;
 const RESULTS: usize = 9;
-
-/// A model's number in the table of kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OptionModel {
-    /// Black-Scholes-Merton, on a spot.
-    Spot,
-    /// Black-76, on a forward.
-    Forward,
-    /// Bachelier's, on a forward that may be below zero.
-    Normal,
-}
 
 /// Kernels by what they do and by model.
 const KERNELS: [[&CStr; 3]; 4] = [
@@ -52,74 +39,6 @@ enum Task {
     PriceEach,
     ImpliedChain,
     ImpliedEach,
-}
-
-/// One market for a chain.
-pub trait BatchMarket {
-    /// Under which model.
-    const MODEL: OptionModel;
-
-    /// Its numbers in the order of the kernel's structure.
-    fn numbers(&self) -> [f64; 4];
-}
-
-impl BatchMarket for SpotMarket {
-    const MODEL: OptionModel = OptionModel::Spot;
-
-    fn numbers(&self) -> [f64; 4] {
-        [self.spot, self.rate, self.underlying_yield, self.years]
-    }
-}
-
-/// A model on a forward that the kernel knows.
-pub trait OnDevice: OnForward + Invertible {
-    /// Which one.
-    const MODEL: OptionModel;
-}
-
-impl OnDevice for LognormalTerms {
-    const MODEL: OptionModel = OptionModel::Forward;
-}
-
-impl OnDevice for NormalTerms {
-    const MODEL: OptionModel = OptionModel::Normal;
-}
-
-impl<M: OnDevice> BatchMarket for MarketOnForward<M> {
-    const MODEL: OptionModel = M::MODEL;
-
-    fn numbers(&self) -> [f64; 4] {
-        [self.forward, self.rate, self.years, 0.0]
-    }
-}
-
-/// A column of input and what it is called in an error.
-type Column<'a> = (&'static str, &'a [f64]);
-
-/// Markets of options, one an option.
-pub trait BatchMarkets: Markets<Model: Invertible> {
-    /// Under which model.
-    const MODEL: OptionModel;
-
-    /// Their columns in the order of the kernel's structure.
-    fn columns(&self) -> Vec<(&'static str, &[f64])>;
-}
-
-impl BatchMarkets for SpotMarkets<'_> {
-    const MODEL: OptionModel = OptionModel::Spot;
-
-    fn columns(&self) -> Vec<(&'static str, &[f64])> {
-        let Self { spot, rate, underlying_yield, years } = *self;
-        vec![("spot", spot), ("rate", rate), ("underlying_yield", underlying_yield), ("years", years)]
-    }
-}
-
-impl<M: OnDevice> BatchMarkets for MarketsOnForward<'_, M> {
-    const MODEL: OptionModel = M::MODEL;
-
-    fn columns(&self) -> Vec<(&'static str, &[f64])> {
-        vec![("forward", self.forward), ("rate", self.rate), ("years", self.years)]
-    }
 }
 
 /// See the module's page.

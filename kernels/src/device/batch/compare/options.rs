@@ -2,18 +2,18 @@
 
 use super::super::draws::{Draws, GreekColumns, OptionColumns, Reach};
 use super::super::error::BatchError;
-use super::super::options::{BatchMarket, BatchMarkets, OptionModel, OptionsBatch};
+use super::super::option_markets::{BatchMarket, BatchMarkets, ForwardModel, OptionModel};
+use super::super::options::OptionsBatch;
 use super::super::queue::Place;
 use super::{KernelCompared, ValuationCheck};
-use crate::cpu::pricing::Isa;
 use crate::cpu::pricing::implied::{
     Invertible, NoVolatility, Volatilities, implied_volatility, implied_volatility_of_each,
 };
 use crate::cpu::pricing::lognormal::LognormalTerms;
 use crate::cpu::pricing::loops::{price_chain, price_each};
-use crate::cpu::pricing::markets::{ForwardMarket, NormalMarket, SpotMarket};
-use crate::cpu::pricing::normal::NormalTerms;
+use crate::cpu::pricing::markets::{ForwardMarket, MarketOnForward, NormalMarket, SpotMarket};
 use crate::cpu::pricing::range::OutOfRange;
+use crate::cpu::pricing::{Isa, PerIsa};
 
 /// Steps of a search for a volatility.
 const STEPS: u32 = 3;
@@ -48,27 +48,27 @@ impl Chained for SpotMarket {
     }
 }
 
-impl Chained for ForwardMarket {
-    type Terms = LognormalTerms;
+impl<M: ForwardModel> Chained for MarketOnForward<M> {
+    type Terms = M;
 
     fn of([forward, rate, _, years]: [f64; 4]) -> Result<Self, OutOfRange> {
         Self::new(forward, rate, years)
     }
 
-    fn terms(&self, isa: Isa) -> LognormalTerms {
-        LognormalTerms::black_76(isa, self)
+    fn terms(&self, isa: Isa) -> M {
+        isa.run(TermsOf(self))
     }
 }
 
-impl Chained for NormalMarket {
-    type Terms = NormalTerms;
+/// Terms on an instruction set.
+struct TermsOf<'a, M>(&'a MarketOnForward<M>);
 
-    fn of([forward, rate, _, years]: [f64; 4]) -> Result<Self, OutOfRange> {
-        Self::new(forward, rate, years)
-    }
+impl<M: ForwardModel> PerIsa for TermsOf<'_, M> {
+    type Output = M;
 
-    fn terms(&self, isa: Isa) -> NormalTerms {
-        NormalTerms::bachelier(isa, self)
+    #[inline(always)]
+    fn run(self) -> M {
+        M::of_market(self.0)
     }
 }
 
