@@ -30,7 +30,8 @@ fn apply(side: &mut Side, levels: &str) {
     }
 }
 
-fn play(text: &str, fee_ppb: i64) {
+/// Answers with something to take at this fee.
+fn play(text: &str, fee_ppb: i64) -> u64 {
     let terms = ListingTerms { unit_e9: 1_000, lot: 1, fee_ppb, fee_unit_e9: 0 };
     let market = |(listing, &(_, base, quote)): (u32, &(&str, u32, u32))| Market { listing, base, quote };
     let markets: Vec<_> = (0..).zip(&SYMBOLS).map(market).collect();
@@ -65,12 +66,16 @@ fn play(text: &str, fee_ppb: i64) {
         scan.found
     );
     assert!(updates.iter().all(|count| *count > 10), "{updates:?}");
+    scan.found
 }
 
 #[test]
 fn the_triangle_is_that_of_the_brute_force() {
     let Some(path) = data("cryptofeed_samples/POLONIEX.ws.1.0") else { return };
     let text = std::fs::read_to_string(path).expect("the capture");
-    play(&text, 0);
-    play(&text, 1_550_000);
+    // The venue's fee, none, and rebates: how far the triangle was from paying.
+    let fees = [1_550_000, 0, -100_000, -200_000, -400_000, -800_000, -1_600_000];
+    let found = fees.map(|fee_ppb| play(&text, fee_ppb));
+    assert_eq!(found[0], 0, "{found:?}");
+    assert!(found[fees.len() - 1] > 0, "{found:?}");
 }
