@@ -12,8 +12,8 @@
 //! Accuracy and time are of the same, the only settings: against QuantLib's high-precision scheme on 960 options around 100
 //! (`tests/american.rs`) the root of the mean square is 4.5e-5 and the largest error 3.6e-4, on those with a rate of 5 %, a
 //! yield of 3 % and up to a year 7.0e-6 and 4.5e-5; `bench/src/american.rs` times them. The error is largest close to the
-//! boundary, where rates are large against the variance: the same tests hold it against a tree there. Dividends are a
-//! continuous yield.
+//! boundary, where rates are large against the variance; a tree does not resolve it there, so that no figure is given.
+//! Dividends are a continuous yield.
 //!
 //! Nothing allocates but the constants, once for the process. Any thread may call it; one solution takes microseconds, so
 //! that the cold core solves and a tick reads [`PremiumTable`]. It refuses numbers that are not finite or outside of
