@@ -81,6 +81,10 @@ pub struct CaptureOpened {
 }
 
 /// A record of the decide thread, decoded.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "read one at a time by cold code, and a box would keep it from being copied"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecideRecord {
     /// Market messages consumed.
