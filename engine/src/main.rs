@@ -1,6 +1,7 @@
 //! The `warptick` command: arguments in, one function of `engine::control` a command, an exit code out.
 
 mod bench_arguments;
+mod chain_arguments;
 mod compare_arguments;
 mod gpu_arguments;
 mod operator_arguments;
@@ -60,6 +61,8 @@ enum Task {
     Venue(VenueArguments),
     /// Make a synthetic capture of two venues: OUT.nasdaq.itch and OUT.bx.itch.
     Generate(GenerateArguments),
+    /// Print the `[wide]` of a configuration for the option chain that captures list.
+    Chain(chain_arguments::ChainArguments),
     /// Read a journal.
     #[command(subcommand)]
     Journal(JournalTask),
@@ -366,6 +369,7 @@ fn run(task: Task) -> Result<(), Failure> {
                 &mut std::io::stdout(),
             )
         }
+        Task::Chain(arguments) => print(&arguments.run()?),
         Task::Capture(arguments) => run_capture(arguments),
         Task::Bench(task) => {
             let (text, result) = task.run(&read_config)?;

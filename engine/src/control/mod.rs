@@ -45,6 +45,7 @@ pub mod latency_bench;
 pub mod latency_self_test;
 pub mod limits_desk;
 pub mod limits_file;
+pub mod listed_chain;
 pub mod live_lines;
 pub mod live_run;
 pub mod logon_config;

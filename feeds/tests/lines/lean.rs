@@ -162,10 +162,8 @@ fn rows(
             let fields: Vec<f64> = row.split(',').map(|field| field.parse().unwrap_or(0.0)).collect();
             let side = |price: f64, quantity: f64| match price * quantity == 0.0 {
                 true => (0, 0),
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                 false => ((price * scale).round() as i64, quantity as u64),
             };
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             let time_ns = midnight_ns + fields[0] as u64 * 1_000_000 + MINUTE_NS;
             all.push((time_ns, symbol.clone(), side(fields[4], fields[5]), side(fields[9], fields[10])));
         }
