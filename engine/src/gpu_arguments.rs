@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use engine::control::failure::Failure;
 use engine::control::gpu::{self, Where};
 use engine::control::gpu_bench;
+use engine::control::gpu_valuations;
 use engine::control::wide_backend::BackendKind;
 use kernels::device::check_day::Day;
 use std::path::PathBuf;
@@ -38,7 +39,8 @@ fn parse_backend(text: &str) -> Result<BackendKind, String> {
 pub enum GpuTask {
     /// What device there is, and how the engine would lie on it.
     Info(DeviceArguments),
-    /// A generated day into CPU and device: every answer and every book compared, bit for bit.
+    /// The kernels that price options, American options and paths in bulk, every value compared, bit for bit; then a generated
+    /// day into CPU and device, every answer and every book.
     Check {
         #[command(flatten)]
         device: DeviceArguments,
@@ -51,6 +53,9 @@ pub enum GpuTask {
         /// Symbols.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=8_000))]
         symbols: u32,
+        /// Options that each kernel in bulk prices; a hundredth of the messages unless it is said.
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+        options: Option<u32>,
     },
     /// Round trips by width, CPU beside device, and from which width on the device is faster.
     Bench {
@@ -76,9 +81,12 @@ impl GpuTask {
     pub fn run(&self) -> Result<String, Failure> {
         match self {
             Self::Info(device) => Ok(gpu::info(device.place())),
-            Self::Check { device, seed, messages, symbols } => {
+            Self::Check { device, seed, messages, symbols, options } => {
                 let day = Day { seed: *seed, messages: *messages, symbols: *symbols };
-                gpu::check(device.place(), day)
+                let options =
+                    options.map_or(gpu_valuations::options_for(*messages), |options| options as usize);
+                let in_bulk = gpu_valuations::check(device.place(), *seed, options)?;
+                Ok(in_bulk + &gpu::check(device.place(), day)?)
             }
             Self::Bench { device, requests, min_speedup, profile } => {
                 gpu_bench::run(device.place(), *requests, *min_speedup, profile.as_deref())

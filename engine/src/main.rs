@@ -109,7 +109,7 @@ struct ReplayArguments {
     /// How stages are laid out on cores.
     #[arg(long)]
     topology: Option<Topology>,
-    /// Who computes wide work; only the CPU exists so far.
+    /// Who computes wide work.
     #[arg(long, default_value = "auto")]
     backend: BackendKind,
     /// Configuration; without one a sensible default for what the captures hold.
@@ -140,7 +140,7 @@ struct RunArguments {
     /// How stages are laid out on cores.
     #[arg(long)]
     topology: Option<Topology>,
-    /// Who computes wide work; only the CPU exists so far.
+    /// Who computes wide work.
     #[arg(long, default_value = "auto")]
     backend: BackendKind,
     /// Session date, YYYY-MM-DD; else that of the configuration.

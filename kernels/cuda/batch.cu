@@ -68,20 +68,18 @@ extern "C" __global__ void __launch_bounds__(BATCH_THREADS)
     }
 }
 
-// A thread a relation: every value is stored, and how many have something to take is added up.
+// A thread a relation, of either form: every value is stored, and how many have something to take is added up.
 extern "C" __global__ void __launch_bounds__(BATCH_THREADS)
-    scan_all(const __grid_constant__ EngineParameters p, uint32_t relations_len, uint32_t* hits) {
+    scan_all(const __grid_constant__ EngineParameters p, uint32_t relation_count, uint32_t* hits) {
     uint32_t found = 0;
     const uint32_t threads = warps_of_grid() * WARP_LANES;
-    for (uint32_t first = warp_of_grid() * WARP_LANES; first < relations_len; first += threads) {
-        const uint32_t index = first + wt_lane();
-        bool earns = false;
-        if (index < relations_len) {
-            const Values values = evaluate(p.relations[index], p.terms, p.touches);
+    for (uint32_t first = warp_of_grid() * WARP_LANES; first < relation_count; first += threads) {
+        const uint32_t at = first + wt_lane(), index = at < relation_count ? at : NO_RELATION;
+        const Values values = relation_values(p, index);
+        if (index != NO_RELATION) {
             p.relation_last[index] = values;
-            earns = values.v[4] > 0;
         }
-        found += wt_popc(wt_ballot(earns));
+        found += wt_popc(wt_ballot(values.v[4] > 0));
     }
     if (found != 0 && wt_lane() == 0) {
         wt_add_team(hits, found);

@@ -52,14 +52,16 @@ nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/american.ptx" american.cu
 nvcc "${FLAGS[@]}" -arch=compute_75 -ptx -o "$OUT/monte_carlo.ptx" monte_carlo.cu
 
 # Every cubin is assembled from the PTX that is shipped: what is interpreted without a GPU is what a GPU runs.
+# Kernels that are launched and end, one PTX for every architecture.
+LAUNCHED="batch options american monte_carlo"
 ENGINE=()
-BATCH=()
 CONTROL=()
 assemble() { # image, architecture
     ptxas --fmad=false -O3 "-arch=sm_$2" -o "$OUT/engine_$2.cubin" "$OUT/$1.ptx"
     ENGINE+=("--image3=kind=elf,sm=$2,file=$OUT/engine_$2.cubin")
-    ptxas --fmad=false -O3 "-arch=sm_$2" -o "$OUT/batch_$2.cubin" "$OUT/batch.ptx"
-    BATCH+=("--image3=kind=elf,sm=$2,file=$OUT/batch_$2.cubin")
+    for KERNELS in $LAUNCHED; do
+        ptxas --fmad=false -O3 "-arch=sm_$2" -o "$OUT/${KERNELS}_$2.cubin" "$OUT/$KERNELS.ptx"
+    done
     # By relative names: the linker writes the library's path into what it links.
     (
         cd "$OUT"
@@ -74,13 +76,18 @@ for ARCH in $CLUSTER; do assemble engine_cluster "$ARCH"; done
     cd "$OUT"
     fatbinary -64 --compress-mode=size "${ENGINE[@]}" --image3=kind=ptx,sm=75,file=engine_grid.ptx \
         --image3=kind=ptx,sm=90,file=engine_cluster.ptx --create=engine.fatbin
-    fatbinary -64 --compress-mode=size "${BATCH[@]}" --image3=kind=ptx,sm=75,file=batch.ptx --create=batch.fatbin
+    for KERNELS in $LAUNCHED; do
+        IMAGES=()
+        for ARCH in $GRID $CLUSTER; do IMAGES+=("--image3=kind=elf,sm=$ARCH,file=${KERNELS}_$ARCH.cubin"); done
+        fatbinary -64 --compress-mode=size "${IMAGES[@]}" "--image3=kind=ptx,sm=75,file=$KERNELS.ptx" \
+            "--create=$KERNELS.fatbin"
+    done
     fatbinary -64 --compress-mode=size "${CONTROL[@]}" --create=epoch_end.fatbin
 )
 sources_hash >"$OUT/sources.sha256"
 
 BUILT=(engine_grid.ptx engine_cluster.ptx batch.ptx options.ptx epoch_end.ptx engine.fatbin batch.fatbin epoch_end.fatbin
-    american.ptx monte_carlo.ptx sources.sha256)
+    american.ptx monte_carlo.ptx options.fatbin american.fatbin monte_carlo.fatbin sources.sha256)
 if [ $CHECK = 1 ]; then
     for FILE in "${BUILT[@]}"; do cmp "$OUT/$FILE" "built/$FILE"; done
     echo "kernels/cuda/built is what these sources give, byte for byte"

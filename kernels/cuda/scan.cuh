@@ -4,6 +4,7 @@
 #include "abi.cuh"
 #include "arbitrage.cuh"
 #include "book.cuh"
+#include "linear_warp.cuh"
 #include "quoting.cuh"
 #include "ring.cuh"
 #include "state.cuh"
@@ -24,10 +25,21 @@ WT_DEVICE uint32_t slices_of(const EngineParameters& p, uint32_t listing) {
     return (relations + WARP_LANES - 1) / WARP_LANES + (options + WARP_LANES - 1) / WARP_LANES;
 }
 
-// The sequencer takes a listing's new best prices in: folded for relations, the mid for options.
+// Apart, so that the sequencer of what is quoted the usual way spills no registers for its sake.
+extern "C" __device__ __noinline__ void take_inverse_touch(const EngineParameters& p, uint32_t listing, int64_t bid_price,
+                                                           uint64_t bid_quantity, int64_t ask_price,
+                                                           uint64_t ask_quantity) {
+    p.touches[listing] = fold_inverse(bid_price, bid_quantity, ask_price, ask_quantity, p.terms[listing]);
+}
+
+// The sequencer takes a listing's new best prices in: folded for relations, the way that it is quoted, the mid for options.
 WT_DEVICE void take_touch(const EngineParameters& p, uint32_t listing, int64_t bid_price, uint64_t bid_quantity,
                           int64_t ask_price, uint64_t ask_quantity) {
-    p.touches[listing] = fold(bid_price, bid_quantity, ask_price, ask_quantity, p.terms[listing]);
+    if (p.inverse[listing]) {
+        take_inverse_touch(p, listing, bid_price, bid_quantity, ask_price, ask_quantity);
+    } else {
+        p.touches[listing] = fold(bid_price, bid_quantity, ask_price, ask_quantity, p.terms[listing]);
+    }
     p.mids[listing] = mid_of(bid_price, bid_quantity, ask_price, ask_quantity);
 }
 
@@ -48,6 +60,35 @@ WT_DEVICE void signal(const EngineParameters& p, uint32_t* tickets, bool changed
     }
 }
 
+// No relation: of lanes behind a list's end.
+constexpr uint32_t NO_RELATION = UINT32_MAX;
+
+// Values of this lane's relation, of either form; zero for NO_RELATION. All lanes call it together: what is long is worked
+// off by all of them, one after the other. Every relation is evaluated exactly; the integer screen that spares the CPU most of
+// them would load as much.
+WT_DEVICE Values relation_values(const EngineParameters& p, uint32_t index) {
+    Values values = {{0, 0, 0, 0, 0}};
+    bool is_long = false;
+    if (index < p.relations_len) {
+        values = evaluate(p.relations[index], p.terms, p.touches);
+    } else if (index != NO_RELATION) {
+        const LinearRelation& linear = p.linears[index - p.relations_len];
+        is_long = linear.legs_len > LEGS_A_LANE;
+        if (!is_long) {
+            values = evaluate_linear(linear, p.linear_legs + linear.first_leg, p.touches);
+        }
+    }
+    for (uint32_t todo = wt_ballot(is_long); todo != 0; todo &= todo - 1) {
+        const uint32_t whose = wt_lowest(todo);
+        const LinearRelation& linear = p.linears[wt_shfl(index, whose) - p.relations_len];
+        const Values of_warp = evaluate_linear_by_warp(linear, p.linear_legs + linear.first_leg, p.touches);
+        if (wt_lane() == whose) {
+            values = of_warp;
+        }
+    }
+    return values;
+}
+
 // Works off every `workers`-th slice of a request, from slice `worker` on.
 extern "C" __device__ __noinline__ void scan(const EngineParameters& p, uint32_t* tickets, Part part) {
     const uint32_t relation_from = p.relation_start[part.listing], relation_to = p.relation_start[part.listing + 1];
@@ -57,16 +98,14 @@ extern "C" __device__ __noinline__ void scan(const EngineParameters& p, uint32_t
     uint32_t slice = part.worker;
     for (; slice < relation_slices; slice += part.workers) {
         const uint32_t at = relation_from + slice * WARP_LANES + wt_lane();
+        const uint32_t index = at < relation_to ? p.relation_list[at] : NO_RELATION;
+        const Signal s = {part.request, index | SIGNAL_RELATION << SIGNAL_INDEX_BITS, relation_values(p, index)};
         bool changed = false;
-        Signal s = {part.request, 0, {}};
-        if (at < relation_to) {
-            const uint32_t index = p.relation_list[at];
-            s.values = evaluate(p.relations[index], p.terms, p.touches);
+        if (index != NO_RELATION) {
             changed = part.full != 0;
             for (uint32_t i = 0; i < 5; ++i) {
                 changed |= s.values.v[i] != p.relation_last[index].v[i];
             }
-            s.what = index | SIGNAL_RELATION << SIGNAL_INDEX_BITS;
             if (changed) {
                 p.relation_last[index] = s.values;
             }

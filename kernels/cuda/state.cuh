@@ -34,10 +34,13 @@ struct EngineParameters {
     uint64_t* order_quantities;
     uint32_t* order_owners;
     const ListingTerms* terms;
+    const uint8_t* inverse;  // of each listing: 1 where its price is upside-down
     Touch* touches;
     int64_t* mids;  // of each listing, 1e-9; PRICE_NONE where there is none
     const Relation* relations;
-    Values* relation_last;
+    const LinearRelation* linears;  // numbered behind the relations
+    const LinearLeg* linear_legs;
+    Values* relation_last;  // of both forms
     const uint32_t* relation_start;  // listings + 1 places in relation_list
     const uint32_t* relation_list;
     const Expiry* expiries;
@@ -53,5 +56,7 @@ struct EngineParameters {
     uint32_t shards;
     uint32_t workers;  // scanners in all CTAs, the sequencer among them
     uint32_t options_len;
+    uint32_t relations_len;  // linear ones not counted
+    uint32_t reserved;
 };
-static_assert(sizeof(EngineParameters) == 224, "engine parameters");
+static_assert(sizeof(EngineParameters) == 256, "engine parameters");

@@ -250,6 +250,30 @@ proptest! {
     }
 }
 
+/// Where the error is largest: little volatility over a long time, close to the boundary. The tree's own error is at most what
+/// twice its steps change.
+#[test]
+fn close_to_the_boundary_a_tree_gives_the_same() {
+    let isa = Isa::detect();
+    let (mut errors, mut of_tree) = (Errors::default(), 0.0f64);
+    for put in [false, true] {
+        for (rate, dividend_yield) in [(0.05, 0.0), (0.05, 0.03), (0.08, 0.02), (0.03, 0.05), (0.02, 0.08)] {
+            let option = american(put, rate, dividend_yield, 0.05, 3.0);
+            let solved = EarlyExercise::solve(isa, &option).expect("solved");
+            let Some(boundary) = solved.boundary(isa) else { continue };
+            for apart in [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04] {
+                let spot = if put { boundary * (1.0 + apart) } else { boundary / (1.0 + apart) };
+                let fine = leisen_reimer(&option, spot, 4_001);
+                of_tree = of_tree.max((fine - leisen_reimer(&option, spot, 2_001)).abs());
+                errors.add(&option, solved.price(isa, spot).expect("a price") - fine);
+            }
+        }
+    }
+    errors.print("close to the boundary, 5 % over three years, tree of 4,001 steps");
+    println!("the tree itself changes by at most {of_tree:.1e} from 2,001 steps on");
+    assert!(errors.max < 1.5e-3 && of_tree < 1e-4, "{:e} {of_tree:e}", errors.max);
+}
+
 /// Prices where QuantLib's are not at hand: a fine grid against a tree of 2,001 steps, with rates like those of shares.
 #[test]
 #[ignore = "minutes in debug"]

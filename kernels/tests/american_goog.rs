@@ -207,3 +207,34 @@ fn stale_tables_lose_this_much() {
         }
     }
 }
+
+/// What a fit costs the cold core, and a reading the decision thread. A probe: it asserts no time.
+#[test]
+#[ignore = "a measurement: run it by itself, optimised"]
+fn what_tables_cost() {
+    let isa = Isa::detect();
+    let Some(options) = chain(0.005, 0.0) else { return };
+    let (mut solve_ns, mut fit_ns, mut read_ns) = (f64::MAX, f64::MAX, f64::MAX);
+    let each = |since: std::time::Instant| since.elapsed().as_nanos() as f64 / options.len() as f64;
+    for _ in 0..20 {
+        let since = std::time::Instant::now();
+        for option in &options {
+            let solved = EarlyExercise::solve(isa, option).expect("solved");
+            std::hint::black_box(solved.premium(isa, SPOT).expect("a premium"));
+        }
+        solve_ns = solve_ns.min(each(since));
+        let since = std::time::Instant::now();
+        let tables: Vec<_> =
+            options.iter().map(|option| PremiumTable::fit(isa, option, SPOT).expect("a table")).collect();
+        fit_ns = fit_ns.min(each(since));
+        let since = std::time::Instant::now();
+        for table in &tables {
+            let european = std::hint::black_box(WorthE9 { price_e9: 5_000_000_000, delta_e9: 500_000_000 });
+            std::hint::black_box(table.american(european, 750_000_000_000, true, 749_000_000_000));
+        }
+        read_ns = read_ns.min(each(since));
+    }
+    println!(
+        "a contract: one premium {solve_ns:.0} ns, a table {fit_ns:.0} ns, a reading {read_ns:.1} ns, the least of 20"
+    );
+}

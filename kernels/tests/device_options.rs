@@ -1,98 +1,35 @@
-//! `cuda/options.cu`, as the PTX that is shipped, interpreted: every option's bits are the CPU's.
+//! Options in bulk on the device's code, the PTX that is shipped: every option's bits are the CPU's, whatever the width; what is
+//! refused is refused with a word and leaves the results alone.
 
+#[allow(dead_code, reason = "only the driver is needed here")]
+mod emulated;
 #[allow(dead_code, reason = "not every test looks at everything")]
 mod options;
 
-use emulator::{Module, RunOptions, Shape};
 use kernels::cpu::pricing::Isa;
-use kernels::cpu::pricing::implied::{NoVolatility, Volatilities, implied_volatility_of_each};
+use kernels::cpu::pricing::implied::{Volatilities, implied_volatility_of_each};
 use kernels::cpu::pricing::lognormal::LognormalTerms;
-use kernels::cpu::pricing::loops::{AllGreeks, Options, price_chain, price_each};
-use kernels::cpu::pricing::markets::{ForwardMarkets, NormalMarkets, SpotMarket};
+use kernels::cpu::pricing::loops::{Options, price_chain, price_each};
+use kernels::cpu::pricing::markets::{ForwardMarkets, NormalMarkets, SpotMarket, SpotMarkets};
+use kernels::cpu::pricing::range::Input;
+use kernels::device::batch::{BatchError, BatchMarkets, OptionsBatch, Place};
+use kernels::device::launch::Images;
 use options::{Random, Table};
+use proptest::prelude::*;
 
-const SEED: u64 = 0xD0_0D;
-/// No multiple of a warp, more than the threads that are launched.
-const LEN: usize = 3_001;
+/// More than the widths that are drawn: a batch is used for any number of options up to its own.
+const ROOM: usize = 700;
 const STEPS: u32 = 3;
 
-fn table(random: &mut Random) -> Table {
-    let mut table = random.contracts(LEN);
-    (0..LEN).for_each(|_| table.push_market(random.market()));
+fn batch() -> OptionsBatch {
+    let place = Place { driver: emulated::driver(), images: Images::Ptx, ordinal: 0 };
+    OptionsBatch::new(&place, ROOM).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn table(random: &mut Random, len: usize) -> Table {
+    let mut table = random.contracts(len);
+    (0..len).for_each(|_| table.push_market(random.market()));
     table
-}
-
-fn addresses<'a>(columns: impl IntoIterator<Item = &'a [f64]>) -> Vec<u8> {
-    columns.into_iter().flat_map(|column| (column.as_ptr() as u64).to_le_bytes()).collect()
-}
-
-fn contracts(table: &Table) -> Vec<u8> {
-    addresses([&table.strike[..], &table.volatility, &table.sign])
-}
-
-fn run(name: &str, arguments: &[&[u8]]) {
-    let module =
-        Module::load(include_str!("../cuda/built/options.ptx")).unwrap_or_else(|error| panic!("{error}"));
-    let kernel = module.kernel(name).expect("the kernel is in the module");
-    // SAFETY: the arguments are those of the kernels of options.cu, whose arrays are as long as the length says and live here.
-    unsafe { kernel.run(Shape::linear(4, 128), arguments, &RunOptions::default()) }
-        .unwrap_or_else(|fault| panic!("{name}: {fault}"));
-}
-
-/// Prices on the device; then on the CPU, whose results stay in the table.
-fn compare(name: &str, table: &mut Table, markets: &[u8], on_cpu: impl FnOnce(&mut Table)) {
-    let mut out: [Vec<f64>; 9] = std::array::from_fn(|_| vec![f64::NAN; LEN]);
-    let results: Vec<u8> =
-        out.iter_mut().flat_map(|column| (column.as_mut_ptr() as u64).to_le_bytes()).collect();
-    run(name, &[markets, &contracts(table), &results, &(LEN as u64).to_le_bytes()]);
-    on_cpu(table);
-    let device_of = |i: usize| -> [u64; 9] { std::array::from_fn(|field| out[field][i].to_bits()) };
-    for i in 0..LEN {
-        let device = device_of(i);
-        assert_eq!(device, table.result(i), "{name}, seed {SEED:#x}, option {i}: {:?}", table.contract(i));
-    }
-    let live = out[2].iter().filter(|gamma| **gamma > 1e-9).count();
-    assert!(live > LEN / 10, "{name}: {live} options with a gamma test little");
-}
-
-#[test]
-fn a_chain_has_the_bits_of_the_cpu() {
-    let mut table = table(&mut Random(SEED));
-    let numbers = [100.0, 0.04, 0.015, 0.4];
-    let bytes: Vec<u8> = numbers.iter().flat_map(|number: &f64| number.to_le_bytes()).collect();
-    let market = SpotMarket::new(numbers[0], numbers[1], numbers[2], numbers[3]).expect("in range");
-    let terms = LognormalTerms::black_scholes_merton(Isa::detect(), &market);
-    compare("price_chain", &mut table, &bytes, |table| {
-        let (contracts, out) = table.chain(0);
-        price_chain(Isa::detect(), &terms, &contracts, out);
-    });
-}
-
-#[test]
-fn options_with_markets_of_their_own_have_the_bits_of_the_cpu() {
-    let mut table = table(&mut Random(SEED));
-    let market = table.market.clone();
-    let [forward, rate, _, years] = market.each_ref().map(Vec::as_slice);
-    let columns = addresses([forward, rate, years]);
-    let spots = addresses(market.each_ref().map(Vec::as_slice));
-    let isa = Isa::detect();
-    compare("price_each_spot", &mut table, &spots, |table| {
-        let (markets, options, out) = table.each(0);
-        price_each(isa, &markets, &options, out).expect("in range");
-    });
-    let each = |table: &mut Table, price: &dyn Fn(&Options<'_>, AllGreeks<'_>)| {
-        let (_, options, out) = table.each(0);
-        price(&options, out);
-    };
-    compare("price_each_forward", &mut table, &columns, |table| {
-        let markets = ForwardMarkets::new(forward, rate, years);
-        each(table, &|options, out| price_each(isa, &markets, options, out).expect("in range"));
-    });
-    as_amounts(&mut table);
-    compare("price_each_normal", &mut table, &columns, |table| {
-        let markets = NormalMarkets::new(forward, rate, years);
-        each(table, &|options, out| price_each(isa, &markets, options, out).expect("in range"));
-    });
 }
 
 /// Volatilities of the normal model: a part of 100, as an amount.
@@ -100,66 +37,107 @@ fn as_amounts(table: &mut Table) {
     table.volatility.iter_mut().for_each(|volatility| *volatility *= 100.0);
 }
 
-/// Prices of the table's options, some spoilt, and starts that are off.
-fn asked(random: &mut Random, table: &mut Table) -> Vec<f64> {
-    table.volatility.iter_mut().for_each(|volatility| *volatility *= random.between(0.9, 1.1));
-    let spoil = |price: &f64| match (random.unit() * 10.0) as u32 {
-        0 => f64::NAN,
-        1 => -price,
-        _ => *price,
-    };
-    table.out[0].iter().map(spoil).collect()
+fn assert_same(device: &Table, cpu: &Table, what: &str) {
+    for i in 0..cpu.strike.len() {
+        assert_eq!(device.result(i), cpu.result(i), "{what}, option {i}: {:?}", cpu.contract(i));
+    }
 }
 
-/// Volatilities on the device, which have to be those of the CPU.
-fn compare_volatilities(
-    name: &str,
-    table: &Table,
-    markets: &[u8],
-    prices: &[f64],
-    on_cpu: impl FnOnce(Volatilities<'_>),
-) {
-    let (mut found, mut numbers) = (vec![f64::NAN; LEN], vec![u32::MAX; LEN]);
-    let addresses = [prices.as_ptr() as u64, found.as_mut_ptr() as u64, numbers.as_mut_ptr() as u64];
-    let [prices_at, found_at, numbers_at] = addresses.map(u64::to_le_bytes);
-    let (steps, len) = (STEPS.to_le_bytes(), (LEN as u64).to_le_bytes());
-    run(name, &[markets, &contracts(table), &prices_at, &steps, &found_at, &numbers_at, &len]);
-    let (mut volatility, mut refused) = (vec![f64::NAN; LEN], vec![None; LEN]);
-    on_cpu(Volatilities { volatility: &mut volatility, refused: &mut refused });
-    let number = |refused: &Option<NoVolatility>| refused.map_or(0, |why| why as u32);
-    for i in 0..LEN {
-        let device = (found[i].to_bits(), numbers[i]);
-        let cpu = (volatility[i].to_bits(), number(&refused[i]));
-        assert_eq!(device, cpu, "{name}, seed {SEED:#x}, option {i}");
+/// Prices and volatilities of options that each have a market.
+fn each<M: BatchMarkets>(batch: &mut OptionsBatch, table: &Table, markets: &M, what: &str) {
+    let (isa, len) = (Isa::detect(), table.strike.len());
+    let (mut on_cpu, mut on_device) = (table.clone(), table.clone());
+    let (_, options, out) = on_cpu.each(0);
+    price_each(isa, markets, &options, out).expect("in range");
+    let (_, options, out) = on_device.each(0);
+    let spent = batch.price_each(markets, &options, out).unwrap_or_else(|error| panic!("{error}"));
+    assert!(spent.kernel_ns <= spent.with_copies_ns, "{spent:?}");
+    assert_same(&on_device, &on_cpu, what);
+    let prices = on_cpu.out[0].clone();
+    let [mut cpu, mut device] = [(); 2].map(|()| (vec![f64::NAN; len], vec![None; len]));
+    let out = Volatilities { volatility: &mut cpu.0, refused: &mut cpu.1 };
+    let options = Options { strike: &table.strike, volatility: &table.volatility, sign: &table.sign };
+    implied_volatility_of_each(isa, markets, &options, &prices, STEPS, out);
+    let out = Volatilities { volatility: &mut device.0, refused: &mut device.1 };
+    batch
+        .implied_volatility_of_each(markets, &options, &prices, STEPS, out)
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((bits(&device.0), device.1), (bits(&cpu.0), cpu.1), "{what}");
+}
+
+fn bits(numbers: &[f64]) -> Vec<u64> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+fn chain(batch: &mut OptionsBatch, table: &Table, numbers: [f64; 4], what: &str) {
+    let [spot, rate, underlying_yield, years] = numbers;
+    let market = SpotMarket::new(spot, rate, underlying_yield, years).expect("in range");
+    let terms = LognormalTerms::black_scholes_merton(Isa::detect(), &market);
+    let (mut on_cpu, mut on_device) = (table.clone(), table.clone());
+    // The CPU takes the logarithms that the table has, the device its own.
+    let (contracts, out) = on_cpu.chain(0);
+    price_chain(Isa::detect(), &terms, &contracts, out);
+    let (_, options, out) = on_device.each(0);
+    batch.price_chain(&market, &options, out).unwrap_or_else(|error| panic!("{error}"));
+    assert_same(&on_device, &on_cpu, what);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_number_of_options_has_the_bits_of_the_cpu(seed in 1u64.., len in 0..=ROOM) {
+        let (mut batch, mut random) = (batch(), Random(seed));
+        let mut table = table(&mut random, len);
+        let market = table.market.clone();
+        let [forward, rate, underlying_yield, years] = market.each_ref().map(Vec::as_slice);
+        let what = format!("seed {seed}, {len} options");
+        chain(&mut batch, &table, random.market(), &what);
+        let spots = SpotMarkets { spot: forward, rate, underlying_yield, years };
+        each(&mut batch, &table, &spots, &what);
+        each(&mut batch, &table, &ForwardMarkets::new(forward, rate, years), &what);
+        as_amounts(&mut table);
+        each(&mut batch, &table, &NormalMarkets::new(forward, rate, years), &what);
     }
-    let given = refused.iter().filter(|refused| refused.is_none()).count();
-    assert!(given > LEN / 10 && given < LEN, "{name}: {given} volatilities test little");
 }
 
 #[test]
-fn volatilities_have_the_bits_of_the_cpu() {
-    let (mut random, isa) = (Random(SEED), Isa::detect());
-    let mut table = table(&mut random);
-    let market = table.market.clone();
-    let [forward, rate, _, years] = market.each_ref().map(Vec::as_slice);
+fn what_is_refused_leaves_the_results_alone() {
+    let (mut batch, mut random) = (batch(), Random(5));
+    let mut table = table(&mut random, 40);
+    table.volatility[17] = f64::NAN;
     let (spots, options, out) = table.each(0);
-    price_each(isa, &spots, &options, out).expect("in range");
-    let prices = asked(&mut random, &mut table);
-    let columns = addresses(market.each_ref().map(Vec::as_slice));
-    let mut same = table.clone();
-    compare_volatilities("implied_spot", &table, &columns, &prices, |out| {
-        let (spots, options, _) = same.each(0);
-        implied_volatility_of_each(isa, &spots, &options, &prices, STEPS, out);
-    });
-    as_amounts(&mut table);
-    let normals = NormalMarkets::new(forward, rate, years);
-    let (_, options, out) = table.each(0);
-    price_each(isa, &normals, &options, out).expect("in range");
-    let prices = asked(&mut random, &mut table);
-    let columns = addresses([forward, rate, years]);
-    let mut same = table.clone();
-    compare_volatilities("implied_normal", &table, &columns, &prices, |out| {
-        let (_, options, _) = same.each(0);
-        implied_volatility_of_each(isa, &normals, &options, &prices, STEPS, out);
-    });
+    let said = batch.price_each(&spots, &options, out).expect_err("a volatility that is none");
+    let BatchError::OutOfRange(refused) = &said else { panic!("{said:?}") };
+    assert_eq!((refused.index, refused.input), (17, Input::Volatility));
+    assert!(table.out.iter().flatten().all(|number| number.is_nan()), "something was written");
+    table.volatility.truncate(39);
+    let (spots, options, out) = table.each(0);
+    let said = batch.price_each(&spots, &options, out).expect_err("a column too short");
+    assert_eq!(said, BatchError::TooShort { column: "volatility", len: 39, wanted: 40 });
+    assert!(table.out.iter().flatten().all(|number| number.is_nan()), "something was written");
+}
+
+#[test]
+fn more_than_there_is_room_for_is_refused() {
+    let (mut batch, mut random) = (batch(), Random(6));
+    let mut table = table(&mut random, ROOM + 1);
+    let (spots, options, out) = table.each(0);
+    let said = batch.price_each(&spots, &options, out).expect_err("one too many");
+    assert_eq!(said, BatchError::TooMany { asked: ROOM + 1, room: ROOM });
+}
+
+#[test]
+fn what_lies_behind_the_results_is_not_touched() {
+    let (mut batch, mut random) = (batch(), Random(7));
+    let mut table = table(&mut random, 64);
+    let (spots, options, out) = table.each(0);
+    let mut out = out;
+    // As many as there are prices: the other columns are longer.
+    out.greeks.values.price = &mut out.greeks.values.price[..33];
+    batch.price_each(&spots, &options, out).unwrap_or_else(|error| panic!("{error}"));
+    for column in &table.out {
+        assert!(column[..33].iter().all(|number| number.is_finite()));
+        assert!(column[33..].iter().all(|number| number.is_nan()));
+    }
 }

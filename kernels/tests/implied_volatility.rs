@@ -6,7 +6,7 @@ mod options;
 
 use kernels::cpu::pricing::cold::cold_start;
 use kernels::cpu::pricing::implied::{
-    NoVolatility, STEPS, Volatilities, implied_volatility, implied_volatility_one,
+    NoVolatility, STEPS, Volatilities, implied_volatilities_of, implied_volatility, implied_volatility_one,
 };
 use kernels::cpu::pricing::lognormal::LognormalTerms;
 use kernels::cpu::pricing::loops::{Model, sensitivities_one};
@@ -235,4 +235,28 @@ fn a_chain_is_solved_around_what_is_impossible() {
 
 fn priced<M: Model>(isa: Isa, model: &M, contract: &Contract) -> f64 {
     sensitivities_one(isa, model, contract).price
+}
+
+/// What the volatilities of one contract's bid and offer cost. A probe: it asserts no time.
+#[test]
+#[ignore = "a measurement: run it by itself, optimised"]
+fn what_a_touch_costs() {
+    const ROUNDS: u32 = 100_000;
+    let market = SpotMarket::new(100.0, 0.03, 0.01, 0.5).expect("in range");
+    let expiry = market.expiry(Isa::detect());
+    for isa in Isa::all() {
+        let contract = Contract { strike: 105.0, ln_strike: ln(105.0), volatility: 0.22, sign: 1.0 };
+        let mut least_ns = f64::MAX;
+        for _ in 0..10 {
+            let since = std::time::Instant::now();
+            for round in 0..ROUNDS {
+                let mid = std::hint::black_box(100.0 + f64::from(round % 64) * 0.01);
+                let model = LognormalTerms::of_expiry(isa, &expiry, mid);
+                let found = implied_volatilities_of(isa, &model, &contract, [4.4, 4.5], 4);
+                assert!(std::hint::black_box(found).iter().all(Result::is_ok), "one each");
+            }
+            least_ns = least_ns.min(since.elapsed().as_nanos() as f64 / f64::from(ROUNDS));
+        }
+        println!("bid and offer, four steps, {}: {least_ns:.0} ns", isa.name());
+    }
 }

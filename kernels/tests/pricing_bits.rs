@@ -4,7 +4,8 @@
 mod options;
 
 use kernels::cpu::pricing::implied::{
-    NoVolatility, Volatilities, implied_volatility, implied_volatility_of_each, implied_volatility_one,
+    NoVolatility, Volatilities, implied_volatilities_of, implied_volatility, implied_volatility_of_each,
+    implied_volatility_one,
 };
 use kernels::cpu::pricing::lognormal::LognormalTerms;
 use kernels::cpu::pricing::loops::{Greeks, Model, Options, price_chain, price_each, sensitivities_one};
@@ -196,6 +197,18 @@ fn volatilities_have_one_bit_pattern_in_every_loop() {
         solved += expected.iter().filter(|found| found.is_ok()).count();
         let (mut volatility, mut refused) = (vec![0.0; len], vec![None; len]);
         for isa in &isas {
+            for i in 0..len {
+                // The same contract at another's price: a pair gives what each gives by itself.
+                let pair = [prices[i], prices[(i + 1) % len]];
+                let both = implied_volatilities_of(*isa, &model, &table.contract(i), pair, 3);
+                let alone =
+                    pair.map(|price| implied_volatility_one(isas[0], &model, &table.contract(i), price, 3));
+                assert_eq!(
+                    both.map(|f| f.map(f64::to_bits)),
+                    alone.map(|f| f.map(f64::to_bits)),
+                    "{len} {i}"
+                );
+            }
             for start in 0..len.min(5) {
                 let (contracts, _) = table.chain(start);
                 let out =

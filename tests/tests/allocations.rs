@@ -1,4 +1,5 @@
-//! Hot threads allocate nothing after warm-up: counted over more than a million market events.
+//! Hot threads allocate nothing after warm-up: counted over more than a million market events, with an options maker and
+//! its surfaces over a hundred thousand.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -11,6 +12,7 @@ use engine::control::digest::{DigestReceiver, digest_ring};
 use engine::control::inputs::Inputs;
 use engine::control::kill_switch::KillSwitch;
 use engine::control::rehearsing;
+use engine::control::session_date::SessionDate;
 use engine::control::shutdown::Stop;
 use engine::control::startup;
 use engine::control::universe::Universe;
@@ -32,8 +34,17 @@ use engine::transport::Connection;
 use engine::transport::tcp::Tcp;
 use engine::venue::server::{Clock, VenueServer};
 use feeds::event::MarketEvent;
+use feeds::source::file::Capture;
 use feeds::source::synthetic::SyntheticConfig;
 use warptick_tests::captures::{generated, inputs};
+use warptick_tests::option_day::option_day;
+
+/// The configuration of the day of options.
+const OPTIONS_MAKER: &str = include_str!("../../engine/examples/options_maker.toml");
+
+/// Moves of the market in it, and events of it before counting starts.
+const OPTION_STEPS: u64 = 3_000;
+const OPTION_WARM_UP: u64 = 20_000;
 
 /// Market events before counting starts.
 const WARM_UP: u64 = 100_000;
@@ -85,6 +96,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 /// Sees every event of its instruments, decides nothing, and switches the counting of its thread on after warm-up.
 struct Switch {
     instruments: Vec<u32>,
+    warm_up: u64,
     events: u64,
 }
 
@@ -95,7 +107,7 @@ impl Strategy for Switch {
 
     fn on_market(&mut self, _view: &View<'_>, _event: &MarketEvent, _intents: &mut Intents) {
         self.events += 1;
-        if self.events == WARM_UP {
+        if self.events == self.warm_up {
             COUNTING.with(|counting| counting.set(true));
         }
     }
@@ -136,15 +148,33 @@ fn wide_session() -> (Inputs, Config) {
     session_of(Config { wide, ..Config::default() })
 }
 
+/// A chain of American options whose volatilities are fitted on the way, and a maker that quotes them.
+fn options_session() -> (Inputs, Config) {
+    let capture = Capture::from_bytes("a day of options".to_owned(), option_day(1, OPTION_STEPS));
+    let captures = vec![(capture.expect("a capture"), "NASDAQ".to_owned())];
+    let date = SessionDate::new(2026, 1, 5).expect("a date");
+    let inputs = Inputs::of_captures(captures, date).expect("the day");
+    let text = OPTIONS_MAKER.replace("exercise = \"european\"", "exercise = \"american\"");
+    let config = Config::parse("options_maker.toml", &text).expect("good settings");
+    let config = startup::complete(&inputs, config).expect("a configuration for the day");
+    (inputs, config)
+}
+
 /// The decide stage with the switch beside the configured strategies; its digest is read by a thread of its own.
-fn decide(inputs: &Inputs, config: &Config) -> (Decide, std::thread::JoinHandle<()>) {
+fn decide(
+    inputs: &Inputs,
+    config: &Config,
+    warm_up: u64,
+    is_virtual: bool,
+) -> (Decide, std::thread::JoinHandle<()>) {
     let count = inputs.directory().expect("symbols").len() as u32;
     let mut strategies = startup::strategies(inputs, config).expect("strategies");
-    strategies.push(Box::new(Switch { instruments: (0..count).collect(), events: 0 }));
+    strategies.push(Box::new(Switch { instruments: (0..count).collect(), warm_up, events: 0 }));
     let core = startup::decision_core(inputs, config, strategies).expect("a core");
     let (sender, receiver) = digest_ring(1 << 12);
     let reader = std::thread::spawn(move || read(receiver));
-    let (desk, answers) = wide_backend::desk_of(inputs, config, BackendKind::Cpu, true).expect("a desk");
+    let (desk, answers) =
+        wide_backend::desk_of(inputs, config, BackendKind::Cpu, is_virtual).expect("a desk");
     let reader = std::thread::spawn(move || {
         answers.into_iter().for_each(read);
         reader.join().expect("the digest's reader");
@@ -195,7 +225,7 @@ fn lockstep_inline(protocol: OrderProtocol) {
 
 fn lockstep_inline_of((inputs, config): (Inputs, Config)) -> CoreCounters {
     let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
-    let (mut decide, reader) = decide(&inputs, &config);
+    let (mut decide, reader) = decide(&inputs, &config, WARM_UP, true);
     let mut exchange = startup::exchange(&inputs, &config, None).expect("an exchange");
     let (mut stamp_writer, _stamps) = stamps::channel(64);
     let (progress, stop) = (Counter::default(), Stop::new());
@@ -223,9 +253,23 @@ fn lockstep_inline_of((inputs, config): (Inputs, Config)) -> CoreCounters {
 fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
     let (inputs, mut config) = session();
     config.pipeline.rehearse = Rehearse::Always;
+    let counters = paced_inline_over_tcp(&inputs, &config, WARM_UP);
+    assert!(counters.events >= WARM_UP + 1_000_000 && counters.new_orders > 1_000, "{counters:?}");
+}
+
+#[test]
+fn a_paced_options_maker_with_surfaces_allocates_nothing_after_warm_up() {
+    let (inputs, config) = options_session();
+    let counters = paced_inline_over_tcp(&inputs, &config, OPTION_WARM_UP);
+    assert!(counters.events >= OPTION_WARM_UP + 80_000 && counters.surfaces > 5, "{counters:?}");
+    assert!(counters.new_orders > 50 && counters.replaces > 1_000, "{counters:?}");
+}
+
+fn paced_inline_over_tcp(inputs: &Inputs, config: &Config, warm_up: u64) -> CoreCounters {
+    let rehearses = config.pipeline.rehearse == Rehearse::Always;
     let released = Counter::default();
     let over = AtomicBool::new(false);
-    let mut venue = VenueServer::bind(&inputs, &config).expect("venues");
+    let mut venue = VenueServer::bind(inputs, config).expect("venues");
     let addresses = venue.addresses();
     let calibration = Calibration::measure();
     std::thread::scope(|scope| {
@@ -234,18 +278,19 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
         let connections = addresses.iter().map(|address| {
             Connection::Tcp(Tcp::connect(address, Duration::from_secs(5)).expect("the venue listens"))
         });
-        let entry = startup::order_entry(&inputs, &config, None).expect("sessions");
+        let entry = startup::order_entry(inputs, config, None).expect("sessions");
         let (stamp_writer, _stamps) = stamps::channel(64);
         let mut entry = SocketEntry::new(entry, connections.collect(), stamp_writer, calibration);
-        let (mut decide, reader) = decide(&inputs, &config);
+        let (mut decide, reader) = decide(inputs, config, warm_up, false);
         let mut ingest = inputs.ingest(config.latency.line_ns).expect("captures");
         let stop = Stop::new();
         entry.log_on(&stop).expect("the venue answers");
         let mut pacer = Pacer::new(Pace::Max, &calibration, ingest.next_time_ns().unwrap_or(0));
         let mut controls = Controls::new(KillSwitch::new());
         // Eager, so that the rehearsal is turned all the time.
-        let mut warmer = rehearsing::warmer(&inputs, &config, calibration, false).expect("a rehearsal");
-        assert!(warmer.warm().is_some_and(|warmed| warmed.orders > 1_000));
+        let mut warmer = rehearsing::warmer(inputs, config, calibration, false).expect("a rehearsal");
+        let warmed = warmer.warm();
+        assert!(!rehearses || warmed.is_some_and(|warmed| warmed.orders > 1_000));
         let outcome = paced::run_inline(
             &mut ingest,
             &mut decide,
@@ -261,10 +306,10 @@ fn paced_inline_over_tcp_allocates_nothing_after_warm_up() {
         let allocations = counted();
         over.store(true, Ordering::Relaxed);
         outcome.unwrap_or_else(|error| panic!("{error:?}"));
-        let counters = decide.core().counters();
-        assert!(counters.events >= WARM_UP + 1_000_000 && counters.new_orders > 1_000, "{counters:?}");
-        assert_eq!(allocations, 0);
+        let counters = *decide.core().counters();
+        assert_eq!(allocations, 0, "{counters:?}");
         drop(decide);
         reader.join().expect("the digest's reader");
-    });
+        counters
+    })
 }

@@ -11,7 +11,7 @@ use crate::control::wide_backend::{BackendKind, emulated};
 use kernels::cpu::wide::WideTables;
 use kernels::device::check::Compared;
 use kernels::device::check_day::{Day, DayFailed};
-use kernels::device::driver::Driver;
+use kernels::device::driver::{Driver, NoDevice};
 use kernels::device::keeper::Keeper;
 use kernels::device::launch::Images;
 use kernels::device::maker::{Made, Maker, NoKernel};
@@ -35,7 +35,7 @@ impl Where {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn driver(&self) -> Result<(Driver, Images), NoKernel> {
+    pub fn driver(&self) -> Result<(Driver, Images), NoDevice> {
         match self.backend {
             BackendKind::Emulated => Ok((emulated()?, Images::Ptx)),
             _ => Ok((Driver::native()?, Images::Native)),
@@ -104,7 +104,7 @@ fn describe(place: Where) -> Result<String, NoKernel> {
          more options\n",
         Demand::DESK.listings,
         Demand::DESK.orders,
-        Demand::DESK.relations,
+        Demand::DESK.relations + Demand::DESK.linears,
         Demand::DESK.options,
         plan.ctas,
         plan.shards,
@@ -152,15 +152,19 @@ fn report(
     let stop = stopped.map_or("it did not end".to_owned(), |took| format!("{} us", took.as_micros()));
     format!(
         "{}: {mode}\nseed {}, {} messages, {} symbols at two venues: {} events, {} requests, all answered and equal\n{} items of \
-         relations ({} hits), {} items of options, {} book hashes, all equal; {:.1} s, stop to exit {stop}\nVERDICT: EQUAL\n",
+         cycles ({} hits), {} of linear relations ({} hits), {} of both about listings that are quoted upside-down, {} items of \
+         options, {} book hashes, all equal; {:.1} s, stop to exit {stop}\nVERDICT: EQUAL\n",
         properties.name,
         day.seed,
         day.messages,
         day.symbols,
         compared.events,
         compared.requests,
-        compared.relation_items,
-        compared.relation_hits,
+        compared.cycle_items,
+        compared.cycle_hits,
+        compared.linear_items,
+        compared.linear_hits,
+        compared.inverse_items,
         compared.option_items,
         compared.book_hashes,
         took.as_secs_f64(),

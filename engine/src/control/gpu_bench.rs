@@ -1,5 +1,6 @@
 //! `warptick gpu bench`: what a request costs by its width, the CPU beside the device, through the engine's own path; other
-//! ways to have a tick answered; and whole books, relations and options by the batch.
+//! ways to have a tick answered; whole books, relations and options by the batch; and options, American options and paths in
+//! bulk.
 //!
 //! A request is a change of one listing's best bid: a level line with the request on it. **Device**: from before the line is
 //! written to after the answer's last line was read and adopted. **CPU**: the same touch taken in and everything computed. The
@@ -10,6 +11,7 @@
 mod alternatives;
 mod batch;
 mod round_trip;
+mod valuations;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -44,6 +46,7 @@ struct Measured {
     round_trips: Vec<round_trip::Row>,
     alternatives: Vec<alternatives::Row>,
     batch: Vec<batch::Row>,
+    valuations: Vec<valuations::Row>,
 }
 
 fn measure(place: Where, requests: u32, widths: &[u32]) -> Result<Measured, Failure> {
@@ -60,7 +63,8 @@ fn measure(place: Where, requests: u32, widths: &[u32]) -> Result<Measured, Fail
         alternatives.extend(alternatives::measure(place, width, requests)?);
     }
     let batch = batch::measure(place, batch::Sizes::of(requests))?;
-    Ok(Measured { device, requests, round_trips, alternatives, batch })
+    let valuations = valuations::measure(place, &valuations::Widths::of(place.backend, requests))?;
+    Ok(Measured { device, requests, round_trips, alternatives, batch, valuations })
 }
 
 /// A part of the report: what is printed, and its rows of the JSON line.
@@ -88,27 +92,31 @@ fn report(measured: &Measured, min_speedup: f64, profile: Option<&Path>) -> Resu
     let round_trips = round_trip_section(measured, &calibration);
     let alternatives = alternatives::section(&measured.alternatives, &calibration);
     let batch = batch::section(&measured.batch);
+    let valuations = valuations::section(&measured.valuations);
     let points = points(&measured.round_trips, &calibration);
     let crossover = |work| crossover(&points, work, min_speedup);
     let (relations, options) = (crossover(WorkKind::Relations), crossover(WorkKind::Options));
     let shown = |width: Option<u32>| width.map_or("never".to_owned(), |width| width.to_string());
     let mut text = format!(
         "{device}\nrequest to answer, ns; {requests} requests a line, CPU and device in turn, all answers equal\n{}at least \
-         {min_speedup} times as fast as one core from this width on: relations {}, options {}\n{}{}",
+         {min_speedup} times as fast as one core from this width on: relations {}, options {}\n{}{}{}",
         round_trips.text,
         shown(relations),
         shown(options),
         alternatives.text,
         batch.text,
+        valuations.text,
     );
     if let Some(path) = profile {
-        std::fs::write(path, profile_text(device, &points))
+        let profile = profile_text(device, &points) + &valuations::profile_text(&measured.valuations);
+        std::fs::write(path, profile)
             .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
         let _ = writeln!(text, "written to {}", path.display());
     }
     let line = json!({
         "scenario": "gpu_bench", "device": device, "machine": Machine::read(), "rows": round_trips.rows,
-        "alternatives": alternatives.rows, "batch": batch.rows, "crossover_relations": relations,
+        "alternatives": alternatives.rows, "batch": batch.rows, "valuations": valuations.rows,
+        "crossover_relations": relations,
         "crossover_options": options, "min_speedup": min_speedup,
     });
     let _ = writeln!(text, "{line}");
@@ -189,6 +197,8 @@ mod tests {
         for (rows, key, names) in [
             ("alternatives", "way", ["resident", "epoch", "launch", "graph"].as_slice()),
             ("batch", "work", ["books", "relations", "options"].as_slice()),
+            ("valuations", "work", ["price_chain_spot", "price_each_spot", "implied_each_spot"].as_slice()),
+            ("valuations", "work", ["american_prices", "paths_european", "paths_asian_12_steps"].as_slice()),
         ] {
             for name in names {
                 let found =

@@ -31,6 +31,7 @@ pub mod generate;
 pub mod generator_report;
 pub mod gpu;
 pub mod gpu_bench;
+pub mod gpu_valuations;
 pub mod gpu_watch;
 pub mod hiccups;
 pub mod histograms;

@@ -78,13 +78,6 @@ pub fn make(kind: BackendKind, plan: &WidePlan, is_virtual: bool) -> Result<Box<
     if !dispatched.contains(&true) {
         return Ok(cpu(None));
     }
-    if plan.tables.needs_cpu() {
-        return Err(Failure::Input(format!(
-            "backend {}: linear relations (spreads, baskets, bases) and inverse listings are computed by the CPU so far: \
-             leave them out, or take --backend cpu or auto",
-            kind.name()
-        )));
-    }
     match (device(kind, plan, dispatched, is_virtual), kind) {
         (Ok(device), _) => Ok(Box::new(device)),
         (Err(reason), BackendKind::Auto) => Ok(cpu(Some(format!("the CPU computes wide work: {reason}")))),

@@ -66,9 +66,6 @@ impl WidePlan {
     /// with one, since a relation's last answer can be known in one place only.
     #[must_use]
     pub fn dispatched(&self) -> Box<[bool]> {
-        if self.tables.needs_cpu() {
-            return vec![false; self.listings.len()].into();
-        }
         let wide = |width: usize, from: Option<u32>| from.is_some_and(|from| width >= from.max(1) as usize);
         let is_wide = |listing: u32| {
             wide(self.tables.relations_of(listing).len(), self.crossover_relations)
@@ -228,7 +225,8 @@ impl WidePlan {
             let price_tick = tradable.get(&at.instrument)?.price_tick_e9;
             let terms = self.tables.options()[option as usize];
             let underlying = self.listings[terms.underlying as usize];
-            Some(MadeOption { option, at, underlying, price_tick, terms })
+            let expiry = self.tables.expiries()[terms.expiry as usize];
+            Some(MadeOption { option, at, underlying, price_tick, terms, expiry })
         };
         let options: Vec<_> = (0..).zip(&self.option_listings).filter_map(made).collect();
         if options.is_empty() {

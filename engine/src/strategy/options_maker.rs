@@ -11,12 +11,14 @@
 //! It owns for each side until when a refusal makes it wait; orders, positions and the market it reads from the [`View`].
 //! It allocates at construction only and runs on the decision thread. It refuses to quote an option that is not in
 //! continuous trading, that has no theoretical value, or at a price that would trade on arrival or against our own order.
+//! An option whose market has left the volatility that it is priced by (`market_volatility`) is not quoted either.
 //! Market-maker protection is risk's (`protection_*` of `[risk.strategy]`): what it stops is cancelled, and what this asks
 //! for then is refused.
 
 pub mod config;
 mod contract;
 mod explanation;
+mod market_volatility;
 mod portfolio;
 
 use super::quote_side::{QuotePace, QuoteSides, lower};
@@ -29,11 +31,13 @@ pub use config::OptionsMakerConfig;
 use contract::Contract;
 use feeds::event::{INSTRUMENT_ALL, MarketEvent, Side};
 use feeds::units::PRICE_NONE;
-use kernels::abi::{ItemKind, OptionTerms};
+use kernels::abi::{Expiry, ItemKind, OptionTerms};
 use kernels::cpu::option_quote::mid_of;
 use kernels::cpu::portfolio_quote::{PortfolioInputs, PortfolioRules, portfolio_quotes};
+use kernels::cpu::pricing::Isa;
 use kernels::cpu::quote_action::RequoteParameters;
 use kernels::cpu::quoting::{NoQuote, Quotes};
+use market_volatility::{Band, MarketVolatility};
 use portfolio::Portfolio;
 use std::collections::VecDeque;
 
@@ -56,6 +60,8 @@ pub struct MadeOption {
     pub price_tick: i64,
     /// What it is.
     pub terms: OptionTerms,
+    /// When it expires.
+    pub expiry: Expiry,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +69,9 @@ struct Quoted {
     made: MadeOption,
     rules: PortfolioRules,
     contract: Contract,
+    market: MarketVolatility,
+    /// Its market has left the volatility that it is priced by.
+    has_left: bool,
     sides: QuoteSides,
     waits: bool,
 }
@@ -84,8 +93,20 @@ pub struct OptionsMaker {
     turn: usize,
     /// What the last input has looked at, for explanations.
     examined: Vec<u32>,
+    isa: Isa,
+    band: Band,
+    counts: Counts,
+}
+
+/// What it has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
     /// Prices made with the underlying outside of what the option's premiums were fitted for.
     premiums_held: u64,
+    /// Touches that were turned into volatilities.
+    touches_solved: u64,
+    /// Times that an option's market left the volatility that it is priced by.
+    markets_left: u64,
 }
 
 impl OptionsMaker {
@@ -102,6 +123,8 @@ impl OptionsMaker {
             made: *made,
             rules: config.rules(made.price_tick),
             contract: Contract::new(&made.terms),
+            market: MarketVolatility::new(&made.terms, &made.expiry),
+            has_left: false,
             sides: QuoteSides::default(),
             waits: false,
         };
@@ -127,7 +150,9 @@ impl OptionsMaker {
             in_turn: 0,
             turn: 0,
             examined: Vec::with_capacity(EXAMINED_MAX),
-            premiums_held: 0,
+            isa: Isa::detect(),
+            band: Band { volatility_e9: config.volatility_band_e9, price_e9: config.half_width_min_e9 },
+            counts: Counts::default(),
         })
     }
 
@@ -146,10 +171,24 @@ impl OptionsMaker {
     /// What an option is worth with the underlying where it is now.
     fn price(&mut self, place: usize, view: &View<'_>) {
         let Quoted { made, contract, .. } = &self.quoted[place];
-        let WideListing { venue, instrument } = made.underlying;
-        let spot_e9 = mid_of(&view.nbbo.venue_quote(instrument, venue));
-        self.premiums_held += u64::from(spot_e9 != PRICE_NONE && !contract.premium_holds_at(spot_e9));
+        let spot_e9 = spot_e9(made, view);
+        let is_held = spot_e9 != PRICE_NONE && !contract.premium_holds_at(spot_e9);
+        self.counts.premiums_held += u64::from(is_held);
         self.portfolio.learn(place, contract.values(spot_e9));
+    }
+
+    /// Turns an option's touch into volatilities, where that is another one.
+    fn look(&mut self, place: usize, view: &View<'_>) {
+        if self.band.volatility_e9 == 0 {
+            return;
+        }
+        let Quoted { made, contract, market, .. } = &mut self.quoted[place];
+        let touch = view.bbo(made.at.venue, made.at.instrument);
+        let spot_e9 = spot_e9(made, view);
+        if market.is_new(&touch) && spot_e9 != PRICE_NONE {
+            market.solve(self.isa, &touch, contract.premium_e9(spot_e9), spot_e9);
+            self.counts.touches_solved += 1;
+        }
     }
 
     /// Everything is looked at once more, after what waits.
@@ -187,7 +226,7 @@ impl OptionsMaker {
 
     /// What an option's quotes depend on now, and what is wanted.
     fn wanted(&self, place: usize, view: &View<'_>, live: &LiveOrders<'_>) -> (PortfolioInputs, Quotes) {
-        let Quoted { made, rules, sides, .. } = &self.quoted[place];
+        let Quoted { made, rules, sides, market: implied, .. } = &self.quoted[place];
         let market = view.bbo(made.at.venue, made.at.instrument);
         let values = self.portfolio.values(place);
         let inputs = PortfolioInputs {
@@ -201,7 +240,8 @@ impl OptionsMaker {
             ask: lower(market.ask_px, live.lowest_ask),
         };
         let paused = Err(NoQuote::Paused);
-        if !view.is_continuous(made.at.venue, made.at.instrument) {
+        if !view.is_continuous(made.at.venue, made.at.instrument) || implied.has_left(&self.band, values.vega)
+        {
             return (inputs, Quotes { bid: paused, ask: paused });
         }
         let mut wanted = portfolio_quotes(rules, &inputs);
@@ -219,12 +259,20 @@ impl OptionsMaker {
         if self.portfolio.holds(place, view.exposure(at.instrument).position) {
             self.look_at_all();
         }
+        let has_left = self.quoted[place].market.has_left(&self.band, self.portfolio.values(place).vega);
+        let had_left = std::mem::replace(&mut self.quoted[place].has_left, has_left);
+        self.counts.markets_left += u64::from(has_left && !had_left);
         let live = LiveOrders::of(view, at);
         let (_, Quotes { bid, ask }) = self.wanted(place, view, &live);
         let sides = &mut self.quoted[place].sides;
         sides.act(&self.pace, view.time_ns, at, Side::Buy, bid, live.bid, intents);
         sides.act(&self.pace, view.time_ns, at, Side::Sell, ask, live.ask, intents);
     }
+}
+
+/// The underlying's mid, 1e-9, or [`PRICE_NONE`].
+fn spot_e9(made: &MadeOption, view: &View<'_>) -> i64 {
+    mid_of(&view.nbbo.venue_quote(made.underlying.instrument, made.underlying.venue))
 }
 
 /// Where each number stands.
@@ -274,7 +322,10 @@ impl Strategy for OptionsMaker {
 
     fn on_market(&mut self, view: &View<'_>, event: &MarketEvent, intents: &mut Intents) {
         match Self::place(&self.by_instrument, event.instrument) {
-            Some(place) => self.wait(place),
+            Some(place) => {
+                self.look(place, view);
+                self.wait(place);
+            }
             // A status of the whole venue.
             None if event.instrument == INSTRUMENT_ALL => self.look_at_all(),
             None => {}
@@ -331,9 +382,12 @@ impl Strategy for OptionsMaker {
 
     fn on_surface(&mut self, view: &View<'_>, fitted: &SurfaceFitted<'_>, intents: &mut Intents) {
         for vol in fitted.vols {
-            if let Some(place) = Self::place(&self.by_option, vol.option)
-                && self.quoted[place].contract.refitted(&vol.premium)
-            {
+            let Some(place) = Self::place(&self.by_option, vol.option) else { continue };
+            let Quoted { contract, market, has_left, .. } = &mut self.quoted[place];
+            market.refitted(vol.volatility_e9, vol.volatility());
+            let was_repriced = contract.refitted(&vol.premium);
+            let vega = self.portfolio.values(place).vega;
+            if was_repriced || market.has_left(&self.band, vega) != *has_left {
                 self.price(place, view);
                 self.wait(place);
             }
@@ -342,12 +396,12 @@ impl Strategy for OptionsMaker {
     }
 
     fn report(&self) -> Option<String> {
-        (self.premiums_held > 0).then(|| {
-            let held = self.premiums_held;
-            format!(
-                "options maker: {held} prices with the underlying beyond what early exercise was fitted for"
-            )
-        })
+        let Counts { premiums_held, touches_solved, markets_left } = self.counts;
+        Some(format!(
+            "options maker: {touches_solved} touches of options turned into volatilities, {markets_left} times a market \
+             left what its option was priced by, {premiums_held} prices with the underlying beyond what early exercise was \
+             fitted for"
+        ))
     }
 
     fn explain(&self, view: &View<'_>) -> Vec<String> {

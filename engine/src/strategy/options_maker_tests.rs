@@ -9,12 +9,15 @@ use feeds::event::{EventKind, flags};
 use kernels::abi::{ItemKey, WideItem, option_flags};
 use kernels::cpu::american::{Exercised, PremiumTable};
 use kernels::cpu::book::{BookConfig, VenueBooks};
+use kernels::cpu::pricing::{Contract as Priced, ForwardTerms, Isa, value_one};
 
 const CENT: i64 = 10_000_000;
 const ONE: i64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
-/// An option of no expiry.
+pub(super) const EXPIRY: Expiry = Expiry { carry: 1.0, discount: 1.0, years: 0.25, sqrt_years: 0.5 };
+
+/// An option priced at a volatility of 0.2.
 pub(super) fn terms_of(put: bool, strike: f64) -> OptionTerms {
     OptionTerms {
         strike,
@@ -37,6 +40,7 @@ fn made(option: u32) -> MadeOption {
         underlying: WideListing { venue: 0, instrument: 0 },
         price_tick: CENT,
         terms: terms_of(option % 2 == 1, 80.0),
+        expiry: EXPIRY,
     }
 }
 
@@ -294,20 +298,51 @@ fn what_early_exercise_adds_comes_on_top_and_follows_the_underlying() {
     let mut desk = Desk::new(2, &config(), StrategyLimits::default());
     let sent = desk.answer(&[CALL]);
     desk.accept(&sent);
-    // With the underlying at 85 as it is now 0.07, and 0.10 more for each 2^30 that it rises.
-    let mid = (2_000 + 1_500 * 10) * CENT / 2;
+    // With the underlying at 80 as it is now 0.07, and 0.10 more for each 2^30 that it rises: 0.0931 a unit.
+    let mid = (1_000 + 15_000) * CENT / 2;
     let premiums = [0, 1, 2, 3, 4].map(|point| 7 * CENT + point * 10 * CENT);
     let premium = PremiumTable::of_parts(mid, 30, Exercised::Nowhere, premiums).expect("good parts");
-    let vols = [SurfaceVol { option: 0, volatility_e9: 1, premium }];
+    let vols = [SurfaceVol { option: 0, volatility_e9: 200_000_000, premium }];
     let fitted = SurfaceFitted { time_ns: desk.now_ns, fit: 1, listing: 0, vols: &vols };
     let sent = desk.input(Input::Surface(&fitted));
-    assert_eq!(terms(&sent), [(Replace, 1, Buy, 496, 10), (Replace, 1, Sell, 518, 10)]);
+    // 5.07 with 0.1 of width for vega and 0.0119 for a delta of 0.5931.
+    assert_eq!(terms(&sent), [(Replace, 1, Buy, 495, 10), (Replace, 1, Sell, 519, 10)]);
     assert_eq!(desk.core.counters().surfaces, 1);
     desk.accept(&sent);
-    // Two steps of the table up: the same answer is worth 0.20 more, with more delta.
-    desk.add(0, Side::Buy, 2_000 * CENT + 2 * (2 << 30));
+    // The underlying at 82: the same answer is worth 0.1863 more.
+    desk.add(0, Side::Buy, 1_400 * CENT);
     let sent = desk.answer(&[CALL]);
-    assert_eq!(terms(&sent), [(Replace, 1, Buy, 516, 10), (Replace, 1, Sell, 538, 10)]);
+    assert_eq!(terms(&sent), [(Replace, 1, Buy, 514, 10), (Replace, 1, Sell, 537, 10)]);
+}
+
+/// What option 0 is worth at a volatility with the underlying at its mid of 80, in cents.
+fn worth_cents(volatility: f64) -> i64 {
+    let OptionTerms { strike, ln_strike, .. } = terms_of(false, 80.0);
+    let terms = ForwardTerms::new(Isa::detect(), &EXPIRY, 80.0);
+    let value = value_one(&terms, &Priced { strike, ln_strike, volatility, sign: 1.0 });
+    (value.price * 100.0).round() as i64
+}
+
+#[test]
+fn an_option_whose_market_has_left_its_volatility_is_not_quoted_until_a_fit_follows() {
+    let mut desk = Desk::new(2, &config(), StrategyLimits::default());
+    let worth = (0, worth_cents(0.2) * CENT, ONE / 2, 16 * ONE);
+    let sent = desk.answer(&[worth]);
+    assert_eq!(sent.len(), 2);
+    desk.accept(&sent);
+    // Somebody bids what the option is worth at 0.24, which is within the band, then at 0.30.
+    let sent = desk.add(1, Side::Buy, worth_cents(0.24) * CENT);
+    assert!(sent.iter().all(|order| order.action == Replace), "away from the bid: {:?}", terms(&sent));
+    desk.accept(&sent);
+    let sent = desk.add(1, Side::Buy, worth_cents(0.30) * CENT);
+    assert_eq!(sent.iter().map(|order| order.action).collect::<Vec<_>>(), [Cancel, Cancel]);
+    desk.accept(&sent);
+    assert!(desk.answer(&[worth]).is_empty() && desk.timer().is_empty());
+    let vols = [SurfaceVol { option: 0, volatility_e9: 290_000_000, premium: PremiumTable::NONE }];
+    let fitted = SurfaceFitted { time_ns: desk.now_ns, fit: 1, listing: 0, vols: &vols };
+    assert_eq!(desk.input(Input::Surface(&fitted)).len(), 2, "the surface is where the market is");
+    let report = desk.core.reports().next().expect("a report");
+    assert!(report.contains("1 times a market left"), "{report}");
 }
 
 #[test]

@@ -12,8 +12,8 @@
 //! Accuracy and time are of the same, the only settings: against QuantLib's high-precision scheme on 960 options around 100
 //! (`tests/american.rs`) the root of the mean square is 4.5e-5 and the largest error 3.6e-4, on those with a rate of 5 %, a
 //! yield of 3 % and up to a year 7.0e-6 and 4.5e-5; `bench/src/american.rs` times them. The error is largest close to the
-//! boundary, where rates are large against the variance (6e-4 at 5 % of volatility over three years, against twice the
-//! points, nodes and steps). Dividends are a continuous yield.
+//! boundary, where rates are large against the variance: the same tests hold it against a tree there. Dividends are a
+//! continuous yield.
 //!
 //! Nothing allocates but the constants, once for the process. Any thread may call it; one solution takes microseconds, so
 //! that the cold core solves and a tick reads [`PremiumTable`]. It refuses numbers that are not finite or outside of
@@ -154,6 +154,16 @@ impl AmericanOption {
             }
         }
         Ok(())
+    }
+
+    /// Whether it can be priced at a spot.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(crate) fn refused(&self, spot: f64) -> Result<(), Refusal> {
+        self.check()?;
+        self.unit_put().regime()?;
+        check_price("spot", spot)
     }
 
     /// The put that it is solved as.

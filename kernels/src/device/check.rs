@@ -5,7 +5,6 @@ use super::feed::{Collected, Feed};
 use super::ring::RingFull;
 use crate::abi::{ItemKind, WideItem};
 use crate::cpu::book::{Bbo, BookError, VenueBooks};
-
 use crate::cpu::wide::{WideAnswer, WideState, WideTables};
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, flags};
 use std::collections::HashMap;
@@ -32,10 +31,16 @@ pub struct Compared {
     pub events: u64,
     /// Requests, each of which had an answer.
     pub requests: u64,
-    /// Items of relations in these answers.
-    pub relation_items: u64,
+    /// Items of cycles in these answers.
+    pub cycle_items: u64,
     /// Of these, hits.
-    pub relation_hits: u64,
+    pub cycle_hits: u64,
+    /// Items of linear relations in these answers.
+    pub linear_items: u64,
+    /// Of these, hits.
+    pub linear_hits: u64,
+    /// Items of relations, of both forms, in answers about listings whose price is upside-down.
+    pub inverse_items: u64,
     /// Items of options in these answers.
     pub option_items: u64,
     /// Hashes of single books that were compared.
@@ -85,6 +90,39 @@ pub enum Difference {
     Event(BookError),
     /// The ring of ticks stayed full.
     Full,
+}
+
+impl Compared {
+    /// Counts the items of an answer about a listing.
+    fn count(&mut self, tables: &WideTables, listing: u32, items: &[WideItem]) {
+        let cycles = tables.relations().len();
+        for item in items {
+            let is_hit = u64::from(item.values[4] > 0);
+            match item.key.kind {
+                ItemKind::Relation if (item.key.index as usize) < cycles => {
+                    self.cycle_items += 1;
+                    self.cycle_hits += is_hit;
+                }
+                ItemKind::Relation => {
+                    self.linear_items += 1;
+                    self.linear_hits += is_hit;
+                }
+                ItemKind::Option => self.option_items += 1,
+            }
+            let is_relation = item.key.kind == ItemKind::Relation;
+            self.inverse_items += u64::from(is_relation && tables.is_inverse(listing));
+        }
+    }
+
+    /// Whether every kind of wide work was in it.
+    #[must_use]
+    pub const fn is_of_all_kinds(&self) -> bool {
+        self.cycle_hits > 0
+            && self.linear_hits > 0
+            && self.inverse_items > 0
+            && self.option_items > 0
+            && self.book_hashes > 0
+    }
 }
 
 impl fmt::Display for Difference {
@@ -265,15 +303,7 @@ impl Checker {
             let (cpu, device) = (cpu.get(at).copied(), device.get(at).copied());
             return Err(Difference::Items { request, listing, cpu, device });
         }
-        for item in device {
-            match item.key.kind {
-                ItemKind::Relation => {
-                    self.compared.relation_items += 1;
-                    self.compared.relation_hits += u64::from(item.values[4] > 0);
-                }
-                ItemKind::Option => self.compared.option_items += 1,
-            }
-        }
+        self.compared.count(self.cpu.tables(), listing, device);
         let CheckedListing { venue, instrument } = self.listings[listing as usize];
         let cpu = self.feed.book_hash(listing, instrument, &books[usize::from(venue)]);
         self.compared.book_hashes += 1;

@@ -1,11 +1,13 @@
-//! A generated day through a [`Checker`]: two venues, pairs of them in each instrument, cycles of random legs, and option
-//! chains; volatilities change on the way. Every kind of wide work occurs, or the check fails. It allocates.
+//! A generated day through a [`Checker`]: two venues, relations of both forms between their instruments, some of which are
+//! quoted upside-down, and option chains; volatilities change on the way. Every kind of wide work occurs, or the check fails. It
+//! allocates.
+
+mod wide_work;
 
 use super::check::{CheckedListing, Checker, Compared, Difference};
 use super::feed::Feed;
-use crate::abi::{AMOUNT_MAX, Leg, ListingTerms};
 use crate::cpu::book::{BookConfig, VenueBooks};
-use crate::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideError, WideSpec, WideTables};
+use crate::cpu::wide::WideTables;
 use feeds::directory::Directory;
 use feeds::itch::encode::encode;
 use feeds::itch::feed::ItchFeed;
@@ -17,16 +19,6 @@ use std::sync::Arc;
 
 /// Venues of a generated day.
 const VENUES: u32 = 2;
-
-/// Symbols whose first venue is the underlying of a chain.
-const CHAINS: u32 = 2;
-
-/// Contracts of a chain: ten expiries.
-const CHAIN_OPTIONS: u32 = 250;
-const EXPIRIES: u32 = 10;
-
-/// Cycles of random legs.
-const CYCLES: u32 = 200;
 
 /// Events between two changes of a volatility.
 const VOLATILITY_EVERY: u64 = 1_000;
@@ -83,80 +75,12 @@ impl Random {
 }
 
 impl Day {
-    /// Number of a symbol's listing at a venue.
-    const fn listing(&self, symbol: u32, venue: u32) -> u32 {
-        symbol * VENUES + venue
-    }
-
     /// What each listing is.
     #[must_use]
     pub fn listings(&self) -> Vec<CheckedListing> {
         (0..self.symbols * VENUES)
             .map(|number| CheckedListing { venue: (number % VENUES) as u8, instrument: number / VENUES })
             .collect()
-    }
-
-    /// The wide work of the day, compiled.
-    ///
-    /// # Errors
-    /// The tables refuse it: the day has fewer than two symbols.
-    pub fn tables(&self) -> Result<WideTables, WideError> {
-        let mut random = Random(self.seed);
-        let listings = (0..self.symbols * VENUES)
-            .map(|number| ListingTerms {
-                unit_e9: 1_000_000_000,
-                lot: if number % 5 == 0 { 10 } else { 1 },
-                fee_ppb: random.below(400) as i64 - 200,
-                fee_unit_e9: random.below(2_000_000) as i64 - 1_000_000,
-            })
-            .collect();
-        let mut relations = Vec::new();
-        for symbol in 0..self.symbols {
-            for (buy, sell) in [(0, 1), (1, 0)] {
-                let legs = vec![Leg::buy(self.listing(symbol, buy)), Leg::sell(self.listing(symbol, sell))];
-                relations.push(RelationSpec { legs, amount_max: AMOUNT_MAX, profit_min: 1 });
-            }
-        }
-        for _ in 0..CYCLES {
-            relations.push(self.cycle(&mut random));
-        }
-        let expiries = (1..=EXPIRIES)
-            .map(|month| {
-                let years = f64::from(month) / 12.0;
-                ExpirySpec { carry: 1.0 + 0.02 * years, discount: 1.0 - 0.04 * years, years }
-            })
-            .collect();
-        let mut options = Vec::new();
-        for chain in 0..CHAINS.min(self.symbols) {
-            for contract in 0..CHAIN_OPTIONS {
-                options.push(OptionSpec {
-                    underlying: self.listing(chain, 0),
-                    expiry: contract % EXPIRIES,
-                    put: contract % 2 == 1,
-                    strike: 10.0 + f64::from(contract / 2) * 2.5,
-                    volatility: 0.1 + random.below(80) as f64 / 100.0,
-                    width_vega: 0.005,
-                    half_width_min_e9: 10_000_000,
-                    tick_e9: 10_000_000,
-                });
-            }
-        }
-        WideTables::compile(&WideSpec { listings, relations, expiries, options, ..WideSpec::default() })
-    }
-
-    /// Two to four different listings, each bought or sold: most such cycles mean nothing, and their arithmetic is the same.
-    fn cycle(&self, random: &mut Random) -> RelationSpec {
-        let listings = u64::from(self.symbols * VENUES);
-        let wanted = 2 + random.below(3).min(listings - 2) as usize;
-        let mut legs: Vec<Leg> = Vec::new();
-        while legs.len() < wanted {
-            let listing = random.below(listings) as u32;
-            if legs.iter().all(|leg| leg.listing() != listing) {
-                legs.push(if random.below(2) == 0 { Leg::buy(listing) } else { Leg::sell(listing) });
-            }
-        }
-        let amount_max = 1 << (20 + random.below(42));
-        RelationSpec { legs, amount_max, profit_min: 1 + random.below(1_000_000_000) }
     }
 
     /// Books for the day's venues.
@@ -218,8 +142,6 @@ impl Day {
         let at_end = |difference| DayFailed::Differs { difference, message: messages };
         checker.compare_all(&books).map_err(at_end)?;
         let compared = *checker.compared();
-        let all_occurred =
-            compared.relation_hits > 0 && compared.option_items > 0 && compared.book_hashes > 0;
-        if all_occurred { Ok(compared) } else { Err(DayFailed::NothingCompared(compared)) }
+        if compared.is_of_all_kinds() { Ok(compared) } else { Err(DayFailed::NothingCompared(compared)) }
     }
 }

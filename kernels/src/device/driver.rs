@@ -176,6 +176,12 @@ driver_table! {
     cuMemsetD8_v2 => memory_set(address: sys::CUdeviceptr, value: u8, bytes: usize);
     cuMemcpyHtoD_v2 => copy_to_device(to: sys::CUdeviceptr, from: *const c_void, bytes: usize);
     cuMemcpyDtoH_v2 => copy_to_host(to: *mut c_void, from: sys::CUdeviceptr, bytes: usize);
+    cuMemcpyHtoDAsync_v2 => queue_copy_to_device(to: sys::CUdeviceptr, from: *const c_void, bytes: usize, stream: sys::CUstream);
+    cuMemcpyDtoHAsync_v2 => queue_copy_to_host(to: *mut c_void, from: sys::CUdeviceptr, bytes: usize, stream: sys::CUstream);
+    cuEventCreate => event_create(event: *mut sys::CUevent, flags: c_uint);
+    cuEventDestroy_v2 => event_destroy(event: sys::CUevent);
+    cuEventRecord => event_record(event: sys::CUevent, stream: sys::CUstream);
+    cuEventElapsedTime => event_elapsed(milliseconds: *mut f32, start: sys::CUevent, end: sys::CUevent);
     cuStreamCreate => stream_create(stream: *mut sys::CUstream, flags: c_uint);
     cuStreamDestroy_v2 => stream_destroy(stream: sys::CUstream);
     cuStreamQuery => stream_query(stream: sys::CUstream);

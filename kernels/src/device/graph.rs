@@ -1,4 +1,5 @@
-//! What the driver gives handles for: modules, streams, graphs. Each is given back when it is dropped.
+//! What the driver gives handles for: modules, streams, graphs. Each is given back when it is dropped. Events are in
+//! [`super::event`].
 
 use super::driver::{Driver, DriverError};
 use cudarc::driver::sys;
@@ -54,6 +55,39 @@ impl Stream {
             Ok(()) => Ok(false),
             Err(error) if error.code == sys::CUresult::CUDA_ERROR_NOT_READY as u32 => Ok(true),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Queues a kernel.
+    ///
+    /// # Safety
+    /// The arguments are those that the kernel was built with, in its order, and the memory that they name lives until the kernel
+    /// has ended and is nobody else's until then. The arguments themselves are copied by the call.
+    pub(super) unsafe fn launch(
+        &self,
+        launch: &Launch,
+        arguments: &mut [*mut c_void],
+    ) -> Result<(), DriverError> {
+        let config = sys::CUlaunchConfig {
+            gridDimX: launch.ctas,
+            gridDimY: 1,
+            gridDimZ: 1,
+            blockDimX: launch.threads,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: 0,
+            hStream: self.handle,
+            attrs: std::ptr::null_mut(),
+            numAttrs: 0,
+        };
+        // SAFETY: the configuration is live, the stream is, and the caller vouches for the rest.
+        unsafe {
+            self.driver.launch_kernel(
+                &raw const config,
+                launch.function,
+                arguments.as_mut_ptr(),
+                std::ptr::null_mut(),
+            )
         }
     }
 

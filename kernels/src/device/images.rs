@@ -24,7 +24,19 @@ pub const BATCH_PTX: &str = concat!(include_str!("../../cuda/built/batch.ptx"), 
 /// The control kernel's PTX, ended by a zero.
 pub const EPOCH_END_PTX: &str = concat!(include_str!("../../cuda/built/epoch_end.ptx"), "\0");
 
-/// American options, PTX of compute capability 7.5, ended by a zero: the driver makes code of it.
+/// Options in bulk, code for the same.
+pub const OPTIONS_FATBIN: &[u8] = include_bytes!("../../cuda/built/options.fatbin");
+
+/// American options, code for the same.
+pub const AMERICAN_FATBIN: &[u8] = include_bytes!("../../cuda/built/american.fatbin");
+
+/// Simulations, code for the same.
+pub const MONTE_CARLO_FATBIN: &[u8] = include_bytes!("../../cuda/built/monte_carlo.fatbin");
+
+/// Options in bulk, PTX of compute capability 7.5, ended by a zero.
+pub const OPTIONS_PTX: &str = concat!(include_str!("../../cuda/built/options.ptx"), "\0");
+
+/// American options, likewise.
 pub const AMERICAN_PTX: &str = concat!(include_str!("../../cuda/built/american.ptx"), "\0");
 
 /// Simulations, likewise.

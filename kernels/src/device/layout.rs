@@ -46,9 +46,12 @@ pub(super) struct Parameters {
     pub(super) order_quantities: u64,
     pub(super) order_owners: u64,
     pub(super) terms: u64,
+    pub(super) inverse: u64,
     pub(super) touches: u64,
     pub(super) mids: u64,
     pub(super) relations: u64,
+    pub(super) linears: u64,
+    pub(super) linear_legs: u64,
     pub(super) relation_last: u64,
     pub(super) relation_start: u64,
     pub(super) relation_list: u64,
@@ -65,10 +68,12 @@ pub(super) struct Parameters {
     pub(super) shards: u32,
     pub(super) workers: u32,
     pub(super) options_len: u32,
+    pub(super) relations_len: u32,
+    pub(super) reserved: u32,
 }
 
 const _: () = assert!(size_of::<BookRecord>() == 64 && size_of::<StateRecord>() == 64);
-const _: () = assert!(size_of::<Parameters>() == 224);
+const _: () = assert!(size_of::<Parameters>() == 256);
 
 /// The tables that kernels change and the host reads back, by their places in `Resident::memory`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +105,7 @@ pub(super) fn lay_out(
     let mids = take(listings * 8)?;
     let touches = take(listings * size_of::<Touch>())?;
     let order_owners = take(orders * 4)?;
-    let relation_last = take(tables.relations().len() * 40)?;
+    let relation_last = take(tables.relation_count() as usize * 40)?;
     let option_last = take(tables.options().len() * 40)?;
     let level_keys = take(levels * 8)?;
     let level_quantities = take(levels * 8)?;
@@ -122,9 +127,12 @@ pub(super) fn lay_out(
         order_quantities,
         order_owners,
         terms: table(driver, memory, tables.listings())?,
+        inverse: table(driver, memory, tables.inverse())?,
         touches,
         mids,
         relations: table(driver, memory, tables.relations())?,
+        linears: table(driver, memory, tables.linears())?,
+        linear_legs: table(driver, memory, tables.legs_of_linears())?,
         relation_last,
         relation_start: table(driver, memory, tables.relation_offsets())?,
         relation_list: table(driver, memory, tables.relation_indexes())?,
@@ -141,6 +149,8 @@ pub(super) fn lay_out(
         shards: plan.shards,
         workers: plan.workers,
         options_len: tables.options().len() as u32,
+        relations_len: tables.relations().len() as u32,
+        reserved: 0,
     })
 }
 

@@ -5,7 +5,7 @@
 //! shrink to what the orders need, then levels a side, and when even the least does not fit there is no plan. It asks no
 //! driver and allocates nothing.
 
-use crate::abi::{Expiry, Line, ListingTerms, OptionTerms, Relation, Touch};
+use crate::abi::{Expiry, Line, LinearLeg, LinearRelation, ListingTerms, OptionTerms, Relation, Touch};
 use crate::cpu::wide::WideTables;
 use std::fmt;
 
@@ -44,8 +44,9 @@ const ORDER_BYTES: u64 = 8 + 8 + 8 + 4;
 /// Bytes of a level: key, quantity.
 const LEVEL_BYTES: u64 = 16;
 
-/// Bytes of a book's record, and of what the scan keeps of a listing.
-const LISTING_BYTES: u64 = 64 + size_of::<Touch>() as u64 + size_of::<ListingTerms>() as u64 + 8 + 8;
+/// Bytes of a book's record, and of what the scan keeps of a listing: touch, terms, which way it is quoted, mid, where its items
+/// begin.
+const LISTING_BYTES: u64 = 64 + size_of::<Touch>() as u64 + size_of::<ListingTerms>() as u64 + 1 + 8 + 8;
 
 /// What of an item is kept on the device: its last answer.
 const VALUES_BYTES: u64 = 40;
@@ -69,10 +70,14 @@ pub struct Demand {
     pub orders: u64,
     /// Levels a side at most; 0: as many as are usually wanted.
     pub levels: u32,
-    /// Relations, and the places of the lists of those that a listing is a leg of.
+    /// Relations but linear ones, and the places of the lists of those of both forms that a listing is a leg of.
     pub relations: u32,
     /// See `relations`.
     pub relation_places: u32,
+    /// Linear relations, and legs of all of them.
+    pub linears: u32,
+    /// See `linears`.
+    pub linear_legs: u32,
     /// Expiries.
     pub expiries: u32,
     /// Options.
@@ -82,14 +87,16 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// A desk with two full venues of 1,000 instruments, four million orders, ten thousand relations, 5,000 options: what
-    /// plans are shown for.
+    /// A desk with two full venues of 1,000 instruments, four million orders, ten thousand relations (a quarter of
+    /// them linear), 5,000 options: what plans are shown for.
     pub const DESK: Self = Self {
         listings: 2_000,
         orders: 4_000_000,
         levels: 0,
-        relations: 10_000,
+        relations: 7_500,
         relation_places: 30_000,
+        linears: 2_500,
+        linear_legs: 10_000,
         expiries: 240,
         options: 5_000,
         items_max: 5_000,
@@ -105,6 +112,8 @@ impl Demand {
             levels,
             relations: count(tables.relations().len()),
             relation_places: count(tables.relation_indexes().len()),
+            linears: count(tables.linears().len()),
+            linear_legs: count(tables.legs_of_linears().len()),
             expiries: count(tables.expiries().len()),
             options: count(tables.options().len()),
             items_max: count(tables.dependents_max()),
@@ -309,6 +318,8 @@ fn memory_of(demand: &Demand, shards: u32, levels: u32, buckets: u32) -> u64 {
     u64::from(demand.listings) * listing
         + u64::from(shards) * u64::from(buckets) * BUCKET_SLOTS * ORDER_BYTES
         + u64::from(demand.relations) * (size_of::<Relation>() as u64 + VALUES_BYTES)
+        + u64::from(demand.linears) * (size_of::<LinearRelation>() as u64 + VALUES_BYTES)
+        + u64::from(demand.linear_legs) * size_of::<LinearLeg>() as u64
         + u64::from(demand.relation_places) * 4
         + u64::from(demand.expiries) * size_of::<Expiry>() as u64
         + u64::from(demand.options) * (size_of::<OptionTerms>() as u64 + VALUES_BYTES)

@@ -75,6 +75,22 @@ fn what_does_not_fit_shrinks_and_then_is_refused() {
     assert!(text.contains("MiB"), "{text}");
 }
 
+/// A thousand baskets of a hundred legs: 40 bytes and as many of the last answer each, 24 a leg, 4 a place in a list.
+#[test]
+fn linear_relations_and_their_legs_are_counted() {
+    let device = capability((9, 0), 132, 80);
+    let desk = Plan::new(&device, &Demand::DESK).expect("a plan");
+    let Demand { linears, linear_legs, relation_places, .. } = Demand::DESK;
+    let baskets = Demand {
+        linears: linears + 1_000,
+        linear_legs: linear_legs + 100_000,
+        relation_places: relation_places + 100_000,
+        ..Demand::DESK
+    };
+    let plan = Plan::new(&device, &baskets).expect("a plan");
+    assert_eq!(plan.memory_bytes - desk.memory_bytes, 1_000 * 80 + 100_000 * (24 + 4));
+}
+
 #[test]
 fn a_request_wider_than_the_largest_ring_is_refused() {
     let wide = Demand { items_max: SIGNAL_LINES_MAX, ..Demand::DESK };
@@ -88,12 +104,13 @@ proptest! {
     fn no_plan_takes_more_than_there_is(
         major in 5u32..13, minor in 0u32..10, sms in 0u32..200, memory_free in 0u64..200 << 30,
         listings in 0u32..40_000, orders in 0u64..20_000_000, levels in 0u32..20_000,
-        relations in 0u32..100_000, options in 0u32..1_000_000, items_max in 0u32..2_000_000,
+        relations in 0u32..100_000, linears in 0u32..100_000, options in 0u32..1_000_000,
+        items_max in 0u32..2_000_000,
     ) {
         let device = Capability { compute: (major, minor), sms, memory_free };
         let demand = Demand {
-            listings, orders, levels, relations, relation_places: relations * 4, expiries: options / 20, options,
-            items_max,
+            listings, orders, levels, relations, relation_places: (relations + linears) * 4, linears,
+            linear_legs: linears * 4, expiries: options / 20, options, items_max,
         };
         if let Ok(plan) = Plan::new(&device, &demand) {
             prop_assert!(plan.memory_bytes <= memory_free);

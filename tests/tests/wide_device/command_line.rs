@@ -25,6 +25,9 @@ fn check_compares_a_generated_day() {
     let finished = warptick(day);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     assert!(finished.stdout.ends_with("VERDICT: EQUAL\n"), "{}", finished.stdout);
+    // The kernels in bulk, a line each.
+    let lines = finished.stdout.lines().filter(|line| line.ends_with(" values, 0 differ"));
+    assert_eq!(lines.count(), 15, "{}", finished.stdout);
 }
 
 /// A day that cannot be generated, and a device that is not there.

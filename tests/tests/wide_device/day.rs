@@ -50,47 +50,49 @@ pub fn generated_day(directory: &Path, seed: u64, messages: u64) -> Inputs {
     Inputs::open(&arguments.collect::<Vec<_>>(), Some("2026-01-05")).expect("captures")
 }
 
-/// Pairs of three symbols, a cycle, 251 options on the second symbol, and a taker; `device` is TOML in `[wide.device]`.
+/// Pairs of three symbols, a cycle, 251 options on the second symbol.
+const PAIRS_AND_CHAIN: &str = r#"
+    [[wide.listings]]
+    venue = "NASDAQ"
+    symbol = "<3>"
+    unit_e9 = 1_000_000
+    fee_unit_e9 = 100
+    [[wide.relations]]
+    legs = [
+        { venue = "NASDAQ", symbol = "<3>", side = "sell" },
+        { venue = "BX", symbol = "<1>", side = "sell" },
+        { venue = "NASDAQ", symbol = "<2>", side = "buy" },
+    ]
+    amount_max_e9 = 100_000_000_000
+    profit_min_e9 = 1
+    [[wide.pairs]]
+    symbols = ["<0>", "<1>", "<2>"]
+    profit_min_e9 = 10_000_000
+    [[wide.chains]]
+    venue = "NASDAQ"
+    symbol = "<1>"
+    expiries = [
+        { years = 0.02, rate = 0.03 },
+        { years = 0.1, rate = 0.03, dividend_yield = 0.01 },
+        { years = 0.25, carry = 1.004, discount = 0.99 },
+        { years = 0.5, rate = 0.035 },
+        { years = 1.0, rate = 0.04, dividend_yield = 0.02 },
+    ]
+    strikes = { from_e9 = 10_000_000_000, to_e9 = 250_000_000_000, step_e9 = 10_000_000_000, volatility = 0.3 }
+    quote = { half_width_min_e9 = 16_500_000, width_vega = 0.002, tick_e9 = 5_000_000 }
+"#;
+
+/// [`PAIRS_AND_CHAIN`] and a taker; `device` is TOML in `[wide.device]`.
 pub fn config(inputs: &Inputs, device: &str) -> Config {
+    config_with(inputs, device, PAIRS_AND_CHAIN)
+}
+
+/// Wide work in which `<0>` to `<4>` are the day's symbols, and a taker.
+pub fn config_with(inputs: &Inputs, device: &str, wide: &str) -> Config {
     let directory = inputs.directory().expect("symbols");
     let symbol = |number: u32| directory.symbol(number).expect("a symbol").to_string();
-    let [a, b, c, d] = [0, 1, 2, 3].map(symbol);
-    let text = format!(
-        r#"
-        [wide.device]
-        {device}
-        [[wide.listings]]
-        venue = "NASDAQ"
-        symbol = "{d}"
-        unit_e9 = 1_000_000
-        fee_unit_e9 = 100
-        [[wide.relations]]
-        legs = [
-            {{ venue = "NASDAQ", symbol = "{d}", side = "sell" }},
-            {{ venue = "BX", symbol = "{b}", side = "sell" }},
-            {{ venue = "NASDAQ", symbol = "{c}", side = "buy" }},
-        ]
-        amount_max_e9 = 100_000_000_000
-        profit_min_e9 = 1
-        [[wide.pairs]]
-        symbols = ["{a}", "{b}", "{c}"]
-        profit_min_e9 = 10_000_000
-        [[wide.chains]]
-        venue = "NASDAQ"
-        symbol = "{b}"
-        expiries = [
-            {{ years = 0.02, rate = 0.03 }},
-            {{ years = 0.1, rate = 0.03, dividend_yield = 0.01 }},
-            {{ years = 0.25, carry = 1.004, discount = 0.99 }},
-            {{ years = 0.5, rate = 0.035 }},
-            {{ years = 1.0, rate = 0.04, dividend_yield = 0.02 }},
-        ]
-        strikes = {{ from_e9 = 10_000_000_000, to_e9 = 250_000_000_000, step_e9 = 10_000_000_000, volatility = 0.3 }}
-        quote = {{ half_width_min_e9 = 16_500_000, width_vega = 0.002, tick_e9 = 5_000_000 }}
-        [wide.taker]
-        cool_down_ns = 100_000
-        "#
-    );
+    let text = format!("[wide.device]\n{device}\n{wide}\n[wide.taker]\ncool_down_ns = 100_000\n");
+    let text = (0..5).fold(text, |text, number| text.replace(&format!("<{number}>"), &symbol(number)));
     let mut config = Config::parse("wide", &text).expect("good settings");
     let named = |number| InstrumentConfig {
         symbol: symbol(number),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use engine::control::config::Config;
 use engine::control::failure::Failure;
+use engine::control::inputs::Inputs;
 use engine::control::journal_replay;
 use engine::control::outcome::Outcome;
 use engine::control::wide_backend::BackendKind;
@@ -31,26 +33,32 @@ fn left_to_the_cpu(outcome: &Outcome) -> bool {
     matches!(&outcome.failure, Some(Failure::Check(text)) if text.contains("to the CPU"))
 }
 
+/// Nothing is made again: every request behind a freeze is the CPU's.
+pub const FOR_GOOD: &str = "lost_ms = 100\nretry_ms = 600_000";
+
 #[test]
 fn a_device_that_freezes_at_any_store_changes_no_decision() {
     let directory = tempfile::tempdir().expect("a directory");
     let inputs = generated_day(directory.path(), 21, 2_000);
-    // Nothing is made again: every request behind the freeze is the CPU's.
-    let config = config(&inputs, "lost_ms = 100\nretry_ms = 600_000");
+    freezes_change_nothing(&inputs, &config(&inputs, FOR_GOOD), freezes());
+}
+
+/// So many runs of a day whose device freezes for good.
+pub fn freezes_change_nothing(inputs: &Inputs, config: &Config, freezes: u64) {
     let (cpu, stores) = {
         let _alone = alone();
-        let cpu = run(&inputs, &config, &How::lockstep(BackendKind::Cpu));
+        let cpu = run(inputs, config, &How::lockstep(BackendKind::Cpu));
         let before = emulator::hooks().counts("engine").stores;
-        let whole = run(&inputs, &config, &How::lockstep(BackendKind::Emulated));
+        let whole = run(inputs, config, &How::lockstep(BackendKind::Emulated));
         assert_eq!((whole.failure.clone(), digests(&whole)), (None, digests(&cpu)));
         (cpu, emulator::hooks().counts("engine").stores - before)
     };
     println!("{stores} stores of a whole run, {} requests", cpu.summary.wide.requests);
     let (mut frozen, mut device) = (0, 0);
-    for point in points(freezes(), stores) {
+    for point in points(freezes, stores) {
         let _alone = alone();
         emulator::hooks().freeze_at_store(point);
-        let outcome = run(&inputs, &config, &How::lockstep(BackendKind::Emulated));
+        let outcome = run(inputs, config, &How::lockstep(BackendKind::Emulated));
         assert_eq!(digests(&outcome), digests(&cpu), "frozen at store {point}");
         let wide = &outcome.summary.wide;
         let (by_device, by_cpu) = (answers_by(&outcome, "emulated"), answers_by(&outcome, "cpu"));
@@ -60,7 +68,7 @@ fn a_device_that_freezes_at_any_store_changes_no_decision() {
         device += by_device;
     }
     println!("{frozen} runs were frozen before their end; the device answered {device} requests of them");
-    assert!(frozen * 2 > freezes() && device > 0, "the freezes fell where nothing was at stake");
+    assert!(frozen * 2 > freezes && device > 0, "the freezes fell where nothing was at stake");
 }
 
 #[test]

@@ -6,4 +6,5 @@
 mod command_line;
 mod day;
 mod failover;
+mod kinds;
 mod lockstep;

@@ -38,6 +38,9 @@ pub struct OptionsMakerConfig {
     pub skew_vega_e12: i64,
     /// By how much an option is quoted lower for each contract of it that we hold, 1e-9. Default 0.
     pub skew_position_e9: i64,
+    /// An option is not quoted while its bid's own volatility is above the fitted one, or its offer's below it, by more than
+    /// this, and by half_width_min_e9 of its price: the surface is late, 1e-9. Default 0.05, five points; 0 solves nothing.
+    pub volatility_band_e9: i64,
     /// A quote moves at once when its target is this far away, ticks. Default 2.
     pub move_min_ticks: u32,
     /// After resting this long a quote moves at any difference, ns. Default 1 s.
@@ -63,6 +66,7 @@ impl Default for OptionsMakerConfig {
             skew_delta_e9: 100_000,
             skew_vega_e12: 1_000_000,
             skew_position_e9: 0,
+            volatility_band_e9: 50_000_000,
             move_min_ticks: 2,
             rest_ns: 1_000_000_000,
             refused_pause_ns: 100_000_000,
@@ -96,6 +100,7 @@ impl OptionsMakerConfig {
             ("skew_delta_e9", self.skew_delta_e9),
             ("skew_vega_e12", self.skew_vega_e12),
             ("skew_position_e9", self.skew_position_e9),
+            ("volatility_band_e9", self.volatility_band_e9),
         ] {
             if !(0..=AMOUNT_MAX).contains(&amount) {
                 return Err(format!("{name} is {amount}; give 0 to {AMOUNT_MAX}"));
@@ -150,6 +155,7 @@ mod tests {
             ("position_max_qty = 0", "position_max_qty"),
             ("contract_size = 0", "contract_size"),
             ("edge_min_e9 = -1", "edge_min_e9"),
+            ("volatility_band_e9 = -1", "volatility_band_e9"),
             ("half_width_max_e9 = 1", "half_width_max_e9"),
             ("move_min_ticks = 0", "move_min_ticks"),
             ("changes_max = 1", "changes_max"),

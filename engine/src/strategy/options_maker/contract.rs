@@ -43,6 +43,11 @@ impl Contract {
         self.premiums.holds_at(spot_e9)
     }
 
+    /// The premium with the underlying at this mid, 1e-9; zero without one.
+    pub(super) fn premium_e9(&self, spot_e9: i64) -> i64 {
+        if self.premiums.is_none() { 0 } else { self.premiums.premium(spot_e9).price_e9 }
+    }
+
     /// Its values with the underlying at this mid, 1e-9 or [`PRICE_NONE`]. Vega is the European option's.
     pub(super) fn values(&self, spot_e9: i64) -> Values {
         let Values { theoretical, delta, vega } = self.european;

@@ -1,6 +1,6 @@
 //! An options maker's decision in words and numbers, for `warptick why`. Cold: it formats.
 
-use super::{LiveOrders, OptionsMaker};
+use super::{LiveOrders, OptionsMaker, Quoted};
 use crate::notation::{Money, Price};
 use crate::strategy::View;
 use crate::strategy::quote_side::live_quote;
@@ -43,7 +43,18 @@ fn option(maker: &OptionsMaker, view: &View<'_>, place: usize) -> Option<Vec<Str
             Money(-shift),
             Money(half_width),
         ),
+        market_of(quoted),
         format!("bid: wanted {:?}, {:?}", wanted.bid, does[0]),
         format!("offer: wanted {:?}, {:?}", wanted.ask, does[1]),
     ])
+}
+
+/// What the option's market says of its volatility.
+fn market_of(quoted: &Quoted) -> String {
+    let [bid, ask] = quoted.market.found_e9().map(|found_e9| match found_e9 {
+        Some(found_e9) => Price(found_e9).to_string(),
+        None => "none".to_owned(),
+    });
+    let late = if quoted.has_left { ": beyond the band, nothing is quoted" } else { "" };
+    format!("volatility of the market's bid {bid}, of its offer {ask}{late}")
 }

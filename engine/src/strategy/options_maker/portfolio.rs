@@ -122,6 +122,7 @@ mod tests {
             underlying: WideListing { venue: 0, instrument: option % 3 },
             price_tick: 1,
             terms: super::super::tests::terms_of(false, 100.0),
+            expiry: super::super::tests::EXPIRY,
         };
         (0..7).map(made).collect()
     }

@@ -6,11 +6,12 @@
 //! Device pointers are host pointers. Freeing memory waits for the device to be idle, as CUDA's does. Locks and
 //! collections throughout: nothing here is meant for a hot path.
 //!
-//! Left out: events, textures, memory pools, several devices, cubins and fat binaries (they answer
+//! Left out: textures, memory pools, several devices, cubins and fat binaries (they answer
 //! `CUDA_ERROR_NO_BINARY_FOR_GPU`). Occupancy does not count registers.
 
 mod device;
 mod errors;
+mod event;
 mod graph;
 mod launch;
 mod memory;
@@ -49,6 +50,7 @@ symbols! {
         cuMemHostUnregister cuMemHostGetDevicePointer_v2 cuMemsetD8_v2 cuMemsetD8Async cuMemcpyHtoD_v2 cuMemcpyDtoH_v2
         cuMemcpyHtoDAsync_v2 cuMemcpyDtoHAsync_v2;
     stream: cuStreamCreate cuStreamDestroy_v2 cuStreamQuery cuStreamSynchronize;
+    event: cuEventCreate cuEventDestroy_v2 cuEventRecord cuEventElapsedTime;
     launch: cuLaunchKernel cuLaunchKernelEx cuLaunchCooperativeKernel;
     graph: cuGraphCreate cuGraphDestroy cuGraphConditionalHandleCreate cuGraphAddNode_v2 cuGraphAddKernelNode_v2
         cuGraphKernelNodeSetAttribute cuGraphInstantiateWithFlags cuGraphUpload cuGraphLaunch cuGraphExecDestroy;

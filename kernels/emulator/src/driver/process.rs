@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use cudarc::driver::sys::CUresult;
 
 use super::device::EmulatedDevice;
+use super::event::Event;
 use super::graph::{Executable, Graph};
 use super::memory::Allocations;
 use super::modules::{Function, LoadedModule};
@@ -70,6 +71,7 @@ pub(super) struct Process {
     pub(super) modules: Handles<LoadedModule>,
     pub(super) functions: Handles<Function>,
     pub(super) streams: Handles<Stream>,
+    pub(super) events: Handles<Event>,
     pub(super) graphs: Handles<Graph>,
     pub(super) nodes: Handles<(Arc<Graph>, usize)>,
     pub(super) executables: Handles<Executable>,

@@ -1,6 +1,6 @@
 //! The stand-in's functions have the signatures that `cudarc::driver::sys` declares: checked by the compiler.
 
-use super::{device, errors, graph, launch, memory, modules, stream};
+use super::{device, errors, event, graph, launch, memory, modules, stream};
 use cudarc::driver::sys;
 
 trait Signature {
@@ -82,6 +82,10 @@ fn signatures_are_those_of_cudarc() {
     same!(stream::cuStreamDestroy_v2; _);
     same!(stream::cuStreamQuery; _);
     same!(stream::cuStreamSynchronize; _);
+    same!(event::cuEventCreate; _ _);
+    same!(event::cuEventDestroy_v2; _);
+    same!(event::cuEventRecord; _ _);
+    same!(event::cuEventElapsedTime; _ _ _);
     same!(launch::cuLaunchKernel; _ _ _ _ _ _ _ _ _ _ _);
     same!(launch::cuLaunchKernelEx; _ _ _ _);
     same!(launch::cuLaunchCooperativeKernel; _ _ _ _ _ _ _ _ _ _);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use cudarc::driver::sys::{CUresult, CUstream};
 
+use super::event::Event;
 use super::graph::Executable;
 use super::launch::{KernelLaunch, run_kernel};
 use super::process::{code, device, process, put};
@@ -14,6 +15,7 @@ use super::process::{code, device, process, put};
 pub(super) enum Job {
     Kernel(KernelLaunch),
     Graph(Arc<Executable>),
+    Record(Arc<Event>),
     Fill { to: u64, value: u8, bytes: usize },
     Copy { to: u64, from: u64, bytes: usize },
 }
@@ -94,6 +96,7 @@ fn run(job: Job) {
             run_kernel(&launch);
         }
         Job::Graph(executable) => executable.run(),
+        Job::Record(event) => event.is_now(),
         // SAFETY: the device's side was checked when the job was queued, the host's is the caller's contract until the
         // stream has been synchronised.
         Job::Fill { to, value, bytes } => unsafe { std::ptr::write_bytes(to as *mut u8, value, bytes) },

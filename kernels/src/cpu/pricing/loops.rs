@@ -385,15 +385,29 @@ pub fn price_each<M: Markets>(
     out: impl Results,
 ) -> Result<(), OutOfRange> {
     let len = out.len();
-    let (markets, options) = (markets.cut(len), options.cut(len));
-    if !isa.run(Soundness { markets, options }) {
-        (0..len).try_for_each(|i| {
-            markets.refused(i)?;
-            range::refused(i, contract_conditions::<M::Model>(&options, i))
-        })?;
-    }
-    isa.run(Pricing { markets, contracts: options, out });
+    refuse_unsound(isa, markets, options, len)?;
+    isa.run(Pricing { markets: markets.cut(len), contracts: options.cut(len), out });
     Ok(())
+}
+
+/// Looks at the inputs of so many options with their markets.
+///
+/// # Errors
+/// The first option of which something is out of range.
+pub(crate) fn refuse_unsound<M: Markets>(
+    isa: Isa,
+    markets: &M,
+    options: &Options<'_>,
+    len: usize,
+) -> Result<(), OutOfRange> {
+    let (markets, options) = (markets.cut(len), options.cut(len));
+    if isa.run(Soundness { markets, options }) {
+        return Ok(());
+    }
+    (0..len).try_for_each(|i| {
+        markets.refused(i)?;
+        range::refused(i, contract_conditions::<M::Model>(&options, i))
+    })
 }
 
 /// One contract by itself: the bits that the loops give.

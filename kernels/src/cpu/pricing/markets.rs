@@ -14,10 +14,10 @@ use std::marker::PhantomData;
 /// An underlying with a continuous yield.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpotMarket {
-    pub(super) spot: f64,
-    pub(super) rate: f64,
-    pub(super) underlying_yield: f64,
-    pub(super) years: f64,
+    pub(crate) spot: f64,
+    pub(crate) rate: f64,
+    pub(crate) underlying_yield: f64,
+    pub(crate) years: f64,
 }
 
 impl SpotMarket {
@@ -98,9 +98,9 @@ impl OnForward for NormalTerms {
 /// A forward or future under a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MarketOnForward<M> {
-    pub(super) forward: f64,
-    pub(super) rate: f64,
-    pub(super) years: f64,
+    pub(crate) forward: f64,
+    pub(crate) rate: f64,
+    pub(crate) years: f64,
     model: PhantomData<M>,
 }
 
@@ -148,9 +148,9 @@ pub struct SpotMarkets<'a> {
 /// Markets of a model on forwards, one an option, one array a field.
 #[derive(Clone, Copy, Debug)]
 pub struct MarketsOnForward<'a, M> {
-    forward: &'a [f64],
-    rate: &'a [f64],
-    years: &'a [f64],
+    pub(crate) forward: &'a [f64],
+    pub(crate) rate: &'a [f64],
+    pub(crate) years: &'a [f64],
     model: PhantomData<M>,
 }
 

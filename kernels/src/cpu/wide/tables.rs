@@ -122,10 +122,10 @@ impl WideTables {
         self.is_inverse[listing as usize]
     }
 
-    /// Whether there is anything that only the CPU computes: linear relations and inverse listings.
+    /// The same of every listing.
     #[must_use]
-    pub fn needs_cpu(&self) -> bool {
-        !self.linears.is_empty() || self.is_inverse.contains(&true)
+    pub fn inverse(&self) -> &[bool] {
+        &self.is_inverse
     }
 
     /// Every linear relation, numbered as specified: the first has the number behind the last of
@@ -141,6 +141,12 @@ impl WideTables {
     pub fn linear_legs(&self, relation: &LinearRelation) -> &[LinearLeg] {
         let first = relation.first_leg as usize;
         &self.linear_legs[first..first + relation.legs_len as usize]
+    }
+
+    /// The legs of all linear relations, which [`LinearRelation::first_leg`] counts in.
+    #[must_use]
+    pub fn legs_of_linears(&self) -> &[LinearLeg] {
+        &self.linear_legs
     }
 
     /// Relations of both forms.

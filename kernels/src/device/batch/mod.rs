@@ -1,19 +1,34 @@
-//! Kernels that are launched and end, on the memory of a resident kernel that does not run: books from lists of changes, every
-//! relation and every option once ([`Batch`]), and one launch a tick ([`TickKernel`]), which the resident kernel is measured
-//! against.
+//! Kernels that are launched and end.
+//!
+//! On the memory of a resident kernel that does not run: books from lists of changes, every relation and every option once
+//! ([`Batch`]), and one launch a tick ([`TickKernel`]), which the resident kernel is measured against. On columns of their own:
+//! options ([`OptionsBatch`]), American options ([`AmericanBatch`]) and simulated paths ([`SimulationBatch`]), with the inputs of
+//! the CPU's functions; [`compare`] holds these against the CPU.
 //!
 //! All memory is taken by `new`. One cold thread owns each and makes driver calls; every call but [`TickKernel::launch`] waits
 //! until the device is done. A batch refuses nothing but what the driver refuses: what a book cannot take is a
 //! [`ReplayFault`].
 
+mod american;
+pub mod compare;
+pub mod draws;
+mod error;
+mod monte_carlo;
+mod options;
+mod queue;
 mod records;
 mod tick;
 
+pub use american::AmericanBatch;
+pub use error::BatchError;
+pub use monte_carlo::SimulationBatch;
+pub use options::{BatchMarket, BatchMarkets, OptionModel, OptionsBatch};
+pub use queue::{Place, Spent};
 pub use records::{BookChange, BookTop, ChangeLists, ReplayFault};
 pub use tick::{TickKernel, TickLaunch};
 
 use super::driver::{DriverError, NoDevice};
-use super::graph::Module;
+use super::graph::{Launch, Module};
 use super::images;
 use super::launch::{Images, Resident};
 use super::layout::{Parameters, Results};
@@ -45,7 +60,7 @@ pub struct Batch {
     faults: DeviceMemory,
     hits: DeviceMemory,
     parameters: Parameters,
-    relations_len: u32,
+    relation_count: u32,
     properties: DeviceProperties,
     resident: Resident,
 }
@@ -81,7 +96,7 @@ impl Batch {
             faults: DeviceMemory::new(driver, parameters.listings as usize * 8)?,
             hits: DeviceMemory::new(driver, 8)?,
             parameters,
-            relations_len: maker.tables.relations().len() as u32,
+            relation_count: maker.tables.relation_count(),
             properties: made.properties,
             resident,
         })
@@ -139,14 +154,14 @@ impl Batch {
         self.hits.zero()
     }
 
-    /// Evaluates every relation at the best prices of the last replay, a thread a relation.
+    /// Evaluates every relation, of either form, at the best prices of the last replay, a thread a relation.
     ///
     /// # Errors
     /// The driver's.
     pub fn scan(&self) -> Result<(), DriverError> {
         // The kernel takes the low half of the first of them.
-        let mut arguments = [u64::from(self.relations_len), self.hits.address()];
-        self.run(c"scan_all", self.relations_len.div_ceil(LANES), &mut arguments)
+        let mut arguments = [u64::from(self.relation_count), self.hits.address()];
+        self.run(c"scan_all", self.relation_count.div_ceil(LANES), &mut arguments)
     }
 
     /// How many relations had something to take, in all scans since [`Self::clear_hits`], modulo 2^32.
@@ -164,7 +179,7 @@ impl Batch {
     /// # Errors
     /// The driver's.
     pub fn relations(&self) -> Result<Vec<[i64; 5]>, DriverError> {
-        self.values(Results::Relations, self.relations_len)
+        self.values(Results::Relations, self.relation_count)
     }
 
     /// Prices every option at the mids of the last replay, a thread an option.
@@ -219,26 +234,8 @@ fn launch(
     threads: u32,
     arguments: &mut [*mut c_void],
 ) -> Result<(), DriverError> {
-    let config = sys::CUlaunchConfig {
-        gridDimX: ctas,
-        gridDimY: 1,
-        gridDimZ: 1,
-        blockDimX: threads,
-        blockDimY: 1,
-        blockDimZ: 1,
-        sharedMemBytes: 0,
-        hStream: resident.stream().handle,
-        attrs: std::ptr::null_mut(),
-        numAttrs: 0,
-    };
-    // SAFETY: the arguments are those that the kernel was built with, and copied by the call; the memory that they name is
-    // the resident kernel's and the caller's, which both live longer than the launch.
-    unsafe {
-        resident.context().driver().launch_kernel(
-            &raw const config,
-            function,
-            arguments.as_mut_ptr(),
-            std::ptr::null_mut(),
-        )
-    }
+    let launch = Launch { function, ctas, threads };
+    // SAFETY: the arguments are those that the kernel was built with; the memory that they name is the resident kernel's and the
+    // caller's, which both live longer than the launch.
+    unsafe { resident.stream().launch(&launch, arguments) }
 }

@@ -1,5 +1,6 @@
 //! When chains are looked at, what of their quotes is read, and what of a fit is told.
 
+use super::super::*;
 use super::*;
 use std::sync::{Arc, Mutex};
 
