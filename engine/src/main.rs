@@ -17,11 +17,12 @@ use engine::control::config::{Config, Topology};
 use engine::control::failure::Failure;
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::journal;
-use engine::control::options_day::OptionsDayConfig;
+use engine::control::options_day::{ChainShape, OptionsDayConfig};
 use engine::control::replay::ReplayOptions;
+use engine::control::session_date::SessionDate;
 use engine::control::wide_backend::BackendKind;
 use engine::control::{
-    acceptance_run, book_report, capture, demo, generate, journal_replay, kill_switch, limits_file,
+    acceptance_run, book_report, capture, demo, generate, hits, journal_replay, kill_switch, limits_file,
     live_lines, live_run, mapped_file_fault, operator_port, options_day, replay, shutdown, startup,
     venue_run, why,
 };
@@ -234,18 +235,41 @@ struct GenerateArguments {
     #[arg(long, default_value = "2026-01-05")]
     date: String,
     /// Underlyings on two venues with 250 options each, quoted from known surfaces, with planted mispricings; writes
-    /// contracts, surfaces, mispricings and a configuration besides.
+    /// contracts, surfaces, mispricings and two configurations besides.
     #[arg(long, conflicts_with_all = ["messages", "symbols"])]
     options_day: bool,
     /// Of an options day: underlyings.
     #[arg(long, default_value_t = 20, requires = "options_day")]
     underlyings: usize,
-    /// Of an options day: moves of an underlying by a cent, each some 250 messages.
+    /// Of an options day: expiries of each underlying, 2 to 5.
+    #[arg(long, default_value_t = 5, requires = "options_day")]
+    expiries: usize,
+    /// Of an options day: strikes of each expiry, 3 to 25.
+    #[arg(long, default_value_t = 25, requires = "options_day")]
+    strikes: usize,
+    /// Of an options day: volatilities of its second half, percent of those of the first, 50 to 150.
+    #[arg(long, default_value_t = 100, value_name = "PERCENT", requires = "options_day")]
+    later_volatility: u32,
+    /// Of an options day: moves of an underlying by a cent, each about a message an option.
     #[arg(long, default_value_t = 1_000, requires = "options_day")]
     moves: u64,
     /// Of an options day: mispricings that are planted, at most a 16th of the moves.
     #[arg(long, default_value_t = 40, requires = "options_day")]
     mispricings: u32,
+}
+
+impl GenerateArguments {
+    const fn options_day_on(&self, date: SessionDate) -> OptionsDayConfig {
+        OptionsDayConfig {
+            seed: self.seed,
+            date,
+            underlyings: self.underlyings,
+            shape: ChainShape { expiries: self.expiries, strikes: self.strikes },
+            moves: self.moves,
+            mispricings: self.mispricings,
+            later_volatility_percent: self.later_volatility,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -275,6 +299,14 @@ enum JournalTask {
     Verify {
         /// The journal's directory.
         dir: PathBuf,
+    },
+    /// What relations found and for how long: legs, sizes, arithmetic.
+    Hits {
+        /// The journal's directory.
+        dir: PathBuf,
+        /// Write them as rows of a table.
+        #[arg(long, value_name = "F.csv")]
+        csv: Option<PathBuf>,
     },
     /// Print one line a record.
     Show {
@@ -356,9 +388,8 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Generate(arguments) => {
             let date = arguments.date.parse().map_err(Failure::Input)?;
             if arguments.options_day {
-                let GenerateArguments { out, seed, underlyings, moves, mispricings, .. } = arguments;
-                let day = OptionsDayConfig { seed, date, underlyings, moves, mispricings };
-                return options_day::run(&out, &day, &mut std::io::stdout());
+                let day = arguments.options_day_on(date);
+                return options_day::run(&arguments.out, &day, &mut std::io::stdout());
             }
             generate::run(
                 &arguments.out,
@@ -512,6 +543,7 @@ fn run_journal(task: &JournalTask) -> Result<(), Failure> {
                 outcome => outcome.map(|_| ()).map_err(broken),
             }
         }
+        JournalTask::Hits { dir, csv } => print(&hits::run(dir, csv.as_deref())?),
         JournalTask::Replay { dir } => {
             let outcome = journal_replay::replay(dir)?;
             print(&outcome.to_string())?;

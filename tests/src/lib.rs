@@ -5,7 +5,6 @@ pub mod captures;
 pub mod chatter;
 pub mod live_day;
 pub mod naive_venue;
-pub mod option_day;
 pub mod order_entry_journal;
 pub mod ports;
 pub mod resting;

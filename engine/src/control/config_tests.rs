@@ -127,15 +127,21 @@ fn the_examples_of_desks_parse_and_come_back_whole() {
     let surface = SurfaceConfig { fit_interval_ms: 500, points_min: 6, ..SurfaceConfig::default() };
     assert_eq!(options.surface, Some(surface));
     let maker = OptionsMakerConfig {
-        width_vega_e9: 500_000,
-        width_delta_e9: 10_000_000,
+        contract_size: 100,
+        half_width_min_e9: 10_000_000,
+        half_width_max_e9: 30_000_000,
+        width_vega_e9: 200_000,
+        width_delta_e9: 5_000_000,
+        skew_delta_e9: 5_000,
+        skew_vega_e12: 10_000,
         ..OptionsMakerConfig::default()
     };
     assert_eq!(options.options_maker, Some(maker));
     assert!(equities.taker.is_some() && equities.pairs[0].symbols.len() == 2);
     assert!(coins.taker.is_some() && coins.relations.iter().all(|relation| relation.legs.len() == 3));
     assert!(coins.listings.iter().all(|listing| listing.unit_e9 == 10 && listing.fee_ppb == 1_000_000));
-    let one_less = OPTIONS_MAKER.replace("\"OP00C\", ", "");
+    let first = format!("    \"{}\", ", strikes.symbols[0]);
+    let one_less = OPTIONS_MAKER.replacen(&first, "    ", 1);
     let error = Config::parse("options_maker.toml", &one_less).expect_err("a symbol is missing");
     assert!(error.contains("35 symbols for 36 options"), "{error}");
 }

@@ -285,6 +285,7 @@ pub fn run(
         kept,
         surroundings,
         steps,
+        config,
     };
     let mut outcome = outcome::conclude(ended, |error, venue, sequence| {
         Failure::Stopped(format!("venue {venue}: message {sequence}: {error}"))

@@ -6,6 +6,7 @@
 //! both and never runs on a pinned thread.
 
 pub mod acceptance_run;
+pub mod accounts;
 pub mod atomic_file;
 pub mod book_bench;
 pub mod book_hash;
@@ -34,6 +35,7 @@ pub mod gpu_valuations;
 pub mod gpu_watch;
 pub mod hiccups;
 pub mod histograms;
+pub mod hits;
 mod hot_threads;
 mod housekeeping;
 pub mod inputs;

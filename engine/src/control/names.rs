@@ -1,8 +1,8 @@
 //! The names that people use for venues, instruments and strategies, and the dense numbers that the engine uses.
 //!
 //! Strategies are numbered as [`crate::control::startup::strategies`] builds them: instrument by instrument in the
-//! configuration's order, the market maker before the arbitrage; then the taker of wide work, then parent orders in their
-//! order. Made at start.
+//! configuration's order, the market maker before the arbitrage; then taker and options maker of wide work, then parent orders
+//! in their order. Made at start.
 
 use crate::control::config::Config;
 use crate::control::failure::Failure;
@@ -13,8 +13,8 @@ use feeds::event::Side;
 
 /// What scopes look like, for error texts.
 const SCOPES: &str = "all, side:buy, side:sell, venue:NAME, symbol:SYMBOL, strategy:NUMBER, \
-                      strategy:SYMBOL/market_maker, strategy:SYMBOL/arbitrage, strategy:wide/taker or \
-                      strategy:SYMBOL/parent";
+                      strategy:SYMBOL/market_maker, strategy:SYMBOL/arbitrage, strategy:wide/taker, \
+                      strategy:wide/options_maker or strategy:SYMBOL/parent";
 
 /// See the module's text.
 #[derive(Clone, Debug, Default)]
@@ -43,10 +43,12 @@ impl Names {
             let kinds = kinds.into_iter().filter(|(_, is_there)| *is_there);
             names.strategies.extend(kinds.map(|(kind, _)| (symbol.clone(), kind)));
         }
-        let wide = config.wide.as_ref().filter(|wide| wide.taker.is_some() && !wide.is_empty());
-        if wide.is_some() && !config.instruments.is_empty() {
-            names.strategies.push(("wide".to_owned(), "taker"));
-        }
+        let wide = config.wide.as_ref().filter(|wide| !wide.is_empty() && !config.instruments.is_empty());
+        let of_wide = wide.into_iter().flat_map(|wide| {
+            [("taker", wide.taker.is_some()), ("options_maker", wide.options_maker.is_some())]
+        });
+        let of_wide = of_wide.filter(|(_, is_there)| *is_there);
+        names.strategies.extend(of_wide.map(|(kind, _)| ("wide".to_owned(), kind)));
         let parents = config.parent_orders.iter().map(|parent| (parent.symbol.clone(), "parent"));
         names.strategies.extend(parents);
         Ok(names)

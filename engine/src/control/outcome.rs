@@ -5,8 +5,9 @@ use std::path::Path;
 use feeds::directory::Directory;
 use kernels::cpu::book::BookError;
 
+use crate::control::accounts::{self, Totals};
 use crate::control::book_hash;
-use crate::control::config::Topology;
+use crate::control::config::{Config, Topology};
 use crate::control::counters::Counters;
 use crate::control::digest::hex;
 use crate::control::failure::Failure;
@@ -71,6 +72,8 @@ pub(super) struct Ended<'a> {
     pub(super) surroundings: Surroundings,
     /// What was done before it began.
     pub(super) steps: Vec<StartStep>,
+    /// What it ran with.
+    pub(super) config: &'a Config,
 }
 
 /// Closes what a run has open and says what it came to; `book_failure` has the words for an event that did not fit
@@ -91,6 +94,7 @@ pub(super) fn conclude(
         kept,
         surroundings,
         steps,
+        config,
     } = ended;
     let Finished { core, messages, dropped_stamps, entry, outcome, generator, .. } = run;
     keeper.collector.drain();
@@ -186,6 +190,7 @@ pub(super) fn conclude(
         stages: summary::stages(keeper.collector.histograms()),
         stage_sums: keeper.collector.histograms().sums(),
         start: steps,
+        accounts: accounts::of(core.risk(), directory, config),
         journal: journal_summary,
         service_to_order: generator
             .map(|_| keeper.collector.histograms().distribution(Measure::ServiceToOrder)),
@@ -328,6 +333,9 @@ impl std::fmt::Display for Outcome {
             counters.risk_rejects, counters.venue_rejects
         )?;
         writeln!(f, "gaps          {} messages missing", counters.gaps)?;
+        if !self.summary.accounts.is_empty() {
+            writeln!(f, "accounts      {}", Totals::of(&self.summary.accounts))?;
+        }
         let wide = &self.summary.wide;
         if !wide.answers_sha256.is_empty() {
             let by = wide.answers_by_kind.iter().map(|(kind, count)| format!("{count} by {kind}"));

@@ -196,6 +196,7 @@ pub fn replay(
         kept,
         surroundings,
         steps,
+        config,
     };
     let mut outcome =
         outcome::conclude(ended, |error, venue, sequence| inputs.book_failure(error, venue, sequence))?;

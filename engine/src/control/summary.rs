@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::accounts::AccountSummary;
 use super::atomic_file;
 use super::feed_report::FeedSummary;
 use super::generator_report::GeneratorReport;
@@ -116,6 +117,9 @@ pub struct Summary {
     /// What was done before a paced or live run began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub start: Vec<StartStep>,
+    /// What trading has come to, by instrument; those that were not traded are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountSummary>,
     /// The venues' feeds, of a live run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<FeedSummary>,
@@ -200,6 +204,7 @@ mod tests {
             generator: None,
             machine_time: None,
             start: Vec::new(),
+            accounts: Vec::new(),
             feeds: Vec::new(),
             pace: String::new(),
             stamps: String::new(),

@@ -96,6 +96,20 @@ impl SpreadKind {
     }
 }
 
+/// What a kind of relation between options is called.
+#[must_use]
+pub const fn chain_kind_name(kind: ChainKind) -> &'static str {
+    match kind {
+        ChainKind::Conversion => "conversion",
+        ChainKind::Reversal => "reversal",
+        ChainKind::Box => "box",
+        ChainKind::Vertical => "vertical",
+        ChainKind::Butterfly => "butterfly",
+        ChainKind::Calendar => "calendar",
+        ChainKind::ExerciseValue => "exercise-value",
+    }
+}
+
 /// When options may be exercised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -192,8 +206,8 @@ pub struct SpreadOptionConfig {
     pub kind: OptionKind,
 }
 
-/// What the listed options of one underlying at one venue owe each other. Terms of the options (`unit_e9`: 10^11 for
-/// contracts of 100 shares) are given in `[[wide.listings]]`.
+/// What the listed options of one underlying at one venue owe each other. Options with other fees or lots than the venue's
+/// have them in `[[wide.listings]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpreadsConfig {
@@ -204,6 +218,10 @@ pub struct SpreadsConfig {
     pub kinds: Vec<SpreadKind>,
     /// When the options may be exercised.
     pub exercise: ExerciseConfig,
+    /// What a contract is about, 1e-9 of the underlying: 10^11 for 100 shares. It counts for options that have no entry in
+    /// `[[wide.listings]]`. Default 10^9.
+    #[serde(default = "one_e9")]
+    pub unit_e9: u64,
     /// Spreads reach over so many strikes or expiries. Default 1: neighbours.
     #[serde(default = "neighbours")]
     pub reach: usize,
@@ -317,6 +335,7 @@ impl CurrenciesConfig {
 impl SpreadsConfig {
     pub(super) fn check(&self) -> Result<(), String> {
         within("reach", self.reach, 1, 1_000)?;
+        within("unit_e9", self.unit_e9, 1, AMOUNT_MAX)?;
         if self.options.is_empty() || self.kinds.is_empty() {
             return Err("give options and kinds".to_owned());
         }

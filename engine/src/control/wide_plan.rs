@@ -39,6 +39,8 @@ pub struct WidePlan {
     pub listings: Vec<WideListing>,
     /// What depends on them.
     pub tables: Arc<WideTables>,
+    /// What each relation is, by its number in the tables: the kind that the configuration asked for.
+    pub relation_kinds: Box<[&'static str]>,
     /// Where each option is listed, by its number in the tables; `None`: nowhere.
     pub option_listings: Box<[Option<WideListing>]>,
     /// Whether each option may be exercised early, by its number in the tables.
@@ -93,27 +95,30 @@ impl WidePlan {
     pub fn new(universe: &impl Universe, config: &Config) -> Result<Option<Self>, Failure> {
         let Some(wide) = config.wide.as_ref().filter(|wide| !wide.is_empty()) else { return Ok(None) };
         let directory = universe.directory()?;
-        let (listings, numbers, spec) = (Vec::new(), HashMap::new(), WideSpec::default());
-        let (mut maker, option_listings) =
-            (Maker { directory: &directory, config, wide, listings, numbers, spec }, &mut Vec::new());
-        let mut american = Vec::new();
+        let mut maker = Maker::new(&directory, config, wide);
+        let (option_listings, mut american) = (&mut Vec::new(), Vec::new());
         for (number, relation) in wide.relations.iter().enumerate() {
             maker.add_relation(relation).map_err(named("relations", number))?;
+            maker.call("relation");
         }
         for (number, pairs) in wide.pairs.iter().enumerate() {
             maker.add_pairs(pairs).map_err(named("pairs", number))?;
+            maker.call("pair");
         }
         for (number, currencies) in wide.currencies.iter().enumerate() {
             maker.add_currencies(currencies).map_err(named("currencies", number))?;
+            maker.call("cycle");
         }
         for (number, spreads) in wide.spreads.iter().enumerate() {
             maker.add_spreads(spreads).map_err(named("spreads", number))?;
         }
         for (number, basket) in wide.baskets.iter().enumerate() {
             maker.add_basket(basket).map_err(named("baskets", number))?;
+            maker.call("basket");
         }
         for (number, basis) in wide.bases.iter().enumerate() {
             maker.add_basis(basis).map_err(named("bases", number))?;
+            maker.call("basis");
         }
         for (number, chain) in wide.chains.iter().enumerate() {
             maker.add_chain(chain, option_listings).map_err(named("chains", number))?;
@@ -127,8 +132,9 @@ impl WidePlan {
                 maker.spec.inverse.push(inverse);
             }
         }
-        let Maker { listings, mut spec, .. } = maker;
-        spec.listings = listings.iter().map(|listing| terms(config, wide, &directory, *listing)).collect();
+        let of_listings = maker.terms();
+        let Maker { listings, mut spec, cycle_kinds, linear_kinds, .. } = maker;
+        spec.listings = of_listings;
         let tables = WideTables::compile(&spec).map_err(|error| Failure::Input(format!("wide: {error}")))?;
         let mut by_number: Box<[_]> = vec![None; option_listings.len()].into();
         for (place, listing) in option_listings.iter().enumerate() {
@@ -137,6 +143,7 @@ impl WidePlan {
         let is_american =
             (0..american.len() as u32).map(|option| american[tables.spec_of_option(option)]).collect();
         Ok(Some(Self {
+            relation_kinds: cycle_kinds.into_iter().chain(linear_kinds).collect(),
             option_listings: by_number,
             is_american,
             surface: wide.surface,
@@ -253,10 +260,64 @@ struct Maker<'a> {
     listings: Vec<WideListing>,
     /// By venue and instrument.
     numbers: HashMap<(u8, u32), u32>,
+    /// Terms that listings have of their own, by venue and instrument.
+    own: HashMap<(u8, u32), &'a WideListingConfig>,
+    /// What a quantity unit of an option is about, 1e-9, by venue and instrument.
+    contract_units: HashMap<(u8, u32), u64>,
     spec: WideSpec,
+    /// What the relations of either form are.
+    cycle_kinds: Vec<&'static str>,
+    linear_kinds: Vec<&'static str>,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn new(directory: &'a Directory, config: &'a Config, wide: &'a WideConfig) -> Self {
+        let mut maker = Self {
+            directory,
+            config,
+            wide,
+            listings: Vec::new(),
+            numbers: HashMap::new(),
+            own: HashMap::new(),
+            contract_units: HashMap::new(),
+            spec: WideSpec::default(),
+            cycle_kinds: Vec::new(),
+            linear_kinds: Vec::new(),
+        };
+        for own in &wide.listings {
+            // One that is not there is refused when all relations are known.
+            if let Ok(WideListing { venue, instrument }) = maker.find(&own.venue, &own.symbol) {
+                maker.own.entry((venue, instrument)).or_insert(own);
+            }
+        }
+        maker
+    }
+
+    /// Relations without a name so far are of this kind.
+    fn call(&mut self, kind: &'static str) {
+        self.cycle_kinds.resize(self.spec.relations.len(), kind);
+        self.linear_kinds.resize(self.spec.linears.len(), kind);
+    }
+
+    /// Terms of the listings that have a number so far.
+    fn terms(&self) -> Vec<ListingTerms> {
+        self.listings.iter().map(|listing| self.terms_of(*listing)).collect()
+    }
+
+    /// The configured terms, else whole shares, or contracts of their size, at the venue's fee.
+    fn terms_of(&self, listing: WideListing) -> ListingTerms {
+        let venue_fee_e9 = self.config.venues[usize::from(listing.venue)].taker_fee_e9;
+        let at = (listing.venue, listing.instrument);
+        let unit_e9 = self.contract_units.get(&at).copied().unwrap_or(1_000_000_000);
+        let usual = ListingTerms { unit_e9, lot: 1, fee_ppb: 0, fee_unit_e9: venue_fee_e9 };
+        self.own.get(&at).map_or(usual, |own| ListingTerms {
+            unit_e9: own.unit_e9,
+            lot: own.lot,
+            fee_ppb: own.fee_ppb,
+            fee_unit_e9: own.fee_unit_e9.unwrap_or(venue_fee_e9),
+        })
+    }
+
     fn find(&self, venue: &str, symbol: &str) -> Result<WideListing, String> {
         let venue = startup::venue_number(self.config, venue).map_err(|error| error.to_string())?;
         let instrument = startup::number_in(self.directory, symbol).map_err(|error| error.to_string())?;
@@ -367,21 +428,6 @@ fn grid(chain: &ChainConfig) -> impl Iterator<Item = OptionConfig> + '_ {
     let symbol = move |number: usize| chain.strikes.as_ref()?.symbols.get(number).cloned();
     let options = (0..chain.expiries.len()).flat_map(in_expiry).enumerate();
     options.map(move |(number, option)| OptionConfig { symbol: symbol(number), ..option })
-}
-
-/// The configured terms, else whole shares at the venue's fee.
-fn terms(config: &Config, wide: &WideConfig, directory: &Directory, listing: WideListing) -> ListingTerms {
-    let venue = &config.venues[usize::from(listing.venue)];
-    let own = wide.listings.iter().find(|own| {
-        own.venue == venue.name && startup::number_in(directory, &own.symbol).ok() == Some(listing.instrument)
-    });
-    let usual = ListingTerms { unit_e9: 1_000_000_000, lot: 1, fee_ppb: 0, fee_unit_e9: venue.taker_fee_e9 };
-    own.map_or(usual, |own| ListingTerms {
-        unit_e9: own.unit_e9,
-        lot: own.lot,
-        fee_ppb: own.fee_ppb,
-        fee_unit_e9: own.fee_unit_e9.unwrap_or(venue.taker_fee_e9),
-    })
 }
 
 /// Factors that come of rates are rounded to 1e-9: the exponential is the machine's own.

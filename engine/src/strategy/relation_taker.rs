@@ -7,6 +7,8 @@
 //! An answer says what was there when it was asked for. Before anything is sent the relation is evaluated again with the
 //! books of this moment, and its quantities are those of this second evaluation. One attempt is in flight at a time; after it
 //! the taker waits. What it has tried, or found gone, it tries again only when a further answer says that it has changed.
+//! Relations share quotes: what it has asked for of one counts as gone until the listing shows another price or size there, so
+//! that no second relation sends its other legs for it.
 //!
 //! When the legs of an attempt filled unequally, each leg keeps what the least filled one supports. What is beyond
 //! that is a position, or is traded back at the same listing, as configured, until it is gone.
@@ -109,6 +111,27 @@ impl TriedLeg {
     }
 }
 
+/// What was asked for of one side's quote.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// As it was shown.
+    price: i64,
+    shown: u64,
+    quantity: u64,
+}
+
+impl Taken {
+    fn add(&mut self, price: i64, shown: u64, quantity: u64) {
+        let before = if (self.price, self.shown) == (price, shown) { self.quantity } else { 0 };
+        *self = Self { price, shown, quantity: before.saturating_add(quantity) };
+    }
+
+    /// What is left of a quote.
+    fn left(&self, price: i64, shown: u64) -> u64 {
+        if (self.price, self.shown) == (price, shown) { shown.saturating_sub(self.quantity) } else { shown }
+    }
+}
+
 /// What is in flight.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
@@ -153,6 +176,8 @@ pub struct RelationTaker {
     terms: Box<[ListingTerms]>,
     /// Of the legs that are looked at; others are stale.
     touches: Box<[Touch]>,
+    /// What was asked for of each listing's bid and offer.
+    taken: Box<[[Taken; 2]]>,
     tables: Arc<WideTables>,
     /// A bit a relation: an answer said that there is something to take, and it was not tried since.
     standing: Box<[u64]>,
@@ -176,6 +201,7 @@ impl RelationTaker {
             listings: listings.into(),
             terms: listings.iter().map(|listing| listing.terms).collect(),
             touches: vec![Touch::default(); listings.len()].into(),
+            taken: vec![[Taken::default(); 2]; listings.len()].into(),
             standing: vec![0; tables.relation_count().div_ceil(64) as usize].into(),
             tables: Arc::clone(tables),
             config,
@@ -224,7 +250,13 @@ impl RelationTaker {
             let WideListing { venue, instrument } = self.listings[listing as usize].at;
             // Empty where the venue is not in continuous trading, or stale.
             let bbo = view.nbbo.venue_quote(instrument, venue);
-            let touch = self.tables.fold(listing, &bbo);
+            let [bid, ask] = &self.taken[listing as usize];
+            let left = Bbo {
+                bid_qty: bid.left(bbo.bid_px, bbo.bid_qty),
+                ask_qty: ask.left(bbo.ask_px, bbo.ask_qty),
+                ..bbo
+            };
+            let touch = self.tables.fold(listing, &left);
             self.touches[listing as usize] = touch;
             let is_inverse = self.tables.is_inverse(listing);
             // More legs than may be approved together: nothing is tried.
@@ -346,6 +378,13 @@ impl Strategy for RelationTaker {
                 leg.excess = leg.excess.saturating_sub(order.cumulative);
             } else {
                 leg.filled = order.cumulative;
+                let TriedLeg { leg: at, bbo, .. } = *leg;
+                // What was asked for and did not fill was not there any more.
+                let [bid, ask] = &mut self.taken[at.listing() as usize];
+                match order.side {
+                    Side::Sell => bid.add(bbo.bid_px, bbo.bid_qty, order.quantity),
+                    _ => ask.add(bbo.ask_px, bbo.ask_qty, order.quantity),
+                }
             }
         }
         if view.open_orders().next().is_none() {

@@ -15,24 +15,32 @@ const TERMS: ListingTerms =
 
 /// Both directions between two venues: up to 100,000 of money, from 0.10 of profit on.
 fn tables() -> Arc<WideTables> {
+    tables_of(&[(0, 1), (1, 0)])
+}
+
+/// Pairs that are bought at one venue and sold at the other.
+fn tables_of(pairs: &[(u32, u32)]) -> Arc<WideTables> {
     let relation = |bought, sold| RelationSpec {
         legs: vec![Leg::buy(bought), Leg::sell(sold)],
         amount_max: 100_000_000_000_000,
         profit_min: 100_000_000,
     };
-    let relations = vec![relation(0, 1), relation(1, 0)];
+    let relations = pairs.iter().map(|&(bought, sold)| relation(bought, sold)).collect();
     let spec = WideSpec { listings: vec![TERMS; 2], relations, ..WideSpec::default() };
     Arc::new(WideTables::compile(&spec).expect("good numbers"))
 }
 
 fn desk(config: RelationTakerConfig) -> Desk {
-    let tables = tables();
+    desk_of(&tables(), config)
+}
+
+fn desk_of(tables: &Arc<WideTables>, config: RelationTakerConfig) -> Desk {
     let listings = [0, 1].map(|venue| TakenListing {
         at: WideListing { venue, instrument: INSTRUMENT },
         price_tick: TICK,
         terms: TERMS,
     });
-    Desk::new(RelationTaker::new(&listings, &tables, config)).with_wide(&tables)
+    Desk::new(RelationTaker::new(&listings, tables, config)).with_wide(tables)
 }
 
 /// 100.00 to 100.02 at venue 0 and 100.00 to 100.10 at venue 1.
@@ -140,6 +148,22 @@ fn what_was_tried_and_did_not_change_is_not_tried_again() {
     assert!(desk.timer().is_empty());
     desk.add(1, Side::Buy, 10_003, 50);
     assert_eq!(desk.answer_wide().len(), 2, "now there is more");
+}
+
+#[test]
+fn a_quote_that_two_relations_share_is_taken_once() {
+    let mut desk = desk_of(&tables_of(&[(0, 1), (0, 1)]), RelationTakerConfig::default());
+    desk.add(0, Side::Sell, 10_002, 500);
+    desk.add(1, Side::Buy, 10_003, 200);
+    let legs = desk.answer_wide();
+    let [buy, sell] = legs[..] else { panic!("two legs, not {legs:?}") };
+    desk.fill(&buy, 200);
+    assert!(desk.fill(&sell, 200).is_empty());
+    desk.wait(MS);
+    assert!(desk.timer().is_empty(), "the second relation sells to the same bid");
+    desk.add(1, Side::Buy, 10_003, 50);
+    let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
+    assert_eq!(sizes, [250, 250], "it shows another size: it is another quote");
 }
 
 #[test]

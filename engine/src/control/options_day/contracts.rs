@@ -5,14 +5,28 @@ use kernels::cpu::fixed_point::{Q60_BITS, Q60_ONE, exp_q60};
 
 use crate::control::session_date::SessionDate;
 
-/// Expiries of each underlying.
-pub const EXPIRIES: usize = 5;
+/// What each underlying has options of: a call and a put at each strike in each expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainShape {
+    /// Expiries, [`Self::LEAST`] to [`Self::MOST`]. Default 5.
+    pub expiries: usize,
+    /// Strikes of each expiry. Default 25.
+    pub strikes: usize,
+}
 
-/// Strikes of each expiry.
-pub const STRIKES: usize = 25;
+impl ChainShape {
+    /// The smallest one: calendars have two expiries, butterflies three strikes.
+    pub const LEAST: Self = Self { expiries: 2, strikes: 3 };
 
-/// Contracts of each underlying: a call and a put at each strike in each expiry.
-pub const CONTRACTS: usize = EXPIRIES * STRIKES * 2;
+    /// The largest one, and the default.
+    pub const MOST: Self = Self { expiries: 5, strikes: 25 };
+
+    /// Contracts of each underlying.
+    #[must_use]
+    pub const fn contracts(self) -> usize {
+        self.expiries * self.strikes * 2
+    }
+}
 
 /// Shares that a contract is about.
 pub const MULTIPLIER: u32 = 100;
@@ -89,12 +103,12 @@ impl ExpiryTerms {
     }
 }
 
-/// The next expiries of a session: third Fridays of the months that follow each other.
+/// The next expiries of a session, so many: third Fridays of the months that follow each other.
 #[must_use]
-pub fn expiries(session: SessionDate) -> Vec<ExpiryTerms> {
+pub fn expiries(session: SessionDate, count: usize) -> Vec<ExpiryTerms> {
     let (mut year, mut month) = (session.yyyymmdd() / 10_000, session.yyyymmdd() / 100 % 100);
-    let mut found = Vec::with_capacity(EXPIRIES);
-    while found.len() < EXPIRIES {
+    let mut found = Vec::with_capacity(count);
+    while found.len() < count {
         match third_friday(year, month) {
             Some(date) if date.days() >= session.days() + DAYS_MIN => {
                 found.push(ExpiryTerms::new(session, date));
@@ -157,9 +171,9 @@ impl Contract {
     }
 }
 
-/// The strikes around a spot, 1e-9, ascending: at a distance that grows with the price, as exchanges list them.
+/// So many strikes around a spot, 1e-9, ascending: at a distance that grows with the price, as exchanges list them.
 #[must_use]
-pub fn strikes(spot_cents: i64) -> [i64; STRIKES] {
+pub fn strikes(spot_cents: i64, count: usize) -> Vec<i64> {
     let step_tenths = match spot_cents {
         ..5_000 => 10,
         5_000..10_000 => 25,
@@ -167,7 +181,8 @@ pub fn strikes(spot_cents: i64) -> [i64; STRIKES] {
         _ => 100,
     };
     let middle = (spot_cents / 10 + step_tenths / 2) / step_tenths * step_tenths;
-    std::array::from_fn(|at| (middle + (at as i64 - STRIKES as i64 / 2) * step_tenths) * 100_000_000)
+    let strike = |at: usize| (middle + (at as i64 - count as i64 / 2) * step_tenths) * 100_000_000;
+    (0..count).map(strike).collect()
 }
 
 #[cfg(test)]
@@ -177,10 +192,10 @@ mod tests {
     #[test]
     fn expiries_are_third_fridays() {
         let session = SessionDate::new(2026, 1, 12).expect("a date");
-        let dates: Vec<String> = expiries(session).iter().map(|terms| terms.date.to_string()).collect();
+        let dates: Vec<String> = expiries(session, 5).iter().map(|terms| terms.date.to_string()).collect();
         // The third Friday of January is four days away, which is too near.
         assert_eq!(dates, ["2026-02-20", "2026-03-20", "2026-04-17", "2026-05-15", "2026-06-19"]);
-        let terms = expiries(session)[4];
+        let terms = expiries(session, 5)[4];
         assert_eq!(terms.years, 158.0 / 365.0);
         let exact = (-0.04 * terms.years).exp() * 1e9;
         assert!((terms.discount_e9 as f64 - exact).abs() < 0.51, "{} against {exact}", terms.discount_e9);
@@ -188,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_symbol_tells_the_contract() {
-        let expiries = expiries(SessionDate::new(2026, 1, 5).expect("a date"));
+        let expiries = expiries(SessionDate::new(2026, 1, 5).expect("a date"), 5);
         let call = Contract { underlying: 27, expiry: 1, strike_e9: 107_500_000_000, right: Right::Call };
         assert_eq!(call.symbol(&expiries).to_string(), "UBBB1075");
         let put = Contract { right: Right::Put, strike_e9: 2_000_000_000, ..call };
@@ -198,10 +213,12 @@ mod tests {
     #[test]
     fn strikes_surround_the_spot() {
         for spot_cents in [3_000, 4_999, 5_000, 9_999, 10_000, 24_999, 25_000, 40_000] {
-            let strikes = strikes(spot_cents);
+            let most = ChainShape::MOST.strikes;
+            let (all, few) = (strikes(spot_cents, most), strikes(spot_cents, 3));
             let spot_e9 = spot_cents * 10_000_000;
-            assert!(strikes[0] > 0 && strikes[STRIKES - 1] < 999_900_000_000, "{strikes:?}");
-            assert!(strikes[11] < spot_e9 && spot_e9 < strikes[13], "{spot_cents}: {strikes:?}");
+            assert!(all[0] > 0 && all[most - 1] < 999_900_000_000, "{all:?}");
+            assert!(all[11] < spot_e9 && spot_e9 < all[13], "{spot_cents}: {all:?}");
+            assert_eq!(few, all[11..14], "fewer are those in the middle");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an options day is written as: two streams, three tables, a configuration.
+//! What an options day is written as: two streams, three tables, two configurations.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -7,26 +7,24 @@ use std::path::{Path, PathBuf};
 
 use feeds::itch::encode::append_framed;
 use feeds::units::PRICE_SCALE;
-use kernels::cpu::pricing::Isa;
 
-use super::contracts::{CONTRACTS, MULTIPLIER};
+use super::contracts::MULTIPLIER;
+use super::desks::opening_volatility;
 use super::session::{Mispricing, OptionsDay};
-use super::surface::Slice;
-use super::{OptionsDayConfig, relations::Leg};
+use super::{OptionsDayConfig, desks, relations::Leg};
 use crate::control::failure::Failure;
-use crate::notation::Price;
 
 /// Names of the venues, as in `FILE@VENUE`.
-const VENUES: [&str; 2] = ["NASDAQ", "BX"];
+pub(super) const VENUES: [&str; 2] = ["NASDAQ", "BX"];
 
 /// Price units (1e-9) in a cent.
-const E9_A_CENT: i64 = PRICE_SCALE / 100;
+pub(super) const E9_A_CENT: i64 = PRICE_SCALE / 100;
 
 /// Bytes gathered before they are written.
 const CHUNK_BYTES: usize = 1 << 18;
 
-/// Writes `OUT.nasdaq.itch`, `OUT.bx.itch`, `OUT.contracts.csv`, `OUT.surfaces.csv`, `OUT.mispricings.csv` and `OUT.toml`,
-/// and says what is in them.
+/// Writes `OUT.nasdaq.itch`, `OUT.bx.itch`, `OUT.contracts.csv`, `OUT.surfaces.csv`, `OUT.mispricings.csv`, `OUT.toml` and
+/// `OUT.maker.toml`, and says what is in them.
 ///
 /// # Errors
 /// A file that cannot be written; numbers that give no day.
@@ -37,8 +35,9 @@ pub fn run(out: &Path, config: &OptionsDayConfig, text: &mut impl Write) -> Resu
     // Before the first move, whose mids the volatilities are of.
     let tables = [
         (named("contracts.csv"), contracts(&day)),
-        (named("surfaces.csv"), surfaces(&day)),
-        (named("toml"), configuration(&day, config)),
+        (named("surfaces.csv"), surfaces(&day, config)),
+        (named("toml"), desks::taker(&day, config)),
+        (named("maker.toml"), desks::options_maker(&day, config)),
     ];
     let messages = write_streams(&mut day, &paths)?;
     let truths = (named("mispricings.csv"), mispricings(&day, config));
@@ -58,13 +57,9 @@ pub fn run(out: &Path, config: &OptionsDayConfig, text: &mut impl Write) -> Resu
     )
     .and_then(|()| {
         let [nasdaq, bx] = [&paths[0], &paths[1]].map(|path| path.display());
-        let toml = named("toml");
-        writeln!(
-            text,
-            "warptick replay {nasdaq}@NASDAQ {bx}@BX --date {} --config {}",
-            config.date,
-            toml.display()
-        )
+        let replay = format!("warptick replay {nasdaq}@NASDAQ {bx}@BX --date {} --config", config.date);
+        let (taker, maker) = (named("toml"), named("maker.toml"));
+        writeln!(text, "{replay} {}\n{replay} {}", taker.display(), maker.display())
     })
     .map_err(failed)
 }
@@ -94,7 +89,7 @@ fn write_streams(day: &mut OptionsDay, paths: &[PathBuf; 2]) -> Result<[u64; 2],
 fn contracts(day: &OptionsDay) -> String {
     let mut table =
         "symbol,underlying,expiry,years,strike_e9,right,multiplier,discount_e9,volatility\n".to_owned();
-    for (number, contract) in day.contracts().iter().enumerate() {
+    for contract in day.contracts() {
         let underlying = &day.underlyings()[contract.underlying];
         let expiry = &day.expiries()[contract.expiry];
         let _ = writeln!(
@@ -107,25 +102,19 @@ fn contracts(day: &OptionsDay) -> String {
             contract.strike_e9,
             contract.right.name(),
             expiry.discount_e9,
-            opening_volatility(day, number),
+            opening_volatility(day, contract),
         );
     }
     table
 }
 
-fn opening_volatility(day: &OptionsDay, contract: usize) -> f64 {
-    let contract = &day.contracts()[contract];
-    let underlying = &day.underlyings()[contract.underlying];
-    let expiry = &day.expiries()[contract.expiry];
-    Slice::new(Isa::detect(), &underlying.surface, expiry, underlying.opening_cents).volatility(contract)
-}
-
-fn surfaces(day: &OptionsDay) -> String {
-    let mut table = "underlying,opening_mid_e9,atm_variance,rho,eta\n".to_owned();
+fn surfaces(day: &OptionsDay, config: &OptionsDayConfig) -> String {
+    let mut table = "underlying,opening_mid_e9,atm_variance,rho,eta,later_atm_variance\n".to_owned();
     for of in day.underlyings() {
         let mid_e9 = of.opening_cents * E9_A_CENT;
         let super::Surface { atm_variance, rho, eta } = of.surface;
-        let _ = writeln!(table, "{},{mid_e9},{atm_variance},{rho},{eta}", of.symbol);
+        let later = of.surface.later(config.later_volatility_percent).atm_variance;
+        let _ = writeln!(table, "{},{mid_e9},{atm_variance},{rho},{eta},{later}", of.symbol);
     }
     table
 }
@@ -162,50 +151,4 @@ fn described(day: &OptionsDay, leg: &Leg) -> String {
     let listing = &day.listings()[leg.listing];
     let action = if leg.sells { "sell" } else { "buy" };
     format!("{action}:{}@{}:{}", listing.symbol, VENUES[usize::from(listing.venue)], leg.ratio)
-}
-
-/// A configuration of all chains, and of pairs of the underlyings between the venues.
-fn configuration(day: &OptionsDay, config: &OptionsDayConfig) -> String {
-    let mut toml = format!(
-        "# An options day of seed {}: what its streams hold, as wide work. Volatilities are those of the opening.\n\
-         date = \"{}\"\n",
-        config.seed, config.date
-    );
-    for venue in VENUES {
-        let _ = write!(toml, "\n[[venues]]\nname = \"{venue}\"\n");
-    }
-    for of in day.underlyings() {
-        let _ = write!(toml, "\n[[instruments]]\nsymbol = \"{}\"\n", of.symbol);
-    }
-    let symbols: Vec<String> = day.underlyings().iter().map(|of| format!("\"{}\"", of.symbol)).collect();
-    let _ = write!(toml, "\n[[wide.pairs]]\nsymbols = [{}]\n", symbols.join(", "));
-    for (number, of) in day.underlyings().iter().enumerate() {
-        let _ = write!(
-            toml,
-            "\n# {} opens at {}.\n[[wide.chains]]\nvenue = \"NASDAQ\"\nsymbol = \"{}\"\nexpiries = [\n",
-            of.symbol,
-            Price(of.opening_cents * E9_A_CENT),
-            of.symbol
-        );
-        for expiry in day.expiries() {
-            let (years, carry, discount) = (expiry.years, expiry.carry(), expiry.discount());
-            let _ =
-                writeln!(toml, "    {{ years = {years:?}, carry = {carry:?}, discount = {discount:?} }},");
-        }
-        toml.push_str("]\noptions = [\n");
-        for (at, contract) in (number * CONTRACTS..).zip(&day.contracts()[number * CONTRACTS..][..CONTRACTS])
-        {
-            let _ = writeln!(
-                toml,
-                "    {{ expiry = {}, strike_e9 = {}, kind = \"{}\", volatility = {:?} }}, # {}",
-                contract.expiry,
-                contract.strike_e9,
-                contract.right.name(),
-                opening_volatility(day, at),
-                contract.symbol(day.expiries())
-            );
-        }
-        toml.push_str("]\n");
-    }
-    toml
 }

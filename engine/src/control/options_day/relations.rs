@@ -4,7 +4,7 @@
 //! on an underlying without dividends. Its profit, known at once, is what is received less what is paid, for one unit: a
 //! contract of each option (times its ratio), 100 shares of the underlying; between venues one share.
 
-use super::contracts::{CONTRACTS, Contract, EXPIRIES, ExpiryTerms, MULTIPLIER, Right, STRIKES};
+use super::contracts::{ChainShape, Contract, ExpiryTerms, MULTIPLIER, Right};
 use super::tape::{ASK, BID, Listing};
 
 /// Price units (1e-9) in a cent.
@@ -86,6 +86,7 @@ pub struct Relation {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places {
     pub(super) underlyings: usize,
+    pub(super) shape: ChainShape,
 }
 
 impl Places {
@@ -96,12 +97,12 @@ impl Places {
 
     /// First contract of an underlying, as a listing.
     pub(super) const fn chain(self, underlying: usize) -> usize {
-        2 * self.underlyings + underlying * CONTRACTS
+        2 * self.underlyings + underlying * self.shape.contracts()
     }
 
     /// Listing of an option: contracts go by expiry, strike, right.
     pub(super) const fn option(self, underlying: usize, expiry: usize, strike: usize, right: Right) -> usize {
-        self.chain(underlying) + (expiry * STRIKES + strike) * 2 + right as usize
+        self.chain(underlying) + (expiry * self.shape.strikes + strike) * 2 + right as usize
     }
 }
 
@@ -130,7 +131,7 @@ pub(super) fn relation(
     choice: Choice,
 ) -> Relation {
     let Choice { underlying, expiry, strike } = choice;
-    debug_assert!(strike > 0 && strike + 1 < STRIKES && expiry + 1 < EXPIRIES);
+    debug_assert!(strike > 0 && strike + 1 < places.shape.strikes && expiry + 1 < places.shape.expiries);
     let option = |expiry, strike, right| places.option(underlying, expiry, strike, right);
     let call = |strike| option(expiry, strike, Right::Call);
     let put = |strike| option(expiry, strike, Right::Put);

@@ -2,23 +2,19 @@
 
 use feeds::itch::messages::Message;
 use feeds::source::synthetic::{MARKET_OPEN_NS, Prng};
-use feeds::symbol::Symbol;
 use kernels::cpu::pricing::Isa;
+use std::ops::Range;
 
-use super::contracts::{
-    CONTRACTS, Contract, EXPIRIES, ExpiryTerms, Right, STRIKES, expiries, strikes, underlying_symbol,
-};
-use super::relations::{Choice, Kind, Places, Relation, relation};
-use super::surface::{Slice, Surface};
+use super::contracts::{Contract, ExpiryTerms, expiries};
+use super::listings::{Underlying, chain, list, underlying};
+use super::relations::Places;
+use super::surface::Slice;
 use super::tape::{Listing, Quote, Tape};
 use super::{OptionsDayConfig, OptionsDayError};
 
 /// Half of the width of an option's quote, cents: more than the underlying moves at once, so that a quote that is not yet
 /// moved still has the value within it.
 const HALF_WIDTH_CENTS: f64 = 3.0;
-
-/// Least profit of a planted mispricing, 1e-9 a share, is one to five of these: cents.
-const PROFIT_UNIT_E9: i64 = 10_000_000;
 
 /// Mean time between two things that happen, ns.
 const ACTION_GAP_NS: u32 = 10_000_000;
@@ -29,48 +25,12 @@ const OPENING_NS: u64 = 10_000_000_000;
 /// Actions at the end of the day in which no mispricing begins.
 const LAST_ACTIONS: u64 = 8;
 
-/// Draws before a mispricing is given up until the next action.
+/// Draws before a mispricing, or an underlying without one, is given up until the next action.
 const DRAWS_MAX: u32 = 64;
 
-/// One underlying.
-#[derive(Clone, Debug)]
-pub struct Underlying {
-    /// `U` and two letters.
-    pub symbol: Symbol,
-    /// Its mid at the opening, cents.
-    pub opening_cents: i64,
-    /// Its mid now, cents; quotes are a cent on either side.
-    pub mid_cents: i64,
-    /// What its options are quoted from.
-    pub surface: Surface,
-    /// A planted mispricing is on.
-    is_held: bool,
-}
+mod planting;
 
-/// A planted mispricing: the ground truth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mispricing {
-    /// What is out of line.
-    pub relation: Relation,
-    /// Underlying.
-    pub underlying: usize,
-    /// The listing whose quote was moved.
-    pub moved: usize,
-    /// From when on it could be traded, ns since midnight (Eastern).
-    pub begin_ns: u64,
-    /// The message of the moved listing's venue that completed it, from 1.
-    pub begin_message: u64,
-    /// When it ended.
-    pub end_ns: u64,
-    /// The message that ended it.
-    pub end_message: u64,
-    /// Units that could be traded.
-    pub size: u32,
-    /// Profit of a unit, a share, 1e-9, before fees.
-    pub profit_e9: i64,
-    /// The action that ends it.
-    ends_at: u64,
-}
+pub use planting::Mispricing;
 
 /// An options day, message by message.
 pub struct OptionsDay {
@@ -106,19 +66,20 @@ impl OptionsDay {
     /// [`OptionsDayError`] names the value that is out of range.
     pub fn new(config: &OptionsDayConfig) -> Result<Self, OptionsDayError> {
         config.validate()?;
-        let expiries = expiries(config.date);
-        if expiries.len() < EXPIRIES {
+        let expiries = expiries(config.date, config.shape.expiries);
+        if expiries.len() < config.shape.expiries {
             return Err(OptionsDayError::Date);
         }
         let mut prng = Prng::new(config.seed ^ u64::from(config.date.yyyymmdd()).rotate_left(32));
         let underlyings: Vec<_> =
             (0..config.underlyings).map(|number| underlying(&mut prng, number)).collect();
-        let contracts: Vec<_> = underlyings.iter().enumerate().flat_map(|(n, of)| chain(n, of)).collect();
+        let contracts: Vec<_> =
+            underlyings.iter().enumerate().flat_map(|(n, of)| chain(n, of, config.shape)).collect();
         let listings = list(&mut prng, &underlyings, &contracts, &expiries);
         Ok(Self {
             prng,
             isa: Isa::detect(),
-            places: Places { underlyings: config.underlyings },
+            places: Places { underlyings: config.underlyings, shape: config.shape },
             expiries,
             underlyings,
             contracts,
@@ -211,6 +172,9 @@ impl OptionsDay {
         let is_due = |planted: &mut usize| self.mispricings[*planted].ends_at == number;
         let due: Vec<usize> = self.active.extract_if(.., is_due).collect();
         due.into_iter().for_each(|planted| self.unplant(planted));
+        if number == self.config.moves / 2 && self.config.later_volatility_percent != 100 {
+            self.change_volatilities();
+        }
         // Evenly over the day but its last actions, which are left to those that are on. One that found no place is tried again.
         let plants = self.config.moves.saturating_sub(LAST_ACTIONS).max(1);
         let wanted = self.actions.min(plants) * u64::from(self.config.mispricings) / plants;
@@ -223,6 +187,25 @@ impl OptionsDay {
                 self.trade(underlying);
             }
         }
+    }
+
+    /// All options of an underlying are withdrawn before the first of them comes back: two surfaces at once would be arbitrage.
+    fn change_volatilities(&mut self) {
+        std::mem::take(&mut self.active).into_iter().for_each(|planted| self.unplant(planted));
+        for number in 0..self.underlyings.len() {
+            for contract in self.contracts_of(number) {
+                let listing = self.listing_of(contract);
+                self.tape.quote(&mut self.listings[listing], Quote::NONE);
+            }
+            let surface = &mut self.underlyings[number].surface;
+            *surface = surface.later(self.config.later_volatility_percent);
+            self.quote_chain(number);
+        }
+    }
+
+    fn contracts_of(&self, underlying: usize) -> Range<usize> {
+        let chain = self.places.chain(underlying) - 2 * self.config.underlyings;
+        chain..chain + self.config.shape.contracts()
     }
 
     fn close(&mut self) {
@@ -259,8 +242,7 @@ impl OptionsDay {
     }
 
     fn quote_chain(&mut self, number: usize) {
-        let chain = self.places.chain(number) - 2 * self.config.underlyings;
-        for contract in chain..chain + CONTRACTS {
+        for contract in self.contracts_of(number) {
             let quote = self.model_quote(contract);
             let listing = self.listing_of(contract);
             self.tape.quote(&mut self.listings[listing], quote);
@@ -281,64 +263,14 @@ impl OptionsDay {
 
     /// Part of an option's quote trades.
     fn trade(&mut self, underlying: usize) {
-        let listing = self.places.chain(underlying) + self.prng.below(CONTRACTS as u32) as usize;
+        let listing =
+            self.places.chain(underlying) + self.prng.below(self.config.shape.contracts() as u32) as usize;
         let side = self.prng.below(2) as usize;
         let listing = &mut self.listings[listing];
         if let Some(resting) = listing.sides[side].filter(|resting| resting.size > 1) {
             let shares = 1 + self.prng.below(resting.size - 1);
             self.tape.execute(listing, side, shares);
         }
-    }
-
-    /// Moves one listing's quote up so far that the next kind of relation earns something.
-    fn plant(&mut self) {
-        let kind = Kind::ALL[self.mispricings.len() % Kind::ALL.len()];
-        let Some(underlying) = self.free_underlying() else { return };
-        for _ in 0..DRAWS_MAX {
-            // Around the money, where every option has a bid.
-            let strike = STRIKES / 2 - 4 + self.prng.below(9) as usize;
-            let expiry = self.prng.below(EXPIRIES as u32 - 1) as usize;
-            let choice = Choice { underlying, expiry, strike };
-            let relation = relation(kind, self.places, &self.contracts, &self.expiries, choice);
-            let profit_e9 = PROFIT_UNIT_E9 * i64::from(1 + self.prng.below(5));
-            if let Some(shift_cents) = relation.shift_cents(&self.listings, profit_e9) {
-                return self.begin(underlying, relation, shift_cents);
-            }
-        }
-    }
-
-    fn begin(&mut self, underlying: usize, relation: Relation, shift_cents: i64) {
-        debug_assert!(shift_cents > 0, "nothing was wrong before");
-        let moved = relation.legs[0].listing;
-        let quote = self.undisturbed_quote(moved).shifted(shift_cents);
-        self.tape.quote(&mut self.listings[moved], quote);
-        self.underlyings[underlying].is_held = true;
-        self.active.push(self.mispricings.len());
-        self.mispricings.push(Mispricing {
-            underlying,
-            moved,
-            begin_ns: self.tape.now_ns,
-            begin_message: self.tape.counts[usize::from(self.listings[moved].venue)],
-            end_ns: 0,
-            end_message: 0,
-            size: relation.size(&self.listings),
-            profit_e9: relation.profit_e9(&self.listings).expect("all legs have quotes"),
-            ends_at: self.actions + u64::from(self.prng.below(4)),
-            relation,
-        });
-    }
-
-    fn unplant(&mut self, planted: usize) {
-        let Mispricing { underlying, moved, .. } = self.mispricings[planted];
-        let venue = usize::from(self.listings[moved].venue);
-        let (count, began_ns) = (self.tape.counts[venue], self.tape.now_ns);
-        let quote = self.undisturbed_quote(moved);
-        self.tape.quote(&mut self.listings[moved], quote);
-        debug_assert_eq!(self.tape.counts[venue], count + 2, "its bid falls, then its offer");
-        let ended = &mut self.mispricings[planted];
-        // The first of the two messages, halfway between then and now.
-        (ended.end_message, ended.end_ns) = (count + 1, began_ns.midpoint(self.tape.now_ns));
-        self.underlyings[underlying].is_held = false;
     }
 
     /// What a listing shows when nothing is planted.
@@ -351,45 +283,4 @@ impl OptionsDay {
             }
         }
     }
-}
-
-fn underlying(prng: &mut Prng, number: usize) -> Underlying {
-    let cents = 3_000 + i64::from(prng.below(37_001));
-    let surface = Surface::draw(prng);
-    let symbol = underlying_symbol(number);
-    Underlying { symbol, opening_cents: cents, mid_cents: cents, surface, is_held: false }
-}
-
-/// Contracts by expiry, strike, right.
-fn chain(number: usize, of: &Underlying) -> impl Iterator<Item = Contract> + use<> {
-    let strikes = strikes(of.opening_cents);
-    let options = (0..EXPIRIES).flat_map(move |expiry| strikes.map(|strike_e9| (expiry, strike_e9)));
-    options.flat_map(move |(expiry, strike_e9)| {
-        [Right::Call, Right::Put].map(|right| Contract { underlying: number, expiry, strike_e9, right })
-    })
-}
-
-fn list(
-    prng: &mut Prng,
-    underlyings: &[Underlying],
-    contracts: &[Contract],
-    expiries: &[ExpiryTerms],
-) -> Vec<Listing> {
-    let mut listings = Vec::with_capacity(2 * underlyings.len() + contracts.len());
-    let mut locates = [0u16; 2];
-    let mut add = |venue: u8, symbol, fresh, is_option| {
-        let locate = &mut locates[usize::from(venue)];
-        *locate += 1;
-        listings.push(Listing { venue, symbol, locate: *locate, fresh, sides: [None; 2], is_option });
-    };
-    for venue in 0..2 {
-        for of in underlyings {
-            // Enough shares for ten to fifty contracts.
-            add(venue, of.symbol, [(); 2].map(|()| 1_000 + 100 * prng.below(41)), false);
-        }
-    }
-    for contract in contracts {
-        add(0, contract.symbol(expiries), [(); 2].map(|()| 5 + prng.below(46)), true);
-    }
-    listings
 }

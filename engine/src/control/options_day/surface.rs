@@ -36,6 +36,13 @@ impl Surface {
         Self { atm_variance: atm * atm, rho, eta }
     }
 
+    /// The same with volatilities that are this many percent of these.
+    #[must_use]
+    pub fn later(self, percent: u32) -> Self {
+        let percent = f64::from(percent);
+        Self { atm_variance: self.atm_variance * (percent * percent / 10_000.0), ..self }
+    }
+
     /// Implied volatility at k = ln(K / F).
     #[must_use]
     pub fn volatility(&self, log_moneyness: f64, years: f64) -> f64 {

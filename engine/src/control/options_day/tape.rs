@@ -53,6 +53,9 @@ pub(super) struct Quote {
 }
 
 impl Quote {
+    /// Nothing is shown.
+    pub(super) const NONE: Self = Self { bid: 0, ask: 0 };
+
     pub(super) const fn shifted(self, cents: i64) -> Self {
         Self { bid: self.bid + cents, ask: self.ask + cents }
     }

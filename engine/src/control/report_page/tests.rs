@@ -81,6 +81,7 @@ fn summary(histograms: &StageHistograms) -> Summary {
         pace: "max".into(),
         stamps: "sampled".into(),
         blocks: Blocks::default(),
+        accounts: Vec::new(),
         start: vec![StartStep {
             name: "lock memory".into(),
             result: HOSTILE.into(),

@@ -1,21 +1,16 @@
 //! Relations by their kind: from names to listings, then what `kernels::cpu::relation_kinds` makes of them.
 
-use super::{Maker, terms};
+use super::Maker;
 use crate::control::wide_config::OptionKind;
 use crate::control::wide_kinds::{
-    BasisConfig, BasketConfig, CurrenciesConfig, HoldingConfig, PlaceConfig, SpreadsConfig,
+    BasisConfig, BasketConfig, CurrenciesConfig, HoldingConfig, PlaceConfig, SpreadsConfig, chain_kind_name,
 };
-use kernels::abi::ListingTerms;
+use crate::pipeline::wide::WideListing;
 use kernels::cpu::relation_kinds::{
     Basis, Basket, ChainExpiry, ChainOption, Hedge, KindError, Market, OptionChain, cycles,
 };
 
 impl Maker<'_> {
-    /// Terms of the listings that have a number so far.
-    fn terms(&self) -> Vec<ListingTerms> {
-        self.listings.iter().map(|listing| terms(self.config, self.wide, self.directory, *listing)).collect()
-    }
-
     fn place(&mut self, place: &PlaceConfig) -> Result<u32, String> {
         self.number(&place.venue, &place.symbol)
     }
@@ -60,8 +55,17 @@ impl Maker<'_> {
         }
         let mut options = Vec::new();
         for option in &spreads.options {
+            let listing = self.number(&spreads.venue, &option.symbol)?;
+            let WideListing { venue, instrument } = self.listings[listing as usize];
+            let unit_e9 = *self.contract_units.entry((venue, instrument)).or_insert(spreads.unit_e9);
+            if unit_e9 != spreads.unit_e9 {
+                return Err(format!(
+                    "unit_e9 of {} is {} here and {unit_e9} before",
+                    option.symbol, spreads.unit_e9
+                ));
+            }
             options.push(ChainOption {
-                listing: self.number(&spreads.venue, &option.symbol)?,
+                listing,
                 expiry: option.expiry as u32,
                 strike_e9: option.strike_e9,
                 put: option.kind == OptionKind::Put,
@@ -76,8 +80,13 @@ impl Maker<'_> {
             amount_max: spreads.amount_max_e9,
             profit_min: spreads.profit_min_e9,
         };
+        let mut made = Vec::new();
         for kind in spreads.kinds.iter().flat_map(|kind| kind.kinds()) {
-            self.spec.linears.extend(chain.relations(*kind).map_err(said)?);
+            made.extend(chain.relations(*kind).map_err(said)?.into_iter().map(|spec| (*kind, spec)));
+        }
+        for (kind, spec) in made {
+            self.spec.linears.push(spec);
+            self.call(chain_kind_name(kind));
         }
         Ok(())
     }
