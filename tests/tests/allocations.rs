@@ -9,8 +9,9 @@ use std::time::Duration;
 use engine::control::config::{Config, OrderProtocol, Rehearse};
 use engine::control::counters::Counter;
 use engine::control::digest::{DigestReceiver, digest_ring};
-use engine::control::inputs::Inputs;
+use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::kill_switch::KillSwitch;
+use engine::control::options_day::{self, ChainShape, OptionsDayConfig};
 use engine::control::rehearsing;
 use engine::control::session_date::SessionDate;
 use engine::control::shutdown::Stop;
@@ -37,13 +38,12 @@ use feeds::event::MarketEvent;
 use feeds::source::file::Capture;
 use feeds::source::synthetic::SyntheticConfig;
 use warptick_tests::captures::{generated, inputs};
-use warptick_tests::option_day::option_day;
 
 /// The configuration of the day of options.
 const OPTIONS_MAKER: &str = include_str!("../../engine/examples/options_maker.toml");
 
 /// Moves of the market in it, and events of it before counting starts.
-const OPTION_STEPS: u64 = 3_000;
+const OPTION_MOVES: u64 = 3_000;
 const OPTION_WARM_UP: u64 = 20_000;
 
 /// Market events before counting starts.
@@ -150,10 +150,24 @@ fn wide_session() -> (Inputs, Config) {
 
 /// A chain of American options whose volatilities are fitted on the way, and a maker that quotes them.
 fn options_session() -> (Inputs, Config) {
-    let capture = Capture::from_bytes("a day of options".to_owned(), option_day(1, OPTION_STEPS));
-    let captures = vec![(capture.expect("a capture"), "NASDAQ".to_owned())];
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("day");
     let date = SessionDate::new(2026, 1, 5).expect("a date");
-    let inputs = Inputs::of_captures(captures, date).expect("the day");
+    let day = OptionsDayConfig {
+        underlyings: 1,
+        shape: ChainShape { expiries: 2, strikes: 9 },
+        moves: OPTION_MOVES,
+        mispricings: 0,
+        later_volatility_percent: 115,
+        ..OptionsDayConfig::on(date)
+    };
+    options_day::run(&out, &day, &mut Vec::new()).expect("a day");
+    let capture = |(suffix, venue): (&str, &str)| CaptureArgument {
+        path: format!("{}.{suffix}", out.display()).into(),
+        venue: Some(venue.to_owned()),
+    };
+    let captures = [("nasdaq.itch", "NASDAQ"), ("bx.itch", "BX")].map(capture);
+    let inputs = Inputs::open(&captures, Some("2026-01-05")).expect("the day");
     let text = OPTIONS_MAKER.replace("exercise = \"european\"", "exercise = \"american\"");
     let config = Config::parse("options_maker.toml", &text).expect("good settings");
     let config = startup::complete(&inputs, config).expect("a configuration for the day");

@@ -108,6 +108,8 @@ impl ListedChain {
                 venue,
                 kinds: self.kinds(),
                 exercise: self.exercise,
+                // Each contract has an entry in `listings`.
+                unit_e9: 1_000_000_000,
                 reach: 1,
                 underlying: self.is_hedged().then(|| self.underlying.clone()),
                 expiries: years.iter().map(|(_, years)| self.spread_expiry(*years)).collect(),

@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
             *self.seen.by_legs.entry(self.spec.linears[*relation as usize].legs.len()).or_default() +=
                 minutes;
         }
-        if self.time_ns / 60_000_000_000 % self.every == 0 {
+        if (self.time_ns / 60_000_000_000).is_multiple_of(self.every) {
             let bbos: Vec<Bbo> = (0..self.spec.listings.len()).map(|listing| self.bbo(listing)).collect();
             assert_eq!(brute_force::hits(&self.spec, &bbos), self.hits, "at {}", self.time_ns);
             self.seen.compared.0 += 1;
