@@ -35,7 +35,6 @@ use engine::transport::Connection;
 use engine::transport::tcp::Tcp;
 use engine::venue::server::{Clock, VenueServer};
 use feeds::event::MarketEvent;
-use feeds::source::file::Capture;
 use feeds::source::synthetic::SyntheticConfig;
 use warptick_tests::captures::{generated, inputs};
 
