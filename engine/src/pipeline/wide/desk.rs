@@ -100,7 +100,7 @@ impl WideDesk {
         Self { surface, ..self }
     }
 
-    /// Whether [`Self::fit`] has something to do at this time.
+    /// Whether surfaces have something to do at this time.
     #[inline]
     #[must_use]
     pub fn has_surface_work(&self, now_ns: u64) -> bool {
