@@ -91,6 +91,11 @@ impl OptionColumns {
         self.volatility.iter_mut().for_each(moved);
     }
 
+    /// The same options in one market.
+    pub(super) fn in_market(&self, market: [f64; 4]) -> Self {
+        Self { market: market.map(|number| vec![number; self.len()]), ..self.clone() }
+    }
+
     /// The options.
     #[must_use]
     pub fn options(&self) -> Options<'_> {

@@ -159,7 +159,10 @@ impl BySide {
         columns: &OptionColumns,
     ) -> Result<(), BatchError> {
         let len = columns.len();
-        let market = M::of(self.draws.market(Reach::Edges))?;
+        let numbers = self.draws.market(Reach::Edges);
+        let market = M::of(numbers)?;
+        // Reports show the market that was priced.
+        let columns = &columns.in_market(numbers);
         let terms = market.terms(self.isa);
         let (mut cpu, mut device) = (GreekColumns::new(len), GreekColumns::new(len));
         price_chain(self.isa, &terms, &columns.options(), cpu.first(len));
