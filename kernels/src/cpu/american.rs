@@ -12,8 +12,9 @@
 //! Accuracy and time are of the same, the only settings: against QuantLib's high-precision scheme on 960 options around 100
 //! (`tests/american.rs`) the root of the mean square is 4.5e-5 and the largest error 3.6e-4, on those with a rate of 5 %, a
 //! yield of 3 % and up to a year 7.0e-6 and 4.5e-5; `bench/src/american.rs` times them. The error is largest close to the
-//! boundary, where rates are large against the variance; a tree does not resolve it there, so that no figure is given.
-//! Dividends are a continuous yield.
+//! boundary, where rates are large against the variance: against twice the nodes and points and four times the steps (24,000
+//! prices from 60 to 147 around a strike of 100, six pairs of rates) up to 7.4e-4 at 5 % of volatility over three years, and
+//! 2.1e-3 at 10 % with a rate of 2 % and a yield of 8 %. Dividends are a continuous yield.
 //!
 //! Nothing allocates but the constants, once for the process. Any thread may call it; one solution takes microseconds, so
 //! that the cold core solves and a tick reads [`PremiumTable`]. It refuses numbers that are not finite or outside of
