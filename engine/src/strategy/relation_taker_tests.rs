@@ -30,10 +30,6 @@ fn tables_of(pairs: &[(u32, u32)]) -> Arc<WideTables> {
     Arc::new(WideTables::compile(&spec).expect("good numbers"))
 }
 
-fn desk(config: RelationTakerConfig) -> Desk {
-    desk_of(&tables(), config)
-}
-
 fn desk_of(tables: &Arc<WideTables>, config: RelationTakerConfig) -> Desk {
     let listings = [0, 1].map(|venue| TakenListing {
         at: WideListing { venue, instrument: INSTRUMENT },
@@ -45,7 +41,11 @@ fn desk_of(tables: &Arc<WideTables>, config: RelationTakerConfig) -> Desk {
 
 /// 100.00 to 100.02 at venue 0 and 100.00 to 100.10 at venue 1.
 fn calm(config: RelationTakerConfig) -> Desk {
-    let mut desk = desk(config);
+    calm_with(&tables(), config)
+}
+
+fn calm_with(tables: &Arc<WideTables>, config: RelationTakerConfig) -> Desk {
+    let mut desk = desk_of(tables, config);
     for (venue, offer) in [(0, 10_002), (1, 10_010)] {
         assert!(desk.add(venue, Side::Buy, 10_000, 500).is_empty());
         assert!(desk.add(venue, Side::Sell, offer, 500).is_empty());
@@ -152,8 +152,7 @@ fn what_was_tried_and_did_not_change_is_not_tried_again() {
 
 #[test]
 fn a_quote_that_two_relations_share_is_taken_once() {
-    let mut desk = desk_of(&tables_of(&[(0, 1), (0, 1)]), RelationTakerConfig::default());
-    desk.add(0, Side::Sell, 10_002, 500);
+    let mut desk = calm_with(&tables_of(&[(0, 1), (0, 1)]), RelationTakerConfig::default());
     desk.add(1, Side::Buy, 10_003, 200);
     let legs = desk.answer_wide();
     let [buy, sell] = legs[..] else { panic!("two legs, not {legs:?}") };
