@@ -18,7 +18,7 @@ use crate::control::inputs::Inputs;
 use crate::control::session_date::SessionDate;
 use crate::control::surface::config::SurfaceConfig;
 use crate::control::wide_config::{
-    ChainConfig, ExpiryConfig, OptionConfig, OptionKind, OptionQuoteConfig, WideConfig, WideListingConfig,
+    ChainConfig, ExpiryConfig, OptionConfig, OptionKind, OptionQuoteConfig, WideConfig,
 };
 use crate::control::wide_kinds::{
     DiscountConfig, ExerciseConfig, PlaceConfig, SpreadExpiryConfig, SpreadKind, SpreadOptionConfig,
@@ -93,7 +93,6 @@ impl ListedChain {
             };
         let wide = WideConfig {
             unanswered_max: contracts.len().clamp(64, UNANSWERED_MAX),
-            listings: contracts.values().map(|symbol| self.terms(&venue, symbol)).collect(),
             chains: vec![ChainConfig {
                 venue: self.underlying.venue.clone(),
                 symbol: self.underlying.symbol.clone(),
@@ -108,8 +107,7 @@ impl ListedChain {
                 venue,
                 kinds: self.kinds(),
                 exercise: self.exercise,
-                // Each contract has an entry in `listings`.
-                unit_e9: 1_000_000_000,
+                unit_e9: self.contract_size.saturating_mul(1_000_000_000),
                 reach: 1,
                 underlying: self.is_hedged().then(|| self.underlying.clone()),
                 expiries: years.iter().map(|(_, years)| self.spread_expiry(*years)).collect(),
@@ -146,18 +144,6 @@ impl ListedChain {
         }
         let what = format!("no capture lists options on {root}, such as {root}151224C00750000");
         Err(Failure::Input(format!("{what}; name another --root")))
-    }
-
-    fn terms(&self, venue: &str, symbol: &str) -> WideListingConfig {
-        WideListingConfig {
-            venue: venue.to_owned(),
-            symbol: symbol.to_owned(),
-            unit_e9: self.contract_size.saturating_mul(1_000_000_000),
-            lot: 1,
-            fee_ppb: 0,
-            fee_unit_e9: None,
-            inverse: false,
-        }
     }
 
     fn expiry(&self, years: f64) -> ExpiryConfig {
@@ -250,13 +236,13 @@ mod tests {
     fn every_listed_contract_is_in_the_chain_and_in_the_spreads() {
         let wide = chain().wide(&inputs(20_151_224)).expect("a chain");
         let (made, spreads) = (&wide.chains[0], &wide.spreads[0]);
-        assert_eq!((made.options.len(), spreads.options.len(), wide.listings.len()), (12, 12, 12));
+        assert_eq!((made.options.len(), spreads.options.len()), (12, 12));
         let years: Vec<f64> = made.expiries.iter().map(|expiry| expiry.years).collect();
         assert_eq!(years, [0.5 / 365.0, 22.0 / 365.0]);
         let option = &made.options[7];
         assert_eq!((option.expiry, option.strike_e9, option.kind), (1, 740_000_000_000, OptionKind::Put));
         assert_eq!(option.symbol.as_deref(), Some("GOOG160115P00740000"));
-        assert_eq!(wide.listings[0].unit_e9, 100_000_000_000);
+        assert_eq!(spreads.unit_e9, 100_000_000_000);
         assert_eq!(spreads.kinds.len(), 6);
         assert!(spreads.underlying.is_some());
     }
