@@ -486,6 +486,39 @@ fn full_tables_refuse_and_stay_whole() {
     few_levels.check();
 }
 
+/// The shape of an option chain: many instruments, few levels each, prices that most of them share.
+#[test]
+fn tables_hold_what_they_are_made_for_however_many_instruments_share_it() {
+    const LEVELS: u64 = 1 << 10;
+    for seed in 1..=300 {
+        let mut random = Random(0x9E37_79B9 * seed);
+        let config = BookConfig {
+            instruments_max: 600,
+            orders_max: LEVELS as usize,
+            levels_max: LEVELS as usize,
+            price_tick: TICK,
+        };
+        let mut books = VenueBooks::new(config).expect("valid");
+        let (cents, distance) = (1 + random.below(400), 1 + random.below(3) as u32);
+        for id in 0..LEVELS {
+            let instrument = ((id / 2) as u32 * distance) % 600;
+            let side = if id % 2 == 0 { Side::Buy } else { Side::Sell };
+            let price = (1 + random.below(cents) + (id / 1_200) * 1_000) as i64 * 100 * TICK;
+            let add = MarketEvent {
+                kind: EventKind::OrderAdd,
+                order_id: id * random.pick(&[1, 1, 3]) + (id << 20),
+                instrument,
+                price,
+                quantity: 1,
+                side,
+                ..EVENT
+            };
+            let entered = books.apply(&add);
+            assert!(entered.is_ok(), "seed {seed}, order {id}: {entered:?}");
+        }
+    }
+}
+
 #[test]
 fn bad_capacities_are_refused() {
     let good = BookConfig { instruments_max: 1, orders_max: 1, levels_max: 1, price_tick: 1 };

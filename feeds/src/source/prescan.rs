@@ -6,6 +6,7 @@
 use super::file::Capture;
 use super::protocol::Protocol;
 use super::stream::{EventStream, StreamConfig};
+use crate::binance::feed::BookSource;
 use crate::directory::{Directory, DirectoryError};
 use crate::error::CaptureError;
 use crate::event::{EventKind, INSTRUMENT_NONE, MarketEvent};
@@ -202,8 +203,19 @@ fn scan_packets(capture: &Capture, scan: &mut Prescan, tables: &mut Tables) -> R
     }
 }
 
-/// [`scan_packets`] of the other protocols: decodes the whole capture into a directory of its own.
+/// [`scan_packets`] of the other protocols. That tickers make the books is known at the end of a pass only: their prices are
+/// seen in a second one.
 fn scan_stream(capture: &Capture, scan: &mut Prescan) -> Result<(), CaptureError> {
+    let outcome = scan_events(capture, scan);
+    if scan.stream.binance_source != BookSource::Ticker {
+        return outcome;
+    }
+    scan.stream = StreamConfig { binance_source: BookSource::Ticker, ..StreamConfig::unknown(scan.venue) };
+    scan_events(capture, scan)
+}
+
+/// Decodes the whole capture into a directory of its own.
+fn scan_events(capture: &Capture, scan: &mut Prescan) -> Result<(), CaptureError> {
     // Cannot fail: there are no symbols yet.
     let Ok(mut directory) = Directory::new(Vec::new(), LOCATES) else { return Ok(()) };
     let mut tallies: Vec<Listing> = Vec::new();

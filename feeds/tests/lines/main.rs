@@ -3,3 +3,4 @@
 mod lean;
 mod mutations;
 mod real_captures;
+mod tickers;

@@ -24,8 +24,9 @@ const BLOCK: usize = 1 << BLOCK_BITS;
 /// Bits of a place in a block.
 pub(crate) const BLOCK_BITS: u32 = 7;
 
-/// The smallest table: small enough for tests, large enough that no class of slots fills by chance.
-const SLOTS_MIN: usize = 1024;
+/// The smallest table. A probe sequence stays in its class, which is one slot in 64: with 128 slots in each none fills by
+/// chance, at half load, where 32 would (some 1 in 200 tables).
+const SLOTS_MIN: usize = 64 * 128;
 
 /// A record of a [`SlotTable`]. An all-zero record is free and has displaced nothing.
 pub(crate) trait SlotRecord: Zeroable {
