@@ -205,18 +205,7 @@ fn a_desk_finds_every_planted_mispricing_and_nothing_else() {
         let kinds: BTreeSet<&str> = desk.hits.iter().map(|row| row["kind"].as_str()).collect();
         let all = ["box", "butterfly", "calendar", "conversion", "pair", "reversal", "vertical"];
         assert_eq!(kinds, BTreeSet::from(all), "seed {seed}");
-        earns(&desk);
     }
-}
-
-/// What was taken stays taken, and is worth more than it cost.
-fn earns(desk: &Desk) {
-    let accounts = desk.summary["accounts"].as_array().expect("accounts");
-    let sum = |name: &str| -> i64 { accounts.iter().map(|of| of[name].as_i64().expect("an amount")).sum() };
-    let [realised, unrealised, fees] = ["realised_e9", "unrealised_e9", "fees_e9"].map(sum);
-    println!("realised {realised}, unrealised {unrealised}, fees {fees}");
-    assert!(accounts.len() > 10 && fees > 0);
-    assert!(realised + unrealised > fees, "{accounts:?}");
 }
 
 #[test]
