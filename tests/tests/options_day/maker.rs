@@ -162,6 +162,8 @@ fn the_generated_maker_has_room_for_the_quotes_of_a_whole_day() {
     let counters = &outcome.counters;
     assert!(counters.new_orders > 9_000, "most quotes stand until the close: {counters:?}");
     assert!(!outcome.to_string().contains("TABLE_FULL"), "{outcome}");
+    // All of them are cancelled in one moment, two megabytes of reports.
+    assert!(outcome.to_string().contains("; 0 open at the end"), "{outcome}");
     config.pipeline.open_orders_max = 9_999;
     let plan = WidePlan::new(&inputs, &config).expect("a plan").expect("wide work");
     let Err(refused) = plan.options_maker(&inputs, &config) else { panic!("there is no room") };
