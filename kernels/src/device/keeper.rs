@@ -6,10 +6,11 @@
 //! does not stop is left alone with all its memory.
 
 use super::driver::DriverError;
-use super::feed::Feed;
+use super::feed::{BrokenReplica, Feed};
 use super::launch::{Kept, Resident};
 use super::maker::Maker;
 use super::ring::{Port, Rings, RunState};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +29,24 @@ const RUN: u8 = 0;
 const GIVE_UP: u8 = 1;
 const STOP: u8 = 2;
 
+/// Why the hot side gives a device up: what it says without making a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// In words.
+    Because(&'static str),
+    /// Its replica cannot go on.
+    Broken(BrokenReplica),
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(reason) => f.write_str(reason),
+            Self::Broken(broken) => broken.fmt(f),
+        }
+    }
+}
+
 /// What the hot side and the keeper tell each other.
 #[derive(Debug)]
 struct Shared {
@@ -38,7 +57,7 @@ struct Shared {
     fresh: Mutex<Option<Feed>>,
     stop_ns: AtomicU64,
     /// Why the hot side has given the device up; the keeper makes a note of it.
-    given_up: Mutex<Option<&'static str>>,
+    given_up: Mutex<Option<GivenUp>>,
     notes: Mutex<Vec<String>>,
 }
 
@@ -71,7 +90,7 @@ impl Link {
     }
 
     /// The device is not to be used any more; another kernel is made later.
-    pub fn give_up(&self, reason: &'static str) {
+    pub fn give_up(&self, reason: GivenUp) {
         self.shared.is_up.store(false, Ordering::Relaxed);
         // Only a running kernel can be given up: a stop goes before.
         let _ = self.shared.wanted.compare_exchange(RUN, GIVE_UP, Ordering::Release, Ordering::Relaxed);
