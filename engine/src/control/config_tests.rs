@@ -109,6 +109,37 @@ fn the_example_of_wide_work_shows_every_default_as_it_is() {
     assert_eq!(error, format!("wide.toml: wide: listings[0]: lot is 0; give 1 to {}", i64::MAX));
 }
 
+/// The example with its relations by kind, which are comments: none of them is in a generated day.
+fn wide_with_its_kinds() -> String {
+    WIDE.lines().map(|line| format!("{}\n", line.strip_prefix("#: ").unwrap_or(line))).collect()
+}
+
+#[test]
+fn the_example_of_wide_work_shows_every_default_of_each_kind_of_relation() {
+    let text = wide_with_its_kinds();
+    let config = Config::parse("wide.toml", &text).expect("the example is valid");
+    let written = config.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &written), Ok(config.clone()), "as a journal's header holds it");
+    let WideConfig { currencies, spreads, baskets, bases, .. } = config.wide.expect("wide work");
+    // What has no default, and what the example says is another.
+    let mine = [
+        ("currencies", ["from", "markets"].as_slice()),
+        ("spreads", &["venue", "exercise", "unit_e9", "underlying", "expiries", "options"]),
+        ("baskets", &["fund", "components", "cash_e9", "fee_e9"]),
+        ("bases", &["spot", "future", "discount", "income_e9", "cost_of_short_e9"]),
+    ];
+    let table: toml::Table = toml::from_str(&text).expect("a table");
+    let mut bare = toml::Table::new();
+    for (name, kept) in mine {
+        let mut shown = table["wide"][name][0].as_table().expect("a table").clone();
+        shown.retain(|field, _| kept.iter().any(|kept| field == *kept));
+        bare.insert(name.to_owned(), vec![toml::Value::Table(shown)].into());
+    }
+    let bare: WideConfig = bare.try_into().expect("good settings");
+    assert_eq!((currencies, spreads), (bare.currencies, bare.spreads));
+    assert_eq!((baskets, bases), (bare.baskets, bare.bases));
+}
+
 #[test]
 fn the_examples_of_desks_parse_and_come_back_whole() {
     let examples = [
@@ -139,7 +170,9 @@ fn the_examples_of_desks_parse_and_come_back_whole() {
     assert_eq!(options.options_maker, Some(maker));
     assert!(equities.taker.is_some() && equities.pairs[0].symbols.len() == 2);
     assert!(coins.taker.is_some() && coins.relations.iter().all(|relation| relation.legs.len() == 3));
-    assert!(coins.listings.iter().all(|listing| listing.unit_e9 == 1_000_000 && listing.fee_ppb == 1_000_000));
+    assert!(
+        coins.listings.iter().all(|listing| listing.unit_e9 == 1_000_000 && listing.fee_ppb == 1_000_000)
+    );
     let first = format!("    \"{}\", ", strikes.symbols[0]);
     let one_less = OPTIONS_MAKER.replacen(&first, "    ", 1);
     let error = Config::parse("options_maker.toml", &one_less).expect_err("a symbol is missing");
