@@ -53,6 +53,13 @@ fn vpin_needs_its_features() {
     assert_eq!(config.features[0].parameters().vpin_buckets, 50);
     let text = config.to_toml().expect("it can be written");
     assert_eq!(Config::parse("written.toml", &text), Ok(config));
+    let bulk = format!("{features}vpin_bulk = {{ changes = 100 }}\n");
+    let config = Config::parse("desk.toml", &bulk).expect("trades in bulk");
+    let in_bulk = config.features[0].parameters().vpin_bulk.map(|bulk| (bulk.bar_ns, bulk.changes));
+    assert_eq!(in_bulk, Some((60_000_000_000, 100)));
+    assert_eq!(Config::parse("written.toml", &config.to_toml().expect("it can be written")), Ok(config));
+    let error = Config::parse("desk.toml", &bulk.replace("100", "0")).expect_err("no deviation of nothing");
+    assert!(error.contains("features of A: 0 buckets, samples or changes: give 1 to"), "{error}");
     let error = Config::parse("desk.toml", &features.replace("5000", "0")).expect_err("an empty bucket");
     assert!(error.contains("features of A: a VPIN bucket of 0: give 1 to"), "{error}");
     let error = Config::parse("desk.toml", &format!("{features}{features}")).expect_err("twice");
