@@ -56,6 +56,8 @@ struct Shared {
     has_fresh: AtomicBool,
     fresh: Mutex<Option<Feed>>,
     stop_ns: AtomicU64,
+    /// How long the kernel may take to stop, ns.
+    stop_limit_ns: AtomicU64,
     /// Why the hot side has given the device up; the keeper makes a note of it.
     given_up: Mutex<Option<GivenUp>>,
     notes: Mutex<Vec<String>>,
@@ -140,6 +142,7 @@ impl Keeper {
             has_fresh: AtomicBool::new(false),
             fresh: Mutex::new(None),
             stop_ns: AtomicU64::new(0),
+            stop_limit_ns: AtomicU64::new(STOP_LIMIT.as_nanos() as u64),
             given_up: Mutex::new(None),
             notes: Mutex::new(Vec::new()),
         });
@@ -154,6 +157,14 @@ impl Keeper {
 
     /// Stops the kernel and the thread; how long the kernel took to end, `None` when none ran or it did not end.
     pub fn stop(&mut self) -> Option<Duration> {
+        self.stop_within(STOP_LIMIT)
+    }
+
+    /// The same with another limit of what is a hang: for a kernel that is interpreted on a machine that does other things too.
+    pub fn stop_within(&mut self, limit: Duration) -> Option<Duration> {
+        let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.shared.stop_limit_ns.store(limit_ns, Ordering::Relaxed);
+        // Release: pairs with the keeper's load, so that it finds the limit.
         self.shared.wanted.store(STOP, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -233,12 +244,13 @@ fn goes_on(shared: &Shared, kernel: &mut Resident) -> bool {
 }
 
 fn end(shared: &Shared, mut kernel: Resident) {
-    match kernel.stop(STOP_LIMIT) {
+    let limit = Duration::from_nanos(shared.stop_limit_ns.load(Ordering::Relaxed));
+    match kernel.stop(limit) {
         Some(took) => {
             shared.stop_ns.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed)
         }
         None => {
-            shared.note(format!("the kernel did not stop in {STOP_LIMIT:?}: its memory is left alone"));
+            shared.note(format!("the kernel did not stop in {limit:?}: its memory is left alone"));
             kernel.abandon();
         }
     }
