@@ -139,7 +139,9 @@ fn the_examples_of_desks_parse_and_come_back_whole() {
     assert_eq!(options.options_maker, Some(maker));
     assert!(equities.taker.is_some() && equities.pairs[0].symbols.len() == 2);
     assert!(coins.taker.is_some() && coins.relations.iter().all(|relation| relation.legs.len() == 3));
-    assert!(coins.listings.iter().all(|listing| listing.unit_e9 == 1_000_000 && listing.fee_ppb == 1_000_000));
+    assert!(
+        coins.listings.iter().all(|listing| listing.unit_e9 == 1_000_000 && listing.fee_ppb == 1_000_000)
+    );
     let first = format!("    \"{}\", ", strikes.symbols[0]);
     let one_less = OPTIONS_MAKER.replacen(&first, "    ", 1);
     let error = Config::parse("options_maker.toml", &one_less).expect_err("a symbol is missing");
