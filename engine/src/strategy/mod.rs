@@ -13,6 +13,7 @@ mod quote_side;
 pub mod relation_taker;
 #[cfg(test)]
 mod test_desk;
+pub mod trading_back;
 
 use crate::order::{ClOrdId, Execution, Intent, OrderAction, TimeInForce};
 use crate::pipeline::carried_state::CarriedState;

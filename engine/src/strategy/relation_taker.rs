@@ -15,54 +15,27 @@
 //!
 //! It allocates at construction only and runs on the decision thread.
 
+mod attempt;
+mod config;
 mod explanation;
+mod taken;
 
+pub use config::RelationTakerConfig;
+
+use super::trading_back::{Flatten, exit_limit};
 use super::{GROUP_MAX, Intents, Strategy, View, immediate};
 use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use crate::pipeline::wide::{WideAnswered, WideListing};
-use crate::strategy::arbitrage_taker::Flatten;
+use attempt::{Attempt, NO_LEG, TriedLeg};
 use feeds::event::{MarketEvent, Side};
-use feeds::units::PRICE_NONE;
-use kernels::abi::{ItemKind, LEGS_MAX, Leg, ListingTerms, Touch};
+use kernels::abi::{ItemKind, LEGS_MAX, ListingTerms, Touch};
 use kernels::cpu::arbitrage::NO_HIT;
 use kernels::cpu::book::Bbo;
 use kernels::cpu::wide::WideTables;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Settings of the taker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RelationTakerConfig {
-    /// Wait after an attempt, after a refusal, and between two attempts to trade back, ns. Default 1 ms: the books must
-    /// show what the last attempt took.
-    pub cool_down_ns: u64,
-    /// Rule for what filled beyond the least filled leg. Default "cross": it is traded back.
-    pub flatten: Flatten,
-    /// Slippage that trading back accepts from the best price, ticks. Default 5.
-    pub slippage_max_ticks: u32,
-}
-
-impl Default for RelationTakerConfig {
-    fn default() -> Self {
-        Self { cool_down_ns: 1_000_000, flatten: Flatten::Cross, slippage_max_ticks: 5 }
-    }
-}
-
-impl RelationTakerConfig {
-    /// Checks what the types cannot.
-    ///
-    /// # Errors
-    /// The field out of range, and the range.
-    pub fn check(&self) -> Result<(), String> {
-        if self.slippage_max_ticks > 1_000_000 {
-            return Err(format!("slippage_max_ticks is {}; at most 1000000", self.slippage_max_ticks));
-        }
-        Ok(())
-    }
-}
+use taken::Taken;
 
 /// A listing of the wide work as the taker trades it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,100 +46,6 @@ pub struct TakenListing {
     pub price_tick: i64,
     /// Fees and lots.
     pub terms: ListingTerms,
-}
-
-/// One leg of the attempt that is in flight.
-#[derive(Clone, Copy, Debug)]
-struct TriedLeg {
-    leg: Leg,
-    /// The listing's price is upside-down: the unit is bought where the venue's bid is taken.
-    is_inverse: bool,
-    bbo: Bbo,
-    touch: Touch,
-    planned: u64,
-    /// Of `planned`, filled.
-    filled: u64,
-    /// Of `filled`, to be traded back.
-    excess: u64,
-}
-
-/// The place of a leg that is not there.
-const NO_LEG: TriedLeg = TriedLeg {
-    leg: Leg(0),
-    is_inverse: false,
-    bbo: Bbo::EMPTY,
-    touch: Touch { cost: 0, cost_quantity: 0, proceeds: 0, proceeds_quantity: 0 },
-    planned: 0,
-    filled: 0,
-    excess: 0,
-};
-
-impl TriedLeg {
-    const fn side(&self) -> Side {
-        if self.leg.sells() != self.is_inverse { Side::Sell } else { Side::Buy }
-    }
-
-    const fn price(&self) -> i64 {
-        if matches!(self.side(), Side::Sell) { self.bbo.bid_px } else { self.bbo.ask_px }
-    }
-}
-
-/// What was asked for of one side's quote.
-#[derive(Clone, Copy, Debug, Default)]
-struct Taken {
-    /// As it was shown.
-    price: i64,
-    shown: u64,
-    quantity: u64,
-}
-
-impl Taken {
-    fn add(&mut self, price: i64, shown: u64, quantity: u64) {
-        let before = if (self.price, self.shown) == (price, shown) { self.quantity } else { 0 };
-        *self = Self { price, shown, quantity: before.saturating_add(quantity) };
-    }
-
-    /// What is left of a quote.
-    fn left(&self, price: i64, shown: u64) -> u64 {
-        if (self.price, self.shown) == (price, shown) { shown.saturating_sub(self.quantity) } else { shown }
-    }
-}
-
-/// What is in flight.
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    relation: u32,
-    legs: [TriedLeg; GROUP_MAX],
-    legs_len: usize,
-    profit: i64,
-    /// The legs are done; what is beyond the least filled one is traded back.
-    is_flattening: bool,
-}
-
-impl Attempt {
-    fn legs(&self) -> &[TriedLeg] {
-        &self.legs[..self.legs_len]
-    }
-
-    fn legs_mut(&mut self) -> &mut [TriedLeg] {
-        &mut self.legs[..self.legs_len]
-    }
-
-    /// Sets what of each leg is beyond what the least filled one supports.
-    fn find_excess(&mut self, terms: &[ListingTerms]) {
-        let legs = *self;
-        let supported = |leg: &TriedLeg| {
-            let by = |other: &TriedLeg| {
-                u128::from(leg.planned) * u128::from(other.filled) / u128::from(other.planned.max(1))
-            };
-            legs.legs().iter().map(by).min().unwrap_or(0)
-        };
-        for leg in self.legs_mut() {
-            let kept = u64::try_from(supported(leg)).unwrap_or(u64::MAX);
-            let excess = leg.filled.saturating_sub(kept);
-            leg.excess = excess - excess % terms[leg.leg.listing() as usize].lot;
-        }
-    }
 }
 
 /// See the module's text.
@@ -331,22 +210,6 @@ impl RelationTaker {
             (at.venue, at.instrument, leg.side()) == (order.venue, order.instrument, side)
         })
     }
-}
-
-/// The touch plus the slippage, on the tick, never further away than configured.
-fn exit_limit(side: Side, touch: i64, tick: i64, slippage_max_ticks: u32) -> Option<i64> {
-    if touch == PRICE_NONE {
-        return None;
-    }
-    let slippage = i64::from(slippage_max_ticks).checked_mul(tick)?;
-    let limit = if side == Side::Sell {
-        let worst = touch.checked_sub(slippage)?;
-        worst.checked_add((tick - worst.rem_euclid(tick)) % tick)?
-    } else {
-        let worst = touch.checked_add(slippage)?;
-        worst.checked_sub(worst.rem_euclid(tick))?
-    };
-    (limit > 0).then_some(limit)
 }
 
 impl Strategy for RelationTaker {

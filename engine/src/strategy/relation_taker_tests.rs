@@ -4,6 +4,7 @@ use super::*;
 use crate::order::{ExecutionKind, Order, RejectReason, TimeInForce};
 use crate::strategy::test_desk::{Desk, INSTRUMENT, MS, TICK};
 use feeds::event::TradingStatus;
+use kernels::abi::Leg;
 use kernels::cpu::wide::{RelationSpec, WideSpec, WideTables};
 use std::sync::Arc;
 
