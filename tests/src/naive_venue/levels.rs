@@ -43,8 +43,9 @@ impl NaiveVenue {
         if event.flags & flags::SNAPSHOT != 0 {
             return;
         }
-        let new =
-            quantity.saturating_sub(before).min(quantity - self.levels[&(instrument, side, price)].used);
+        let new = quantity
+            .saturating_sub(before)
+            .min(quantity.saturating_sub(self.levels[&(instrument, side, price)].used));
         let filled = self.share(event, out, new, |client| {
             client.side == side.opposite() && !nearer(client.side, price, client.price)
         });

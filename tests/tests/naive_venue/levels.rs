@@ -5,22 +5,28 @@ use super::*;
 /// Instruments below this one have books of levels most of the time.
 const OF_LEVELS: u64 = 2;
 
-/// A level set or a print in a book of levels, or now and then an event of another kind, seldom for a book of levels.
+/// A level set or a print in a book of levels; one in five an event of a feed of orders, seldom for a book of levels.
 fn event(feed: &mut Feed, random: &mut Random, time_ns: u64) -> MarketEvent {
-    feed.first_instrument = if random.one_in(100) { 0 } else { OF_LEVELS as u32 };
-    let mut event = feed.event(random, time_ns);
-    if random.one_in(8) || event.kind == EventKind::TradingStatus {
-        return event;
+    if random.one_in(5) {
+        feed.first_instrument = if random.one_in(100) { 0 } else { OF_LEVELS as u32 };
+        return feed.event(random, time_ns);
     }
-    event.instrument = random.below(OF_LEVELS) as u32;
-    (event.order_id, event.second_id, event.venue) = (0, 0, 0);
-    event.flags = flags::LAST_OF_EVENT;
+    let event = MarketEvent {
+        exchange_ns: time_ns,
+        receive_ns: time_ns + 100,
+        sequence: time_ns,
+        instrument: random.below(OF_LEVELS) as u32,
+        ..MarketEvent::NOTHING
+    };
     match random.below(100) {
         0..70 => set(feed, random, event),
         70..98 => print(feed, random, event),
         98 => MarketEvent { kind: EventKind::Gap, ..event },
         _ if random.one_in(3) => MarketEvent { kind: EventKind::Clear, ..event },
-        _ => MarketEvent { price: event.price + 1, ..set(feed, random, event) },
+        _ => {
+            let set = set(feed, random, event);
+            MarketEvent { price: set.price + 1, ..set }
+        }
     }
 }
 
