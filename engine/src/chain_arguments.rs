@@ -1,17 +1,48 @@
 //! The command line of `warptick chain`.
 
 use clap::Args;
+use engine::control::config::VenueConfig;
 use engine::control::failure::Failure;
 use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::listed_chain::ListedChain;
 use engine::control::wide_config::WideConfig;
 use engine::control::wide_kinds::{ExerciseConfig, PlaceConfig};
+use engine::fix::session::HEARTBEAT_S_MAX;
 
-/// A configuration's part, printed.
+/// HeartBtInt(108), s: the longest that a session takes. Bars are minutes apart and more where nothing is quoted, and a session
+/// that hears nothing for two and a half intervals is given up.
+const HEARTBEAT_S: u32 = HEARTBEAT_S_MAX;
+
+/// What is printed of a configuration: all that a replay of the captures needs, and that differs from the defaults or may have
+/// to be corrected.
 #[derive(serde::Serialize)]
-struct OnlyWide {
+struct Printed {
+    date: String,
+    venues: Vec<PrintedVenue>,
     wide: WideConfig,
 }
+
+#[derive(serde::Serialize)]
+struct PrintedVenue {
+    name: String,
+    heartbeat_s: u32,
+    taker_fee_e9: i64,
+}
+
+impl PrintedVenue {
+    fn named(name: &str) -> Self {
+        let VenueConfig { name, taker_fee_e9, .. } = VenueConfig::named(name);
+        Self { name, heartbeat_s: HEARTBEAT_S, taker_fee_e9 }
+    }
+}
+
+/// What is printed above it, as comments.
+const NOTES: &str = "\
+# Assumed: interest, dividends, exercise and contract size as given; years are days from the session / 365.
+# Heartbeats are far apart, so that sessions outlive the gaps between bars. taker_fee_e9 is what taking one quantity unit (a
+# share, a contract) costs, 1e-9 of the currency: correct it.
+# No [[instruments]] are named: the default market maker quotes what the first capture trades most. Name some to choose.
+";
 
 /// What `warptick chain` takes.
 #[derive(Args)]
@@ -62,7 +93,7 @@ fn parse_exercise(text: &str) -> Result<ExerciseConfig, String> {
 }
 
 impl ChainArguments {
-    /// The `[wide]` of a configuration, as TOML.
+    /// A configuration for a replay of the captures, as TOML.
     pub fn run(&self) -> Result<String, Failure> {
         let inputs = Inputs::open(&self.captures, self.date.as_deref())?;
         let chain = ListedChain {
@@ -76,9 +107,12 @@ impl ChainArguments {
             volatility: 0.3,
             fit_interval_ms: self.fit_interval_ms,
         };
-        let wide = OnlyWide { wide: chain.wide(&inputs)? };
-        let text = toml::to_string(&wide).map_err(|error| Failure::Input(format!("chain: {error}")))?;
-        let assumed = "# Assumed: interest, dividends, exercise and contract size as given; years are days from the session / 365.";
-        Ok(format!("{assumed}\n{text}"))
+        let printed = Printed {
+            date: inputs.date.to_string(),
+            venues: inputs.venues.iter().map(|input| PrintedVenue::named(&input.venue)).collect(),
+            wide: chain.wide(&inputs)?,
+        };
+        let text = toml::to_string(&printed).map_err(|error| Failure::Input(format!("chain: {error}")))?;
+        Ok(format!("{NOTES}{text}"))
     }
 }

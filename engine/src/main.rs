@@ -62,7 +62,7 @@ enum Task {
     Venue(VenueArguments),
     /// Make a synthetic capture of two venues: OUT.nasdaq.itch and OUT.bx.itch.
     Generate(GenerateArguments),
-    /// Print the `[wide]` of a configuration for the option chain that captures list.
+    /// Print a configuration for a replay of the option chain that captures list.
     Chain(chain_arguments::ChainArguments),
     /// Read a journal.
     #[command(subcommand)]

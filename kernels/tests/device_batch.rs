@@ -13,7 +13,7 @@ use kernels::cpu::book::{Bbo, BookConfig, DepthLevel, VenueBooks};
 use kernels::cpu::replica_hash::replica_hash;
 use kernels::cpu::wide::{ExpirySpec, OptionSpec, RelationSpec, WideAnswer, WideSpec, WideState, WideTables};
 use kernels::device::batch::{Batch, BookChange, BookTop, ChangeLists, ReplayFault, TickKernel, TickLaunch};
-use kernels::device::feed::{Collected, Feed, line_of};
+use kernels::device::feed::{BrokenReplica, Collected, Feed, line_of};
 use kernels::device::maker::Maker;
 use kernels::device::ring::Port;
 use std::sync::{Arc, Once};
@@ -337,5 +337,5 @@ fn a_launch_a_tick_says_what_it_cannot_take() {
     kernel.launch(TickLaunch::Kernel).expect("it starts");
     kernel.synchronize().expect("it ends");
     let said = feed.collect(tag, &mut WideAnswer::new(&tables));
-    assert_eq!(said, Collected::Broken { listing: 2, fault: 3 });
+    assert_eq!(said, Collected::Broken(BrokenReplica { listing: 2, fault: 3 }));
 }

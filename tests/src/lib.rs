@@ -10,3 +10,4 @@ pub mod ports;
 pub mod resting;
 pub mod script;
 pub mod warptick;
+pub mod wide_day;

@@ -53,6 +53,13 @@ fn vpin_needs_its_features() {
     assert_eq!(config.features[0].parameters().vpin_buckets, 50);
     let text = config.to_toml().expect("it can be written");
     assert_eq!(Config::parse("written.toml", &text), Ok(config));
+    let bulk = format!("{features}vpin_bulk = {{ changes = 100 }}\n");
+    let config = Config::parse("desk.toml", &bulk).expect("trades in bulk");
+    let in_bulk = config.features[0].parameters().vpin_bulk.map(|bulk| (bulk.bar_ns, bulk.changes));
+    assert_eq!(in_bulk, Some((60_000_000_000, 100)));
+    assert_eq!(Config::parse("written.toml", &config.to_toml().expect("it can be written")), Ok(config));
+    let error = Config::parse("desk.toml", &bulk.replace("100", "0")).expect_err("no deviation of nothing");
+    assert!(error.contains("features of A: 0 buckets, samples or changes: give 1 to"), "{error}");
     let error = Config::parse("desk.toml", &features.replace("5000", "0")).expect_err("an empty bucket");
     assert!(error.contains("features of A: a VPIN bucket of 0: give 1 to"), "{error}");
     let error = Config::parse("desk.toml", &format!("{features}{features}")).expect_err("twice");
@@ -107,6 +114,37 @@ fn the_example_of_wide_work_shows_every_default_as_it_is() {
     assert_eq!(&wide.listings[0], listing);
     let error = Config::parse("wide.toml", &WIDE.replace("lot = 1", "lot = 0")).expect_err("no lots");
     assert_eq!(error, format!("wide.toml: wide: listings[0]: lot is 0; give 1 to {}", i64::MAX));
+}
+
+/// The example with its relations by kind, which are comments: none of them is in a generated day.
+fn wide_with_its_kinds() -> String {
+    WIDE.lines().map(|line| format!("{}\n", line.strip_prefix("#: ").unwrap_or(line))).collect()
+}
+
+#[test]
+fn the_example_of_wide_work_shows_every_default_of_each_kind_of_relation() {
+    let text = wide_with_its_kinds();
+    let config = Config::parse("wide.toml", &text).expect("the example is valid");
+    let written = config.to_toml().expect("it can be written");
+    assert_eq!(Config::parse("written.toml", &written), Ok(config.clone()), "as a journal's header holds it");
+    let WideConfig { currencies, spreads, baskets, bases, .. } = config.wide.expect("wide work");
+    // What has no default, and what the example says is another.
+    let mine = [
+        ("currencies", ["from", "markets"].as_slice()),
+        ("spreads", &["venue", "exercise", "unit_e9", "underlying", "expiries", "options"]),
+        ("baskets", &["fund", "components", "cash_e9", "fee_e9"]),
+        ("bases", &["spot", "future", "discount", "income_e9", "cost_of_short_e9"]),
+    ];
+    let table: toml::Table = toml::from_str(&text).expect("a table");
+    let mut bare = toml::Table::new();
+    for (name, kept) in mine {
+        let mut shown = table["wide"][name][0].as_table().expect("a table").clone();
+        shown.retain(|field, _| kept.contains(&field));
+        bare.insert(name.to_owned(), vec![toml::Value::Table(shown)].into());
+    }
+    let bare: WideConfig = bare.try_into().expect("good settings");
+    assert_eq!((currencies, spreads), (bare.currencies, bare.spreads));
+    assert_eq!((baskets, bases), (bare.baskets, bare.bases));
 }
 
 #[test]

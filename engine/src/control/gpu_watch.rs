@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use kernels::device::keeper::Link;
+use kernels::device::keeper::{GivenUp, Link};
 use nvml_wrapper::bitmasks::event::EventTypes;
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::error::NvmlError;
@@ -171,7 +171,7 @@ fn watch(pci_bus_id: &str, link: &Link, seen: &Mutex<Seen>, stop: &AtomicBool) -
         match events.as_ref().map(|events| events.wait(INTERVAL_MS)) {
             Some(Ok(event)) => {
                 lock(seen).xids.push(format!("{:?}", event.event_data));
-                link.give_up("the driver reported a critical error (Xid)");
+                link.give_up(GivenUp::Because("the driver reported a critical error (Xid)"));
             }
             Some(Err(NvmlError::Timeout)) => {}
             Some(Err(error)) => return Err(error),

@@ -18,28 +18,29 @@
 pub mod config;
 mod contract;
 mod explanation;
+mod inputs;
+mod live_orders;
 mod market_volatility;
 mod portfolio;
+mod queue;
 
 use super::quote_side::{QuotePace, QuoteSides, lower};
-use super::{Intents, Strategy, View};
-use crate::order::{Execution, Intent};
-use crate::pipeline::order_table::LiveOrder;
-use crate::pipeline::risk::RiskReasons;
-use crate::pipeline::wide::{SurfaceFitted, WideAnswered, WideListing};
+use super::{Intents, View};
+use crate::pipeline::wide::WideListing;
 pub use config::OptionsMakerConfig;
 use contract::Contract;
-use feeds::event::{INSTRUMENT_ALL, MarketEvent, Side};
+use feeds::event::Side;
 use feeds::units::PRICE_NONE;
-use kernels::abi::{Expiry, ItemKind, OptionTerms};
+use kernels::abi::{Expiry, OptionTerms};
 use kernels::cpu::option_quote::mid_of;
 use kernels::cpu::portfolio_quote::{PortfolioInputs, PortfolioRules, portfolio_quotes};
 use kernels::cpu::pricing::Isa;
 use kernels::cpu::quote_action::RequoteParameters;
 use kernels::cpu::quoting::{NoQuote, Quotes};
+use live_orders::LiveOrders;
 use market_volatility::{Band, MarketVolatility};
 use portfolio::Portfolio;
-use std::collections::VecDeque;
+use queue::Queue;
 
 /// Options that one input looks at.
 pub const EXAMINED_MAX: usize = 32;
@@ -70,10 +71,7 @@ struct Quoted {
     rules: PortfolioRules,
     contract: Contract,
     market: MarketVolatility,
-    /// Its market has left the volatility that it is priced by.
-    has_left: bool,
     sides: QuoteSides,
-    waits: bool,
 }
 
 /// See the module's text.
@@ -86,13 +84,7 @@ pub struct OptionsMaker {
     portfolio: Portfolio,
     pace: QuotePace,
     changes_max: usize,
-    /// Options to look at, each once.
-    waiting: VecDeque<u32>,
-    /// Options that are still to be looked at in turn, and where the turn is.
-    in_turn: usize,
-    turn: usize,
-    /// What the last input has looked at, for explanations.
-    examined: Vec<u32>,
+    queue: Queue,
     isa: Isa,
     band: Band,
     counts: Counts,
@@ -124,9 +116,7 @@ impl OptionsMaker {
             rules: config.rules(made.price_tick),
             contract: Contract::new(&made.terms),
             market: MarketVolatility::new(&made.terms, &made.expiry),
-            has_left: false,
             sides: QuoteSides::default(),
-            waits: false,
         };
         let mut instruments: Vec<u32> =
             options.iter().flat_map(|made| [made.at.instrument, made.underlying.instrument]).collect();
@@ -146,10 +136,7 @@ impl OptionsMaker {
                 refused_pause_ns: config.refused_pause_ns,
             },
             changes_max: config.changes_max,
-            waiting: VecDeque::with_capacity(options.len()),
-            in_turn: 0,
-            turn: 0,
-            examined: Vec::with_capacity(EXAMINED_MAX),
+            queue: Queue::new(options.len()),
             isa: Isa::detect(),
             band: Band { volatility_e9: config.volatility_band_e9, price_e9: config.half_width_min_e9 },
             counts: Counts::default(),
@@ -158,14 +145,6 @@ impl OptionsMaker {
 
     fn place(places: &[u32], number: u32) -> Option<usize> {
         places.get(number as usize).copied().filter(|&place| place != NONE).map(|place| place as usize)
-    }
-
-    fn wait(&mut self, place: usize) {
-        let quoted = &mut self.quoted[place];
-        if !quoted.waits {
-            quoted.waits = true;
-            self.waiting.push_back(place as u32);
-        }
     }
 
     /// What an option is worth with the underlying where it is now.
@@ -191,40 +170,17 @@ impl OptionsMaker {
         }
     }
 
-    /// Everything is looked at once more, after what waits.
-    fn look_at_all(&mut self) {
-        self.in_turn = self.quoted.len();
-    }
-
     /// Works off what waits, as far as one input goes.
     fn work(&mut self, view: &View<'_>, intents: &mut Intents) {
-        self.examined.clear();
-        while self.examined.len() < EXAMINED_MAX && intents.iter().count() + 2 <= self.changes_max {
-            let place = match self.waiting.front() {
-                Some(&place) => place as usize,
-                None if self.in_turn > 0 => self.place_in_turn(),
-                None => return,
-            };
-            // The view does not show what was asked for a moment ago: a second look would ask for it again.
-            if self.examined.contains(&(place as u32)) {
-                return;
-            }
-            if self.waiting.pop_front().is_some() {
-                self.quoted[place].waits = false;
-            } else {
-                (self.in_turn, self.turn) = (self.in_turn - 1, place);
-            }
-            self.examined.push(place as u32);
+        self.queue.begin();
+        while intents.iter().count() + 2 <= self.changes_max
+            && let Some(place) = self.queue.next()
+        {
             self.requote(place, view, intents);
         }
     }
 
-    /// Whose turn it is next.
-    fn place_in_turn(&self) -> usize {
-        if self.turn + 1 < self.quoted.len() { self.turn + 1 } else { 0 }
-    }
-
-    /// What an option's quotes depend on now, and what is wanted.
+    /// What an option's quotes depend on now, and what is wanted of it as it was judged when it was looked at.
     fn wanted(&self, place: usize, view: &View<'_>, live: &LiveOrders<'_>) -> (PortfolioInputs, Quotes) {
         let Quoted { made, rules, sides, market: implied, .. } = &self.quoted[place];
         let market = view.bbo(made.at.venue, made.at.instrument);
@@ -240,8 +196,7 @@ impl OptionsMaker {
             ask: lower(market.ask_px, live.lowest_ask),
         };
         let paused = Err(NoQuote::Paused);
-        if !view.is_continuous(made.at.venue, made.at.instrument) || implied.has_left(&self.band, values.vega)
-        {
+        if !view.is_continuous(made.at.venue, made.at.instrument) || implied.has_left() {
             return (inputs, Quotes { bid: paused, ask: paused });
         }
         let mut wanted = portfolio_quotes(rules, &inputs);
@@ -257,11 +212,11 @@ impl OptionsMaker {
     fn requote(&mut self, place: usize, view: &View<'_>, intents: &mut Intents) {
         let at = self.quoted[place].made.at;
         if self.portfolio.holds(place, view.exposure(at.instrument).position) {
-            self.look_at_all();
+            self.queue.look_at_all();
         }
-        let has_left = self.quoted[place].market.has_left(&self.band, self.portfolio.values(place).vega);
-        let had_left = std::mem::replace(&mut self.quoted[place].has_left, has_left);
-        self.counts.markets_left += u64::from(has_left && !had_left);
+        let vega = self.portfolio.values(place).vega;
+        let has_just_left = self.quoted[place].market.judge(&self.band, vega);
+        self.counts.markets_left += u64::from(has_just_left);
         let live = LiveOrders::of(view, at);
         let (_, Quotes { bid, ask }) = self.wanted(place, view, &live);
         let sides = &mut self.quoted[place].sides;
@@ -284,129 +239,6 @@ fn places(numbers: impl Iterator<Item = u32> + Clone) -> Result<Box<[u32]>, Stri
         }
     }
     Ok(places.into())
-}
-
-/// The newest live order of each side, and the outermost prices of all our orders at the listing.
-struct LiveOrders<'a> {
-    bid: Option<&'a LiveOrder>,
-    ask: Option<&'a LiveOrder>,
-    highest_bid: i64,
-    lowest_ask: i64,
-}
-
-impl<'a> LiveOrders<'a> {
-    fn of(view: &View<'a>, at: WideListing) -> Self {
-        let mut live = Self { bid: None, ask: None, highest_bid: PRICE_NONE, lowest_ask: PRICE_NONE };
-        for order in view.orders.of_instrument(at.instrument).filter(|order| order.venue == at.venue) {
-            let is_mine = order.strategy == view.strategy;
-            let place = if order.side == Side::Buy {
-                live.highest_bid = live.highest_bid.max(order.best_price());
-                &mut live.bid
-            } else {
-                live.lowest_ask = lower(live.lowest_ask, order.best_price());
-                &mut live.ask
-            };
-            if is_mine {
-                // The newest comes first.
-                place.get_or_insert(order);
-            }
-        }
-        live
-    }
-}
-
-impl Strategy for OptionsMaker {
-    fn instruments(&self) -> &[u32] {
-        &self.instruments
-    }
-
-    fn on_market(&mut self, view: &View<'_>, event: &MarketEvent, intents: &mut Intents) {
-        match Self::place(&self.by_instrument, event.instrument) {
-            Some(place) => {
-                self.look(place, view);
-                self.wait(place);
-            }
-            // A status of the whole venue.
-            None if event.instrument == INSTRUMENT_ALL => self.look_at_all(),
-            None => {}
-        }
-        self.work(view, intents);
-    }
-
-    fn on_execution(
-        &mut self,
-        view: &View<'_>,
-        execution: &Execution,
-        order: &LiveOrder,
-        closed: bool,
-        intents: &mut Intents,
-    ) {
-        if let Some(place) = Self::place(&self.by_instrument, order.instrument) {
-            let sides = &mut self.quoted[place].sides;
-            if execution.kind.is_refusal() {
-                sides.pause(order.side, &self.pace, view.time_ns);
-            }
-            if closed {
-                sides.closed(order.side);
-            }
-            self.wait(place);
-        }
-        self.work(view, intents);
-    }
-
-    fn on_reject(&mut self, time_ns: u64, intent: &Intent, _reasons: RiskReasons) {
-        if let Some(place) = Self::place(&self.by_instrument, intent.instrument) {
-            self.quoted[place].sides.pause(intent.side, &self.pace, time_ns);
-        }
-    }
-
-    fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
-        self.look_at_all();
-        self.work(view, intents);
-    }
-
-    fn wants_wide(&self) -> bool {
-        true
-    }
-
-    fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
-        for item in answer.items.iter().filter(|item| item.key.kind == ItemKind::Option) {
-            if let Some(place) = Self::place(&self.by_option, item.key.index) {
-                self.quoted[place].contract.answered(&item.values);
-                self.price(place, view);
-                self.wait(place);
-            }
-        }
-        self.work(view, intents);
-    }
-
-    fn on_surface(&mut self, view: &View<'_>, fitted: &SurfaceFitted<'_>, intents: &mut Intents) {
-        for vol in fitted.vols {
-            let Some(place) = Self::place(&self.by_option, vol.option) else { continue };
-            let Quoted { contract, market, has_left, .. } = &mut self.quoted[place];
-            market.refitted(vol.volatility_e9, vol.volatility());
-            let was_repriced = contract.refitted(&vol.premium);
-            let vega = self.portfolio.values(place).vega;
-            if was_repriced || market.has_left(&self.band, vega) != *has_left {
-                self.price(place, view);
-                self.wait(place);
-            }
-        }
-        self.work(view, intents);
-    }
-
-    fn report(&self) -> Option<String> {
-        let Counts { premiums_held, touches_solved, markets_left } = self.counts;
-        Some(format!(
-            "options maker: {touches_solved} touches of options turned into volatilities, {markets_left} times a market \
-             left what its option was priced by, {premiums_held} prices with the underlying beyond what early exercise was \
-             fitted for"
-        ))
-    }
-
-    fn explain(&self, view: &View<'_>) -> Vec<String> {
-        explanation::of(self, view)
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The maker in the real decision core: two options on one underlying, fed by hand.
 
 use super::*;
-use crate::order::{ExecutionKind, Order, OrderAction, RejectReason};
+use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason};
 use crate::pipeline::decision_core::{Actions, CoreSizes, DecisionCore, Input, NoProbe};
 use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, StrategyLimits};
-use crate::pipeline::wide::{ComputedBy, SurfaceVol, WideRequest, WideWatch};
-use feeds::event::{EventKind, flags};
-use kernels::abi::{ItemKey, WideItem, option_flags};
+use crate::pipeline::wide::{ComputedBy, SurfaceFitted, SurfaceVol, WideAnswered, WideRequest, WideWatch};
+use crate::strategy::Strategy;
+use feeds::event::{EventKind, MarketEvent, flags};
+use kernels::abi::{ItemKey, ItemKind, WideItem, option_flags};
 use kernels::cpu::american::{Exercised, PremiumTable};
 use kernels::cpu::book::{BookConfig, VenueBooks};
 use kernels::cpu::pricing::{Contract as Priced, ForwardTerms, Isa, value_one};

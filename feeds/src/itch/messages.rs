@@ -462,3 +462,36 @@ messages! {
         collar_upper: u32,
     }
 }
+
+impl StockDirectory {
+    /// A common share of NASDAQ's best tier in round lots of 100: what sessions of our own list. Where one has something else,
+    /// its field is set over this.
+    #[must_use]
+    pub const fn common_share(header: Header, stock: Symbol) -> Self {
+        Self {
+            header,
+            stock,
+            market_category: b'Q',
+            financial_status: b'N',
+            round_lot_size: 100,
+            round_lots_only: b'N',
+            issue_classification: b'C',
+            issue_subtype: *b"Z ",
+            authenticity: b'P',
+            short_sale_threshold: b'N',
+            ipo_flag: b'N',
+            luld_tier: b'1',
+            etp_flag: b'N',
+            etp_leverage: 0,
+            inverse: b'N',
+        }
+    }
+}
+
+impl StockTradingAction {
+    /// It trades.
+    #[must_use]
+    pub const fn trading(header: Header, stock: Symbol) -> Self {
+        Self { header, stock, trading_state: b'T', reserved: b' ', reason: *b"    " }
+    }
+}

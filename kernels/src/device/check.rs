@@ -1,7 +1,7 @@
 //! Holds a device against the CPU: every event into both, every change of a listing's touch asked of both, every answer and
 //! every book's hash compared. In step, without a deadline: for tests and for `warptick gpu check`. It allocates.
 
-use super::feed::{Collected, Feed};
+use super::feed::{BrokenReplica, Collected, Feed};
 use super::ring::RingFull;
 use crate::abi::{ItemKind, WideItem};
 use crate::cpu::book::{Bbo, BookError, VenueBooks};
@@ -73,12 +73,7 @@ pub enum Difference {
         request: u64,
     },
     /// The device said that it cannot go on.
-    Broken {
-        /// Whose book.
-        listing: u32,
-        /// What; see [`Collected::Broken`].
-        fault: i64,
-    },
+    Broken(BrokenReplica),
     /// No answer came.
     NoAnswer {
         /// To which request.
@@ -137,9 +132,7 @@ impl fmt::Display for Difference {
                     "book {listing} after request {request}: hash {cpu:016x} on the CPU, {device:016x} on the device"
                 )
             }
-            Self::Broken { listing, fault } => {
-                write!(f, "the device broke off at the book of listing {listing}, fault {fault}")
-            }
+            Self::Broken(broken) => broken.fmt(f),
             Self::NoAnswer { request } => write!(f, "no answer to request {request} in {ANSWER_LIMIT:?}"),
             Self::Alien(text) => write!(f, "the device answered what was not asked: {text}"),
             Self::Event(error) => write!(f, "an event does not fit the book: {error}"),
@@ -286,7 +279,7 @@ impl Checker {
         let book_hash = loop {
             match self.feed.collect(tag, &mut self.device_answer) {
                 Collected::Complete { book_hash } => break book_hash,
-                Collected::Broken { listing, fault } => return Err(Difference::Broken { listing, fault }),
+                Collected::Broken(broken) => return Err(Difference::Broken(broken)),
                 Collected::NotYet if begun.elapsed() < ANSWER_LIMIT => std::thread::yield_now(),
                 Collected::NotYet | Collected::EpochEnded { .. } => {
                     return Err(Difference::NoAnswer { request });

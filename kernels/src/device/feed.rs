@@ -5,7 +5,7 @@
 //! clock, waits or allocates. A full ring is an error that changes nothing: the replica lacks that line then, and has to be
 //! made anew ([`Feed::send_book`] into fresh rings).
 
-use super::ring::{Port, RingFull};
+use super::ring::{FAULT_UNREADABLE, Port, RingFull};
 use crate::abi::{
     EpochEnd, ItemKey, ItemKind, SignalKind, SignalLine, TickKind, TickLine, WideItem, tick_flags,
 };
@@ -13,6 +13,7 @@ use crate::cpu::book::{DepthLevel, VenueBooks};
 use crate::cpu::replica_hash::replica_hash;
 use crate::cpu::wide::WideAnswer;
 use feeds::event::{EventKind, MarketEvent, Side};
+use std::fmt;
 
 /// Levels that a book's resynchronisation looks at: a side with more has no replica.
 const LEVELS_MAX: usize = 1 << 16;
@@ -33,12 +34,31 @@ pub enum Collected {
         books_hash: u64,
     },
     /// The replica cannot go on.
-    Broken {
-        /// Whose book.
-        listing: u32,
-        /// What: 1 levels full, 2 orders full, 3 order unknown, 4 no such listing, -1 a line that cannot be read.
-        fault: i64,
-    },
+    Broken(BrokenReplica),
+}
+
+/// Where a device's replica of the books broke off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenReplica {
+    /// Whose book.
+    pub listing: u32,
+    /// What: 1 levels full, 2 orders full, 3 order unknown, 4 no such listing, -1 a line that cannot be read.
+    pub fault: i64,
+}
+
+impl fmt::Display for BrokenReplica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { listing, fault } = *self;
+        let what = match fault {
+            1 => "it has more levels than the device keeps",
+            2 => "there are more orders than the device keeps",
+            3 => "it lacks an order that was to change",
+            4 => "there is no such listing",
+            FAULT_UNREADABLE => "a line cannot be read",
+            _ => "of no known kind",
+        };
+        write!(f, "the device broke off at the book of listing {listing}, fault {fault}: {what}")
+    }
 }
 
 /// See the module's page.
@@ -151,7 +171,7 @@ impl Feed {
         while let Some(line) = self.port.receive() {
             match line.kind {
                 SignalKind::Broken => {
-                    return Collected::Broken { listing: line.index, fault: line.values[0] };
+                    return broken(line.index, line.values[0]);
                 }
                 SignalKind::EpochEnd => {
                     return Collected::EpochEnded { books_hash: line.values[0] as u64 };
@@ -262,8 +282,12 @@ fn end_of(line: &SignalLine, answer: &WideAnswer) -> Collected {
     if answer.items().len() == line.index as usize {
         Collected::Complete { book_hash: line.values[0] as u64 }
     } else {
-        Collected::Broken { listing: line.values[1] as u32, fault: super::ring::FAULT_UNREADABLE }
+        broken(line.values[1] as u32, FAULT_UNREADABLE)
     }
+}
+
+const fn broken(listing: u32, fault: i64) -> Collected {
+    Collected::Broken(BrokenReplica { listing, fault })
 }
 
 #[inline]

@@ -6,10 +6,11 @@
 //! does not stop is left alone with all its memory.
 
 use super::driver::DriverError;
-use super::feed::Feed;
+use super::feed::{BrokenReplica, Feed};
 use super::launch::{Kept, Resident};
 use super::maker::Maker;
 use super::ring::{Port, Rings, RunState};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +29,24 @@ const RUN: u8 = 0;
 const GIVE_UP: u8 = 1;
 const STOP: u8 = 2;
 
+/// Why the hot side gives a device up: what it says without making a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// In words.
+    Because(&'static str),
+    /// Its replica cannot go on.
+    Broken(BrokenReplica),
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(reason) => f.write_str(reason),
+            Self::Broken(broken) => broken.fmt(f),
+        }
+    }
+}
+
 /// What the hot side and the keeper tell each other.
 #[derive(Debug)]
 struct Shared {
@@ -37,8 +56,10 @@ struct Shared {
     has_fresh: AtomicBool,
     fresh: Mutex<Option<Feed>>,
     stop_ns: AtomicU64,
+    /// How long the kernel may take to stop, ns.
+    stop_limit_ns: AtomicU64,
     /// Why the hot side has given the device up; the keeper makes a note of it.
-    given_up: Mutex<Option<&'static str>>,
+    given_up: Mutex<Option<GivenUp>>,
     notes: Mutex<Vec<String>>,
 }
 
@@ -71,7 +92,7 @@ impl Link {
     }
 
     /// The device is not to be used any more; another kernel is made later.
-    pub fn give_up(&self, reason: &'static str) {
+    pub fn give_up(&self, reason: GivenUp) {
         self.shared.is_up.store(false, Ordering::Relaxed);
         // Only a running kernel can be given up: a stop goes before.
         let _ = self.shared.wanted.compare_exchange(RUN, GIVE_UP, Ordering::Release, Ordering::Relaxed);
@@ -121,6 +142,7 @@ impl Keeper {
             has_fresh: AtomicBool::new(false),
             fresh: Mutex::new(None),
             stop_ns: AtomicU64::new(0),
+            stop_limit_ns: AtomicU64::new(STOP_LIMIT.as_nanos() as u64),
             given_up: Mutex::new(None),
             notes: Mutex::new(Vec::new()),
         });
@@ -135,6 +157,14 @@ impl Keeper {
 
     /// Stops the kernel and the thread; how long the kernel took to end, `None` when none ran or it did not end.
     pub fn stop(&mut self) -> Option<Duration> {
+        self.stop_within(STOP_LIMIT)
+    }
+
+    /// The same with another limit of what is a hang: for a kernel that is interpreted on a machine that does other things too.
+    pub fn stop_within(&mut self, limit: Duration) -> Option<Duration> {
+        let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.shared.stop_limit_ns.store(limit_ns, Ordering::Relaxed);
+        // Release: pairs with the keeper's load, so that it finds the limit.
         self.shared.wanted.store(STOP, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -214,12 +244,13 @@ fn goes_on(shared: &Shared, kernel: &mut Resident) -> bool {
 }
 
 fn end(shared: &Shared, mut kernel: Resident) {
-    match kernel.stop(STOP_LIMIT) {
+    let limit = Duration::from_nanos(shared.stop_limit_ns.load(Ordering::Relaxed));
+    match kernel.stop(limit) {
         Some(took) => {
             shared.stop_ns.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed)
         }
         None => {
-            shared.note(format!("the kernel did not stop in {STOP_LIMIT:?}: its memory is left alone"));
+            shared.note(format!("the kernel did not stop in {limit:?}: its memory is left alone"));
             kernel.abandon();
         }
     }

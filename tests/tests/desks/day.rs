@@ -53,28 +53,10 @@ impl Tape {
     fn list(&mut self, locate: usize) {
         let stock = self.symbols[locate - 1];
         self.say(locate, |header| {
-            Message::StockDirectory(StockDirectory {
-                header,
-                stock,
-                market_category: b'Q',
-                financial_status: b'N',
-                round_lot_size: 1,
-                round_lots_only: b'N',
-                issue_classification: b'C',
-                issue_subtype: *b"Z ",
-                authenticity: b'P',
-                short_sale_threshold: b'N',
-                ipo_flag: b'N',
-                luld_tier: b'1',
-                etp_flag: b'N',
-                etp_leverage: 0,
-                inverse: b'N',
-            })
+            let share = StockDirectory::common_share(header, stock);
+            Message::StockDirectory(StockDirectory { round_lot_size: 1, ..share })
         });
-        let (trading_state, reserved, reason) = (b'T', b' ', *b"    ");
-        self.say(locate, |header| {
-            Message::StockTradingAction(StockTradingAction { header, stock, trading_state, reserved, reason })
-        });
+        self.say(locate, |header| Message::StockTradingAction(StockTradingAction::trading(header, stock)));
     }
 
     /// Takes away what a listing shows, then shows this: the side that has become better comes last, so that what it makes

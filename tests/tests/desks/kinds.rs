@@ -226,36 +226,27 @@ fn a_reverse_cash_and_carry() {
     expect(&CARRY, &[("F", 98.90, 300, 99.00, 200)], BASIS, &expected);
 }
 
+/// `[[wide.listings]]` of a pair of coins: hundredths of a coin, and a thousandth of what is traded is the fee.
+fn coin(symbol: &str) -> String {
+    format!(
+        "[[wide.listings]]\nvenue = \"NASDAQ\"\nsymbol = \"{symbol}\"\nunit_e9 = 10000000\nfee_ppb = 1000000\nfee_unit_e9 = 0\n"
+    )
+}
+
+/// `[[wide.currencies]]`: cycles from USDT through markets, each a symbol, its base and its quote.
+fn currencies(legs_max: usize, markets: &[[&str; 3]]) -> String {
+    let market = |[symbol, base, quote]: &[&str; 3]| {
+        format!("{{ venue = \"NASDAQ\", symbol = \"{symbol}\", base = \"{base}\", quote = \"{quote}\" }}")
+    };
+    let markets: Vec<_> = markets.iter().map(market).collect();
+    let markets = markets.join(", ");
+    format!("[[wide.currencies]]\nfrom = [\"USDT\"]\nlegs_max = {legs_max}\nmarkets = [{markets}]\n")
+}
+
 #[test]
 fn a_cycle_of_currencies() {
-    let wide = r#"
-[[wide.listings]]
-venue = "NASDAQ"
-symbol = "BTCUSDT"
-unit_e9 = 10000000
-fee_ppb = 1000000
-fee_unit_e9 = 0
-[[wide.listings]]
-venue = "NASDAQ"
-symbol = "ETHBTC"
-unit_e9 = 10000000
-fee_ppb = 1000000
-fee_unit_e9 = 0
-[[wide.listings]]
-venue = "NASDAQ"
-symbol = "ETHUSDT"
-unit_e9 = 10000000
-fee_ppb = 1000000
-fee_unit_e9 = 0
-[[wide.currencies]]
-from = ["USDT"]
-legs_max = 3
-markets = [
-    { venue = "NASDAQ", symbol = "BTCUSDT", base = "BTC", quote = "USDT" },
-    { venue = "NASDAQ", symbol = "ETHBTC", base = "ETH", quote = "BTC" },
-    { venue = "NASDAQ", symbol = "ETHUSDT", base = "ETH", quote = "USDT" },
-]
-"#;
+    let markets = [["BTCUSDT", "BTC", "USDT"], ["ETHBTC", "ETH", "BTC"], ["ETHUSDT", "ETH", "USDT"]];
+    let wide = markets.map(|[symbol, ..]| coin(symbol)).concat() + &currencies(3, &markets);
     let shown = [
         ("BTCUSDT", 60_000.0, 50, 60_001.0, 50),
         ("ETHBTC", 0.0500, 2_000, 0.0501, 2_000),
@@ -267,36 +258,19 @@ markets = [
     let legs =
         [("buy", 20, "BTCUSDT", "60001"), ("buy", 398, "ETHBTC", "0.0501"), ("sell", 398, "ETHUSDT", "3100")];
     let expected = Expected { kind: "cycle", legs: &legs, into: "12012.2002", out: "12325.662" };
-    expect(&shown, &[("ETHUSDT", 3_100.0, 400, 3_101.0, 2_000)], wide, &expected);
+    expect(&shown, &[("ETHUSDT", 3_100.0, 400, 3_101.0, 2_000)], &wide, &expected);
 }
 
 #[test]
 fn a_cycle_through_an_inverse_contract() {
-    let wide = r#"
-[[wide.listings]]
-venue = "NASDAQ"
-symbol = "BTCUSDT"
-unit_e9 = 10000000
-fee_ppb = 1000000
-fee_unit_e9 = 0
-[[wide.listings]]
-venue = "NASDAQ"
-symbol = "BTCPERP"
-unit_e9 = 100000000000
-fee_unit_e9 = 0
-inverse = true
-[[wide.currencies]]
-from = ["USDT"]
-legs_max = 2
-markets = [
-    { venue = "NASDAQ", symbol = "BTCUSDT", base = "BTC", quote = "USDT" },
-    { venue = "NASDAQ", symbol = "BTCPERP", base = "BTC", quote = "USDT" },
-]
-"#;
+    let perpetual = "[[wide.listings]]\nvenue = \"NASDAQ\"\nsymbol = \"BTCPERP\"\nunit_e9 = 100000000000\nfee_unit_e9 = 0\n\
+                     inverse = true\n";
+    let markets = [["BTCUSDT", "BTC", "USDT"], ["BTCPERP", "BTC", "USDT"]];
+    let wide = coin("BTCUSDT") + perpetual + &currencies(2, &markets);
     let shown = [("BTCUSDT", 60_000.0, 50, 60_001.0, 50), ("BTCPERP", 60_000.0, 300, 60_001.0, 300)];
     // A contract of 100 USDT is bid for at 61,000: it takes 100 / 61,000 = 0.001639345 BTC, rounded up. 300 of them take
     // 0.4918035, 49 hundredths, which cost 49 x 600.61001 USDT; 0.49 BTC are enough for 298 contracts.
     let legs = [("buy", 49, "BTCUSDT", "60001"), ("sell", 298, "BTCPERP", "61000")];
     let expected = Expected { kind: "cycle", legs: &legs, into: "29429.89049", out: "29800" };
-    expect(&shown, &[("BTCPERP", 61_000.0, 300, 61_001.0, 300)], wide, &expected);
+    expect(&shown, &[("BTCPERP", 61_000.0, 300, 61_001.0, 300)], &wide, &expected);
 }

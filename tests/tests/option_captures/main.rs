@@ -6,6 +6,7 @@
 
 #[path = "../../../kernels/tests/arbitrage/brute_force.rs"]
 mod brute_force;
+mod command;
 mod day;
 mod es;
 mod goog;

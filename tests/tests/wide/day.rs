@@ -3,114 +3,41 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use engine::control::config::{Config, InstrumentConfig, Topology};
+use engine::control::config::{Config, Topology};
 use engine::control::digest::{OrderDigest, canonical_end, canonical_item, hex};
-use engine::control::inputs::{CaptureArgument, Inputs};
+use engine::control::inputs::Inputs;
 use engine::control::journal::{DecideReader, DecideRecord, verify};
 use engine::control::outcome::Outcome;
 use engine::control::recovery::Ledger;
 use engine::control::replay::{ReplayOptions, replay};
 use engine::control::universe::Universe;
-use engine::control::{journal_replay, startup, why};
+use engine::control::{journal_replay, why};
 use engine::order::{Order, OrderAction};
 use engine::pipeline::paced::Pace;
-use feeds::source::synthetic::SyntheticConfig;
 use kernels::abi::WideItem;
-use warptick_tests::captures::{generated, map_times};
+use warptick_tests::wide_day::{self, CHAIN, CYCLE, generated_day, pairs};
 
 use crate::naive::NaiveWide;
 
 /// Three threads a run on perhaps two cores: one run at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// A generated day of a few symbols, all of them listed at both venues, in two files of a directory: a journal names the
-/// captures that it is replayed with.
-pub fn generated_day(directory: &Path, seed: u64, messages: u64) -> Inputs {
-    day_in_steps(directory, seed, messages, 1)
-}
+/// Of the first symbol a part of the amount is the fee at one venue, and a rebate for each unit.
+const REBATE: &str = r#"
+    [[wide.listings]]
+    venue = "BX"
+    symbol = "<0>"
+    fee_ppb = 50_000
+    fee_unit_e9 = -1_000_000
+"#;
 
-/// The same with times that are multiples of `step_ns`, so that inputs of all kinds often fall together.
-fn day_in_steps(directory: &Path, seed: u64, messages: u64, step_ns: u64) -> Inputs {
-    let settings = SyntheticConfig {
-        seed,
-        messages,
-        symbols: 5,
-        halts: 1,
-        bx_listed_permille: 1_000,
-        ..SyntheticConfig::default()
-    };
-    let arguments = ["NASDAQ", "BX"].into_iter().zip(generated(&settings)).map(|(venue, mut stream)| {
-        map_times(&mut stream, |time_ns| time_ns / step_ns * step_ns);
-        let path = directory.join(format!("{venue}.itch"));
-        std::fs::write(&path, stream).expect("writable");
-        CaptureArgument { path, venue: Some(venue.to_owned()) }
-    });
-    Inputs::open(&arguments.collect::<Vec<_>>(), Some("2026-01-05")).expect("captures")
-}
+/// One more option of the chain.
+const PUT: &str = r#"options = [{ expiry = 1, strike_e9 = 33_000_000_000, kind = "put", volatility = 0.4 }]"#;
 
-/// Wide work over the first symbols of a day: `more` is TOML in `[wide]`, before its tables.
-pub fn config(inputs: &Inputs, more: &str, taker: bool) -> Config {
-    let directory = inputs.directory().expect("symbols");
-    let symbol = |number: u32| directory.symbol(number).expect("a symbol").to_string();
-    let [a, b, c, d] = [0, 1, 2, 3].map(symbol);
-    // Of the fourth a unit is a thousandth, so that a cycle that makes no sense otherwise often has something to take.
-    // Strikes around where the generator's prices are, whatever the day's.
-    let text = format!(
-        r#"
-        [wide]
-        {more}
-        [[wide.listings]]
-        venue = "BX"
-        symbol = "{a}"
-        fee_ppb = 50_000
-        fee_unit_e9 = -1_000_000
-        [[wide.listings]]
-        venue = "NASDAQ"
-        symbol = "{d}"
-        unit_e9 = 1_000_000
-        fee_unit_e9 = 100
-        [[wide.relations]]
-        legs = [
-            {{ venue = "NASDAQ", symbol = "{d}", side = "sell" }},
-            {{ venue = "BX", symbol = "{b}", side = "sell" }},
-            {{ venue = "NASDAQ", symbol = "{c}", side = "buy" }},
-        ]
-        amount_max_e9 = 100_000_000_000
-        profit_min_e9 = 1
-        [[wide.pairs]]
-        symbols = ["{a}", "{b}", "{c}"]
-        profit_min_e9 = 100_000_000
-        [[wide.chains]]
-        venue = "NASDAQ"
-        symbol = "{b}"
-        expiries = [
-            {{ years = 0.02, rate = 0.03 }},
-            {{ years = 0.1, rate = 0.03, dividend_yield = 0.01 }},
-            {{ years = 0.25, carry = 1.004, discount = 0.99 }},
-            {{ years = 0.5, rate = 0.035 }},
-            {{ years = 1.0, rate = 0.04, dividend_yield = 0.02 }},
-        ]
-        options = [{{ expiry = 1, strike_e9 = 33_000_000_000, kind = "put", volatility = 0.4 }}]
-        strikes = {{ from_e9 = 10_000_000_000, to_e9 = 250_000_000_000, step_e9 = 10_000_000_000, volatility = 0.3 }}
-        quote = {{ half_width_min_e9 = 16_500_000, width_vega = 0.002, tick_e9 = 5_000_000 }}
-        {}
-        "#,
-        if taker { "[wide.taker]\ncool_down_ns = 100_000\n" } else { "" },
-    );
-    let mut config = Config::parse("wide", &text).expect("good settings");
-    // Tradable, and nobody but the taker trades: what is sent comes of answers.
-    let named = |number| InstrumentConfig {
-        symbol: symbol(number),
-        limits: None,
-        market_maker: None,
-        arbitrage: None,
-    };
-    config.instruments = (0..5).map(named).collect();
-    config.limits.order_qty_max = 1_000_000;
-    config.limits.order_notional_max = 100_000_000;
-    config.limits.position_max = 1_000_000;
-    config.limits.collar_bp = 5_000;
-    startup::complete(inputs, config).expect("a configuration for the captures")
+/// Wide work over the day's symbols, and its taker; `more` is TOML in `[wide]`, before its tables.
+fn config(inputs: &Inputs, more: &str) -> Config {
+    let parts = [&format!("[wide]\n{more}"), REBATE, CYCLE, &pairs(100_000_000), CHAIN, PUT];
+    wide_day::config(inputs, &format!("{}\n[wide.taker]\ncool_down_ns = 100_000\n", parts.join("\n")))
 }
 
 fn run(inputs: &Inputs, config: &Config, topology: Topology, journal: Option<&Path>) -> Outcome {
@@ -209,8 +136,8 @@ fn every_answer_is_the_models_and_every_run_the_same() {
         (1, 40_000, "compute_latency_ns = 40_000\n"),
     ] {
         let directory = tempfile::tempdir().expect("a directory");
-        let inputs = day_in_steps(directory.path(), seed, 12_000, step_ns);
-        let mut config = config(&inputs, more, true);
+        let inputs = generated_day(directory.path(), seed, 12_000, step_ns);
+        let mut config = config(&inputs, more);
         config.pipeline.timer_ms = 4;
         config.latency.line_ns = 0;
         let journal = directory.path().join("journal");
@@ -259,8 +186,8 @@ fn every_answer_is_the_models_and_every_run_the_same() {
 fn paced_answers_are_taken_when_they_are_there_and_the_journal_replays_them() {
     for topology in [Topology::Inline, Topology::Split] {
         let directory = tempfile::tempdir().expect("a directory");
-        let inputs = generated_day(directory.path(), 1, 12_000);
-        let config = config(&inputs, "", true);
+        let inputs = generated_day(directory.path(), 1, 12_000, 1);
+        let config = config(&inputs, "");
         let journal = directory.path().join("journal");
         let outcome = paced(&inputs, &config, topology, Some(&journal), Some(Pace::Max));
         assert_eq!(outcome.failure, None, "{topology:?}");
@@ -276,8 +203,8 @@ fn paced_answers_are_taken_when_they_are_there_and_the_journal_replays_them() {
 #[test]
 fn the_ledger_counts_answers_as_inputs() {
     let directory = tempfile::tempdir().expect("a directory");
-    let inputs = generated_day(directory.path(), 1, 12_000);
-    let config = config(&inputs, "", true);
+    let inputs = generated_day(directory.path(), 1, 12_000, 1);
+    let config = config(&inputs, "");
     let journal = directory.path().join("journal");
     let outcome = run(&inputs, &config, Topology::Inline, Some(&journal));
     let mut ledger = Ledger::of(&config).expect("a ledger");
@@ -296,8 +223,8 @@ fn the_ledger_counts_answers_as_inputs() {
 #[test]
 fn an_orders_trace_shows_the_answer_and_the_arithmetic() {
     let directory = tempfile::tempdir().expect("a directory");
-    let inputs = generated_day(directory.path(), 1, 12_000);
-    let config = config(&inputs, "", true);
+    let inputs = generated_day(directory.path(), 1, 12_000, 1);
+    let config = config(&inputs, "");
     let journal = directory.path().join("journal");
     run(&inputs, &config, Topology::Inline, Some(&journal));
     let actions = check(&inputs, &config, &journal, 5_000).actions;

@@ -1,11 +1,8 @@
 //! Relations of every kind that `[wide]` makes, and a listing that is quoted upside-down, by the device.
 
-use engine::control::config::Topology;
-use engine::control::journal_replay;
-use engine::control::wide_backend::BackendKind;
 use engine::control::wide_plan::WidePlan;
 
-use crate::day::{How, alone, answers_by, config_with, digests, generated_day, run};
+use crate::day::{alone, config_with, generated_day, is_the_same_on_the_device};
 use crate::failover::{FOR_GOOD, freezes_change_nothing};
 
 /// The day's symbols as currencies, options, a fund and a future: most of it means nothing, and its arithmetic is the same. The
@@ -75,21 +72,7 @@ fn relations_of_every_kind_give_the_same_digests_on_the_emulated_device() {
     let legs: Vec<u32> = tables.linears().iter().map(|linear| linear.legs_len).collect();
     assert!(tables.relations().len() > 2 && legs.len() > 10, "{} cycles, {legs:?}", tables.relations().len());
     assert!(legs.contains(&9) && tables.inverse().contains(&true), "{legs:?}");
-    let cpu = run(&inputs, &config, &How::lockstep(BackendKind::Cpu));
-    assert_eq!(cpu.failure, None);
-    assert!(cpu.counters.new_orders > 0, "nothing was decided on answers");
-    for topology in [Topology::Inline, Topology::Split] {
-        let journal = directory.path().join(format!("journal-{}", topology.name()));
-        let how = How { topology, journal: Some(&journal), ..How::lockstep(BackendKind::Emulated) };
-        let device = run(&inputs, &config, &how);
-        assert_eq!(device.failure, None, "{topology:?}");
-        assert_eq!(digests(&device), digests(&cpu), "{topology:?}");
-        let wide = &device.summary.wide;
-        println!("{wide:?}");
-        assert!(wide.requests > 100 && wide.fallbacks == 0, "{wide:?}");
-        assert_eq!(answers_by(&device, "emulated"), wide.requests, "{topology:?}");
-        assert!(journal_replay::replay(&journal).expect("a replay").is_reproduced());
-    }
+    is_the_same_on_the_device(directory.path(), &inputs, &config);
 }
 
 #[test]

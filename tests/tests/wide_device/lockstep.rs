@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use engine::control::config::{Config, Topology};
+use engine::control::config::Config;
 use engine::control::inputs::{CaptureArgument, Inputs};
+use engine::control::startup;
 use engine::control::summary::WideSummary;
 use engine::control::wide_backend::BackendKind;
-use engine::control::{journal_replay, startup};
 use flate2::read::GzDecoder;
 use warptick_tests::captures::shared;
 
-use crate::day::{How, alone, answers_by, config, digests, generated_day, run};
+use crate::day::{How, alone, answers_by, config, digests, generated_day, is_the_same_on_the_device, run};
 
 #[test]
 fn a_generated_day_gives_the_same_digests_on_the_emulated_device() {
@@ -20,20 +20,7 @@ fn a_generated_day_gives_the_same_digests_on_the_emulated_device() {
     let directory = tempfile::tempdir().expect("a directory");
     let inputs = generated_day(directory.path(), 11, 6_000);
     let config = config(&inputs, "");
-    let cpu = run(&inputs, &config, &How::lockstep(BackendKind::Cpu));
-    assert_eq!(cpu.failure, None);
-    assert!(cpu.counters.new_orders > 0, "nothing was decided on answers");
-    for topology in [Topology::Inline, Topology::Split] {
-        let journal = directory.path().join(format!("journal-{}", topology.name()));
-        let how = How { topology, journal: Some(&journal), ..How::lockstep(BackendKind::Emulated) };
-        let device = run(&inputs, &config, &how);
-        assert_eq!(device.failure, None, "{topology:?}");
-        assert_eq!(digests(&device), digests(&cpu), "{topology:?}");
-        let wide = &device.summary.wide;
-        assert!(wide.requests > 100 && wide.fallbacks == 0, "{wide:?}");
-        assert_eq!(answers_by(&device, "emulated"), wide.requests, "{topology:?}");
-        assert!(journal_replay::replay(&journal).expect("a replay").is_reproduced());
-    }
+    is_the_same_on_the_device(directory.path(), &inputs, &config);
 }
 
 /// Chains on both symbols of the capture.

@@ -6,5 +6,6 @@
 mod command_line;
 mod day;
 mod failover;
+mod flood;
 mod kinds;
 mod lockstep;

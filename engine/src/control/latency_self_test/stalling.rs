@@ -46,30 +46,8 @@ pub fn session(messages: u64) -> Vec<u8> {
         Message::AddOrder(AddOrder { header: header(number), reference, side, shares: 1_000, stock, price })
     };
     let opening = [
-        Message::StockDirectory(StockDirectory {
-            header: header(0),
-            stock,
-            market_category: b'Q',
-            financial_status: b'N',
-            round_lot_size: 100,
-            round_lots_only: b'N',
-            issue_classification: b'C',
-            issue_subtype: *b"Z ",
-            authenticity: b'P',
-            short_sale_threshold: b'N',
-            ipo_flag: b'N',
-            luld_tier: b'1',
-            etp_flag: b'N',
-            etp_leverage: 0,
-            inverse: b'N',
-        }),
-        Message::StockTradingAction(StockTradingAction {
-            header: header(1),
-            stock,
-            trading_state: b'T',
-            reserved: b' ',
-            reason: *b"    ",
-        }),
+        Message::StockDirectory(StockDirectory::common_share(header(0), stock)),
+        Message::StockTradingAction(StockTradingAction::trading(header(1), stock)),
         add(2, 1, b'B', BID),
         add(3, 2, b'S', OFFER),
     ];

@@ -92,25 +92,11 @@ impl Tape {
 
     /// Directory entry of a listing. ITCH has no class for options; warrants are the nearest.
     pub(super) fn directory(&mut self, listing: &Listing) {
-        let (stock, issue_classification) = (listing.symbol, if listing.is_option { b'W' } else { b'C' });
+        let (stock, is_option) = (listing.symbol, listing.is_option);
         let message = |header| {
-            Message::StockDirectory(StockDirectory {
-                header,
-                stock,
-                market_category: b'Q',
-                financial_status: b'N',
-                round_lot_size: if issue_classification == b'W' { 1 } else { 100 },
-                round_lots_only: b'N',
-                issue_classification,
-                issue_subtype: *b"Z ",
-                authenticity: b'P',
-                short_sale_threshold: b'N',
-                ipo_flag: b'N',
-                luld_tier: b'1',
-                etp_flag: b'N',
-                etp_leverage: 0,
-                inverse: b'N',
-            })
+            let share = StockDirectory::common_share(header, stock);
+            let (issue_classification, round_lot_size) = if is_option { (b'W', 1) } else { (b'C', 100) };
+            Message::StockDirectory(StockDirectory { issue_classification, round_lot_size, ..share })
         };
         self.put(listing.venue, message, listing.locate);
     }
@@ -118,10 +104,7 @@ impl Tape {
     /// The listing trades.
     pub(super) fn trading(&mut self, listing: &Listing) {
         let stock = listing.symbol;
-        let (trading_state, reserved, reason) = (b'T', b' ', *b"    ");
-        let message = |header| {
-            Message::StockTradingAction(StockTradingAction { header, stock, trading_state, reserved, reason })
-        };
+        let message = |header| Message::StockTradingAction(StockTradingAction::trading(header, stock));
         self.put(listing.venue, message, listing.locate);
     }
 

@@ -15,7 +15,8 @@ use feeds::event::MarketEvent;
 use kernels::cpu::book::VenueBooks;
 use kernels::cpu::wide::{WideAnswer, WideState, WideTables};
 use kernels::device::feed::{Collected, Feed};
-use kernels::device::keeper::{Keeper, Link};
+use kernels::device::keeper::{GivenUp, Keeper, Link};
+use kernels::device::ring::RingFull;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -24,6 +25,9 @@ pub const MISSES_MAX: u32 = 8;
 
 /// Looks at the ring between two looks at the clock and the heartbeat, while an answer is waited for.
 const LOOKS_A_CHECK: u32 = 256;
+
+/// The device is behind by its whole ring.
+const RING_FULL: GivenUp = GivenUp::Because("its ring of ticks is full");
 
 /// When the device counts as late, stuck and lost, ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,26 +172,27 @@ impl DeviceBackend {
         }
     }
 
-    /// Says something to the device; when its ring is full the replica is stale.
-    fn say(&mut self, what: impl FnOnce(&mut Feed) -> Result<(), kernels::device::ring::RingFull>) {
-        let Some(feed) = &mut self.feed else { return };
-        let mut said = what(feed);
-        if self.check.is_some() {
-            // Lockstep waits for room: nothing may depend on how fast the device is.
-            let begun = tsc::now();
-            while said.is_err() && self.link.is_up() && tsc::now() - begun < self.deadlines.lost {
-                std::hint::spin_loop();
-                said = feed.flush();
+    /// Says something to the device; `None`: there is none, or it was given up, for a replica that misses something is of no
+    /// use. Live that is when its ring is full; lockstep waits for room as long as the kernel lives, so that nothing
+    /// depends on how fast the device is.
+    fn say<T>(&mut self, what: impl Fn(&mut Feed) -> Result<T, RingFull>) -> Option<T> {
+        if let Ok(said) = what(self.feed.as_mut()?) {
+            return Some(said);
+        }
+        self.heartbeat.1 = tsc::now();
+        while self.check.is_some() && self.link.is_up() && !self.is_stale(tsc::now(), self.deadlines.lost) {
+            std::thread::yield_now();
+            if let Ok(said) = what(self.feed.as_mut()?) {
+                return Some(said);
             }
         }
-        if said.is_err() {
-            self.give_up("its ring of ticks is full");
-        }
+        self.give_up(RING_FULL);
+        None
     }
 
     /// Takes the device off; the CPU answers from here on.
     #[cold]
-    fn give_up(&mut self, reason: &'static str) {
+    fn give_up(&mut self, reason: GivenUp) {
         self.feed = None;
         self.filling = None;
         self.link.give_up(reason);
@@ -213,8 +218,8 @@ impl DeviceBackend {
         let feed = self.feed.as_mut()?;
         match feed.collect(tag, &mut self.buffer) {
             Collected::NotYet | Collected::EpochEnded { .. } => None,
-            Collected::Broken { .. } => {
-                self.give_up("its replica broke off");
+            Collected::Broken(broken) => {
+                self.give_up(GivenUp::Broken(broken));
                 None
             }
             Collected::Complete { book_hash } => {
@@ -223,7 +228,7 @@ impl DeviceBackend {
                 self.buffer.clear();
                 if self.state.adopt(listing, false, &mut kept.answer).is_err() {
                     self.free.push(kept);
-                    self.give_up("it answered what was not asked");
+                    self.give_up(GivenUp::Because("it answered what was not asked"));
                     return None;
                 }
                 kept.ticks = tsc::now().saturating_sub(asked_ticks).max(1);
@@ -275,7 +280,7 @@ impl DeviceBackend {
                 break;
             }
             if !self.link.is_up() || self.is_stale(tsc::now(), self.deadlines.lost) {
-                self.give_up("it does not answer");
+                self.give_up(GivenUp::Because("it does not answer"));
                 break;
             }
             std::thread::yield_now();
@@ -295,7 +300,7 @@ impl DeviceBackend {
         }
         let now = tsc::now();
         if !self.link.is_up() {
-            self.give_up("its kernel has ended");
+            self.give_up(GivenUp::Because("its kernel has ended"));
             return true;
         }
         if now.saturating_sub(asked_ticks) <= self.deadlines.soft {
@@ -303,9 +308,9 @@ impl DeviceBackend {
         }
         self.misses += 1;
         if self.misses >= MISSES_MAX {
-            self.give_up("its answers are late");
+            self.give_up(GivenUp::Because("its answers are late"));
         } else if self.is_stale(now, self.deadlines.stale) {
-            self.give_up("its heartbeat stands still");
+            self.give_up(GivenUp::Because("its heartbeat stands still"));
         }
         true
     }
@@ -328,7 +333,7 @@ impl DeviceBackend {
                         std::hint::spin_loop();
                         continue;
                     }
-                    _ => return self.give_up("a replica made anew does not match"),
+                    _ => return self.give_up(GivenUp::Because("a replica made anew does not match")),
                 }
             }
             if !filling.send_volatilities(&self.state) {
@@ -340,7 +345,7 @@ impl DeviceBackend {
             }
             let Some(listing) = listings.get(filling.next) else { break };
             let Some(books) = books.get(usize::from(listing.venue)) else {
-                return self.give_up("a listing has no venue");
+                return self.give_up(GivenUp::Because("a listing has no venue"));
             };
             if !filling.feed.has_room_for_book(listing.instrument, books) {
                 return;
@@ -350,7 +355,7 @@ impl DeviceBackend {
             let hash = filling.feed.book_hash(number, listing.instrument, books);
             let sent = filling.feed.send_book(number, listing.instrument, books, is_eligible);
             let Ok(tag) = sent.and_then(|()| filling.feed.request(number, true)) else {
-                return self.give_up("its ring of ticks is full");
+                return self.give_up(RING_FULL);
             };
             filling.sent = Some((number, tag, hash));
         }
@@ -383,10 +388,10 @@ impl WideBackend for DeviceBackend {
         if self.filling.is_some() {
             let full = self.feed_of(listing).is_some_and(|feed| feed.book_changed(listing, event).is_err());
             if full {
-                self.give_up("its ring of ticks is full");
+                self.give_up(RING_FULL);
             }
         } else {
-            self.say(|feed| feed.book_changed(listing, event));
+            let _ = self.say(|feed| feed.book_changed(listing, event));
         }
     }
 
@@ -403,10 +408,10 @@ impl WideBackend for DeviceBackend {
             let full =
                 self.feed_of(listing).is_some_and(|feed| feed.set_eligible(listing, is_eligible).is_err());
             if full {
-                self.give_up("its ring of ticks is full");
+                self.give_up(RING_FULL);
             }
         } else {
-            self.say(|feed| feed.set_eligible(listing, is_eligible));
+            let _ = self.say(|feed| feed.set_eligible(listing, is_eligible));
         }
     }
 
@@ -424,7 +429,7 @@ impl WideBackend for DeviceBackend {
             match &mut self.filling {
                 // All of them are sent once more before the replica is taken into use.
                 Some(filling) => filling.next_option = 0,
-                None => self.say(|feed| feed.set_volatility(vol.option, volatility)),
+                None => drop(self.say(|feed| feed.set_volatility(vol.option, volatility))),
             }
         }
     }
@@ -437,16 +442,15 @@ impl WideBackend for DeviceBackend {
                 check.book_hash = feed.book_hash(listing, instrument, books);
             }
         }
-        let device = self.feed.as_mut().filter(|_| self.is_dispatched[listing as usize]);
-        let full = device.is_some() && std::mem::take(&mut self.needs_full[listing as usize]);
-        let asked = device.map(|feed| feed.request(listing, full));
+        let asked = if self.feed.is_some() && self.is_dispatched[listing as usize] {
+            let full = std::mem::take(&mut self.needs_full[listing as usize]);
+            self.say(|feed| feed.request(listing, full))
+        } else {
+            None
+        };
         let pending = match asked {
-            Some(Ok(tag)) if self.check.is_some() => Pending::Answered(self.wait(tag, listing, asked_ticks)),
-            Some(Ok(tag)) => Pending::Asked { tag, listing, asked_ticks },
-            Some(Err(_)) => {
-                self.give_up("its ring of ticks is full");
-                Pending::Answered(self.compute(listing))
-            }
+            Some(tag) if self.check.is_some() => Pending::Answered(self.wait(tag, listing, asked_ticks)),
+            Some(tag) => Pending::Asked { tag, listing, asked_ticks },
             None => Pending::Answered(self.compute(listing)),
         };
         self.pending.push_back(pending);

@@ -42,7 +42,7 @@ impl Default for ArbitrageTakerConfig {
 /// An [`ArbitrageTakerConfig`], or a set of venues, that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArbitrageTakerError {
-    /// Not 2 to [`VENUES_MAX`] venues, or one is named twice.
+    /// Not 2 to [`VENUES_MAX`](kernels::cpu::cross_venue::VENUES_MAX) venues, or one is named twice.
     Venues,
     /// A venue's price increment is not positive.
     PriceTick,

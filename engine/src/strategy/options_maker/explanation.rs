@@ -1,6 +1,7 @@
 //! An options maker's decision in words and numbers, for `warptick why`. Cold: it formats.
 
-use super::{LiveOrders, OptionsMaker, Quoted};
+use super::live_orders::LiveOrders;
+use super::{OptionsMaker, Quoted};
 use crate::notation::{Money, Price};
 use crate::strategy::View;
 use crate::strategy::quote_side::live_quote;
@@ -9,13 +10,13 @@ use kernels::cpu::quote_action::{QuoteAction, quote_action};
 
 /// What `maker` has just decided of the options that it looked at, a few lines each.
 pub(super) fn of(maker: &OptionsMaker, view: &View<'_>) -> Vec<String> {
-    let waiting = maker.waiting.len() + maker.in_turn;
+    let waiting = maker.queue.left();
     let mut lines = vec![format!(
         "options maker of {} options, {waiting} wait to be looked at; portfolio vega {}",
         maker.quoted.len(),
         Money(maker.portfolio.vega()),
     )];
-    lines.extend(maker.examined.iter().filter_map(|&place| option(maker, view, place as usize)).flatten());
+    lines.extend(maker.queue.examined().filter_map(|place| option(maker, view, place)).flatten());
     lines
 }
 
@@ -55,6 +56,6 @@ fn market_of(quoted: &Quoted) -> String {
         Some(found_e9) => Price(found_e9).to_string(),
         None => "none".to_owned(),
     });
-    let late = if quoted.has_left { ": beyond the band, nothing is quoted" } else { "" };
+    let late = if quoted.market.has_left() { ": beyond the band, nothing is quoted" } else { "" };
     format!("volatility of the market's bid {bid}, of its offer {ask}{late}")
 }

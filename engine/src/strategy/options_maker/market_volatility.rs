@@ -45,6 +45,8 @@ pub(super) struct MarketVolatility {
     seen: [i64; 2],
     /// Their volatilities, 1e-9.
     found_e9: [Option<i64>; 2],
+    /// As judged last.
+    has_left: bool,
 }
 
 impl MarketVolatility {
@@ -57,6 +59,7 @@ impl MarketVolatility {
             fitted_e9: to_e9(volatility),
             seen: [PRICE_NONE; 2],
             found_e9: [None; 2],
+            has_left: false,
         }
     }
 
@@ -89,8 +92,20 @@ impl MarketVolatility {
         self.found_e9
     }
 
-    /// Whether the market has left the fitted volatility, for an option of this vega, 1e-9.
-    pub(super) fn has_left(&self, band: &Band, vega_e9: i64) -> bool {
+    /// Whether the market had left the fitted volatility when it was judged last.
+    pub(super) const fn has_left(&self) -> bool {
+        self.has_left
+    }
+
+    /// Judges whether the market has left the fitted volatility, for an option of this vega, 1e-9; whether it had not before.
+    pub(super) fn judge(&mut self, band: &Band, vega_e9: i64) -> bool {
+        let is_beyond = self.is_beyond(band, vega_e9);
+        let had_left = std::mem::replace(&mut self.has_left, is_beyond);
+        is_beyond && !had_left
+    }
+
+    /// What a judgement would say now.
+    pub(super) fn is_beyond(&self, band: &Band, vega_e9: i64) -> bool {
         let [bid_e9, ask_e9] = self.found_e9;
         let above_e9 = bid_e9.map_or(0, |bid_e9| bid_e9.saturating_sub(self.fitted_e9));
         let below_e9 = ask_e9.map_or(0, |ask_e9| self.fitted_e9.saturating_sub(ask_e9));
@@ -146,7 +161,7 @@ mod tests {
                     let errors = [bid_e9 - to_e9(bid), ask_e9 - to_e9(ask)].map(i64::abs);
                     assert!(errors[0] < 1_000 && errors[1] < 1_000, "{put} {strike}: {errors:?}");
                     let vega_e9 = worth(put, strike, 0.2).1;
-                    assert_eq!(market.has_left(&BAND, vega_e9), bid == 0.3, "{put} {strike} {bid}");
+                    assert_eq!(market.is_beyond(&BAND, vega_e9), bid == 0.3, "{put} {strike} {bid}");
                     assert!(!market.is_new(&touch), "the same touch is not solved again");
                 }
             }
@@ -158,12 +173,14 @@ mod tests {
         let mut market = market(false, 100.0);
         let (ask_px, vega_e9) = (worth(false, 100.0, 0.12).0, worth(false, 100.0, 0.2).1);
         market.solve(Isa::detect(), &quoted(PRICE_NONE, ask_px), 0, 100 * ONE);
-        assert!(market.has_left(&BAND, vega_e9), "{market:?}");
-        assert!(!market.has_left(&Band { volatility_e9: 90_000_000, ..BAND }, vega_e9));
-        assert!(!market.has_left(&Band { volatility_e9: 0, ..BAND }, vega_e9), "switched off");
-        assert!(!market.has_left(&BAND, 200_000_000), "0.08 of volatility are less than 0.02 of price");
+        assert!(market.judge(&BAND, vega_e9) && market.has_left(), "{market:?}");
+        assert!(!market.judge(&BAND, vega_e9) && market.has_left(), "it had left before");
+        assert!(!market.is_beyond(&Band { volatility_e9: 90_000_000, ..BAND }, vega_e9));
+        assert!(!market.is_beyond(&Band { volatility_e9: 0, ..BAND }, vega_e9), "switched off");
+        assert!(!market.is_beyond(&BAND, 200_000_000), "0.08 of volatility are less than 0.02 of price");
         market.refitted(130_000_000, 0.13);
-        assert!(!market.has_left(&BAND, vega_e9));
+        assert!(!market.is_beyond(&BAND, vega_e9) && market.has_left(), "not judged again");
+        assert!(!market.judge(&BAND, vega_e9) && !market.has_left());
     }
 
     #[test]
@@ -174,6 +191,6 @@ mod tests {
         // Below what exercising brings, and above what a put can be worth.
         market.solve(Isa::detect(), &quoted(ONE, 130 * ONE), 0, 100 * ONE);
         assert_eq!(market.found_e9(), [None, None]);
-        assert!(!market.has_left(&BAND, ONE * 30));
+        assert!(!market.is_beyond(&BAND, ONE * 30));
     }
 }

@@ -147,23 +147,11 @@ impl Session {
     }
 
     fn directory(&self, listing: usize) -> Message {
-        let nasdaq_tier = if self.listings[listing].symbol.is_multiple_of(3) { b'N' } else { b'Q' };
+        let market_category = if self.listings[listing].symbol.is_multiple_of(3) { b'N' } else { b'Q' };
+        let stock = self.symbols[self.listings[listing].symbol as usize].name;
         Message::StockDirectory(StockDirectory {
-            header: self.header(listing),
-            stock: self.symbols[self.listings[listing].symbol as usize].name,
-            market_category: nasdaq_tier,
-            financial_status: b'N',
-            round_lot_size: 100,
-            round_lots_only: b'N',
-            issue_classification: b'C',
-            issue_subtype: *b"Z ",
-            authenticity: b'P',
-            short_sale_threshold: b'N',
-            ipo_flag: b'N',
-            luld_tier: b'1',
-            etp_flag: b'N',
-            etp_leverage: 0,
-            inverse: b'N',
+            market_category,
+            ..StockDirectory::common_share(self.header(listing), stock)
         })
     }
 

@@ -1,7 +1,8 @@
 //! The features from a whole history, as their papers define them: slow, plain, and sharing no arithmetic with the
 //! running ones.
 
-use super::{FeatureParameters, FeatureValues, IMBALANCE_NONE, Signed, VPIN_NONE};
+use super::bulk::normal;
+use super::{BulkParameters, FeatureParameters, FeatureValues, IMBALANCE_NONE, Signed, VPIN_NONE};
 use crate::cpu::book::Bbo;
 use crate::cpu::volatility::SIGMA_NONE;
 use feeds::units::PRICE_NONE;
@@ -13,18 +14,21 @@ pub(super) struct History {
     pub(super) tops: Vec<(u64, Bbo, bool)>,
     /// Trades by who began them.
     pub(super) trades: Vec<Signed>,
+    /// The same as a feed that does not say so has them: core time, price, quantity.
+    pub(super) prints: Vec<(u64, i64, u64)>,
 }
 
 /// The features at `now_ns`.
 pub(super) fn values(p: &FeatureParameters, history: &History, now_ns: u64) -> FeatureValues {
     let last = history.tops.last().map_or(Bbo::EMPTY, |&(_, top, _)| top);
+    let in_bulk = p.vpin_bulk.map(|bulk| in_bulk(&bulk, &history.prints));
     let (order_flow, order_flow_interval) = order_flow(p.flow_interval_ns, &history.tops, now_ns);
     FeatureValues {
         microprice: microprice(&last),
         queue_imbalance_e9: queue_imbalance(&last),
         order_flow,
         order_flow_interval,
-        vpin_e9: vpin(p.vpin_bucket, p.vpin_buckets as usize, &history.trades),
+        vpin_e9: vpin(p.vpin_bucket, p.vpin_buckets as usize, in_bulk.as_ref().unwrap_or(&history.trades)),
         sigma: sigma(p.volatility_interval_ns, p.volatility_samples as usize, &history.tops, now_ns),
     }
 }
@@ -96,6 +100,43 @@ fn order_flow(interval_ns: u64, tops: &[(u64, Bbo, bool)], now_ns: u64) -> (i128
         before = top;
     }
     (total, interval)
+}
+
+/// Bar by bar, but for the last, which is not over; every sum anew.
+fn in_bulk(p: &BulkParameters, prints: &[(u64, i64, u64)]) -> Vec<Signed> {
+    let mut bars: Vec<_> = prints.chunk_by(|a, b| a.0 / p.bar_ns == b.0 / p.bar_ns).collect();
+    bars.pop();
+    let (mut changes, mut price_before): (Vec<i128>, i64) = (Vec::new(), PRICE_NONE);
+    let mut classified = Vec::new();
+    for bar in bars {
+        let volume: u64 = bar.iter().map(|(.., quantity)| quantity).sum();
+        let price = bar.iter().rev().map(|print| print.1).find(|price| *price != PRICE_NONE);
+        let mut bought_e9 = 500_000_000;
+        if let Some(price) = price {
+            if price_before != PRICE_NONE {
+                changes.push(i128::from(price) - i128::from(price_before));
+                bought_e9 = bought_e9_of(&changes[changes.len().saturating_sub(p.changes as usize)..]);
+            }
+            price_before = price;
+        }
+        let bought = (u128::from(volume) * bought_e9 / 1_000_000_000) as u64;
+        classified.push(Signed { bought, sold: volume - bought });
+    }
+    classified
+}
+
+/// What is bought where the price moved by the last of these changes.
+fn bought_e9_of(changes: &[i128]) -> u128 {
+    let count = changes.len() as i128;
+    // The distances from the mean, each times the count: their squares sum up to the variance times count^3.
+    let sum: i128 = changes.iter().sum();
+    let squares: i128 = changes.iter().map(|change| (change * count - sum).pow(2)).sum();
+    let last = changes[changes.len() - 1];
+    if squares == 0 || last == 0 {
+        return 500_000_000;
+    }
+    let deviations = (last * count) as f64 / ((squares / count) as f64).sqrt();
+    (normal(deviations) * 1e9).round_ties_even() as u128
 }
 
 /// Share by share.

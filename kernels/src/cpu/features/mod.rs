@@ -2,8 +2,9 @@
 //! realised volatility.
 //!
 //! [`BookFeatures`] takes every event of one instrument at one venue in order, with what it did to the book and the top
-//! that it left, and answers with [`FeatureValues`] at any moment. Integers only, so that an incremental value equals the
-//! one computed from the whole history to the last bit (`batch.rs` is that computation, for tests).
+//! that it left, and answers with [`FeatureValues`] at any moment. Integers only (but for the
+//! normal distribution where VPIN has to guess who began a trade, `bulk.rs`), so that an incremental value equals the one
+//! computed from the whole history to the last bit (`batch.rs` is that computation, for tests).
 //!
 //! | feature | unit | range | from |
 //! |---|---|---|---|
@@ -19,101 +20,28 @@
 
 #[cfg(test)]
 mod batch;
+mod bulk;
 mod order_flow;
+mod parameters;
 mod realised;
 mod ring;
 #[cfg(test)]
 mod tests;
+mod trades;
 mod vpin;
 
 use super::book::{Applied, Bbo};
 use super::quoting::microprice;
-use feeds::event::{EventKind, MarketEvent, Side, flags};
-use feeds::units::{NS_PER_S, PRICE_NONE};
+use feeds::event::{EventKind, MarketEvent, flags};
+use feeds::units::PRICE_NONE;
 
+pub use bulk::BulkParameters;
+use bulk::BulkVolume;
 pub use order_flow::{IMBALANCE_NONE, OrderFlow, queue_imbalance_e9};
+pub use parameters::{BUCKET_MAX, FeatureError, FeatureParameters, RING_MAX};
 pub use realised::RealisedVolatility;
+use trades::{is_of_continuous_trading, signed_trade, trade_price};
 pub use vpin::{Signed, VPIN_NONE, Vpin};
-
-/// Longest ring: buckets of VPIN, samples of the realised volatility.
-pub const RING_MAX: u32 = 4_096;
-
-/// Largest volume of a VPIN bucket, quantity units.
-pub const BUCKET_MAX: u64 = 1 << 40;
-
-/// What the features are measured over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FeatureParameters {
-    /// Length of an order-flow interval, ns of core time. Default 10 s, as in the paper.
-    pub flow_interval_ns: u64,
-    /// Volume of a VPIN bucket, quantity units, 1 to [`BUCKET_MAX`]. The paper takes a fiftieth of a day's volume, which
-    /// depends on the instrument. Default 10,000.
-    pub vpin_bucket: u64,
-    /// Buckets that VPIN looks back over, 1 to [`RING_MAX`]. Default 50, as in the paper.
-    pub vpin_buckets: u32,
-    /// Distance of the lines at which the mid is sampled, ns of core time. Default 1 s.
-    pub volatility_interval_ns: u64,
-    /// Changes between lines that the realised volatility looks back over, 1 to [`RING_MAX`]. Default 300: five minutes.
-    pub volatility_samples: u32,
-}
-
-impl Default for FeatureParameters {
-    fn default() -> Self {
-        Self {
-            flow_interval_ns: 10 * NS_PER_S,
-            vpin_bucket: 10_000,
-            vpin_buckets: 50,
-            volatility_interval_ns: NS_PER_S,
-            volatility_samples: 300,
-        }
-    }
-}
-
-/// A parameter out of its range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeatureError {
-    /// `flow_interval_ns` or `volatility_interval_ns` is not in 1 us to 1 day.
-    Interval(u64),
-    /// `vpin_bucket` is not in 1 to [`BUCKET_MAX`].
-    Bucket(u64),
-    /// `vpin_buckets` or `volatility_samples` is not in 1 to [`RING_MAX`].
-    Ring(u32),
-}
-
-impl std::fmt::Display for FeatureError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
-            Self::Interval(found) => write!(f, "an interval of {found} ns: give 1,000 ns to a day"),
-            Self::Bucket(found) => write!(f, "a VPIN bucket of {found}: give 1 to {BUCKET_MAX}"),
-            Self::Ring(found) => write!(f, "{found} buckets or samples: give 1 to {RING_MAX}"),
-        }
-    }
-}
-
-impl std::error::Error for FeatureError {}
-
-impl FeatureParameters {
-    /// Checks every range.
-    ///
-    /// # Errors
-    /// The first value out of range.
-    pub fn validate(&self) -> Result<(), FeatureError> {
-        for interval_ns in [self.flow_interval_ns, self.volatility_interval_ns] {
-            if !(1_000..=86_400 * NS_PER_S).contains(&interval_ns) {
-                return Err(FeatureError::Interval(interval_ns));
-            }
-        }
-        if !(1..=BUCKET_MAX).contains(&self.vpin_bucket) {
-            return Err(FeatureError::Bucket(self.vpin_bucket));
-        }
-        for length in [self.vpin_buckets, self.volatility_samples] {
-            if !(1..=RING_MAX).contains(&length) {
-                return Err(FeatureError::Ring(length));
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The features at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +69,8 @@ pub struct BookFeatures {
     top: Bbo,
     flow: OrderFlow,
     vpin: Vpin,
+    /// Who began a trade is guessed by bars.
+    bulk: Option<BulkVolume>,
     realised: RealisedVolatility,
 }
 
@@ -156,6 +86,7 @@ impl BookFeatures {
             top: Bbo::EMPTY,
             flow: OrderFlow::new(flow_interval_ns),
             vpin: Vpin::new(vpin_bucket, vpin_buckets),
+            bulk: parameters.vpin_bulk.as_ref().map(BulkVolume::new),
             realised: RealisedVolatility::new(
                 parameters.volatility_interval_ns,
                 parameters.volatility_samples,
@@ -169,8 +100,14 @@ impl BookFeatures {
     /// start for the order flow, not a flow.
     #[inline]
     pub fn update(&mut self, now_ns: u64, event: &MarketEvent, applied: &Applied, top: &Bbo) {
-        if let Some(traded) = signed_trade(event, applied, &self.top) {
-            self.vpin.trade(traded);
+        if is_of_continuous_trading(event) {
+            let traded = match &mut self.bulk {
+                None => Some(signed_trade(event, applied, &self.top)),
+                Some(bulk) => bulk.trade(now_ns, trade_price(event, applied), event.quantity),
+            };
+            if let Some(traded) = traded {
+                self.vpin.trade(traded);
+            }
         }
         if event.flags & flags::LAST_OF_EVENT == 0 {
             return;
@@ -213,40 +150,4 @@ const fn mid(top: &Bbo) -> i64 {
         return PRICE_NONE;
     }
     top.bid_px.midpoint(top.ask_px)
-}
-
-/// What of an event traded, and who was in a hurry; `None` for what is no trade of continuous trading (crosses and the
-/// executions that are part of one).
-///
-/// A trade with a displayed order was begun by the other side: that is known, not guessed. For hidden orders feeds do not
-/// say: above the middle of the book before it the buyer began it, below the seller (the quote rule of Lee and Ready,
-/// J. Finance 46:733), and in the middle half counts for each.
-fn signed_trade(event: &MarketEvent, applied: &Applied, before: &Bbo) -> Option<Signed> {
-    if event.flags & (flags::CROSS | flags::NON_PRINTABLE) != 0 {
-        return None;
-    }
-    let resting = match event.kind {
-        EventKind::OrderExecute => applied.side,
-        EventKind::Trade if event.flags & flags::HIDDEN == 0 => event.side,
-        EventKind::Trade => Side::None,
-        _ => return None,
-    };
-    Some(match resting {
-        Side::Sell => Signed { bought: event.quantity, sold: 0 },
-        Side::Buy => Signed { bought: 0, sold: event.quantity },
-        Side::None => by_quote(event, before),
-    })
-}
-
-fn by_quote(event: &MarketEvent, before: &Bbo) -> Signed {
-    let quantity = event.quantity;
-    if before.bid_px != PRICE_NONE && before.ask_px != PRICE_NONE && event.price != PRICE_NONE {
-        let twice_mid = i128::from(before.bid_px) + i128::from(before.ask_px);
-        match (2 * i128::from(event.price)).cmp(&twice_mid) {
-            std::cmp::Ordering::Greater => return Signed { bought: quantity, sold: 0 },
-            std::cmp::Ordering::Less => return Signed { bought: 0, sold: quantity },
-            std::cmp::Ordering::Equal => {}
-        }
-    }
-    Signed { bought: quantity / 2, sold: quantity - quantity / 2 }
 }

@@ -1,8 +1,10 @@
 //! Known answers of each feature, and random histories against the batch.
 
 use super::batch::{self, History};
+use super::bulk::normal;
 use super::*;
 use crate::cpu::volatility::SIGMA_NONE;
+use feeds::event::Side;
 use proptest::prelude::*;
 
 const MS: u64 = 1_000_000;
@@ -66,6 +68,57 @@ fn vpin_is_the_share_of_one_sided_volume() {
     assert_eq!(vpin.vpin_e9(), 1_000_000_000, "a block goes through all buckets in bounded time");
 }
 
+/// Values of the error function's tables, to their last digit.
+#[test]
+fn the_normal_distribution_has_its_known_values() {
+    let known = [
+        (0.0, 0.5),
+        (1.0, 0.841_344_746_068_542_9),
+        (-1.0, 0.158_655_253_931_457_05),
+        (1.96, 0.975_002_104_851_779_5),
+        (-6.0, 9.865_876_450_376_98e-10),
+    ];
+    for (x, value) in known {
+        assert!((normal(x) - value).abs() <= 2e-15 * value, "{x}: {}", normal(x));
+    }
+    assert_eq!((normal(50.0), normal(f64::MAX)), (1.0, 1.0));
+    assert!(normal(-50.0) < 1e-150);
+}
+
+/// Bars of a second that end at 100, 103, 102, 104 and 106; over the last three changes the deviations are of the whole (not of
+/// a sample): 3 alone has none, -1 is half of one below, 2 is 6 / sqrt(26) above, and 2 again 6 / sqrt(18).
+#[test]
+fn bulk_volume_is_bought_by_how_far_the_price_moved() {
+    let second = |number: u64| number * 1_000 * MS;
+    let mut bulk = BulkVolume::new(&BulkParameters { bar_ns: second(1), changes: 3 });
+    let mut over = Vec::new();
+    for (number, price) in [(1, 100), (2, 103), (4, 102), (5, 104), (9, 106), (10, 0)] {
+        over.push(bulk.trade(second(number), 7, 400_000_000));
+        // The last price of the bar counts.
+        assert_eq!(bulk.trade(second(number) + 999 * MS, price, 500_000_000), None);
+        assert_eq!(bulk.trade(second(number) + 999 * MS, PRICE_NONE, 100_000_000), None, "without a price");
+    }
+    assert_eq!(over.remove(0), None, "the first trade ends no bar");
+    let bought: Vec<u64> = over.iter().map(|signed| signed.expect("a bar is over").bought).collect();
+    assert_eq!(bought, [500_000_000, 500_000_000, 308_537_539, 880_341_729, 921_350_396]);
+    assert!(over.iter().flatten().all(|signed| signed.bought + signed.sold == 1_000_000_000));
+}
+
+#[test]
+fn bulk_volume_takes_whatever_comes() {
+    let mut bulk = BulkVolume::new(&BulkParameters { bar_ns: 1_000, changes: 4_096 });
+    for number in 0..9_000 {
+        let price = if number % 2 == 0 { i64::MAX } else { -i64::MAX };
+        bulk.trade(number * 1_000, price, u64::MAX);
+        bulk.trade(number * 1_000, price, u64::MAX);
+    }
+    let Signed { bought, sold } = bulk.trade(u64::MAX, PRICE_NONE, 0).expect("a bar is over");
+    // Up and down by as much: one deviation.
+    assert_eq!((bought as f64 / 2f64.powi(64) * 1e6).round(), 158_655.0);
+    assert_eq!(bought + sold, u64::MAX);
+    assert_eq!(bulk.trade(0, 0, 1), Some(Signed { bought: 0, sold: 0 }), "half of nothing");
+}
+
 #[test]
 fn realised_volatility_is_the_root_of_the_squares() {
     // 3 and 4 units within a second each: sqrt(25 / 2) a second.
@@ -97,6 +150,9 @@ fn trades_have_the_sign_of_who_began_them() {
     let of = |side| Applied { side, ..Applied::NOTHING };
     let buyer = Some(Signed { bought: 7, sold: 0 });
     let seller = Some(Signed { bought: 0, sold: 7 });
+    let signed_trade = |event: &MarketEvent, applied: &Applied, book: &Bbo| {
+        is_of_continuous_trading(event).then(|| signed_trade(event, applied, book))
+    };
     let execute = event(EventKind::OrderExecute, Side::None, PRICE_NONE, flags::LAST_OF_EVENT);
     assert_eq!(signed_trade(&execute, &of(Side::Sell), &book), buyer, "an offer was taken");
     assert_eq!(signed_trade(&execute, &of(Side::Buy), &book), seller, "a bid was hit");
@@ -130,6 +186,8 @@ fn ranges_are_checked() {
         FeatureParameters { vpin_bucket: BUCKET_MAX + 1, ..good },
         FeatureParameters { vpin_buckets: 0, ..good },
         FeatureParameters { volatility_samples: RING_MAX + 1, ..good },
+        FeatureParameters { vpin_bulk: Some(BulkParameters { bar_ns: 999, changes: 1 }), ..good },
+        FeatureParameters { vpin_bulk: Some(BulkParameters { bar_ns: 1_000, changes: 0 }), ..good },
     ];
     for parameters in bad {
         let error = BookFeatures::new(&parameters).expect_err("out of range");
@@ -146,8 +204,8 @@ enum Step {
     Part(Bbo),
     /// The book is forgotten.
     Clear,
-    /// An execution of a displayed order.
-    Execute(Side, u64),
+    /// An execution of a displayed order, at its price.
+    Execute(Side, i64, u64),
     /// A print at a price.
     Trade(i64, u64),
 }
@@ -162,14 +220,24 @@ fn any_top() -> impl Strategy<Value = Bbo> {
         .prop_map(|((bid_px, bid_qty), (ask_px, ask_qty))| top(bid_px, bid_qty, ask_px, ask_qty))
 }
 
+fn price() -> impl Strategy<Value = i64> {
+    prop_oneof![8 => -4i64..8, 1 => Just(PRICE_NONE)]
+}
+
+fn bulk() -> impl Strategy<Value = Option<BulkParameters>> {
+    let some = (1_000u64..9_000, 1u32..6).prop_map(|(bar_ns, changes)| BulkParameters { bar_ns, changes });
+    prop::option::of(some)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => any_top().prop_map(Step::Top),
         1 => any_top().prop_map(Step::Part),
         1 => Just(Step::Clear),
-        3 => (prop::bool::ANY, 0u64..40)
-            .prop_map(|(sell, quantity)| Step::Execute(if sell { Side::Sell } else { Side::Buy }, quantity)),
-        2 => (-4i64..8, 0u64..200).prop_map(|(price, quantity)| Step::Trade(price, quantity)),
+        3 => (prop::bool::ANY, price(), 0u64..40).prop_map(|(sell, price, quantity)| {
+            Step::Execute(if sell { Side::Sell } else { Side::Buy }, price, quantity)
+        }),
+        2 => (price(), 0u64..200).prop_map(|(price, quantity)| Step::Trade(price, quantity)),
     ]
 }
 
@@ -182,12 +250,13 @@ proptest! {
         flow_interval_ns in 1_000u64..9_000,
         vpin_bucket in 1u64..60,
         vpin_buckets in 1u32..6,
+        vpin_bulk in bulk(),
         volatility_interval_ns in 1_000u64..5_000,
         volatility_samples in 1u32..8,
         steps in prop::collection::vec((0u64..6_000, step(), 0u64..20_000), 1..120),
     ) {
         let parameters = FeatureParameters {
-            flow_interval_ns, vpin_bucket, vpin_buckets, volatility_interval_ns, volatility_samples,
+            flow_interval_ns, vpin_bucket, vpin_buckets, vpin_bulk, volatility_interval_ns, volatility_samples,
         };
         let mut features = BookFeatures::new(&parameters).expect("in range");
         let mut history = History::default();
@@ -207,8 +276,10 @@ proptest! {
                     event.kind = EventKind::Clear;
                     Bbo::EMPTY
                 }
-                Step::Execute(side, quantity) => {
-                    (event.kind, event.quantity, applied.side) = (EventKind::OrderExecute, quantity, side);
+                Step::Execute(side, price, quantity) => {
+                    (event.kind, event.quantity) = (EventKind::OrderExecute, quantity);
+                    (applied.side, applied.price) = (side, price);
+                    history.prints.push((now_ns, price, quantity));
                     let began = Signed { bought: quantity, sold: 0 };
                     let seller = Signed { bought: 0, sold: quantity };
                     history.trades.push(if side == Side::Sell { began } else { seller });
@@ -217,8 +288,10 @@ proptest! {
                 Step::Trade(price, quantity) => {
                     (event.kind, event.quantity, event.price) = (EventKind::Trade, quantity, price);
                     event.flags |= flags::HIDDEN;
+                    history.prints.push((now_ns, price, quantity));
                     let twice = last.bid_px.checked_add(last.ask_px);
-                    let above = match twice.filter(|_| last.bid_px != PRICE_NONE && last.ask_px != PRICE_NONE) {
+                    let is_whole = ![last.bid_px, last.ask_px, price].contains(&PRICE_NONE);
+                    let above = match twice.filter(|_| is_whole) {
                         Some(twice) => (2 * price - twice).signum(),
                         None => 0,
                     };

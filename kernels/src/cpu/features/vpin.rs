@@ -25,7 +25,7 @@ pub struct Signed {
 ///
 /// 0 (as much bought as sold in each bucket) to 1 (one-sided flow): D. Easley, M. Lopez de Prado and M. O'Hara, "Flow
 /// toxicity and liquidity in a high-frequency world", Rev. Financ. Stud. 25:1457 (2012). The paper has to guess the signs
-/// from changes of prices by bars; a feed of orders tells them.
+/// from changes of prices by bars ([`super::BulkParameters`]); a feed of orders tells them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vpin {
     bucket: u64,
