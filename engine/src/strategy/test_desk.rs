@@ -201,6 +201,24 @@ impl Desk {
         self.input(Input::Market(&event))
     }
 
+    /// The owner of the `nth` order that was put in puts another one in its place, `ticks` above zero.
+    pub(crate) fn replace(&mut self, venue: u8, nth: u64, ticks: i64, quantity: u64) -> Vec<Order> {
+        let event = MarketEvent {
+            exchange_ns: self.now_ns,
+            receive_ns: self.now_ns,
+            order_id: nth,
+            second_id: self.next_id,
+            price: ticks * TICK,
+            quantity,
+            instrument: INSTRUMENT,
+            venue,
+            kind: EventKind::OrderReplace,
+            ..MarketEvent::NOTHING
+        };
+        self.next_id += 1;
+        self.input(Input::Market(&event))
+    }
+
     /// All orders of a venue go.
     pub(crate) fn clear(&mut self, venue: u8) -> Vec<Order> {
         self.event(EventKind::Clear, venue, Side::None, PRICE_NONE, 0)

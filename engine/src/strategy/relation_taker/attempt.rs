@@ -48,8 +48,6 @@ pub(super) struct Attempt {
     pub(super) legs: [TriedLeg; GROUP_MAX],
     pub(super) legs_len: usize,
     pub(super) profit: i64,
-    /// The legs are done; what is beyond the least filled one is traded back.
-    pub(super) is_flattening: bool,
 }
 
 impl Attempt {

@@ -1,6 +1,8 @@
-//! Settings of the relation taker. Read once at start.
+//! Settings of the relation taker, and the listings that it trades. Read once at start.
 
+use crate::pipeline::wide::WideListing;
 use crate::strategy::trading_back::Flatten;
+use kernels::abi::ListingTerms;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the taker.
@@ -33,4 +35,15 @@ impl RelationTakerConfig {
         }
         Ok(())
     }
+}
+
+/// A listing of the wide work as the taker trades it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenListing {
+    /// Where and what.
+    pub at: WideListing,
+    /// Price increment of orders, 1e-9, above zero.
+    pub price_tick: i64,
+    /// Fees and lots.
+    pub terms: ListingTerms,
 }
