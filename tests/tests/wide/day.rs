@@ -134,6 +134,7 @@ fn every_answer_is_the_models_and_every_run_the_same() {
         (4, 1, "compute_latency_ns = 2_000_000\nunanswered_max = 3\n"),
         // The way of an order to the venue and back.
         (1, 40_000, "compute_latency_ns = 40_000\n"),
+        (2, 40_000, "compute_latency_ns = 40_000\n"),
     ] {
         let directory = tempfile::tempdir().expect("a directory");
         let inputs = generated_day(directory.path(), seed, 12_000, step_ns);
