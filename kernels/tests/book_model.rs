@@ -341,6 +341,8 @@ fn compare(books: &VenueBooks, model: &Model, instrument: u32, context: &str) {
             "{context}"
         );
         assert_eq!(depth[..levels], expected, "{context}");
+        let last = expected.last().map(|level| level.price);
+        assert_eq!(books.last_price(instrument, side), last, "{context}");
         let mut queues = model.side(instrument, side).into_iter();
         for DepthLevel { price, quantity, orders } in expected {
             assert_eq!(books.level_quantity(instrument, side, price), quantity, "{context}");

@@ -1,16 +1,20 @@
 //! A second simulated venue, written from the words of `engine::venue`'s page alone: deliberately slow and simple.
 //!
 //! Every displayed order lies in one list in order of arrival, every live client order in another in order of
-//! acceptance; each question is answered by walking them. Only the plain request and report types are shared with
+//! acceptance, every level in a map (`levels.rs`); each question is answered by walking them. Only the plain request and report types are shared with
 //! the real one. It has no capacities: whoever compares the two must give the real one room enough. It allocates
 //! freely and belongs to tests only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::order::{ExecutionKind, OrderAction, RejectReason, TimeInForce};
 use engine::venue::{ClOrdIdText, OrderRequest, OrderStatus, VenueReport};
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus, flags};
 use feeds::units::PRICE_NONE;
+
+mod levels;
+
+use levels::Level;
 
 /// Levels that one order may go through.
 const LEVELS_A_TAKE: usize = 64;
@@ -42,6 +46,8 @@ struct Client {
     turn: Option<u64>,
     /// Displayed orders that had arrived by then are ahead.
     behind_arrivals_to: u64,
+    /// In a book of levels, what is ahead; `None` at an unseen price.
+    ahead: Option<u64>,
 }
 
 impl Client {
@@ -74,6 +80,9 @@ pub struct NaiveVenue {
     price_ticks: Vec<i64>,
     quantity_max: u64,
     displayed: Vec<Displayed>,
+    levels: BTreeMap<(u32, Side, i64), Level>,
+    /// Instruments whose books are of levels.
+    of_levels: BTreeSet<u32>,
     clients: Vec<Client>,
     ended: BTreeMap<u64, OrderStatus>,
     ids: BTreeMap<(u16, ClOrdIdText), Meaning>,
@@ -96,6 +105,8 @@ impl NaiveVenue {
             price_ticks: vec![price_tick; instruments],
             quantity_max,
             displayed: Vec::new(),
+            levels: BTreeMap::new(),
+            of_levels: BTreeSet::new(),
             clients: Vec::new(),
             ended: BTreeMap::new(),
             ids: BTreeMap::new(),
@@ -108,10 +119,13 @@ impl NaiveVenue {
         }
     }
 
-    /// Every live client order by OrderID(37), with the displayed quantity ahead of it.
+    /// Every live client order by OrderID(37), with the displayed quantity ahead of it; [`u64::MAX`] at an unseen price.
     #[must_use]
     pub fn queues_ahead(&self) -> Vec<(u64, u64)> {
         let ahead = |client: &Client| {
+            if self.of_levels.contains(&client.instrument) {
+                return client.ahead.unwrap_or(u64::MAX);
+            }
             self.displayed
                 .iter()
                 .filter(|shown| {
@@ -133,7 +147,9 @@ impl NaiveVenue {
         match event.kind {
             EventKind::OrderAdd => {
                 let sided = event.side != Side::None;
-                if sided && self.find(event.order_id).is_none() && self.fits(event) {
+                let has_levels =
+                    self.levels.iter().any(|(key, level)| key.0 == event.instrument && level.shown > 0);
+                if sided && !has_levels && self.find(event.order_id).is_none() && self.fits(event) {
                     self.arrive(event, event.order_id, event.side, 0, out);
                 }
             }
@@ -171,9 +187,11 @@ impl NaiveVenue {
             EventKind::Gap => self.lose_places(event.instrument),
             EventKind::Clear => {
                 self.displayed.retain(|shown| !concerns(event.instrument, shown.instrument));
+                self.levels.retain(|key, _| !concerns(event.instrument, key.0));
                 self.lose_places(event.instrument);
             }
-            EventKind::LevelSet | EventKind::OrderModify | EventKind::Recovered => {}
+            EventKind::LevelSet => self.set_level(event, out),
+            EventKind::OrderModify | EventKind::Recovered => {}
         }
     }
 
@@ -226,8 +244,11 @@ impl NaiveVenue {
 
     /// Whether a new displayed order with the event's terms can be in the book.
     fn fits(&self, event: &MarketEvent) -> bool {
-        event.quantity > 0
-            && (event.instrument as usize) < self.price_ticks.len()
+        event.quantity > 0 && self.fits_place(event)
+    }
+
+    fn fits_place(&self, event: &MarketEvent) -> bool {
+        (event.instrument as usize) < self.price_ticks.len()
             && event.price % self.book_tick == 0
             && i32::try_from(event.price / self.book_tick).is_ok()
     }
@@ -244,6 +265,10 @@ impl NaiveVenue {
             used,
             arrived: self.arrivals,
         });
+        if self.of_levels.remove(&instrument) {
+            self.levels.retain(|key, _| key.0 != instrument);
+            self.lose_places(instrument);
+        }
         if event.flags & flags::SNAPSHOT != 0 {
             for client in &mut self.clients {
                 if (client.instrument, client.side, client.price) == (instrument, side, price) {
@@ -279,6 +304,9 @@ impl NaiveVenue {
         if event.flags & flags::CROSS != 0 || event.price <= 0 {
             return;
         }
+        if event.flags & flags::HIDDEN == 0 && self.of_levels.contains(&event.instrument) {
+            return self.print_of_levels(event, out);
+        }
         let mut left = event.quantity;
         for side in [Side::Buy, Side::Sell] {
             left -= self.share(event, out, left, |client| {
@@ -304,8 +332,12 @@ impl NaiveVenue {
     }
 
     fn lose_places(&mut self, instrument: u32) {
-        for client in self.clients.iter_mut().filter(|client| concerns(instrument, client.instrument)) {
-            client.behind_arrivals_to = self.arrivals;
+        for at in 0..self.clients.len() {
+            let Client { instrument: of, side, price, .. } = self.clients[at];
+            if concerns(instrument, of) {
+                self.clients[at].behind_arrivals_to = self.arrivals;
+                self.clients[at].ahead = self.may_stand(of, side, price);
+            }
         }
     }
 
@@ -323,13 +355,24 @@ impl NaiveVenue {
         quantity: u64,
         qualifies: impl Fn(&Client) -> bool,
     ) -> u64 {
+        self.share_up_to(event, out, quantity, |client| if qualifies(client) { u64::MAX } else { 0 })
+    }
+
+    /// As [`Self::share`], to each at most what `reach` says.
+    fn share_up_to(
+        &mut self,
+        event: &MarketEvent,
+        out: &mut Vec<VenueReport>,
+        quantity: u64,
+        reach: impl Fn(&Client) -> u64,
+    ) -> u64 {
         if !self.trades(event.instrument) {
             return 0;
         }
         let mut turns: Vec<(i64, u64, u64)> = self
             .clients
             .iter()
-            .filter(|client| client.instrument == event.instrument && qualifies(client))
+            .filter(|client| client.instrument == event.instrument && reach(client) > 0)
             .filter_map(|client| {
                 let rank = if client.side == Side::Buy { -client.price } else { client.price };
                 client.turn.map(|turn| (rank, turn, client.order_id))
@@ -339,7 +382,7 @@ impl NaiveVenue {
         let mut left = quantity;
         for (_, _, order_id) in turns {
             let client = self.clients.iter().find(|client| client.order_id == order_id).expect("live");
-            let (price, quantity) = (client.price, left.min(client.left()));
+            let (price, quantity) = (client.price, left.min(client.left()).min(reach(client)));
             if quantity > 0 {
                 self.fill(order_id, price, quantity, event.exchange_ns, out);
                 left -= quantity;
@@ -442,6 +485,7 @@ impl NaiveVenue {
             time_in_force: request.time_in_force,
             turn: None,
             behind_arrivals_to: 0,
+            ahead: None,
         };
         self.ids.insert((request.session, request.cl_ord_id), Meaning::Order(self.orders));
         let mut report = self.about(&client, ExecutionKind::New, time_ns);
@@ -472,6 +516,10 @@ impl NaiveVenue {
             .filter(|shown| shown.instrument == client.instrument && shown.side == client.side.opposite())
             .map(|shown| shown.price)
             .collect();
+        let of_other_side =
+            |key: &(u32, Side, i64)| (key.0, key.1) == (client.instrument, client.side.opposite());
+        let levels = self.levels.iter().filter(|(key, level)| of_other_side(key) && level.shown > 0);
+        prices.extend(levels.map(|(key, _)| key.2));
         prices.sort_unstable();
         prices.dedup();
         if client.side == Side::Sell {
@@ -490,6 +538,10 @@ impl NaiveVenue {
                     taken += take;
                 }
             }
+            if let Some(level) = self.levels.get_mut(&(client.instrument, client.side.opposite(), price)) {
+                taken += (level.shown - level.used).min(wanted);
+                level.used += taken;
+            }
             if taken > 0 {
                 self.fill(order_id, price, taken, time_ns, out);
                 wanted -= taken;
@@ -503,9 +555,11 @@ impl NaiveVenue {
             return;
         }
         self.turns += 1;
+        let ahead = self.may_stand(client.instrument, client.side, client.price);
         let client = self.clients.iter_mut().find(|client| client.order_id == order_id).expect("live");
         client.turn = Some(self.turns);
         client.behind_arrivals_to = self.arrivals;
+        client.ahead = ahead;
     }
 
     fn fill(&mut self, order_id: u64, price: i64, quantity: u64, time_ns: u64, out: &mut Vec<VenueReport>) {

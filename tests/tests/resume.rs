@@ -11,12 +11,13 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use engine::control::config::Config;
+use engine::control::config::{Config, InstrumentConfig};
 use engine::control::inputs::Inputs;
 use engine::control::journal::{DecideReader, DecideRecord, JournalReader, JournalThread};
 use engine::control::journal_replay;
 use engine::control::recovery::{recover, snapshot};
 use engine::control::run_header::RunHeader;
+use engine::control::universe::Universe;
 use engine::order::{Order, OrderAction};
 use engine::pipeline::decision_core::DecisionCore;
 use engine::venue::ClOrdIdText;
@@ -35,10 +36,30 @@ const DRAWDOWN_MAX: i128 = 50_000;
 /// Actions of a run before it is killed.
 const ACTIONS_MIN: usize = 200;
 
+/// What the parent order buys, below the default limit of a position, thirty a venue at a time: several seconds.
+const PARENT_QUANTITY: u64 = 900;
+
+/// The day in New York.
+fn today() -> String {
+    jiff::Timestamp::now().in_tz("America/New_York").expect("a known zone").date().to_string()
+}
+
 fn config(session: &Inputs) -> Config {
+    let symbol = session.directory().expect("symbols").symbol(0).expect("eight symbols").to_string();
     let settings = format!("[journal]\nsnapshot_s = 1\n[risk]\ndrawdown_max = {DRAWDOWN_MAX}\n");
     let mut config = live_day::config(session, &settings, "", |_| String::new());
+    let parent = format!(
+        "symbol = \"{symbol}\"\nside = \"buy\"\nquantity = {PARENT_QUANTITY}\nlimit_e9 = 1000000000000\n\
+         child_qty_max = 30\ncool_down_ns = 250000000\n"
+    );
+    // Its times are those of the session's day, and a live run's clock is the machine's.
+    config.date = Some(today());
+    config.parent_orders = vec![toml::from_str(&parent).expect("a parent order")];
     live_day::hurry(&mut config);
+    // Its quotes would be in the parent order's way.
+    config.instruments.iter_mut().filter(|entry| entry.symbol == symbol).for_each(|entry| {
+        (entry.market_maker, entry.arbitrage) = (None, None);
+    });
     config
 }
 
@@ -65,13 +86,14 @@ impl Engine {
 
     /// Waits until it has traded.
     fn wait_for_actions(&mut self) {
+        self.wait_for("200 actions", |orders| orders.len() >= ACTIONS_MIN);
+    }
+
+    /// Waits until this is so of its actions.
+    fn wait_for(&mut self, what: &str, mut is_so: impl FnMut(&[Order]) -> bool) {
         let start = Instant::now();
-        while self.actions().len() < ACTIONS_MIN {
-            assert!(
-                start.elapsed() < Duration::from_secs(60),
-                "no {ACTIONS_MIN} actions: {:?}",
-                self.output()
-            );
+        while !is_so(&self.actions()) {
+            assert!(start.elapsed() < Duration::from_secs(60), "not {what}: {:?}", self.output());
             std::thread::sleep(Duration::from_millis(20));
         }
         assert!(self.child.try_wait().expect("a child").is_none(), "ended by itself: {:?}", self.output());
@@ -114,6 +136,30 @@ fn actions(journal: &Path) -> Vec<Order> {
             _ => None,
         })
         .collect()
+}
+
+/// Children of the parent order, whose strategy is numbered behind those of the instruments.
+fn children<'a>(orders: &'a [Order], config: &Config) -> impl Iterator<Item = &'a Order> {
+    let of_entry = |entry: &InstrumentConfig| {
+        u16::from(entry.market_maker.is_some()) + u16::from(entry.arbitrage.is_some())
+    };
+    let parent: u16 = config.instruments.iter().map(of_entry).sum();
+    orders.iter().filter(move |order| order.action == OrderAction::New && order.strategy == parent)
+}
+
+/// What a journal says that its run's children have filled.
+fn bought(journal: &Path, config: &Config) -> u64 {
+    let mut filled: BTreeMap<u64, u64> =
+        children(&actions(journal), config).map(|order| (order.cl_ord_id, 0)).collect();
+    let Ok(reader) = DecideReader::open(journal) else { return 0 };
+    for record in reader.map_while(Result::ok) {
+        if let DecideRecord::Execution(execution) = record.record
+            && let Some(quantity) = filled.get_mut(&execution.cl_ord_id)
+        {
+            *quantity = execution.cumulative_quantity.max(*quantity);
+        }
+    }
+    filled.values().sum()
 }
 
 /// Newest snapshot and tail, older ones, none: always what the whole journal comes to.
@@ -175,6 +221,13 @@ fn a_killed_run_is_resumed_from_its_journal() {
             let second = Engine::start(&file, place("second"), Some(&first)).kill_while_trading();
             let mut third = Engine::start(&file, place("third"), Some(&second));
             third.wait_for_actions();
+            let journal = third.journal.clone();
+            let before = bought(&first, &config) + bought(&second, &config);
+            third.wait_for("a parent order that is done", |_| {
+                before + bought(&journal, &config) >= PARENT_QUANTITY
+            });
+            // Time enough for more, were more asked for.
+            std::thread::sleep(Duration::from_secs(1));
             let mut interrupt = std::process::Command::new("kill");
             interrupt.args(["-INT", &third.child.id().to_string()]);
             assert!(interrupt.status().expect("kill runs").success());
@@ -201,11 +254,13 @@ fn a_killed_run_is_resumed_from_its_journal() {
     // What the venue filled is what the last run ends with.
     let mut filled: BTreeMap<u32, i64> = BTreeMap::new();
     let cores: Vec<_> = server.cores().collect();
-    for order in all.iter().filter(|order| order.action == OrderAction::New) {
+    let filled_of = |order: &Order| {
         let text = ClOrdIdText::from_number(order.cl_ord_id);
-        let Some((_, quantity)) = cores[usize::from(order.venue)].order_of(0, &text) else { continue };
+        cores[usize::from(order.venue)].order_of(0, &text).map_or(0, |(_, quantity)| quantity)
+    };
+    for order in all.iter().filter(|order| order.action == OrderAction::New) {
         let sign = if order.side == Side::Buy { 1 } else { -1 };
-        *filled.entry(order.instrument).or_default() += sign * quantity as i64;
+        *filled.entry(order.instrument).or_default() += sign * filled_of(order) as i64;
     }
     filled.retain(|_, position| *position != 0);
     let last = &journals[2];
@@ -213,6 +268,13 @@ fn a_killed_run_is_resumed_from_its_journal() {
     let core = journal_replay::state_at_end(last, &header).expect("a journal");
     assert_eq!(core.risk().positions().collect::<BTreeMap<_, _>>(), filled, "positions");
     recovers_from_any_snapshot(last, &header, &core);
+
+    // What the parent order bought in all three is what it was to buy.
+    let bought: Vec<u64> =
+        journals.iter().map(|journal| children(&actions(journal), &config).map(filled_of).sum()).collect();
+    println!("bought by run: {bought:?}");
+    assert_eq!(bought.iter().sum::<u64>(), PARENT_QUANTITY, "{bought:?}");
+    assert!(bought.iter().filter(|&&of_run| of_run > 0).count() > 1, "it was gone on with: {bought:?}");
 
     let asked = all.iter().filter(|order| order.action == OrderAction::Status).count();
     assert!(asked > 0, "no order was in doubt");
@@ -224,6 +286,14 @@ fn a_killed_run_is_resumed_from_its_journal() {
         assert_eq!(replayed.code, Some(0), "{replayed:?}");
         assert!(replayed.stdout.contains("VERDICT: REPRODUCED"), "{replayed:?}");
     }
+
+    // Other parent orders are other promises.
+    let mut other = config.clone();
+    other.parent_orders[0].quantity += 100;
+    std::fs::write(&file, toml::to_string(&other).expect("TOML")).expect("written");
+    let refused = Engine::start(&file, place("other"), Some(last)).finish();
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("its parent orders are others"), "{refused:?}");
 
     // Another day is another matter.
     let mut tomorrow = config.clone();

@@ -406,8 +406,13 @@ mod tests {
             let mut cursor = recording.packets();
             let (mut next, mut last_ns) = (1, began_ns);
             while let Some(packet) = cursor.next(&recording).expect("undamaged") {
-                assert!((last_ns..=wall_ns()).contains(&packet.receive_ns), "{}", backend.name());
-                last_ns = packet.receive_ns;
+                let stamp_ns = packet.receive_ns;
+                assert!((began_ns..=wall_ns()).contains(&stamp_ns), "{}: {stamp_ns}", backend.name());
+                // Linux turns its stamps on behind the socket option: what comes before is stamped when it is read, which
+                // may be later than the next one came.
+                let is_ordered = next > 100;
+                assert!(!is_ordered || stamp_ns >= last_ns, "{}: {stamp_ns}, {last_ns}", backend.name());
+                last_ns = stamp_ns;
                 if packet.message_count == 0 {
                     continue;
                 }

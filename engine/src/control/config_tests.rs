@@ -139,7 +139,7 @@ fn the_example_of_wide_work_shows_every_default_of_each_kind_of_relation() {
     let mut bare = toml::Table::new();
     for (name, kept) in mine {
         let mut shown = table["wide"][name][0].as_table().expect("a table").clone();
-        shown.retain(|field, _| kept.iter().any(|kept| field == *kept));
+        shown.retain(|field, _| kept.contains(&field));
         bare.insert(name.to_owned(), vec![toml::Value::Table(shown)].into());
     }
     let bare: WideConfig = bare.try_into().expect("good settings");

@@ -180,12 +180,10 @@ fn compare(header: &RunHeader, config: &Config) -> Result<(), String> {
             venue.name
         ));
     }
-    if let Some(parent) = former.parent_orders.iter().chain(&now.parent_orders).next() {
-        return Err(format!(
-            "there is a parent order in {}: what of it has filled is not carried over, so that it would be traded again; \
-             start without --resume, with what is left of it",
-            parent.symbol
-        ));
+    if former.parent_orders != now.parent_orders {
+        return Err("its parent orders are others than this configuration's: what of them has filled would count against \
+                    others; give the same, or start without --resume with what is left of them"
+            .to_owned());
     }
     let strategies: fn(&Config) -> Vec<_> = |config| {
         let entries = config.instruments.iter();

@@ -212,7 +212,7 @@ impl WidePlan {
     /// The maker of quotes for options, where the configuration wants one: for those that are listed and may be traded.
     ///
     /// # Errors
-    /// No such option, an option that is listed twice, and what the maker refuses.
+    /// No such option, an option that is listed twice, fewer open orders than its quotes, and what the maker refuses.
     pub fn options_maker(
         &self,
         universe: &impl Universe,
@@ -232,6 +232,13 @@ impl WidePlan {
         if options.is_empty() {
             let what = "no option has a symbol that [[instruments]] names";
             return Err(Failure::Input(format!("wide: options_maker: {what}")));
+        }
+        let (quotes, room) = (2 * options.len(), config.pipeline.open_orders_max);
+        if quotes > room {
+            return Err(Failure::Input(format!(
+                "wide: options_maker: it keeps {quotes} orders open, two an option, and pipeline.open_orders_max is {room}; give \
+                 it more, some to spare for orders that are on their way out"
+            )));
         }
         let maker = OptionsMaker::new(&options, &maker);
         maker.map(Some).map_err(|what| Failure::Input(format!("wide: options_maker: {what}")))

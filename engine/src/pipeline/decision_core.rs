@@ -221,6 +221,9 @@ impl DecisionCore {
         self.orders.resume(carried)?;
         let last_cl_ord_id = self.orders.last_cl_ord_id();
         self.risk.resume(carried, last_cl_ord_id)?;
+        for (number, strategy) in (0..).zip(&mut self.strategies) {
+            strategy.take_over(carried, number);
+        }
         doom_blocked(&mut self.orders, &self.risk);
         self.decision = carried.decision;
         self.time_ns = carried.time_ns;

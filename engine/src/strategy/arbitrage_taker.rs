@@ -9,8 +9,14 @@
 //! It allocates at construction only and runs on the decision thread. It refuses to act on anything but the current
 //! books: both legs are held against them right before the intents.
 
+mod config;
 mod explanation;
+mod taken_venue;
 
+pub use config::{ArbitrageTakerConfig, ArbitrageTakerError};
+pub use taken_venue::ArbitrageVenue;
+
+use super::trading_back::{Flatten, exit_limit};
 use super::{Intents, Strategy, View, immediate};
 use crate::order::{Execution, Intent};
 use crate::pipeline::order_table::LiveOrder;
@@ -19,136 +25,10 @@ use feeds::event::{MarketEvent, Side};
 use feeds::units::{PRICE_NONE, PRICE_SCALE};
 use kernels::cpu::book::DepthLevel;
 use kernels::cpu::cross_venue::{ArbitrageParameters, ArbitrageSignal, VENUES_MAX, VenueDepth, scan};
-use serde::{Deserialize, Serialize};
+use taken_venue::TakenVenue;
 
 /// Levels of a side that a scan looks at: beyond ten, what crosses is a fault of the feed and not a gift.
 pub const DEPTH_LEVELS: usize = 10;
-
-/// What to do with the difference when the legs of an attempt filled unequally.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Flatten {
-    /// Keep it as position.
-    None,
-    /// Trade it away through the best price of any venue, up to the configured slippage.
-    Cross,
-}
-
-/// Settings of one arbitrage taker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ArbitrageTakerConfig {
-    /// Smallest profit of every share after both fees, 1e-9. Default 0.001: pays for a leg that now and then misses.
-    pub edge_min_e9: i64,
-    /// Quantities are multiples of this. Default 1: US equities trade in single shares.
-    pub qty_increment: u64,
-    /// Largest quantity of a leg. Default 500: the default risk limit of an order.
-    pub qty_max: u64,
-    /// Largest notional of a leg, whole currency units. Default 250,000: half of the default risk limit, which counts
-    /// the order at its limit.
-    pub notional_max: u64,
-    /// Rule for what filled on one leg only. Default "cross": an arbitrage desk wants no position.
-    pub flatten: Flatten,
-    /// Slippage that flattening accepts from the best price of its venue, ticks. Default 5.
-    pub slippage_max_ticks: u32,
-    /// Wait after an attempt, after a refusal, and between two attempts to flatten, ns. Default 1 ms: the books must
-    /// show what the last attempt took before the next is judged.
-    pub cool_down_ns: u64,
-}
-
-impl Default for ArbitrageTakerConfig {
-    fn default() -> Self {
-        Self {
-            edge_min_e9: 1_000_000,
-            qty_increment: 1,
-            qty_max: 500,
-            notional_max: 250_000,
-            flatten: Flatten::Cross,
-            slippage_max_ticks: 5,
-            cool_down_ns: 1_000_000,
-        }
-    }
-}
-
-/// A venue that the taker may trade at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArbitrageVenue {
-    /// Dense venue number.
-    pub venue: u8,
-    /// Price increment of the instrument there, 1e-9.
-    pub price_tick: i64,
-    /// Fee for taking, 1e-9 per share; negative is a rebate.
-    pub taker_fee: i64,
-}
-
-/// An [`ArbitrageTakerConfig`], or a set of venues, that cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArbitrageTakerError {
-    /// Not 2 to [`VENUES_MAX`] venues, or one is named twice.
-    Venues,
-    /// A venue's price increment is not positive.
-    PriceTick,
-    /// `edge_min_e9` is negative: it would trade at a loss.
-    EdgeMin,
-    /// `qty_max` is zero or `qty_increment` is not in 1 to `qty_max`.
-    Quantity,
-    /// `notional_max` is zero.
-    NotionalMax,
-}
-
-impl std::fmt::Display for ArbitrageTakerError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Venues => "arbitrage needs 2 to 8 different venues",
-            Self::PriceTick => "a price increment is not positive",
-            Self::EdgeMin => "edge_min_e9 is negative: it would trade at a loss",
-            Self::Quantity => "qty_increment: give 1 to qty_max",
-            Self::NotionalMax => "notional_max is zero: nothing could be traded",
-        })
-    }
-}
-
-impl std::error::Error for ArbitrageTakerError {}
-
-/// One venue with room for its depth.
-#[derive(Clone, Copy)]
-struct TakenVenue {
-    at: ArbitrageVenue,
-    bids: [DepthLevel; DEPTH_LEVELS],
-    asks: [DepthLevel; DEPTH_LEVELS],
-    bid_levels: usize,
-    ask_levels: usize,
-}
-
-impl TakenVenue {
-    /// Reads the best level of each side; nothing when the venue is not trading or stale.
-    fn read_touch(&mut self, view: &View<'_>, instrument: u32) {
-        let touch = view.nbbo.venue_quote(instrument, self.at.venue);
-        self.bids[0] = DepthLevel { price: touch.bid_px, quantity: touch.bid_qty, orders: 0 };
-        self.asks[0] = DepthLevel { price: touch.ask_px, quantity: touch.ask_qty, orders: 0 };
-        self.bid_levels = usize::from(touch.bid_px != PRICE_NONE);
-        self.ask_levels = usize::from(touch.ask_px != PRICE_NONE);
-    }
-
-    /// Reads the levels of the sides that have a touch.
-    fn read_depth(&mut self, view: &View<'_>, instrument: u32) {
-        if self.bid_levels > 0 {
-            self.bid_levels = view.depth(self.at.venue, instrument, Side::Buy, &mut self.bids);
-        }
-        if self.ask_levels > 0 {
-            self.ask_levels = view.depth(self.at.venue, instrument, Side::Sell, &mut self.asks);
-        }
-    }
-
-    fn depth(&self) -> VenueDepth<'_> {
-        VenueDepth {
-            bids: &self.bids[..self.bid_levels],
-            asks: &self.asks[..self.ask_levels],
-            taker_fee: self.at.taker_fee,
-            tick: self.at.price_tick,
-        }
-    }
-}
 
 /// See the module's text.
 pub struct ArbitrageTaker {
@@ -313,24 +193,12 @@ impl ArbitrageTaker {
             let (price, fee) = (i128::from(touch.price), i128::from(venue.at.taker_fee));
             let cost = if side == Side::Sell { fee - price } else { fee + price };
             if best.is_none_or(|(lowest, ..)| cost < lowest) {
-                let Some(limit) = self.exit_limit(side, touch.price, venue.at.price_tick) else { continue };
+                let (tick, slippage) = (venue.at.price_tick, self.slippage_max_ticks);
+                let Some(limit) = exit_limit(side, touch.price, tick, slippage) else { continue };
                 best = Some((cost, venue.at.venue, limit));
             }
         }
         best.map(|(_, venue, limit)| (venue, limit))
-    }
-
-    /// The touch plus the slippage, on the tick, never further away than configured.
-    fn exit_limit(&self, side: Side, touch: i64, tick: i64) -> Option<i64> {
-        let slippage = i64::from(self.slippage_max_ticks).checked_mul(tick)?;
-        let limit = if side == Side::Sell {
-            let worst = touch.checked_sub(slippage)?;
-            worst.checked_add(worst.checked_neg()?.rem_euclid(tick))?
-        } else {
-            let worst = touch.checked_add(slippage)?;
-            worst.checked_sub(worst.rem_euclid(tick))?
-        };
-        (limit > 0).then_some(limit)
     }
 }
 

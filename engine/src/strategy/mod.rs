@@ -13,8 +13,10 @@ mod quote_side;
 pub mod relation_taker;
 #[cfg(test)]
 mod test_desk;
+pub mod trading_back;
 
 use crate::order::{ClOrdId, Execution, Intent, OrderAction, TimeInForce};
+use crate::pipeline::carried_state::CarriedState;
 use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::order_table::{LiveOrder, OrderTable};
 use crate::pipeline::risk::{Exposure, Risk, RiskReasons};
@@ -77,6 +79,12 @@ pub trait Strategy: Send {
     /// wide work.
     fn on_surface(&mut self, view: &View<'_>, fitted: &SurfaceFitted<'_>, intents: &mut Intents) {
         let _ = (view, fitted, intents);
+    }
+
+    /// A former run of the same day left this, and this strategy has the same number `number` as there: what it holds, and its
+    /// open orders. Before the first input. Cold.
+    fn take_over(&mut self, carried: &CarriedState, number: u16) {
+        let _ = (carried, number);
     }
 
     /// Its state as numbers, from which [`Self::restore`] makes a strategy of the same configuration that goes on bit for bit

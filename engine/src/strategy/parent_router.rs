@@ -5,12 +5,15 @@
 //! not fill is left and routed again; a venue that gave less than it showed is left out until its best price or size is
 //! another. A venue that is stale, not in continuous trading or crossed in itself is left out.
 //!
-//! It allocates at construction only and runs on the decision thread. It never rests and never pays more than the limit; a
-//! fill that is busted later is not traded again.
+//! It allocates at construction only and runs on the decision thread. It never rests and never pays more than the limit. What
+//! has filled is what its closed children say, however it was learnt (by a fill, or by a venue's answer about an order in
+//! doubt); a fill of a closed child that is busted later is not traded again. A resumed run goes on with what is left: there
+//! what had filled is what the strategy holds, so that what was busted in the former run is traded again.
 
 use super::{Intents, Strategy, View, immediate};
 use crate::notation::{Money, Price};
 use crate::order::{Execution, Intent};
+use crate::pipeline::carried_state::{CarriedHolding, CarriedState};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use feeds::event::{MarketEvent, Side};
@@ -174,7 +177,7 @@ impl ParentRouter {
         })
     }
 
-    /// What has filled so far.
+    /// What closed children have filled.
     #[must_use]
     pub const fn filled(&self) -> u64 {
         self.filled
@@ -228,13 +231,13 @@ impl Strategy for ParentRouter {
     fn on_execution(
         &mut self,
         view: &View<'_>,
-        execution: &Execution,
+        _execution: &Execution,
         order: &LiveOrder,
         closed: bool,
         intents: &mut Intents,
     ) {
-        if execution.kind.is_fill() {
-            self.filled = self.filled.saturating_add(execution.last_quantity);
+        if closed {
+            self.filled = self.filled.saturating_add(order.cumulative);
         }
         if closed && order.cumulative < order.quantity {
             let terms = self.terms;
@@ -253,6 +256,19 @@ impl Strategy for ParentRouter {
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
         self.act(view, intents);
+    }
+
+    /// What open children have filled counts when they close.
+    fn take_over(&mut self, carried: &CarriedState, number: u16) {
+        let mine = |holding: &&CarriedHolding| {
+            holding.strategy == number && holding.instrument == self.terms.instrument
+        };
+        let held = carried.holdings.iter().find(mine).map_or(0, |holding| holding.position);
+        let sign = if self.terms.order.side == Side::Buy { 1 } else { -1 };
+        let open =
+            carried.orders.iter().filter(|order| order.strategy == number).map(|order| order.cumulative);
+        let traded = u64::try_from(sign * held).unwrap_or(0);
+        self.filled = traded.saturating_sub(open.sum());
     }
 
     /// The levels are read anew before each use.

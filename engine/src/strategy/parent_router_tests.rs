@@ -96,6 +96,32 @@ fn what_did_not_fill_goes_elsewhere() {
 }
 
 #[test]
+fn a_fill_that_was_lost_on_the_way_is_not_traded_again() {
+    let (mut desk, children) = begun();
+    desk.wait(10 * MS);
+    assert!(desk.fill(&children[1], 200).is_empty());
+    let next = desk.end(&children[0], 290);
+    assert_eq!(desk.position(), 490);
+    assert_eq!(next.iter().map(terms_of).collect::<Vec<_>>(), [(1, Side::Buy, 10_002, 10, IOC)]);
+}
+
+#[test]
+fn a_resumed_run_goes_on_with_what_is_left() {
+    let (mut desk, children) = begun();
+    desk.wait(10 * MS);
+    assert!(desk.fill(&children[1], 200).is_empty());
+    assert!(desk.fill(&children[0], 50).is_empty());
+    let router = || ParentRouter::new(ParentTerms { begin_ns: 10_001 * MS, ..terms() }, &venues());
+    let mut resumed = desk.resumed(router().expect("good terms"));
+    shown(&mut resumed);
+    resumed.wait(10 * MS);
+    assert!(resumed.timer().is_empty(), "a child of the former run is open");
+    let next = resumed.end(&children[0], 120);
+    assert_eq!(resumed.position(), 320);
+    assert_eq!(next.iter().map(|order| order.quantity).sum::<u64>(), 180, "{next:?}");
+}
+
+#[test]
 fn a_venue_that_is_halted_or_crossed_gets_nothing() {
     let mut desk = desk(ParentTerms { begin_ns: 10_001 * MS, ..terms() });
     shown(&mut desk);

@@ -5,169 +5,41 @@
 //! and reported only.
 //!
 //! An answer says what was there when it was asked for. Before anything is sent the relation is evaluated again with the
-//! books of this moment, and its quantities are those of this second evaluation. One attempt is in flight at a time; after it
-//! the taker waits. What it has tried, or found gone, it tries again only when a further answer says that it has changed.
-//! Relations share quotes: what it has asked for of one counts as gone until the listing shows another price or size there, so
-//! that no second relation sends its other legs for it.
+//! books of this moment, and its quantities are those of this second evaluation. Of several that stand the most profitable
+//! by its answer goes first.
+//! One attempt is in flight at a time; after it the taker waits. What it has tried, or found gone, it tries again only
+//! when a further answer says that it has changed. What it has asked for of a quote counts as gone (`relation_taker/taken.rs`).
 //!
 //! When the legs of an attempt filled unequally, each leg keeps what the least filled one supports. What is beyond
-//! that is a position, or is traded back at the same listing, as configured, until it is gone.
+//! that is a position, or is traded back at the same listing, as configured, until it is gone. It is asked for again when
+//! something is there that was not asked for yet; meanwhile other relations are taken.
 //!
 //! It allocates at construction only and runs on the decision thread.
 
+mod attempt;
+mod config;
+mod exits;
 mod explanation;
+mod standing;
+mod taken;
 
-use super::{GROUP_MAX, Intents, Strategy, View, immediate};
-use crate::order::{Execution, Intent};
+pub use config::{RelationTakerConfig, TakenListing};
+
+use super::trading_back::{Flatten, exit_limit};
+use super::{GROUP_MAX, INTENTS_MAX, Intents, Strategy, View, immediate};
+use crate::order::{Execution, ExecutionKind, Intent};
 use crate::pipeline::order_table::LiveOrder;
 use crate::pipeline::risk::RiskReasons;
 use crate::pipeline::wide::{WideAnswered, WideListing};
-use crate::strategy::arbitrage_taker::Flatten;
+use attempt::{Attempt, NO_LEG, TriedLeg};
+use exits::Exits;
 use feeds::event::{MarketEvent, Side};
-use feeds::units::PRICE_NONE;
-use kernels::abi::{ItemKind, LEGS_MAX, Leg, ListingTerms, Touch};
+use kernels::abi::{ItemKind, LEGS_MAX, ListingTerms, Touch};
 use kernels::cpu::arbitrage::NO_HIT;
-use kernels::cpu::book::Bbo;
 use kernels::cpu::wide::WideTables;
-use serde::{Deserialize, Serialize};
+use standing::Standing;
 use std::sync::Arc;
-
-/// Settings of the taker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RelationTakerConfig {
-    /// Wait after an attempt, after a refusal, and between two attempts to trade back, ns. Default 1 ms: the books must
-    /// show what the last attempt took.
-    pub cool_down_ns: u64,
-    /// Rule for what filled beyond the least filled leg. Default "cross": it is traded back.
-    pub flatten: Flatten,
-    /// Slippage that trading back accepts from the best price, ticks. Default 5.
-    pub slippage_max_ticks: u32,
-}
-
-impl Default for RelationTakerConfig {
-    fn default() -> Self {
-        Self { cool_down_ns: 1_000_000, flatten: Flatten::Cross, slippage_max_ticks: 5 }
-    }
-}
-
-impl RelationTakerConfig {
-    /// Checks what the types cannot.
-    ///
-    /// # Errors
-    /// The field out of range, and the range.
-    pub fn check(&self) -> Result<(), String> {
-        if self.slippage_max_ticks > 1_000_000 {
-            return Err(format!("slippage_max_ticks is {}; at most 1000000", self.slippage_max_ticks));
-        }
-        Ok(())
-    }
-}
-
-/// A listing of the wide work as the taker trades it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TakenListing {
-    /// Where and what.
-    pub at: WideListing,
-    /// Price increment of orders, 1e-9, above zero.
-    pub price_tick: i64,
-    /// Fees and lots.
-    pub terms: ListingTerms,
-}
-
-/// One leg of the attempt that is in flight.
-#[derive(Clone, Copy, Debug)]
-struct TriedLeg {
-    leg: Leg,
-    /// The listing's price is upside-down: the unit is bought where the venue's bid is taken.
-    is_inverse: bool,
-    bbo: Bbo,
-    touch: Touch,
-    planned: u64,
-    /// Of `planned`, filled.
-    filled: u64,
-    /// Of `filled`, to be traded back.
-    excess: u64,
-}
-
-/// The place of a leg that is not there.
-const NO_LEG: TriedLeg = TriedLeg {
-    leg: Leg(0),
-    is_inverse: false,
-    bbo: Bbo::EMPTY,
-    touch: Touch { cost: 0, cost_quantity: 0, proceeds: 0, proceeds_quantity: 0 },
-    planned: 0,
-    filled: 0,
-    excess: 0,
-};
-
-impl TriedLeg {
-    const fn side(&self) -> Side {
-        if self.leg.sells() != self.is_inverse { Side::Sell } else { Side::Buy }
-    }
-
-    const fn price(&self) -> i64 {
-        if matches!(self.side(), Side::Sell) { self.bbo.bid_px } else { self.bbo.ask_px }
-    }
-}
-
-/// What was asked for of one side's quote.
-#[derive(Clone, Copy, Debug, Default)]
-struct Taken {
-    /// As it was shown.
-    price: i64,
-    shown: u64,
-    quantity: u64,
-}
-
-impl Taken {
-    fn add(&mut self, price: i64, shown: u64, quantity: u64) {
-        let before = if (self.price, self.shown) == (price, shown) { self.quantity } else { 0 };
-        *self = Self { price, shown, quantity: before.saturating_add(quantity) };
-    }
-
-    /// What is left of a quote.
-    fn left(&self, price: i64, shown: u64) -> u64 {
-        if (self.price, self.shown) == (price, shown) { shown.saturating_sub(self.quantity) } else { shown }
-    }
-}
-
-/// What is in flight.
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    relation: u32,
-    legs: [TriedLeg; GROUP_MAX],
-    legs_len: usize,
-    profit: i64,
-    /// The legs are done; what is beyond the least filled one is traded back.
-    is_flattening: bool,
-}
-
-impl Attempt {
-    fn legs(&self) -> &[TriedLeg] {
-        &self.legs[..self.legs_len]
-    }
-
-    fn legs_mut(&mut self) -> &mut [TriedLeg] {
-        &mut self.legs[..self.legs_len]
-    }
-
-    /// Sets what of each leg is beyond what the least filled one supports.
-    fn find_excess(&mut self, terms: &[ListingTerms]) {
-        let legs = *self;
-        let supported = |leg: &TriedLeg| {
-            let by = |other: &TriedLeg| {
-                u128::from(leg.planned) * u128::from(other.filled) / u128::from(other.planned.max(1))
-            };
-            legs.legs().iter().map(by).min().unwrap_or(0)
-        };
-        for leg in self.legs_mut() {
-            let kept = u64::try_from(supported(leg)).unwrap_or(u64::MAX);
-            let excess = leg.filled.saturating_sub(kept);
-            leg.excess = excess - excess % terms[leg.leg.listing() as usize].lot;
-        }
-    }
-}
+use taken::Taken;
 
 /// See the module's text.
 pub struct RelationTaker {
@@ -176,15 +48,15 @@ pub struct RelationTaker {
     terms: Box<[ListingTerms]>,
     /// Of the legs that are looked at; others are stale.
     touches: Box<[Touch]>,
-    /// What was asked for of each listing's bid and offer.
-    taken: Box<[[Taken; 2]]>,
+    taken: Taken,
     tables: Arc<WideTables>,
-    /// A bit a relation: an answer said that there is something to take, and it was not tried since.
-    standing: Box<[u64]>,
+    standing: Standing,
     config: RelationTakerConfig,
     /// Core time before which nothing is tried, UTC ns.
     ready_ns: u64,
+    /// What is in flight. Without it an open order trades back.
     attempt: Option<Attempt>,
+    exits: Exits,
 }
 
 impl RelationTaker {
@@ -196,47 +68,53 @@ impl RelationTaker {
             legs.map(|(leg, _)| listings[leg.listing() as usize].at.instrument).collect();
         instruments.sort_unstable();
         instruments.dedup();
+        let places: Vec<_> = listings.iter().map(|listing| listing.at).collect();
         Self {
             instruments: instruments.into(),
             listings: listings.into(),
             terms: listings.iter().map(|listing| listing.terms).collect(),
             touches: vec![Touch::default(); listings.len()].into(),
-            taken: vec![[Taken::default(); 2]; listings.len()].into(),
-            standing: vec![0; tables.relation_count().div_ceil(64) as usize].into(),
+            taken: Taken::new(&places),
+            standing: Standing::new(tables.relation_count()),
             tables: Arc::clone(tables),
             config,
             ready_ns: 0,
             attempt: None,
+            exits: Exits::new(listings.len()),
         }
     }
 
-    /// Quantity that waits to be traded back, over all legs.
+    /// Quantity that waits to be traded back, over all listings.
     #[must_use]
     pub fn excess(&self) -> u64 {
-        self.attempt.iter().flat_map(|attempt| attempt.legs()).map(|leg| leg.excess).sum()
+        self.exits.iter().map(|exit| exit.quantity).sum()
+    }
+
+    fn is_ready(&self, view: &View<'_>) -> bool {
+        view.time_ns >= self.ready_ns && view.open_orders().next().is_none()
+    }
+
+    /// Ends what is over, and trades back; whether there was anything of that.
+    fn finish(&mut self, view: &View<'_>, intents: &mut Intents) -> bool {
+        if self.attempt.is_some() {
+            // Without an open order an attempt is over, also where nobody said so.
+            self.conclude(view, intents);
+            return true;
+        }
+        self.trade_back(view, intents)
     }
 
     fn act(&mut self, view: &View<'_>, intents: &mut Intents) {
-        if view.time_ns < self.ready_ns || view.open_orders().next().is_some() {
-            return;
-        }
-        match self.attempt {
-            Some(attempt) if attempt.is_flattening => self.flatten(view, intents),
-            // Without an open order an attempt is over, also where nobody said so.
-            Some(_) => self.conclude(view, intents),
-            None => self.take_one(view, intents),
+        if self.is_ready(view) && !self.finish(view, intents) {
+            self.take_best(view, intents);
         }
     }
 
-    /// Tries the relations that stand, in their order, until one still does.
-    fn take_one(&mut self, view: &View<'_>, intents: &mut Intents) {
-        for word in 0..self.standing.len() {
-            while self.standing[word] != 0 {
-                let bit = self.standing[word].trailing_zeros();
-                self.standing[word] &= self.standing[word] - 1;
-                if let Some(attempt) = self.evaluate_now(word as u32 * 64 + bit, view) {
-                    return self.send(attempt, view, intents);
-                }
+    /// Tries the relations that stand, the most profitable first, until one still does.
+    fn take_best(&mut self, view: &View<'_>, intents: &mut Intents) {
+        while let Some(number) = self.standing.take_best() {
+            if let Some(attempt) = self.evaluate_now(number, view) {
+                return self.send(attempt, view, intents);
             }
         }
     }
@@ -247,15 +125,7 @@ impl RelationTaker {
         let mut legs_len = 0;
         for (leg, _) in self.tables.quantities(number, &NO_HIT) {
             let listing = leg.listing();
-            let WideListing { venue, instrument } = self.listings[listing as usize].at;
-            // Empty where the venue is not in continuous trading, or stale.
-            let bbo = view.nbbo.venue_quote(instrument, venue);
-            let [bid, ask] = &self.taken[listing as usize];
-            let left = Bbo {
-                bid_qty: bid.left(bbo.bid_px, bbo.bid_qty),
-                ask_qty: ask.left(bbo.ask_px, bbo.ask_qty),
-                ..bbo
-            };
+            let (bbo, left) = self.taken.quote(view, listing);
             let touch = self.tables.fold(listing, &left);
             self.touches[listing as usize] = touch;
             let is_inverse = self.tables.is_inverse(listing);
@@ -271,14 +141,16 @@ impl RelationTaker {
         for (tried, (_, quantity)) in legs.iter_mut().zip(self.tables.quantities(number, &values)) {
             tried.planned = quantity;
         }
-        Some(Attempt { relation: number, legs, legs_len, profit, is_flattening: false })
+        Some(Attempt { relation: number, legs, legs_len, profit })
     }
 
     fn send(&mut self, attempt: Attempt, view: &View<'_>, intents: &mut Intents) {
         let mut orders = [immediate(0, 0, Side::None, 0, 0); GROUP_MAX];
         for (order, leg) in orders.iter_mut().zip(attempt.legs()) {
-            let WideListing { venue, instrument } = self.listings[leg.leg.listing() as usize].at;
+            let listing = leg.leg.listing();
+            let WideListing { venue, instrument } = self.listings[listing as usize].at;
             *order = immediate(venue, instrument, leg.side(), leg.price(), leg.planned);
+            self.taken.ask(view, listing, leg.side(), &leg.bbo, leg.planned);
         }
         intents.push_group(&orders[..attempt.legs_len]);
         self.attempt = Some(attempt);
@@ -287,66 +159,65 @@ impl RelationTaker {
 
     /// All orders of the attempt, or of trading back, are done.
     fn conclude(&mut self, view: &View<'_>, intents: &mut Intents) {
-        let Some(attempt) = &mut self.attempt else { return };
-        let was_flattening = attempt.is_flattening;
-        if !was_flattening && self.config.flatten == Flatten::Cross {
+        self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+        self.exits.drop_done();
+        let Some(mut attempt) = self.attempt.take() else { return };
+        self.give_back(&attempt);
+        if self.config.flatten == Flatten::Cross {
             attempt.find_excess(&self.terms);
-            attempt.is_flattening = true;
-        }
-        if attempt.legs().iter().all(|leg| leg.excess == 0) {
-            self.attempt = None;
-            self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
-        } else if was_flattening {
-            // What found nobody is tried again after the wait.
-            self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
-        } else {
-            self.flatten(view, intents);
+            for leg in attempt.legs().iter().filter(|leg| leg.excess > 0) {
+                self.exits.add(leg.leg.listing(), leg.side().opposite(), leg.excess);
+            }
+            self.trade_back(view, intents);
         }
     }
 
-    /// Trades back what is beyond the least filled leg, each where it was traded.
-    fn flatten(&mut self, view: &View<'_>, intents: &mut Intents) {
-        let Some(attempt) = &self.attempt else { return };
-        for leg in attempt.legs().iter().filter(|leg| leg.excess > 0) {
-            let TakenListing { at: WideListing { venue, instrument }, price_tick, .. } =
-                self.listings[leg.leg.listing() as usize];
-            let side = leg.side().opposite();
-            let quote = view.nbbo.venue_quote(instrument, venue);
-            let touch = if side == Side::Sell { quote.bid_px } else { quote.ask_px };
-            let limit = exit_limit(side, touch, price_tick, self.config.slippage_max_ticks);
-            if let Some(limit) = limit {
-                intents.push(immediate(venue, instrument, side, limit, leg.excess));
+    /// What of an attempt never came to the book was not taken.
+    fn give_back(&mut self, attempt: &Attempt) {
+        for leg in attempt.legs() {
+            self.taken.give_back(leg.leg.listing(), leg.side());
+        }
+    }
+
+    /// Trades back what can be, each where it was traded; whether that is anything.
+    fn trade_back(&mut self, view: &View<'_>, intents: &mut Intents) -> bool {
+        let mut sent = 0;
+        for exit in self.exits.iter() {
+            let TakenListing { at, price_tick, .. } = self.listings[exit.listing as usize];
+            let (shown, there) = self.taken.quote(view, exit.listing);
+            let sells = exit.side == Side::Sell;
+            let (touch, quantity) =
+                if sells { (there.bid_px, there.bid_qty) } else { (there.ask_px, there.ask_qty) };
+            let limit = exit_limit(exit.side, touch, price_tick, self.config.slippage_max_ticks);
+            if let Some(limit) = limit.filter(|_| quantity > 0 && sent < INTENTS_MAX) {
+                self.taken.ask(view, exit.listing, exit.side, &shown, exit.quantity.min(quantity));
+                intents.push(immediate(at.venue, at.instrument, exit.side, limit, exit.quantity));
+                sent += 1;
             }
         }
-        self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+        if sent > 0 {
+            self.ready_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+        }
+        sent > 0
     }
 
-    /// The leg that an order is of, or trades back.
-    fn leg_of(&mut self, order: &LiveOrder) -> Option<&mut TriedLeg> {
+    /// Takes down what filled of an order that is done; the listing that it was for.
+    fn note_filled(&mut self, order: &LiveOrder) -> Option<u32> {
         let listings = &self.listings;
-        let attempt = self.attempt.as_mut()?;
-        let side = if attempt.is_flattening { order.side.opposite() } else { order.side };
-        attempt.legs_mut().iter_mut().find(|leg| {
-            let at = listings[leg.leg.listing() as usize].at;
-            (at.venue, at.instrument, leg.side()) == (order.venue, order.instrument, side)
-        })
+        let is_there = |listing: u32, side: Side| {
+            let at = listings[listing as usize].at;
+            (at.venue, at.instrument, side) == (order.venue, order.instrument, order.side)
+        };
+        if let Some(attempt) = &mut self.attempt {
+            let mut legs = attempt.legs_mut().iter_mut();
+            let leg = legs.find(|leg| is_there(leg.leg.listing(), leg.side()))?;
+            leg.filled = order.cumulative;
+            return Some(leg.leg.listing());
+        }
+        let exit = self.exits.iter_mut().find(|exit| is_there(exit.listing, exit.side))?;
+        exit.quantity = exit.quantity.saturating_sub(order.cumulative);
+        Some(exit.listing)
     }
-}
-
-/// The touch plus the slippage, on the tick, never further away than configured.
-fn exit_limit(side: Side, touch: i64, tick: i64, slippage_max_ticks: u32) -> Option<i64> {
-    if touch == PRICE_NONE {
-        return None;
-    }
-    let slippage = i64::from(slippage_max_ticks).checked_mul(tick)?;
-    let limit = if side == Side::Sell {
-        let worst = touch.checked_sub(slippage)?;
-        worst.checked_add((tick - worst.rem_euclid(tick)) % tick)?
-    } else {
-        let worst = touch.checked_add(slippage)?;
-        worst.checked_sub(worst.rem_euclid(tick))?
-    };
-    (limit > 0).then_some(limit)
 }
 
 impl Strategy for RelationTaker {
@@ -354,17 +225,18 @@ impl Strategy for RelationTaker {
         &self.instruments
     }
 
-    fn on_market(&mut self, view: &View<'_>, _event: &MarketEvent, intents: &mut Intents) {
+    fn on_market(&mut self, view: &View<'_>, event: &MarketEvent, intents: &mut Intents) {
+        self.taken.on_market(view, event);
         // What is to be traded back does not wait for an answer; what is to be taken does.
-        if self.attempt.is_some() {
-            self.act(view, intents);
+        if (self.attempt.is_some() || !self.exits.is_empty()) && self.is_ready(view) {
+            self.finish(view, intents);
         }
     }
 
     fn on_execution(
         &mut self,
         view: &View<'_>,
-        _execution: &Execution,
+        execution: &Execution,
         order: &LiveOrder,
         closed: bool,
         intents: &mut Intents,
@@ -372,19 +244,16 @@ impl Strategy for RelationTaker {
         if !closed {
             return;
         }
-        let is_flattening = self.attempt.is_some_and(|attempt| attempt.is_flattening);
-        if let Some(leg) = self.leg_of(order) {
-            if is_flattening {
-                leg.excess = leg.excess.saturating_sub(order.cumulative);
+        if let Some(listing) = self.note_filled(order) {
+            let never_came = matches!(
+                execution.kind,
+                ExecutionKind::Rejected | ExecutionKind::NotSent | ExecutionKind::StatusUnknown
+            );
+            if never_came {
+                self.taken.give_back(listing, order.side);
             } else {
-                leg.filled = order.cumulative;
-                let TriedLeg { leg: at, bbo, .. } = *leg;
-                // What was asked for and did not fill was not there any more.
-                let [bid, ask] = &mut self.taken[at.listing() as usize];
-                match order.side {
-                    Side::Sell => bid.add(bbo.bid_px, bbo.bid_qty, order.quantity),
-                    _ => ask.add(bbo.ask_px, bbo.ask_qty, order.quantity),
-                }
+                let unseen_until_ns = view.time_ns.saturating_add(self.config.cool_down_ns);
+                self.taken.end(listing, order.side, order.cumulative, unseen_until_ns);
             }
         }
         if view.open_orders().next().is_none() {
@@ -392,10 +261,19 @@ impl Strategy for RelationTaker {
         }
     }
 
-    fn on_reject(&mut self, time_ns: u64, _intent: &Intent, _reasons: RiskReasons) {
+    fn on_reject(&mut self, time_ns: u64, intent: &Intent, _reasons: RiskReasons) {
         self.ready_ns = time_ns.saturating_add(self.config.cool_down_ns);
         // Nothing of an attempt left; what is to be traded back stays.
-        self.attempt = self.attempt.filter(|attempt| attempt.is_flattening);
+        if let Some(attempt) = self.attempt.take() {
+            return self.give_back(&attempt);
+        }
+        let refused = self.exits.iter().find(|exit| {
+            let at = self.listings[exit.listing as usize].at;
+            (at.venue, at.instrument, exit.side) == (intent.venue, intent.instrument, intent.side)
+        });
+        if let Some(exit) = refused {
+            self.taken.give_back(exit.listing, exit.side);
+        }
     }
 
     fn on_timer(&mut self, view: &View<'_>, intents: &mut Intents) {
@@ -408,10 +286,7 @@ impl Strategy for RelationTaker {
 
     fn on_wide(&mut self, view: &View<'_>, answer: &WideAnswered<'_>, intents: &mut Intents) {
         for item in answer.items.iter().filter(|item| item.key.kind == ItemKind::Relation) {
-            let (word, bit) = (item.key.index as usize / 64, 1 << (item.key.index % 64));
-            if let Some(word) = self.standing.get_mut(word) {
-                *word = if item.values[LEGS_MAX] > 0 { *word | bit } else { *word & !bit };
-            }
+            self.standing.answered(item.key.index, item.values[LEGS_MAX]);
         }
         self.act(view, intents);
     }

@@ -4,6 +4,8 @@ use super::*;
 use crate::order::{ExecutionKind, Order, RejectReason, TimeInForce};
 use crate::strategy::test_desk::{Desk, INSTRUMENT, MS, TICK};
 use feeds::event::TradingStatus;
+use kernels::abi::Leg;
+use kernels::cpu::book::Bbo;
 use kernels::cpu::wide::{RelationSpec, WideSpec, WideTables};
 use std::sync::Arc;
 
@@ -146,8 +148,11 @@ fn what_was_tried_and_did_not_change_is_not_tried_again() {
     cancel_rest(&mut desk, &sell);
     desk.wait(100 * MS);
     assert!(desk.timer().is_empty());
+    desk.add(0, Side::Sell, 10_002, 30);
+    assert!(desk.answer_wide().is_empty(), "more is offered, and nothing of the 200 that are bid is there");
     desk.add(1, Side::Buy, 10_003, 50);
-    assert_eq!(desk.answer_wide().len(), 2, "now there is more");
+    let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
+    assert_eq!(sizes, [30, 30], "now there is something of both");
 }
 
 #[test]
@@ -162,7 +167,111 @@ fn a_quote_that_two_relations_share_is_taken_once() {
     assert!(desk.timer().is_empty(), "the second relation sells to the same bid");
     desk.add(1, Side::Buy, 10_003, 50);
     let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
-    assert_eq!(sizes, [250, 250], "it shows another size: it is another quote");
+    assert_eq!(sizes, [50, 50], "somebody else bids beside it");
+}
+
+#[test]
+fn an_owner_who_replaces_a_taken_order_does_not_have_it_again() {
+    let mut desk = calm(RelationTakerConfig::default());
+    let bid = desk.next_order();
+    desk.add(1, Side::Buy, 10_003, 200);
+    let legs = desk.answer_wide();
+    let [buy, sell] = legs[..] else { panic!("two legs, not {legs:?}") };
+    desk.fill(&buy, 200);
+    desk.fill(&sell, 200);
+    desk.wait(MS);
+    let moved = desk.next_order();
+    desk.replace(1, bid, 10_004, 200);
+    assert!(desk.answer_wide().is_empty(), "the market shows what is taken, at another price");
+    desk.replace(1, moved, 10_005, 260);
+    let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
+    assert_eq!(sizes, [60, 60], "60 more than he had");
+}
+
+/// When a feed shows what we took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shows {
+    BeforeTheReport,
+    BehindTheReport,
+    /// A market that does not know us; others trade there after the wait.
+    Never,
+}
+
+#[test]
+fn what_the_feed_shows_of_our_own_trade_is_not_held_against_the_quote_twice() {
+    for (shows, left) in [(Shows::BeforeTheReport, 300), (Shows::BehindTheReport, 300), (Shows::Never, 100)] {
+        let mut desk = calm(RelationTakerConfig::default());
+        let bid = desk.next_order();
+        // The second of the four orders that are there already.
+        let offer = bid - 3;
+        desk.add(1, Side::Buy, 10_003, 200);
+        let legs = desk.answer_wide();
+        let [buy, sell] = legs[..] else { panic!("two legs, not {legs:?}") };
+        if shows == Shows::BeforeTheReport {
+            desk.execute(0, offer, 200);
+        }
+        desk.fill(&buy, 200);
+        desk.fill(&sell, 200);
+        if shows == Shows::BehindTheReport {
+            desk.execute(0, offer, 200);
+        }
+        desk.execute(1, bid, if shows == Shows::Never { 1 } else { 200 });
+        desk.wait(MS);
+        if shows == Shows::Never {
+            desk.execute(0, offer, 200);
+        }
+        desk.add(1, Side::Buy, 10_004, 400);
+        let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
+        assert_eq!(sizes, [left; 2], "{shows:?}");
+    }
+}
+
+#[test]
+fn of_more_orders_than_are_remembered_the_rest_is_gone_until_the_level_changes() {
+    let mut desk = calm(RelationTakerConfig::default());
+    (0..6).for_each(|_| drop(desk.add(1, Side::Buy, 10_003, 50)));
+    let legs = desk.answer_wide();
+    let [buy, sell] = legs[..] else { panic!("two legs, not {legs:?}") };
+    assert_eq!(buy.quantity, 300);
+    desk.fill(&buy, 300);
+    desk.fill(&sell, 300);
+    desk.wait(MS);
+    desk.add(0, Side::Sell, 10_002, 500);
+    assert!(desk.answer_wide().is_empty());
+    desk.add(1, Side::Buy, 10_003, 7);
+    let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
+    assert_eq!(sizes, [107, 107], "four of the six are remembered by name");
+}
+
+#[test]
+fn what_the_venue_refuses_is_still_there() {
+    let (mut desk, buy, sell) = crossed(RelationTakerConfig::default());
+    for order in [&buy, &sell] {
+        desk.answer(order, ExecutionKind::Rejected, RejectReason::Closed);
+    }
+    desk.wait(MS);
+    desk.add(1, Side::Buy, 10_003, 50);
+    let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
+    assert_eq!(sizes, [250, 250]);
+}
+
+#[test]
+fn the_most_profitable_relation_goes_first() {
+    let relation = |amount_max| RelationSpec {
+        legs: vec![Leg::buy(0), Leg::sell(1)],
+        amount_max,
+        profit_min: 100_000_000,
+    };
+    let relations = vec![relation(10_000_000_000_000), relation(100_000_000_000_000)];
+    let spec = WideSpec { listings: vec![TERMS; 2], relations, ..WideSpec::default() };
+    let mut desk = calm_with(
+        &Arc::new(WideTables::compile(&spec).expect("good numbers")),
+        RelationTakerConfig::default(),
+    );
+    desk.add(1, Side::Buy, 10_003, 300);
+    let sizes: Vec<_> = desk.answer_wide().iter().map(|order| order.quantity).collect();
+    assert_eq!(sizes, [300, 300], "the first takes 99 at most");
+    assert!(desk.words()[0].contains("relation 1 of"), "{:?}", desk.words());
 }
 
 #[test]
@@ -175,21 +284,39 @@ fn what_filled_beyond_the_least_filled_leg_is_traded_back() {
     let [exit] = after[..] else { panic!("one order, not {after:?}") };
     assert_eq!(terms(&exit), (0, Side::Sell, 9_995, 150, IOC));
     let words = desk.words().join("\n");
-    assert!(words.contains("(wide listing 0): 200 of 200 filled, 150 to be sold back"), "{words}");
-    // It gives nothing: again after the wait.
+    assert!(words.contains("(wide listing 0): 150 to be sold back"), "{words}");
+    // It gives nothing: the 500 that are bid are not there. Nobody is asked again until somebody else bids.
     assert!(cancel_rest(&mut desk, &exit).is_empty());
-    assert!(desk.timer().is_empty());
     desk.wait(MS);
-    let again = desk.timer();
+    assert!(desk.timer().is_empty());
+    let again = desk.add(0, Side::Buy, 10_000, 100);
     let [exit] = again[..] else { panic!("one order, not {again:?}") };
+    assert_eq!(exit.quantity, 150);
     desk.fill(&exit, 100);
     assert!(cancel_rest(&mut desk, &exit).is_empty());
+    assert!(desk.add(0, Side::Buy, 10_000, 300).is_empty(), "it waits");
     desk.wait(MS);
     let again = desk.timer();
     let [exit] = again[..] else { panic!("one order, not {again:?}") };
     assert_eq!(exit.quantity, 50);
     assert!(desk.fill(&exit, 50).is_empty());
     assert_eq!(desk.position(), 0);
+}
+
+#[test]
+fn what_cannot_be_traded_back_yet_does_not_keep_it_from_taking() {
+    let (mut desk, buy, sell) = crossed(RelationTakerConfig::default());
+    desk.fill(&buy, 200);
+    let after = cancel_rest(&mut desk, &sell);
+    let [exit] = after[..] else { panic!("one order, not {after:?}") };
+    assert!(cancel_rest(&mut desk, &exit).is_empty());
+    desk.wait(MS);
+    desk.add(1, Side::Buy, 10_004, 70);
+    let legs = desk.answer_wide();
+    let [buy, sell] = legs[..] else { panic!("two legs, not {legs:?}") };
+    desk.fill(&buy, 70);
+    assert!(desk.fill(&sell, 70).is_empty());
+    assert_eq!(desk.position(), 200);
 }
 
 #[test]
@@ -211,8 +338,8 @@ fn refused_legs_leave_nothing_behind() {
     desk.fill(&buy, 200);
     cancel_rest(&mut desk, &sell);
     desk.wait(MS);
-    desk.add(0, Side::Sell, 10_002, 500);
-    desk.add(1, Side::Buy, 10_003, 700);
+    desk.add(0, Side::Sell, 10_002, 700);
+    desk.add(1, Side::Buy, 10_003, 900);
     assert!(desk.answer_wide().is_empty(), "long 200 + 900 is above 1,000");
     assert_eq!(desk.counters().risk_rejects, 2);
     desk.wait(MS);
@@ -245,7 +372,6 @@ fn an_excess_is_what_the_least_filled_leg_does_not_support() {
         legs: [leg(300, 300), leg(200, 100), leg(1_000, 1_000), leg(0, 0)],
         legs_len: 3,
         profit: 1,
-        is_flattening: false,
     };
     attempt.find_excess(&[ListingTerms { lot: 100, ..TERMS }]);
     assert_eq!(attempt.legs().iter().map(|leg| leg.excess).collect::<Vec<_>>(), [100, 0, 500]);

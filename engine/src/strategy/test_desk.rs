@@ -6,7 +6,7 @@ use crate::order::{Execution, ExecutionKind, Order, OrderAction, RejectReason, T
 use crate::pipeline::decision_core::{Actions, CoreCounters, CoreSizes, DecisionCore, Input, Probe};
 use crate::pipeline::features::FeatureBoard;
 use crate::pipeline::order_table::LiveOrder;
-use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk};
+use crate::pipeline::risk::{EngineLimits, InstrumentLimits, Risk, StrategyLimits};
 use crate::pipeline::stamps::Stage;
 use crate::pipeline::wide::{
     Answered, CpuBackend, Patience, WideAnswered, WideBackend, WideListing, WideRequest, WideWatch,
@@ -62,6 +62,14 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// A desk for one strategy that goes on where this one was killed; nothing is in its books.
+    pub(crate) fn resumed(&self, strategy: impl Strategy + 'static) -> Self {
+        let mut desk = Self::new(strategy);
+        desk.core.resume(&self.core.carried([0; 32])).expect("a state of the same desk");
+        (desk.now_ns, desk.next_id) = (self.now_ns, self.next_id);
+        desk
+    }
+
     /// A desk for one strategy, at 10 s of core time.
     pub(crate) fn new(strategy: impl Strategy + 'static) -> Self {
         let books =
@@ -78,7 +86,7 @@ impl Desk {
         let core = DecisionCore::new(
             CoreSizes { date: 20_261_121, instruments_max: 1, orders_max: 64, messages_max: 10_000 },
             (0..2).map(|_| VenueBooks::new(books).expect("sizes in range")).collect(),
-            Risk::new(engine, vec![limits]),
+            Risk::new(engine, vec![limits]).with_strategies(&[(StrategyLimits::default(), &[INSTRUMENT])]),
             vec![Box::new(strategy)],
         );
         let actions = Actions::new(core.actions_max());
@@ -193,6 +201,24 @@ impl Desk {
         self.input(Input::Market(&event))
     }
 
+    /// The owner of the `nth` order that was put in puts another one in its place, `ticks` above zero.
+    pub(crate) fn replace(&mut self, venue: u8, nth: u64, ticks: i64, quantity: u64) -> Vec<Order> {
+        let event = MarketEvent {
+            exchange_ns: self.now_ns,
+            receive_ns: self.now_ns,
+            order_id: nth,
+            second_id: self.next_id,
+            price: ticks * TICK,
+            quantity,
+            instrument: INSTRUMENT,
+            venue,
+            kind: EventKind::OrderReplace,
+            ..MarketEvent::NOTHING
+        };
+        self.next_id += 1;
+        self.input(Input::Market(&event))
+    }
+
     /// All orders of a venue go.
     pub(crate) fn clear(&mut self, venue: u8) -> Vec<Order> {
         self.event(EventKind::Clear, venue, Side::None, PRICE_NONE, 0)
@@ -211,6 +237,13 @@ impl Desk {
     /// The venue answers a message of ours.
     pub(crate) fn answer(&mut self, order: &Order, kind: ExecutionKind, reason: RejectReason) -> Vec<Order> {
         let execution = Execution { kind, reason, ..self.execution(order) };
+        self.input(Input::Execution(&execution))
+    }
+
+    /// The venue cancels what is left, and says that this much had filled: what was lost of it on the way shows there.
+    pub(crate) fn end(&mut self, order: &Order, cumulative_quantity: u64) -> Vec<Order> {
+        let kind = ExecutionKind::Canceled;
+        let execution = Execution { kind, cumulative_quantity, ..self.execution(order) };
         self.input(Input::Execution(&execution))
     }
 

@@ -19,8 +19,11 @@ use crate::fix::{reports, requests, status_request};
 use crate::venue::desk::Acceptor;
 use crate::venue::{OrderRequest, Reports, TradeChange, VenueCore};
 
-/// Bytes that may wait for the client.
+/// Bytes that may wait for the client, at least; all that one call reports fits ([`VenueCore::reports_max`]).
 const SEND_BUFFER_BYTES: usize = 1 << 20;
+
+/// More than a report takes.
+const REPORT_BYTES: usize = 512;
 
 /// Bytes and messages of the client's session that can be sent again.
 const SENT: (usize, usize) = (1 << 24, 1 << 16);
@@ -41,6 +44,8 @@ pub struct Gateway {
     /// Bytes at the front of `out` that are in `sent` already.
     recorded: usize,
     reports: Reports,
+    /// A report that finds no room in `out`.
+    unsent: Box<[u8; FRAME_MAX]>,
     /// Sorted by symbol.
     instruments: Vec<(Symbol, u32)>,
     symbols: Vec<Symbol>,
@@ -55,12 +60,14 @@ impl Gateway {
     pub fn new(core: VenueCore, config: SessionConfig, ids: &SessionIds, symbols: &[Symbol]) -> Self {
         let mut instruments: Vec<_> = symbols.iter().copied().zip(0u32..).collect();
         instruments.sort_unstable();
+        let out = SendBuffer::with_capacity(SEND_BUFFER_BYTES.max(core.reports_max() * REPORT_BYTES));
         Self {
             reports: Reports::with_capacity(core.reports_max()),
+            unsent: Box::new([0; FRAME_MAX]),
             core,
             session: Session::new(config),
             ids: ids.clone(),
-            out: SendBuffer::with_capacity(SEND_BUFFER_BYTES),
+            out,
             sent: SentLog::new(SENT.0, SENT.1),
             recorded: 0,
             instruments,
@@ -143,28 +150,26 @@ impl Gateway {
                 sending_time_ns: self.session.utc_ns(now_ns),
                 time_precision: TimePrecision::Microseconds,
             };
-            let space = self.out.space(FRAME_MAX);
-            match reports::encode(report, symbol, &header, space) {
-                Ok(length) if self.session.is_logged_on() => {
-                    self.session.sent(now_ns);
-                    self.out.commit(length);
-                }
-                Ok(length) => {
-                    // Nobody is there: the client asks for it when it is back.
-                    self.sent.record(&space[..length]);
-                    self.session.sent(now_ns);
-                }
-                Err(_) => self.lost_reports += 1,
+            let has_room = self.session.is_logged_on() && self.out.room() >= FRAME_MAX;
+            let space = if has_room { self.out.space(FRAME_MAX) } else { &mut self.unsent[..] };
+            let Ok(length) = reports::encode(report, symbol, &header, space) else {
+                self.lost_reports += 1;
+                continue;
+            };
+            self.session.sent(now_ns);
+            if has_room {
+                self.out.commit(length);
+            } else {
+                // Nobody is there, or reads: the client finds its number missing and asks for it.
+                record(&self.out, &mut self.recorded, &mut self.sent);
+                self.sent.record(&self.unsent[..length]);
             }
         }
         self.record();
     }
 
-    /// What was queued since the last call can be sent again.
     fn record(&mut self) {
-        let pending = self.out.pending();
-        self.sent.record(&pending[self.recorded.min(pending.len())..]);
-        self.recorded = pending.len();
+        record(&self.out, &mut self.recorded, &mut self.sent);
     }
 
     /// Messages of the client that could not be understood.
@@ -173,7 +178,7 @@ impl Gateway {
         self.malformed
     }
 
-    /// Reports that could not be sent, because nobody was logged on or nothing took them.
+    /// Reports that have no FIX text.
     #[must_use]
     pub const fn lost_reports(&self) -> u64 {
         self.lost_reports
@@ -249,6 +254,13 @@ impl Acceptor for Gateway {
     fn wants_close(&self) -> bool {
         matches!(self.session.state(), State::Closed(_))
     }
+}
+
+/// What was queued since the last call can be sent again.
+fn record(out: &SendBuffer, recorded: &mut usize, sent: &mut SentLog) {
+    let pending = out.pending();
+    sent.record(&pending[(*recorded).min(pending.len())..]);
+    *recorded = pending.len();
 }
 
 fn instrument_of(instruments: &[(Symbol, u32)], symbol: &[u8]) -> u32 {

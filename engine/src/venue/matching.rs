@@ -12,13 +12,15 @@ use crate::order::{ExecutionKind, TimeInForce};
 
 /// Which client orders a market event reaches: all at better prices than a given one, and at that price these.
 #[derive(Clone, Copy)]
-enum AtPrice {
+pub(super) enum AtPrice {
     /// None: a print must trade through.
     Nobody,
     /// All: an entering order that locks.
     Everybody,
     /// Those in place before the displayed order of this priority.
     Before(u64),
+    /// Each for what so much printed quantity has beyond its queue ahead.
+    Beyond(u64),
 }
 
 impl VenueCore {
@@ -56,6 +58,10 @@ impl VenueCore {
         if event.flags & flags::CROSS != 0 || event.price <= 0 || !known {
             return;
         }
+        if self.of_levels[event.instrument as usize] && event.flags & flags::HIDDEN == 0 {
+            self.on_level_print(event, out);
+            return;
+        }
         let mut quantity = event.quantity;
         for side in [Side::Buy, Side::Sell] {
             quantity -= self.fill_resting(event, side, event.price, AtPrice::Nobody, quantity, out);
@@ -69,20 +75,22 @@ impl VenueCore {
             let order = &self.orders[slot];
             let next = order.younger;
             if event.instrument == INSTRUMENT_ALL || order.instrument == event.instrument {
-                let displayed = self.books.level_quantity(order.instrument, order.side, order.price);
+                let ahead = self.ahead_of_newcomer(order.instrument, order.side, order.price);
                 let order = &mut self.orders[slot];
-                (order.entered, order.queue_ahead) = (self.books.next_priority(), displayed);
+                (order.entered, order.queue_ahead) = (self.books.next_priority(), ahead);
             }
             slot = next;
         }
     }
 
-    /// The books were cleared already: what clients used of them is forgotten, and nothing is ahead of anybody.
+    /// The books were cleared already: what clients used of them is forgotten, and so is who was ahead of whom.
     pub(super) fn on_clear(&mut self, event: &MarketEvent) {
         if event.instrument == INSTRUMENT_ALL {
             self.used.clear();
+            self.used_levels.clear();
         } else {
             self.used.clear_instrument(event.instrument);
+            self.used_levels.clear_instrument(event.instrument);
         }
         self.on_gap(event);
     }
@@ -119,7 +127,7 @@ impl VenueCore {
 
     /// Shares the quantity of a market event over the client orders of a side that it reaches; says how much of it
     /// they got.
-    fn fill_resting(
+    pub(super) fn fill_resting(
         &mut self,
         event: &MarketEvent,
         side: Side,
@@ -135,18 +143,23 @@ impl VenueCore {
         let mut remaining = quantity;
         while slot != NO_SLOT && remaining > 0 {
             let order = &self.orders[slot];
-            let reached = better(side, order.price, price)
-                || order.price == price
-                    && match at_price {
-                        AtPrice::Nobody => false,
-                        AtPrice::Everybody => true,
-                        AtPrice::Before(priority) => order.entered <= priority,
-                    };
-            if !reached {
+            let reach = if better(side, order.price, price) {
+                remaining
+            } else if order.price == price {
+                match at_price {
+                    AtPrice::Everybody => remaining,
+                    AtPrice::Before(priority) if order.entered <= priority => remaining,
+                    AtPrice::Beyond(printed) => printed.saturating_sub(order.queue_ahead).min(remaining),
+                    AtPrice::Nobody | AtPrice::Before(_) => 0,
+                }
+            } else {
+                0
+            };
+            if reach == 0 {
                 break;
             }
             let next = order.behind;
-            let filled = remaining.min(order.leaves_qty());
+            let filled = reach.min(order.leaves_qty());
             self.fill(slot, order.price, filled, event.exchange_ns, out);
             remaining -= filled;
             slot = next;
@@ -178,8 +191,8 @@ impl VenueCore {
         match self.take(slot, time_ns, out) {
             Taken::Everything => {}
             Taken::Some if order.time_in_force == TimeInForce::Day => {
-                let displayed = self.books.level_quantity(order.instrument, order.side, order.price);
-                self.orders.rest(slot, self.books.next_priority(), displayed);
+                let ahead = self.ahead_of_newcomer(order.instrument, order.side, order.price);
+                self.orders.rest(slot, self.books.next_priority(), ahead);
             }
             Taken::Some | Taken::Stopped => self.cancel(slot, time_ns, out),
         }
@@ -201,7 +214,10 @@ impl VenueCore {
             if better(order.side, level.price, order.price) {
                 return Taken::Some;
             }
-            let (taken, remembered) = self.take_level(order.instrument, displayed, level.price, wanted);
+            let (taken, remembered) = match level.orders {
+                0 => self.take_of_level(order.instrument, displayed, level, wanted),
+                _ => self.take_of_queue(order.instrument, displayed, level.price, wanted),
+            };
             if taken > 0 {
                 self.fill(slot, level.price, taken, time_ns, out);
                 wanted -= taken;
@@ -216,9 +232,9 @@ impl VenueCore {
         if count == TAKE_LEVELS_MAX { Taken::Stopped } else { Taken::Some }
     }
 
-    /// Uses up to `wanted` of one level, oldest order first. Says how much, and whether all of it could be remembered
+    /// Uses up to `wanted` of one level's orders, oldest first. Says how much, and whether all of it could be remembered
     /// that was wanted and there.
-    fn take_level(&mut self, instrument: u32, side: Side, price: i64, wanted: u64) -> (u64, bool) {
+    fn take_of_queue(&mut self, instrument: u32, side: Side, price: i64, wanted: u64) -> (u64, bool) {
         let mut taken = 0;
         for displayed in self.books.queue(instrument, side, price) {
             let available = displayed.quantity - self.used.get(displayed.order_id);

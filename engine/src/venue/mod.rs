@@ -6,8 +6,8 @@
 //!
 //! All memory is taken by [`VenueCore::new`]; nothing is allocated after it. One thread owns a core (the decision
 //! thread in lockstep, the acceptor's own thread else). It reads no clock and holds no randomness: equal calls give
-//! equal reports. It simulates order-by-order feeds and refuses L2 ones (a level set is counted as a book error); it
-//! knows limit orders only, runs no auction, and publishes nothing.
+//! equal reports. It simulates books of orders (L3) and books of levels (L2); it knows limit orders only, runs no
+//! auction, and publishes nothing.
 //!
 //! # The rules
 //!
@@ -42,6 +42,38 @@
 //!   ([`VenueConfig::used_orders_max`]), takes no more and its remainder is cancelled, day order or not. With that memory full,
 //!   entering displayed orders fill nobody either.
 //!
+//! # Books of levels
+//!
+//! An instrument whose feed sets levels ([`feeds::event::EventKind::LevelSet`]) and shows no orders has a *book of
+//! levels*, until an order is added to it. The rules above hold, with these in the place of what they say of single
+//! displayed orders. Where a feed of levels does not tell, the rules decide against the clients.
+//!
+//! **What may stand at a price.** What the level displays. Where none is displayed: nothing, if the side displays a
+//! worse price, since the feed shows that far; else it is *unseen*. A feed of best prices alone, or of ten levels, takes
+//! a level away when better ones push it out and brings it back later: it was there all the time.
+//!
+//! **Resting.**
+//! - The queue ahead of an order that comes to rest is what may stand at its price. It falls by what prints at the price,
+//!   and is never more than what may stand there after a level set of its side. So what is cancelled went from behind
+//!   us, until the level is smaller than the queue ahead. An order at an unseen price fills by no print at it, and has
+//!   ahead what the level displays when it comes into sight.
+//! - A print fills client orders of the side that it hit: all at better prices, up to its quantity; at its price each
+//!   up to what the print has beyond its queue ahead. A print without a side hit every side whose other side displays
+//!   nothing at its price or better. A hidden print, and a cross, do what they do in a book of orders, and shorten
+//!   no queue.
+//! - When a level is set to more, at a price that locks or crosses client orders of the other side, those fill up to
+//!   what is new: displayed now, and neither displayed before nor used. That much of it is used.
+//! - A feed that lowers a level before it prints the trade shortens a queue twice, if less is behind us than traded.
+//!
+//! **Taking.** What clients used of a level stays used, for all clients, as long as something may stand there: a level
+//! set to less caps it, one set to more adds what can be taken, one that is gone forgets it, and one that went out of
+//! sight and comes back displays it still, used.
+//!
+//! **When the feed loses its thread.** After a gap, what may stand at their price is ahead of client orders; after a
+//! clear all prices are unseen. A level that comes with a snapshot is all ahead, and fills nobody.
+//!
+//! # All books
+//!
 //! Client orders never match each other, of one session or of two: they do not see each other at all. A buy and a
 //! sell that cross both rest.
 //!
@@ -74,6 +106,7 @@
 //! ahead of client orders at its price and fills nobody, since nobody knows when it entered. An event that does not
 //! fit the book (an unknown order, say) is counted, see [`VenueCore::book_errors`], and has no other effect.
 
+mod config;
 pub mod desk;
 pub mod echo;
 mod entry;
@@ -82,6 +115,7 @@ pub mod front;
 pub mod gateway;
 pub mod hours;
 pub mod in_memory;
+mod levels;
 mod matching;
 mod names;
 mod orders;
@@ -93,90 +127,23 @@ pub mod request;
 mod scenarios;
 pub mod server;
 mod used;
-
-use std::fmt;
+mod used_levels;
 
 use feeds::event::{EventKind, INSTRUMENT_ALL, MarketEvent, Side, TradingStatus};
 use feeds::units::PRICE_NONE;
-use kernels::cpu::book::{BookConfig, BookConfigError, VenueBooks};
+use kernels::cpu::book::VenueBooks;
 
 use crate::order::{ExecutionKind, RejectReason, TimeInForce};
+pub use config::{CAPACITY_LIMIT, VenueConfig, VenueConfigError};
 use names::NameTable;
 use orders::{NO_SLOT, Orders};
 pub use report::{OrderStatus, Reports, VenueReport};
 pub use request::{ClOrdIdText, OrderRequest};
 use used::UsedTable;
+use used_levels::UsedLevels;
 
 /// Displayed levels that one order goes through at most.
 pub const TAKE_LEVELS_MAX: usize = 64;
-
-/// What a venue is made of. Every capacity is memory taken at start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VenueConfig {
-    /// Dense number of the venue: events of other venues are not for it.
-    pub venue: u8,
-    /// Capacities of its copy of the replayed book; `instruments_max` is also how many instruments clients can name.
-    pub books: BookConfig,
-    /// Client orders that live at once; about 120 bytes each.
-    pub orders_max: usize,
-    /// ClOrdIDs that a day can see, over all sessions; 64 to 120 bytes each.
-    pub cl_ord_ids_max: usize,
-    /// Displayed orders whose use by clients is remembered at once; 64 to 128 bytes each.
-    pub used_orders_max: usize,
-    /// Price increment for client orders, 1e-9, for every instrument that [`VenueCore::set_price_tick`] does not set.
-    pub price_tick: i64,
-    /// Largest OrderQty(38).
-    pub quantity_max: u64,
-}
-
-impl Default for VenueConfig {
-    /// Venue 0 with a full market's books, 4,096 live orders, 1,000,000 ids a day, a tick of one cent and at most
-    /// 1,000,000 shares an order.
-    fn default() -> Self {
-        Self {
-            venue: 0,
-            books: BookConfig::default(),
-            orders_max: 4_096,
-            cl_ord_ids_max: 1_000_000,
-            used_orders_max: 16_384,
-            price_tick: 10_000_000,
-            quantity_max: 1_000_000,
-        }
-    }
-}
-
-/// A [`VenueConfig`] that no venue can be made from: which field, and its bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VenueConfigError {
-    /// The books refuse theirs.
-    Books(BookConfigError),
-    /// The named capacity is zero or above [`CAPACITY_LIMIT`].
-    Capacity(&'static str, usize),
-    /// `price_tick` is not positive.
-    PriceTick(i64),
-    /// `quantity_max` is zero.
-    QuantityMax,
-}
-
-/// Bound of every capacity of a [`VenueConfig`], so that positions fit 32 bits.
-pub const CAPACITY_LIMIT: usize = 1 << 28;
-
-impl fmt::Display for VenueConfigError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Books(error) => write!(formatter, "venue books: {error}"),
-            Self::Capacity(field, value) => {
-                write!(formatter, "venue {field} = {value}: must be 1 to {CAPACITY_LIMIT}")
-            }
-            Self::PriceTick(tick) => {
-                write!(formatter, "venue price_tick = {tick}: must be above zero (in 1e-9)")
-            }
-            Self::QuantityMax => write!(formatter, "venue quantity_max = 0: must be above zero"),
-        }
-    }
-}
-
-impl std::error::Error for VenueConfigError {}
 
 /// A fill that the venue busts or corrects; session 0 has the order. The venue does so when whoever drives it says so, as it
 /// does with the faults of its lines, and never of its own accord: the simulator of `tests/` puts it into its days.
@@ -207,6 +174,11 @@ pub struct VenueCore {
     orders: Orders,
     names: NameTable,
     used: UsedTable,
+    used_levels: UsedLevels,
+    /// Whether each instrument has a book of levels.
+    of_levels: Vec<bool>,
+    /// How many have: zero spares a venue of orders every look at `of_levels`.
+    level_books: usize,
     /// Price increment of each instrument, 1e-9.
     price_ticks: Vec<i64>,
     exec_ids: u64,
@@ -219,27 +191,16 @@ impl VenueCore {
     /// # Errors
     /// A capacity out of bounds, a tick that is not positive, a largest quantity of zero.
     pub fn new(config: VenueConfig) -> Result<Self, VenueConfigError> {
-        for (field, value) in [
-            ("orders_max", config.orders_max),
-            ("cl_ord_ids_max", config.cl_ord_ids_max),
-            ("used_orders_max", config.used_orders_max),
-        ] {
-            if !(1..=CAPACITY_LIMIT).contains(&value) {
-                return Err(VenueConfigError::Capacity(field, value));
-            }
-        }
-        if config.price_tick <= 0 {
-            return Err(VenueConfigError::PriceTick(config.price_tick));
-        }
-        if config.quantity_max == 0 {
-            return Err(VenueConfigError::QuantityMax);
-        }
+        config.check()?;
         let instruments = config.books.instruments_max;
         Ok(Self {
             books: VenueBooks::new(config.books).map_err(VenueConfigError::Books)?,
             orders: Orders::new(config.orders_max, config.cl_ord_ids_max, instruments),
             names: NameTable::new(config.cl_ord_ids_max),
             used: UsedTable::new(config.used_orders_max),
+            used_levels: UsedLevels::new(config.used_orders_max, instruments),
+            of_levels: vec![false; instruments],
+            level_books: 0,
             price_ticks: vec![config.price_tick; instruments],
             exec_ids: 0,
             book_errors: 0,
@@ -273,12 +234,21 @@ impl VenueCore {
         if event.venue != self.config.venue {
             return;
         }
+        if event.kind == EventKind::LevelSet {
+            self.on_level_set(event, out);
+            return;
+        }
         let Ok(applied) = self.books.apply(event) else {
             self.book_errors += 1;
             return;
         };
         match event.kind {
-            EventKind::OrderAdd => self.on_displayed(event, event.order_id, event.side, out),
+            EventKind::OrderAdd => {
+                if self.level_books > 0 {
+                    self.turn_book(event, false);
+                }
+                self.on_displayed(event, event.order_id, event.side, out);
+            }
             EventKind::OrderReplace => {
                 self.used.rename(event.order_id, event.second_id, event.instrument, event.quantity);
                 self.shorten_queues(event.instrument, &applied);
@@ -355,7 +325,8 @@ impl VenueCore {
         true
     }
 
-    /// Displayed quantity ahead of a resting client order, by OrderID(37); `None` when it is done or never was.
+    /// Displayed quantity ahead of a resting client order, by OrderID(37); `None` when it is done or never was;
+    /// [`u64::MAX`] at an unseen price of a book of levels.
     #[must_use]
     pub fn queue_ahead(&self, order_id: u64) -> Option<u64> {
         self.orders.slot_of(order_id).map(|slot| self.orders[slot].queue_ahead)

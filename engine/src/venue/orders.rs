@@ -26,7 +26,8 @@ pub(super) struct Order {
     pub(super) cum_qty: u64,
     /// Sum of fill price times fill quantity.
     pub(super) cum_value: i128,
-    /// While it rests: displayed quantity at its price and side that entered before it.
+    /// While it rests: displayed quantity at its price and side that entered before it; in a book of levels perhaps
+    /// [`super::levels::UNSEEN`].
     pub(super) queue_ahead: u64,
     /// While it rests: displayed orders of a smaller priority entered before it.
     pub(super) entered: u64,
@@ -280,7 +281,8 @@ impl Orders {
     }
 }
 
-fn side_index(instrument: u32, side: Side) -> usize {
+/// Where a side of an instrument is in tables of sides.
+pub(super) fn side_index(instrument: u32, side: Side) -> usize {
     instrument as usize * 2 + usize::from(side == Side::Sell)
 }
 

@@ -7,6 +7,8 @@ use kernels::cpu::book::BookConfig;
 use super::*;
 use crate::order::{OrderAction, TimeInForce};
 
+mod levels;
+
 const CENT: i64 = 10_000_000;
 /// Every scenario's prices lie around this one, in cents.
 const MIDDLE: i64 = 10_000;

@@ -151,6 +151,14 @@ impl VenueBooks {
         self.book_side(instrument, side).map_or(0, |side| self.ladders.sides[side as usize].len as usize)
     }
 
+    /// The price of a side's last level, the one farthest from the market; `None` for an empty side.
+    #[must_use]
+    pub fn last_price(&self, instrument: u32, side: Side) -> Option<i64> {
+        let book_side = self.book_side(instrument, side)?;
+        let &key = self.ladders.keys(book_side as usize).first()?;
+        Some(self.tick.price(key_of_tick(key, side == Side::Sell)))
+    }
+
     /// Fills `out` with the levels of a side, best first, and says how many there are in it.
     pub fn depth(&self, instrument: u32, side: Side, out: &mut [DepthLevel]) -> usize {
         let Some(book_side) = self.book_side(instrument, side) else { return 0 };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use engine::control::config::Config;
-use engine::control::hits;
+use engine::control::hits::{self, Found};
 use serde_json::Value;
 use warptick_tests::warptick::run;
 
@@ -79,7 +79,7 @@ fn ticker(lines: &[(u64, &str, &str, &str, &str, &str)]) -> String {
 }
 
 #[test]
-fn a_triangle_of_coins_is_found_both_ways_and_ordered() {
+fn a_triangle_of_coins_is_found_and_traded_both_ways() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("spot");
     // A coin of ETH is worth 3,000 by way of BTC. It is bid for at 3,015, later offered at 2,985: half a percent, of which the
@@ -110,8 +110,37 @@ fn a_triangle_of_coins_is_found_both_ways_and_ordered() {
     // hundred-thousandth.
     let near = 4_000_000_000..6_000_000_000;
     assert!(found.iter().all(|hit| near.contains(&(hit.profit_e9() / 100_000))), "{found:?}");
-    // A book of best prices has no orders that ours could trade with: the built-in venue fills nothing there.
-    assert_eq!((&summary["orders"], &summary["fills"]), (&Value::from(6), &Value::from(0)));
+    // All that was ordered was there. Out: 0.9 ETH cost 0.13514490 BTC with fees, which 1000 units a lot make 13514000; these
+    // buy 89996736 units of ETH, 89990000 in lots. Back: 0.9 ETH bring 13486500 units of BTC after fees, 13486000 in lots.
+    assert_eq!((&summary["orders"], &summary["fills"]), (&Value::from(6), &Value::from(6)));
+    let profits = found.iter().map(Found::profit_e9).collect::<Vec<_>>();
+    let out = 89_990_000 * 3_011_985_000 - 13_514_000 * 20_020_010_010;
+    let back = 13_486_000 * 19_980_000_000 - 90_000_000 * 2_987_985_000;
+    assert_eq!(profits, [out, back]);
+    let account = |symbol: &str| {
+        let accounts = summary["accounts"].as_array().expect("accounts");
+        let of = accounts.iter().find(|of| of["symbol"] == symbol).expect("traded");
+        ["position", "realised_e9", "unrealised_e9", "fees_e9"]
+            .map(|name| of[name].as_i64().expect("a number"))
+    };
+    // A unit times a thousandth: amounts count coins by the hundred-thousandth. Closed at the two prices, the rest at the last
+    // mid. Fees in proportion are the relations' own: what risk books is the venue's fee a unit, and that is zero.
+    let milli = |amount: i64| amount / 1_000;
+    assert_eq!(
+        account("BTCUSDT"),
+        [28_000, milli(13_486_000 * -10_000_000), milli(28_000 * -5_000_000), 0],
+        "bought at 20000.01, sold at 20000.00, marked at 20000.005"
+    );
+    assert_eq!(
+        account("ETHBTC"),
+        [-10_000, milli(89_990_000 * -10_000), milli(-10_000 * 5_000), 0],
+        "bought at 0.15001, sold at 0.15000, marked at 0.150005"
+    );
+    assert_eq!(
+        account("ETHUSDT"),
+        [10_000, milli(89_990_000 * 30_000_000_000), milli(10_000 * 15_000_000_000), 0],
+        "sold at 3015, bought at 2985, marked at 3000"
+    );
 }
 
 #[test]

@@ -208,6 +208,34 @@ fn a_desk_finds_every_planted_mispricing_and_nothing_else() {
     }
 }
 
+/// What a desk has at the end of its day, with every position at mid, after fees.
+fn total_e9(desk: &Desk) -> i64 {
+    let of =
+        |account: &Value, key: &str| account[key].as_i64().unwrap_or_else(|| panic!("{key} of {account}"));
+    let accounts = desk.summary["accounts"].as_array().expect("accounts");
+    let total = |account| of(account, "realised_e9") + of(account, "unrealised_e9") - of(account, "fees_e9");
+    accounts.iter().map(total).sum()
+}
+
+#[test]
+fn a_desk_earns_and_what_it_asks_for_is_there() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut sum_e9 = 0;
+    for seed in 1..=8 {
+        let out = directory.path().join(format!("day{seed}"));
+        generated(&out, &[&DAY[..], &["--seed", &seed.to_string()]].concat());
+        let desk = replayed(&out, "inline");
+        let count = |key: &str| desk.summary[key].as_u64().expect("a count");
+        // One price a side is shown: an order that is filled in full has one fill.
+        let (total_e9, orders, fills) = (total_e9(&desk), count("orders"), count("fills"));
+        println!("seed {seed}: {orders} orders, {fills} fills, {total_e9} in all");
+        assert!(total_e9 > 0, "seed {seed}: {total_e9}");
+        assert!(orders > 32 && fills * 100 >= orders * 95, "seed {seed}: {fills} fills of {orders} orders");
+        sum_e9 += total_e9;
+    }
+    assert!(sum_e9 > 8 * 10_000_000_000_000, "10,000 a day are there");
+}
+
 #[test]
 fn a_day_without_mispricings_has_no_hit() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -150,6 +150,26 @@ fn the_generated_maker_quotes_whole_chains() {
     positions_are_reported(&outcome);
 }
 
+/// Twenty chains of 250 options, as `generate` makes them unless told otherwise: two quotes of each stay open.
+#[test]
+fn the_generated_maker_has_room_for_the_quotes_of_a_whole_day() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let whole = OptionsDayConfig { underlyings: 20, shape: ChainShape::MOST, ..small(20) };
+    let Day { out, inputs } = day(directory.path(), &whole);
+    let text = String::from_utf8(bytes(&out, "maker.toml")).expect("text");
+    let mut config = config(&inputs, &text);
+    let outcome = run(&inputs, &config, Topology::Inline, None);
+    let counters = &outcome.counters;
+    assert!(counters.new_orders > 9_000, "most quotes stand until the close: {counters:?}");
+    assert!(!outcome.to_string().contains("TABLE_FULL"), "{outcome}");
+    // All of them are cancelled in one moment, two megabytes of reports.
+    assert!(outcome.to_string().contains("; 0 open at the end"), "{outcome}");
+    config.pipeline.open_orders_max = 9_999;
+    let plan = WidePlan::new(&inputs, &config).expect("a plan").expect("wide work");
+    let Err(refused) = plan.options_maker(&inputs, &config) else { panic!("there is no room") };
+    assert!(refused.to_string().contains("keeps 10000 orders open, two an option"), "{refused}");
+}
+
 /// Runs in both topologies and replays the journal: the journal, and the outcome.
 fn same_by_every_way(directory: &Path, inputs: &Inputs, config: &Config) -> (PathBuf, Outcome) {
     let journal = directory.join("journal");

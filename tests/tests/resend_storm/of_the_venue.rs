@@ -34,11 +34,15 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        Self::with(1 << 15)
+    }
+
+    /// At a venue with room for so many open orders.
+    fn with(orders_max: usize) -> Self {
         let ids = SessionIds::new("FIX.4.4", "WARPTICK", "VENUE").expect("an identity");
         let symbols = [Symbol::new("A").expect("a symbol")];
         let books = BookConfig { instruments_max: 1, ..BookConfig::default() };
-        let core =
-            VenueConfig { books, orders_max: 1 << 15, cl_ord_ids_max: 1 << 16, ..VenueConfig::default() };
+        let core = VenueConfig { books, orders_max, cl_ord_ids_max: 1 << 16, ..VenueConfig::default() };
         let core = VenueCore::new(core).expect("a venue");
         let theirs = ids.reversed();
         let venue = Gateway::new(core, SessionConfig::acceptor(theirs.clone()), &theirs, &symbols);
@@ -257,6 +261,28 @@ fn a_line_that_stalls_is_asked_whether_anybody_is_there() {
 #[test]
 fn a_storm_that_is_cut_off_goes_on_after_the_next_logon() {
     storm(Weather { drops: true, bytes_a_turn: 4_096, ..FAIR });
+}
+
+/// Three megabytes of reports for a client that does not read: what found no room is missing, and comes again.
+#[test]
+fn reports_that_find_no_room_come_again() {
+    let mut desk = Desk::with(16);
+    for _ in 0..MISSED {
+        desk.order();
+        desk.carry_to_venue();
+    }
+    assert!(desk.venue.pending().len() > BUFFER_BYTES - MESSAGE_BYTES_MAX * 16, "the buffer is full");
+    for _ in 0..10_000 {
+        desk.now_ns += TURN_NS;
+        desk.entry.on_timer(desk.now_ns);
+        desk.venue.on_timer(desk.now_ns);
+        desk.carry_to_us(READ_BYTES);
+        desk.carry_to_venue();
+    }
+    assert!(!desk.entry.wants_close(0) && !desk.venue.wants_close());
+    assert_eq!(desk.venue.lost_reports(), 0);
+    let about: Vec<u64> = desk.heard.iter().map(|execution| execution.cl_ord_id - FIRST_ID).collect();
+    assert_eq!(about, Vec::from_iter(0..u64::from(MISSED)), "each answer once, in order");
 }
 
 /// The order's report is numbered behind the Logout that tells why the session ends, and both are on record.

@@ -12,6 +12,7 @@ use super::files::{E9_A_CENT, VENUES};
 use super::session::OptionsDay;
 use super::surface::Slice;
 use super::{OptionsDayConfig, Underlying};
+use crate::control::config::PipelineConfig;
 use crate::notation::Price;
 
 /// Limits, rates and fees of both desks. Orders are at most what is shown: 50 contracts, 5,000 shares.
@@ -74,6 +75,10 @@ pub(super) fn taker(day: &OptionsDay, config: &OptionsDayConfig) -> String {
 /// An options maker that fits the day's surfaces.
 pub(super) fn options_maker(day: &OptionsDay, config: &OptionsDayConfig) -> String {
     let mut toml = head(day, config, "its surfaces are fitted, and all of its options are quoted by them");
+    // Two quotes an option, and as many more that may be on their way out.
+    let open_orders =
+        (4 * day.contracts().len()).next_power_of_two().max(PipelineConfig::default().open_orders_max);
+    let _ = write!(toml, "\n[pipeline]\nopen_orders_max = {open_orders}\n");
     for number in 0..day.underlyings().len() {
         chain(day, number, &mut toml);
     }

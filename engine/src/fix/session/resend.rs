@@ -10,6 +10,9 @@ use crate::fix::fix44;
 use crate::fix::frame::{FRAME_MAX, Frame};
 use crate::fix::timestamp::TimePrecision;
 
+/// Bytes that may wait in the send buffer, or half of it, when more is sent again: what is new goes out behind them.
+const WAITING_MAX: usize = 1 << 19;
+
 /// What a session has sent, for as far as it may be sent again.
 pub trait SentMessages {
     /// The first message from number `from` to number `last` that may go out again, as it was sent, with its number. The
@@ -53,7 +56,8 @@ impl Core {
     ) -> Flow {
         let mut budget = messages_max;
         while let Some(Resend { next, last }) = self.resend {
-            if budget == 0 || out.room() < (out.capacity() / 2).max(FRAME_MAX) {
+            let waiting = out.capacity() - out.room();
+            if budget == 0 || out.room() < FRAME_MAX || waiting > WAITING_MAX.min(out.capacity() / 2) {
                 break;
             }
             budget -= 1;

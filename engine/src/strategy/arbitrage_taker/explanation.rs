@@ -1,6 +1,7 @@
 //! An arbitrage taker's decision in words and numbers, for `warptick why`. Cold: it formats.
 
-use super::{ArbitrageTaker, TakenVenue};
+use super::ArbitrageTaker;
+use super::taken_venue::TakenVenue;
 use crate::notation::{Money, Price};
 use feeds::event::Side;
 use kernels::cpu::book::DepthLevel;

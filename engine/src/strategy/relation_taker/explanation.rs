@@ -8,14 +8,13 @@ use kernels::abi::LinearRelation;
 /// What `taker` has just decided, a line each.
 pub(super) fn of(taker: &RelationTaker) -> Vec<String> {
     match &taker.attempt {
-        None => vec!["nothing is tried".to_owned()],
-        Some(attempt) if attempt.is_flattening => flattening(taker, attempt),
         Some(attempt) => taking(taker, attempt),
+        None if taker.exits.is_empty() => vec!["nothing is tried".to_owned()],
+        None => trading_back(taker),
     }
 }
 
-fn place(taker: &RelationTaker, leg: &TriedLeg) -> String {
-    let listing = leg.leg.listing();
+fn place(taker: &RelationTaker, listing: u32) -> String {
     let at = taker.listings[listing as usize].at;
     format!("instrument {} at venue {} (wide listing {listing})", at.instrument, at.venue)
 }
@@ -107,24 +106,23 @@ fn order(taker: &RelationTaker, leg: &TriedLeg) -> String {
         "{} {} of {}, where {shown} are shown @ {}",
         if sells { "sell" } else { "buy" },
         leg.planned,
-        place(taker, leg),
+        place(taker, leg.leg.listing()),
         Price(leg.price()),
     )
 }
 
-fn flattening(taker: &RelationTaker, attempt: &Attempt) -> Vec<String> {
-    let mut lines = vec![format!(
-        "the legs of relation {} filled unequally; what is beyond the least filled one is traded back",
-        attempt.relation
-    )];
-    for leg in attempt.legs() {
-        let way = if leg.side() == Side::Sell { "bought" } else { "sold" };
+fn trading_back(taker: &RelationTaker) -> Vec<String> {
+    let mut lines = vec![
+        "legs of relations filled unequally; what is beyond the least filled one is traded back where something is there that \
+         was not asked for yet"
+            .to_owned(),
+    ];
+    for exit in taker.exits.iter() {
+        let way = if exit.side == Side::Buy { "bought" } else { "sold" };
         lines.push(format!(
-            "{}: {} of {} filled, {} to be {way} back, up to {} ticks beyond the touch",
-            place(taker, leg),
-            leg.filled,
-            leg.planned,
-            leg.excess,
+            "{}: {} to be {way} back, up to {} ticks beyond the touch",
+            place(taker, exit.listing),
+            exit.quantity,
             taker.config.slippage_max_ticks,
         ));
     }

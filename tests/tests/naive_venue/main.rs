@@ -1,5 +1,5 @@
-//! The simulated venue against the naive one, report by report: over random market streams with random requests, and
-//! over the GOOG capture with a random trader at the top of the book.
+//! The simulated venue against the naive one, report by report: over random market streams of orders and of levels with
+//! random requests, and over the GOOG capture with a random trader at the top of the book.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,6 +12,8 @@ use feeds::source::file::Capture;
 use feeds::source::prescan::prescan;
 use kernels::cpu::book::BookConfig;
 use warptick_tests::naive_venue::NaiveVenue;
+
+mod levels;
 
 const TICK: i64 = 10_000_000;
 const INSTRUMENTS: u32 = 3;
@@ -170,6 +172,8 @@ fn check_report(report: &VenueReport, before: Option<&VenueReport>, at: &str) {
 /// A random feed of few prices, so that everything meets everything, with a shadow of what it shows.
 struct Feed {
     shown: Vec<(u64, u32, u64)>,
+    /// The first instrument that it speaks of.
+    first_instrument: u32,
     next_id: u64,
     halted: bool,
     middle: i64,
@@ -185,7 +189,8 @@ impl Feed {
             second_id: 0,
             price: feeds::units::PRICE_NONE,
             quantity: 0,
-            instrument: random.below(u64::from(INSTRUMENTS)) as u32,
+            instrument: self.first_instrument
+                + random.below(u64::from(INSTRUMENTS - self.first_instrument)) as u32,
             venue: 0,
             kind: EventKind::OrderAdd,
             side: Side::None,
@@ -444,7 +449,8 @@ fn random_streams_and_requests() {
     for seed in 1..=6_u64 {
         let mut random = Random(seed);
         let mut pair = Pair::new(format!("seed {seed}"), small_venue());
-        let mut feed = Feed { shown: Vec::new(), next_id: 0, halted: false, middle: 1000 };
+        let mut feed =
+            Feed { shown: Vec::new(), first_instrument: 0, next_id: 0, halted: false, middle: 1000 };
         let mut ids = 0;
         // From nearly only market data to one request every other step.
         let requests_one_in = 2 + seed;
