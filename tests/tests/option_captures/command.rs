@@ -1,11 +1,12 @@
 //! `warptick chain`, then `warptick replay` with what it printed, as a user types them: on archives that the test writes, of
-//! a chain and its shares that are quoted each minute, with an hour in which nothing is.
+//! a chain and its shares that are quoted each minute, with an hour in which nothing is, and on a real chain.
 
 use std::io::Write;
 use std::path::Path;
 
 use engine::control::config::Config;
-use warptick_tests::warptick::{Finished, line, run};
+use warptick_tests::captures::shared;
+use warptick_tests::warptick::run;
 
 /// Bars that say something new begin so, in minutes from midnight: an hour of them, and after as long a gap another.
 fn minutes() -> impl Iterator<Item = u64> {
@@ -38,7 +39,7 @@ fn write(archive: &Path, files: &[(String, &dyn Fn(u64) -> u64)]) {
 
 /// Captures of a chain of ten contracts and of its shares, as arguments.
 fn captures(directory: &Path) -> [String; 2] {
-    let [options, shares] = ["options.zip", "shares.zip"].map(|name| directory.join(name));
+    let [options, shares] = ["options_20151224.zip", "shares_20151224.zip"].map(|name| directory.join(name));
     write(&shares, &[("20151224_goog_minute_quote.csv".to_owned(), &spot)]);
     let call = |minute| 2_000 + spot(minute) / 2 - 37_500;
     let put = |minute| 2_000 - (spot(minute) / 2 - 37_500);
@@ -51,47 +52,57 @@ fn captures(directory: &Path) -> [String; 2] {
     [format!("{}@OPTIONS", options.display()), format!("{}@SHARES", shares.display())]
 }
 
-/// A replay with the configuration, and how many orders it approved.
-fn replayed(captures: &[String; 2], config: &Path) -> (Finished, u64) {
-    let summary = config.with_extension("json");
-    let [config, written] = [config, &summary].map(|path| path.display().to_string());
+/// What `warptick chain` prints for the captures.
+fn printed(captures: &[String; 2]) -> String {
     let [options, shares] = captures;
-    let replayed = run(["replay", options, shares, "--config", &config, "--summary", &written]);
+    let made = run(["chain", options, shares, "--underlying", "GOOG@SHARES", "--rate", "0.005"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    made.stdout
+}
+
+/// Replays the captures with what was printed for them: more than so many orders, and all of them sent.
+fn sends_its_orders(captures: &[String; 2], printed: &str, orders_min: u64) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [config, summary] =
+        ["chain.toml", "summary.json"].map(|name| directory.path().join(name).display().to_string());
+    std::fs::write(&config, printed).expect("writable");
+    let [options, shares] = captures;
+    let replayed = run(["replay", options, shares, "--config", &config, "--summary", &summary]);
     assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
     let summary = std::fs::read(summary).expect("a summary");
     let summary: serde_json::Value = serde_json::from_slice(&summary).expect("JSON");
     let orders = summary["orders"].as_u64().expect("orders");
-    (replayed, orders)
+    assert!(orders > orders_min, "{}", replayed.stdout);
+    assert!(!replayed.stdout.contains("not sent"), "{}", replayed.stdout);
+    assert!(replayed.stdout.contains("expiries fitted"), "{}", replayed.stdout);
 }
 
 #[test]
 fn what_chain_prints_is_a_configuration_whose_replay_sends_its_orders() {
     let directory = tempfile::tempdir().expect("a directory");
     let captures = captures(directory.path());
-    let [options, shares] = &captures;
-    let chain = ["chain", options, shares, "--underlying", "GOOG@SHARES", "--rate", "0.005"];
-    let made = run(chain);
-    assert_eq!(made.code, Some(0), "{}", made.stderr);
-    let parsed = Config::parse("chain.toml", &made.stdout).expect("a configuration");
-    assert_eq!(parsed.date.as_deref(), Some("2015-12-24"));
-    assert_eq!(parsed.wide.as_ref().expect("wide work").chains[0].options.len(), 10);
-    let names: Vec<&str> = parsed.venues.iter().map(|venue| venue.name.as_str()).collect();
-    assert_eq!(names, ["OPTIONS", "SHARES"]);
+    let printed = printed(&captures);
+    let config = Config::parse("chain.toml", &printed).expect("a configuration");
+    assert_eq!(config.date.as_deref(), Some("2015-12-24"));
+    assert_eq!(config.wide.as_ref().expect("wide work").chains[0].options.len(), 10);
+    let venues: Vec<_> = config.venues.iter().map(|venue| (venue.name.as_str(), venue.heartbeat_s)).collect();
+    assert_eq!(venues, [("OPTIONS", 3_600), ("SHARES", 3_600)]);
+    sends_its_orders(&captures, &printed, 1_000);
+}
 
-    let config = directory.path().join("chain.toml");
-    std::fs::write(&config, &made.stdout).expect("writable");
-    let (finished, orders) = replayed(&captures, &config);
-    assert!(orders > 100, "{}", finished.stdout);
-    assert!(!finished.stdout.contains("not sent"), "{}", finished.stdout);
-    assert!(finished.stdout.contains("expiries fitted"), "{}", finished.stdout);
-
-    // With the usual heartbeat the same orders do not get out: what is held against above can be seen.
-    let usual = made.stdout.replace("heartbeat_s = 3600", "heartbeat_s = 30");
-    assert_ne!(usual, made.stdout);
-    std::fs::write(&config, usual).expect("writable");
-    let (finished, _) = replayed(&captures, &config);
-    let entry = line(&finished.stdout, "order entry:");
-    assert!(entry.contains("orders not sent"), "{entry}");
+/// With the usual heartbeats the venue of the options is lost a quarter of an hour after its opening.
+#[test]
+fn goog_sends_its_orders_with_what_chain_prints() {
+    let [Some(options), Some(shares)] = [
+        shared("lean_options/option_usa_minute_goog_20151224_quote_american.zip"),
+        shared("lean_options/equity_usa_minute_goog_20151224_quote.zip"),
+    ] else {
+        return;
+    };
+    let captures = [format!("{}@OPTIONS", options.display()), format!("{}@SHARES", shares.display())];
+    // A fit at the hour: more of them change no order.
+    let printed = printed(&captures).replace("fit_interval_ms = 60000\n", "fit_interval_ms = 3600000\n");
+    sends_its_orders(&captures, &printed, 200);
 }
 
 #[test]
