@@ -41,6 +41,9 @@ use standing::Standing;
 use std::sync::Arc;
 use taken::Taken;
 
+/// Relations that one input tries at most; the others stand until the next answer or timer.
+const TRIES_MAX: usize = 32;
+
 /// See the module's text.
 pub struct RelationTaker {
     instruments: Box<[u32]>,
@@ -112,7 +115,8 @@ impl RelationTaker {
 
     /// Tries the relations that stand, the most profitable first, until one still does.
     fn take_best(&mut self, view: &View<'_>, intents: &mut Intents) {
-        while let Some(number) = self.standing.take_best() {
+        for _ in 0..TRIES_MAX {
+            let Some(number) = self.standing.take_best() else { return };
             if let Some(attempt) = self.evaluate_now(number, view) {
                 return self.send(attempt, view, intents);
             }
