@@ -7,11 +7,6 @@ use engine::control::inputs::{CaptureArgument, Inputs};
 use engine::control::listed_chain::ListedChain;
 use engine::control::wide_config::WideConfig;
 use engine::control::wide_kinds::{ExerciseConfig, PlaceConfig};
-use engine::fix::session::HEARTBEAT_S_MAX;
-
-/// HeartBtInt(108), s: the longest that a session takes. Bars are minutes apart and more where nothing is quoted, and a session
-/// that hears nothing for two and a half intervals is given up.
-const HEARTBEAT_S: u32 = HEARTBEAT_S_MAX;
 
 /// What is printed of a configuration: all that a replay of the captures needs, and that differs from the defaults or may have
 /// to be corrected.
@@ -25,22 +20,20 @@ struct Printed {
 #[derive(serde::Serialize)]
 struct PrintedVenue {
     name: String,
-    heartbeat_s: u32,
     taker_fee_e9: i64,
 }
 
 impl PrintedVenue {
     fn named(name: &str) -> Self {
         let VenueConfig { name, taker_fee_e9, .. } = VenueConfig::named(name);
-        Self { name, heartbeat_s: HEARTBEAT_S, taker_fee_e9 }
+        Self { name, taker_fee_e9 }
     }
 }
 
 /// What is printed above it, as comments.
 const NOTES: &str = "\
 # Assumed: interest, dividends, exercise and contract size as given; years are days from the session / 365.
-# Heartbeats are far apart, so that sessions outlive the gaps between bars. taker_fee_e9 is what taking one quantity unit (a
-# share, a contract) costs, 1e-9 of the currency: correct it.
+# taker_fee_e9 is what taking one quantity unit (a share, a contract) costs, 1e-9 of the currency: correct it.
 # No [[instruments]] are named: the default market maker quotes what the first capture trades most. Name some to choose.
 ";
 

@@ -171,6 +171,37 @@ fn other_latencies_give_other_decisions() {
     assert_ne!(one.digest, session.run(Topology::Inline).digest, "the digest sees what was decided");
 }
 
+/// Nothing happens for many heartbeats, then an order or a few: heartbeats and test requests overtake none of them.
+#[test]
+fn sessions_outlive_gaps_of_many_heartbeats() {
+    let mut orders = 0;
+    for seed in [2, 4, 7] {
+        let mut session = session(seed);
+        let settings = SyntheticConfig {
+            seed,
+            messages: 1_500,
+            symbols: 2,
+            halts: 0,
+            span_ns: Some(1_500_000_000_000),
+            ..SyntheticConfig::default()
+        };
+        let mut streams = generated(&settings);
+        streams
+            .iter_mut()
+            .for_each(|stream| map_times(stream, |time_ns| time_ns.max(MARKET_OPEN_NS - 5_000_000)));
+        session.inputs = inputs(streams, settings.date);
+        (session.config.wide, session.config.pipeline.timer_ms) = (None, 0);
+        session.config.instruments.clear();
+        session.config.venues.clear();
+        session.config = startup::complete(&session.inputs, session.config).expect("a configuration");
+        session.config.venues.iter_mut().for_each(|venue| venue.heartbeat_s = 1);
+        let outcome = session.compare();
+        assert!(!outcome.to_string().contains("not sent"), "seed {seed}: {outcome}");
+        orders += outcome.counters.new_orders;
+    }
+    assert!(orders > 100, "{orders} orders");
+}
+
 /// Messages that are no market events move virtual time too: the timer must not depend on who sees them.
 #[test]
 fn messages_without_a_market_event_at_the_end_change_nothing() {

@@ -98,6 +98,8 @@ impl InMemoryExchange {
     /// Takes an order at its decision time; its bytes are complete when this returns `true`.
     pub fn submit(&mut self, order: &RiskApproved<Order>) -> bool {
         let decided_ns = order.time_ns;
+        // What the sessions had to say until then is numbered before the order.
+        self.advance(decided_ns);
         let venue = order.venue;
         let time_ns = decided_ns + self.latencies.order_ns;
         let encoded = self.entry.encode(order, decided_ns.max(self.now_ns));
@@ -133,7 +135,7 @@ impl InMemoryExchange {
     /// Lets the next order arrive; returns how many were worked off (0 or 1).
     pub fn deliver_next(&mut self) -> u64 {
         let Some(arrival) = self.arrivals.pop_front() else { return 0 };
-        self.advance(arrival.time_ns);
+        self.now_ns = self.now_ns.max(arrival.time_ns);
         match arrival.what {
             Arriving::Frame { length, bytes } => {
                 let venue = usize::from(arrival.venue);
@@ -145,6 +147,8 @@ impl InMemoryExchange {
             Arriving::NotSent(execution) => self.executions.push_back(execution),
             Arriving::Nothing => {}
         }
+        // Behind the frame: what a timer says now has a higher number.
+        self.advance(arrival.time_ns);
         1
     }
 

@@ -85,12 +85,14 @@ fn what_chain_prints_is_a_configuration_whose_replay_sends_its_orders() {
     let config = Config::parse("chain.toml", &printed).expect("a configuration");
     assert_eq!(config.date.as_deref(), Some("2015-12-24"));
     assert_eq!(config.wide.as_ref().expect("wide work").chains[0].options.len(), 10);
-    let venues: Vec<_> = config.venues.iter().map(|venue| (venue.name.as_str(), venue.heartbeat_s)).collect();
-    assert_eq!(venues, [("OPTIONS", 3_600), ("SHARES", 3_600)]);
+    assert_eq!(
+        config.venues.iter().map(|venue| venue.name.as_str()).collect::<Vec<_>>(),
+        ["OPTIONS", "SHARES"]
+    );
     sends_its_orders(&captures, &printed, 1_000);
 }
 
-/// With the usual heartbeats the venue of the options is lost a quarter of an hour after its opening.
+/// Its bars are further apart than heartbeats, which overtook an order at 14:43:39 once: 25,393 orders were not sent then.
 #[test]
 fn goog_sends_its_orders_with_what_chain_prints() {
     let [Some(options), Some(shares)] = [
