@@ -98,16 +98,13 @@ fn hiccups_are_reported(machine: &Value, report: &Path) {
 }
 
 /// The whole process is stopped now and then while it waits for messages to be due.
-#[test]
-fn a_generator_that_was_late_makes_the_run_not_count() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let captures = generated(directory.path(), 3_000);
-    let summary = directory.path().join("summary.json");
+/// A run that is stopped for 60 ms every 300 ms, and its summary.
+fn stopped_now_and_then(captures: &[String], summary: &Path) -> (Finished, Value) {
     let mut child = command()
         .arg("replay")
-        .args(&captures)
+        .args(captures)
         .args(["--pace", "1000/s", "--summary"])
-        .arg(&summary)
+        .arg(summary)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -121,11 +118,28 @@ fn a_generator_that_was_late_makes_the_run_not_count() {
         }
     }
     let finished = Finished::from(child.wait_with_output().expect("its output"));
-    assert_eq!(finished.code, Some(0), "a late generator is no failure: {}", finished.stdout);
-    assert!(finished.stdout.starts_with("THIS RUN DOES NOT COUNT"), "{}", finished.stdout);
-    let generator = &json_of(&summary)["generator"];
-    assert_eq!(generator["counts"], false);
-    assert!(number(&generator["late"]) >= 50.0 && number(&generator["worst_ns"]) >= 5e7, "{generator}");
+    let summary = json_of(summary);
+    (finished, summary)
+}
+
+#[test]
+fn a_generator_that_was_late_makes_the_run_not_count() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let captures = generated(directory.path(), 3_000);
+    let summary = directory.path().join("summary.json");
+    // A stop is the generator's where it comes while it waits; on a busy host it may come at other times only.
+    let was_seen = (0..5).any(|_| {
+        let (finished, summary) = stopped_now_and_then(&captures, &summary);
+        assert_eq!(finished.code, Some(0), "a late generator is no failure: {}", finished.stdout);
+        let generator = &summary["generator"];
+        let (late, worst_ns) = (number(&generator["late"]), number(&generator["worst_ns"]));
+        let counts = late <= 3.0;
+        assert_eq!(generator["counts"], counts, "one in a thousand may be late: {generator}");
+        assert_eq!(finished.stdout.starts_with("THIS RUN DOES NOT COUNT"), !counts, "{}", finished.stdout);
+        println!("{generator}");
+        late >= 50.0 && worst_ns >= 5e7
+    });
+    assert!(was_seen, "no stop of 60 ms was the generator's in five runs");
 }
 
 #[test]
